@@ -1,0 +1,115 @@
+"""Errors, split by what the caller does next.
+
+    DigestError
+      ConfigError            fix config.toml          (path, line, key)
+      SeedError              fix or remove the file   (path)
+      SourceError            skip the source          (source_id, retryable)
+        FetchError
+        ParseError
+      StoreError             the ledger cannot be written: stop and retry
+      DeliveryError          (code, text)
+        TemporaryDeliveryError   try later
+        PermanentDeliveryError   give this reader up
+      RenderError            fix the template
+      SummaryError           use the extractive summary
+      TokenError             tell the person
+      ConsentError           tell the person
+
+Every message says what happened and what to do; the attributes hold the values it names.
+A bad item is a value in a report; only a bad run is an exception.
+"""
+
+from pathlib import Path
+
+
+class DigestError(Exception):
+    """Root of everything Digest raises on purpose."""
+
+
+class ConfigError(DigestError):
+    """The configuration cannot be used; nothing has run yet.
+
+    Args:
+        path: The file at fault, or None when it came from the environment.
+        problems: One ``(line, key, what to do)`` each; line is 1-based, 0 when unknown.
+    """
+
+    def __init__(self, path: Path | None, problems: list[tuple[int, str, str]]) -> None:
+        self.path = path
+        self.problems = problems
+        where = str(path) if path else "environment"
+        super().__init__(
+            "\n".join(
+                f"{where}{f':{line}' if line else ''}: {f'{key}: ' if key else ''}{what}"
+                for line, key, what in problems
+            )
+        )
+
+
+class SeedError(DigestError):
+    """A seed file cannot be read as text; the others can."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = path
+        self.what = what
+        super().__init__(f"{path}: {what}")
+
+
+class SourceError(DigestError):
+    """A source gave nothing this time; skip it and go on."""
+
+    def __init__(self, source_id: str, what: str, *, retryable: bool = True) -> None:
+        self.source_id = source_id
+        self.what = what
+        self.retryable = retryable
+        super().__init__(f"{source_id}: {what}")
+
+
+class FetchError(SourceError):
+    """The source could not be fetched."""
+
+
+class ParseError(SourceError):
+    """The source was fetched and is not what it should be."""
+
+
+class StoreError(DigestError):
+    """The database refused; nothing that cannot be recorded may be sent."""
+
+
+class DeliveryError(DigestError):
+    """A mail server refused a message or a connection.
+
+    Args:
+        code: The SMTP reply code (RFC 5321 section 4.2), 0 when there was no reply.
+        text: The server's own words, control characters removed.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        self.code = code
+        self.text = text
+        super().__init__(f"{code} {text}" if code else text)
+
+
+class TemporaryDeliveryError(DeliveryError):
+    """Try again later: 4yz, or no connection."""
+
+
+class PermanentDeliveryError(DeliveryError):
+    """Trying again will not help: 5yz."""
+
+
+class RenderError(DigestError):
+    """A template failed; the message names the template and the line."""
+
+
+class SummaryError(DigestError):
+    """A model's summary was refused or could not be had."""
+
+
+class TokenError(DigestError):
+    """A link's token is forged, damaged or expired."""
+
+
+class ConsentError(DigestError):
+    """The step is not possible from the subscriber's present state."""

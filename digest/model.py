@@ -1,0 +1,423 @@
+"""The values that flow through Digest: frozen, keyword-only, compared by content.
+
+Offsets count characters (code points) of ``Article.text``. Times are aware.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Precision(StrEnum):
+    """How much of a date the page told."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """When a page says it was published, and where it says so.
+
+    Args:
+        at: Aware, in the page's own zone (UTC+8 assumed for Chinese pages that name none);
+            parts below *precision* are zero (day and month: the first moment).
+        read_from: The words of the page it was read from.
+    """
+
+    at: datetime
+    precision: Precision
+    read_from: str = ""
+
+    def __str__(self) -> str:
+        """ISO 8601, no more of it than is known: 2023-07-07T21:43:09+08:00, 2019-04-24, 2021-06."""
+        if self.precision is Precision.SECOND:
+            return self.at.isoformat(timespec="seconds")
+        if self.precision is Precision.MINUTE:
+            return self.at.isoformat(timespec="minutes")
+        return self.at.strftime("%Y-%m-%d" if self.precision is Precision.DAY else "%Y-%m")
+
+
+class BlockKind(StrEnum):
+    PARAGRAPH = "paragraph"
+    HEADING = "heading"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A heading or paragraph: ``text[start:end]``. Blocks are in order and do not overlap."""
+
+    kind: BlockKind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Words a site spliced into a sentence, taken out of the text.
+
+    Args:
+        at: Offset in ``Article.text`` where they stood.
+        removed: The words themselves; for the operator only, never shown to readers.
+    """
+
+    at: int
+    removed: str
+    reason: str
+
+
+class Severity(StrEnum):
+    """What a flag does to an article: tell the operator, tell the reader, keep it from readers."""
+
+    NOTE = "note"
+    CAUTION = "caution"
+    QUARANTINE = "quarantine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """Something the gate or the cleaner noticed.
+
+    Args:
+        code: Stable word, for example ``spun``, ``spliced``, ``doubled``, ``gambling``, ``link-farm``,
+            ``stuffed``, ``boilerplate``, ``outlet-inferred``, ``undated``, ``charset-repaired``.
+        reason: One English sentence for the operator, with the evidence in it.
+        score: 0 to 1, how sure.
+    """
+
+    code: str
+    severity: Severity
+    reason: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """A cleaned article. Everything quoted anywhere is a span of ``text``.
+
+    ``text`` is the blocks joined by blank lines, the source's own characters save white space
+    (runs become one blank) and the *cuts*.
+
+    Args:
+        source_id: Stable and unique: ``seeds/NAME`` or ``feeds/FEED/ENTRY``.
+        outlet: Who wrote it; republisher: whose page it was, None when it is the outlet's own.
+        held_on: The day an interview was held, when the text says so.
+        note: An editor's note from ``seeds/notes.toml``, shown as such.
+        evergreen: Seeds: news of no day, doled out over time.
+    """
+
+    source_id: str
+    title: str
+    text: str
+    blocks: tuple[Block, ...]
+    language: str
+    url: str | None = None
+    authors: tuple[str, ...] = ()
+    editors: tuple[str, ...] = ()
+    outlet: str | None = None
+    republisher: str | None = None
+    published: Published | None = None
+    held_on: date | None = None
+    cuts: tuple[Cut, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    note: str | None = None
+    evergreen: bool = False
+    collected_at: datetime | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """The gravest of the flags."""
+        order = list(Severity)
+        return max((flag.severity for flag in self.flags), key=order.index, default=Severity.NOTE)
+
+    def headings(self) -> tuple[str, ...]:
+        return tuple(self.text[b.start : b.end] for b in self.blocks if b.kind is BlockKind.HEADING)
+
+    def paragraphs(self) -> tuple[Block, ...]:
+        return tuple(b for b in self.blocks if b.kind is BlockKind.PARAGRAPH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What became of one block of the page, for ``digest clean --explain``."""
+
+    line: int
+    text: str
+    kept: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What cleaning made of a page.
+
+    Args:
+        article: None when the page holds none; then *reason* says why.
+        decisions: One a block, in page order; the dropped ones are the page's surroundings.
+    """
+
+    article: Article | None
+    reason: str = ""
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A word of a theme. Weight 1 is ordinary; spun or loose synonyms get less."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theme:
+    """What readers subscribe to.
+
+    Args:
+        names: By language tag; never empty.
+        terms: By language tag. Matched in any text whatever its language.
+        must: At least one of these must stand in an article; never: none of them may.
+        threshold: Score under which an article is simply not about the theme.
+    """
+
+    id: str
+    names: Mapping[str, str]
+    terms: Mapping[str, tuple[Term, ...]]
+    must: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    threshold: float = 1.0
+    accent: str | None = None
+
+    def name(self, language: str) -> str:
+        """In *language* (``zh-CN`` falls back on ``zh``), else in the first language given."""
+        for tag in (language, language.split("-")[0]):
+            for key, name in self.names.items():
+                if key == tag or key.split("-")[0] == tag:
+                    return name
+        return next(iter(self.names.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A term found in an article: how often, and what it added to the score."""
+
+    term: str
+    count: int
+    points: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How much an article is about a theme. Matches are ordered by points, largest first."""
+
+    theme_id: str
+    total: float
+    matches: tuple[Match, ...] = ()
+
+
+class Role(StrEnum):
+    LEAD = "lead"
+    POINT = "point"
+    QUOTE = "quote"
+    FIGURE = "figure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """A verbatim span of an article, and what it is used for.
+
+    Args:
+        text: ``article.text[start:end]``, nothing else.
+        speaker: As printed, when the words are somebody's and the span does not say whose.
+        number: Role figure only: digits, unit and hedge exactly as written, a part of *text*.
+        label: Role figure only: a part of *text* that says what is counted.
+        by: ``source``, or ``model`` (then start and end are 0).
+    """
+
+    role: Role
+    text: str
+    start: int
+    end: int
+    speaker: str | None = None
+    number: str | None = None
+    label: str | None = None
+    by: str = "source"
+
+
+class Size(StrEnum):
+    """How much room an item gets (editorial guide: 260-480, 140-260, 50-110 characters)."""
+
+    FULL = "full"
+    MEDIUM = "medium"
+    BRIEF = "brief"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why an item was picked, as facts: ``new`` or ``unused`` passages, and the terms found."""
+
+    kind: str
+    terms: tuple[str, ...]
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One article in an edition."""
+
+    article: Article
+    size: Size
+    excerpts: tuple[Excerpt, ...]
+    reason: Reason
+    reading_minutes: int
+    also_from: tuple[Article, ...] = ()
+    also_in: tuple[tuple[str, str], ...] = ()
+    """(name, title of another item) for people, organisations and systems two items share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    theme: Theme
+    items: tuple[Item, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A theme or an article that was left out, and why, in English for the operator."""
+
+    kind: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """A frozen edition: what is rendered, whatever the format.
+
+    Args:
+        number: Counts up over all schedules, from 1; 0 for a dry run.
+        slot: The moment it was due; with the schedule it names the edition.
+        revision: 1, and more after corrections.
+    """
+
+    number: int
+    schedule: str
+    slot: datetime
+    made_at: datetime
+    subject: str
+    preheader: str
+    sections: tuple[Section, ...]
+    skipped: tuple[Skipped, ...] = ()
+    revision: int = 1
+    coverage: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """(theme id, items in each of the last editions, oldest first); for the chart."""
+
+    def items(self) -> tuple[Item, ...]:
+        return tuple(item for section in self.sections for item in section.items)
+
+
+class ConsentState(StrEnum):
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """A reader. ``themes`` empty means all; ``schedules`` empty means every schedule."""
+
+    id: int
+    address: str
+    name: str = ""
+    state: ConsentState = ConsentState.PENDING
+    language: str = "zh-CN"
+    timezone: str = "Asia/Shanghai"
+    themes: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
+    paused_until: datetime | None = None
+    token_version: int = 1
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    LEASED = "leased"
+    WIRE = "wire"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A ledger row: one edition, one subscriber."""
+
+    id: int
+    edition: int
+    subscriber_id: int
+    address: str
+    state: DeliveryState
+    attempts: int = 0
+    code: int | None = None
+    text: str | None = None
+    updated_at: datetime | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newsletter:
+    """Who writes, in whose name, and where readers find the pages.
+
+    Args:
+        sender: The From address; list_id: RFC 2919, ``name.example.org``.
+        base_url: Root of the web pages without a trailing slash, None when there are none: then
+            links to them are left out and unsubscribing goes by *unsubscribe_mailto* or a reply.
+        postal_address: Printed in the footer.
+    """
+
+    name: str
+    sender: str
+    sender_name: str
+    list_id: str
+    language: str = "zh-CN"
+    timezone: str = "Asia/Shanghai"
+    base_url: str | None = None
+    reply_to: str | None = None
+    unsubscribe_mailto: str | None = None
+    postal_address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """What is sent when. ``themes`` is ``("rotate",)``, ``("auto",)`` or theme ids in order."""
+
+    id: str
+    themes: tuple[str, ...] = ("rotate",)
+    themes_per_edition: int = 2
+    items_per_theme: int = 2
+    recycle_after_days: int = 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRule:
+    """An operator's help for one site; the cleaner must work without any.
+
+    Args:
+        match: Regular expression searched in the page's address and text.
+        drop: Regular expressions; a block one of them is found in is dropped.
+    """
+
+    name: str
+    match: str
+    drop: tuple[str, ...] = ()
+    outlet: str | None = None
+    republisher: str | None = None
