@@ -1,0 +1,66 @@
+"""Signed links: who a link is for and what it may do, without a database row.
+
+A token is ``key-id.subscriber.version.issued.signature``, all of it URL-safe. The signature is
+HMAC-SHA256 (RFC 2104) over the purpose and everything before it, cut to 128 bits (RFC 2104 section 5
+allows half). The purpose is not in the token: the page that reads it says which one it accepts.
+"""
+
+import base64
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from digest.errors import TokenError
+
+
+class Purpose(StrEnum):
+    CONFIRM = "confirm"
+    PREFERENCES = "preferences"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+LIFETIME = {Purpose.CONFIRM: timedelta(days=7)}
+"""The others never expire: a mail may be opened years later, and leaving must still work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a good token says. *version* must still be the subscriber's; raising it revokes links."""
+
+    subscriber_id: int
+    version: int
+    issued_at: datetime
+
+
+def make_token(
+    purpose: Purpose, subscriber_id: int, version: int, *, keys: Mapping[str, bytes], now: datetime
+) -> str:
+    """Sign with the first of *keys* (key id to secret; ids of letters and digits only)."""
+    key_id, secret = next(iter(keys.items()))
+    body = f"{key_id}.{subscriber_id:x}.{version:x}.{int(now.timestamp()):x}"
+    return f"{body}.{_signature(purpose, body, secret)}"
+
+
+def read_token(token: str, purpose: Purpose, *, keys: Mapping[str, bytes], now: datetime) -> Claims:
+    """Check and open a token.
+
+    Raises:
+        TokenError: Forged, damaged, meant for another page, signed by a retired key, or expired.
+    """
+    body, _, signature = token.rpartition(".")
+    key_id, *numbers = body.split(".")
+    expected = _signature(purpose, body, keys.get(key_id, b""))
+    if key_id not in keys or not hmac.compare_digest(signature.encode("utf-8", "replace"), expected.encode()):
+        raise TokenError("This link is incomplete. Open it from the mail again.")
+    subscriber_id, version, issued = (int(number, 16) for number in numbers)
+    issued_at = datetime.fromtimestamp(issued, UTC)
+    if purpose in LIFETIME and now - issued_at > LIFETIME[purpose]:
+        raise TokenError("This link has expired. Enter your address to get a new one.")
+    return Claims(subscriber_id=subscriber_id, version=version, issued_at=issued_at)
+
+
+def _signature(purpose: Purpose, body: str, secret: bytes) -> str:
+    digest = hmac.digest(secret, f"{purpose}\n{body}".encode("utf-8", "replace"), "sha256")
+    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
