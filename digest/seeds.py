@@ -1,0 +1,186 @@
+"""The seed documents: pages saved as files, and what a person knows about them.
+
+``notes.toml`` beside the files corrects what no program can know, one table a file::
+
+    ["interview.txt"]
+    outlet = "..."            # who wrote it, when the page hides it
+    held_on = 2023-04-14      # the day an interview was held
+    note = "..."              # told to readers as an editor's note
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta, timezone
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, PlainValidator, RootModel, TypeAdapter
+
+from digest import toml
+from digest.charset import Decoded, decode, is_binary
+from digest.errors import SeedError
+from digest.model import Article, Flag, Precision, Published, Severity
+
+SUFFIXES = {".txt": False, ".md": False, ".html": True, ".htm": True}
+"""Files that are read, and whether they hold HTML."""
+
+MAX_BYTES = 10 * 1024 * 1024
+"""As much as one fetched page may hold."""
+
+NOTES = "notes.toml"
+_CHINA = timezone(timedelta(hours=8))
+
+
+def _http(value: str) -> str:
+    TypeAdapter(AnyHttpUrl).validate_python(value)
+    return value
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, date):
+        raise ValueError("must be a date without quotes, like 2024-03-15 or 2024-03-15T08:00:00+08:00")
+    return value
+
+
+class Note(BaseModel):
+    """What a person says about one seed file; None keeps what the page says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    title: str | None = None
+    authors: list[str] | None = None
+    outlet: str | None = None
+    republisher: str | None = None
+    published: Annotated[date | None, PlainValidator(_moment)] = None
+    held_on: date | None = None
+    url: Annotated[str, AfterValidator(_http)] | None = None
+    note: str | None = None
+
+
+class _Notes(RootModel[dict[str, Note]]):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """One file as text.
+
+    Args:
+        source_id: ``seeds/NAME``.
+        flags: What reading it took, for the article made of it.
+    """
+
+    source_id: str
+    path: Path
+    text: str
+    html: bool
+    encoding: str
+    flags: tuple[Flag, ...] = ()
+    note: Note | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeds:
+    """All that could be read, by file name, and a failure for each file that could not."""
+
+    loaded: tuple[Seed, ...]
+    failures: tuple[SeedError, ...]
+
+
+def load_seeds(folder: Path) -> Seeds:
+    """Read every seed file of *folder*, in order of names; other files are left alone.
+
+    Raises:
+        SeedError: When there is no folder, or no seed file in it.
+        ConfigError: When ``notes.toml`` is wrong; every mistake is named.
+    """
+    if not folder.is_dir():
+        raise SeedError(folder, "there is no such folder; make it and put .txt, .md or .html files in it")
+    files = sorted(path for path in folder.iterdir() if _is_seed(path))
+    if not files:
+        raise SeedError(folder, "holds no .txt, .md or .html file; put the documents to read in it")
+    notes = load_notes(folder / NOTES, names={file.name for file in files})
+    loaded: list[Seed] = []
+    failures: list[SeedError] = []
+    for file in files:
+        try:
+            loaded.append(load_seed(file, note=notes.get(file.name)))
+        except SeedError as error:
+            failures.append(error)
+    return Seeds(loaded=tuple(loaded), failures=tuple(failures))
+
+
+def load_seed(path: Path, *, note: Note | None = None) -> Seed:
+    """Read one file, in whatever encoding it is.
+
+    Raises:
+        SeedError: When it is unreadable, empty, too large or not text.
+    """
+    decoded = _decoded(path)
+    flags: tuple[Flag, ...] = ()
+    if decoded.replaced:
+        reason = f"{decoded.replaced} places are no valid {decoded.encoding} and could not be read"
+        flags = (Flag(code="charset-repaired", severity=Severity.NOTE, reason=reason),)
+    return Seed(
+        source_id=f"seeds/{path.name}",
+        path=path,
+        text=decoded.text,
+        html=SUFFIXES.get(path.suffix.lower(), False),
+        encoding=decoded.encoding,
+        flags=flags,
+        note=note,
+    )
+
+
+def load_notes(path: Path, *, names: frozenset[str] | set[str]) -> Mapping[str, Note]:
+    """The notes by file name; none when there is no file. Notes on files not in *names* are mistakes."""
+    if not path.is_file():
+        return {}
+
+    def strangers(data: Mapping[str, object]) -> list[toml.Mistake]:
+        return [((name,), "there is no such file beside the notes") for name in data if name not in names]
+
+    notes, _ = toml.read(path, _Notes, also=strangers)
+    return notes.root
+
+
+def corrected(article: Article, seed: Seed) -> Article:
+    """*article*, made of *seed*, as the file and its note say; the text is never touched."""
+    flagged = replace(article, flags=(*article.flags, *seed.flags))
+    if seed.note is None:
+        return flagged
+    plain = seed.note.model_dump(exclude_none=True, exclude={"authors", "published"})
+    if seed.note.authors is not None:
+        plain["authors"] = tuple(seed.note.authors)
+    if seed.note.published is not None:
+        plain["published"] = _published(seed.note.published)
+    return replace(flagged, **plain)
+
+
+def _is_seed(path: Path) -> bool:
+    """Hidden files are editors' and file managers' own."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _published(said: date) -> Published:
+    if not isinstance(said, datetime):
+        at = datetime.combine(said, time(), _CHINA)
+        return Published(at=at, precision=Precision.DAY, read_from=NOTES)
+    at = said if said.tzinfo else said.replace(tzinfo=_CHINA)
+    return Published(at=at, precision=Precision.SECOND, read_from=NOTES)
+
+
+def _decoded(path: Path) -> Decoded:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SeedError(path, f"cannot be read ({error.strerror})") from error
+    if len(raw) > MAX_BYTES:
+        raise SeedError(path, f"is larger than {MAX_BYTES // 1024**2} MiB; keep one document a file")
+    if is_binary(raw):
+        raise SeedError(path, "is not a text file; save the page as text or HTML")
+    decoded = decode(raw)
+    if not decoded.text.strip():
+        raise SeedError(path, "is empty")
+    return decoded
