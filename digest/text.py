@@ -18,13 +18,26 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u
 
 CLOSERS = "”’」』）)】》〉\"'］]"
 _END = re.compile(
-    rf"(?:[。！？!?]+|…{{1,2}}|\.{{3,}}|(?<=[{CJK}”」])\.(?![\w.])|(?<=[\w)\]%”\"'’])\.(?=[\s”\"'’)\]]|$))"
-    rf"[{re.escape(CLOSERS)}]*"
+    rf"(?:[。！？!?]+|…{{1,2}}|\.{{3,6}}"
+    rf"|(?<=[{CJK}”」])\.(?![A-Za-z0-9_.])"
+    rf"|(?<=[\w)\]%”\"'’])\.(?=[\s”\"'’)\]]|$)|(?<=[A-Za-z)\]%\"])\.(?=[{CJK}]))"
+    rf"[{re.escape(CLOSERS)}]{{0,4}}"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Inc|Ltd|Co|Corp|vs|etc|No|Fig|Sen|Rep|Gov|Gen|Col|Lt|Jan|Feb|Mar|Apr"
-    r"|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|e\.g|i\.e|a\.m|p\.m|U\.S|U\.K|U\.N|cf|al|approx)|\b[A-Z])\.$"
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Inc|Ltd|Co|Corp|vs|etc|Fig|Sen|Rep|Gov|Gen|Col|Lt|Capt|Sgt|Rev|Hon|Jan|Feb"
+    r"|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|e\.g|i\.e|a\.m|p\.m|[A-Z]\.[A-Z]|cf|al|approx)|\b[A-Z])\.$"
 )
+_STARTER = re.compile(
+    r"\s+[“\"]?(?:The|A|An|In|On|At|He|She|It|We|They|But|And|This|That|These|Those|There|If|When|While|After|For|His|Her"
+    r"|Its|Their|However|Meanwhile|As|By|With|So|Now|Since)\s"
+)
+_SAYS = re.compile(
+    rf"\s*(?:[{CJK}·\w]{{1,12}}?(?:说|表示|认为|指出|称|问|道|强调|坦言|补充|回忆|介绍|写道|透露)(?:[。，,.：:]|$)"
+    r"|(?:[A-Z][\w.’'-]+\s+){1,4}(?:said|says|asked|told|added|wrote|recalled|explained|told)\b"
+    r"|(?:said|says|asked|added|wrote)\s[A-Z])"
+)
+_TORN_NUMBER = re.compile(rf"\s?\d+(?:%|[{CJK}])")  # 4. 94%
+_GOES_ON = re.compile(r"\s{0,40}(?:[a-z，,、；;：:]|[的地得之等和与及或]|——)")
 
 
 def is_cjk(char: str) -> bool:
@@ -87,28 +100,49 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> tuple[Span, 
     """
     end = len(text) if end is None else end
     found: list[Span] = []
-    at = start
-    for line in re.finditer(r"[^\n]+", text[start:end]):
-        at, stop = start + line.start(), start + line.end()
-        for mark in _END.finditer(text, at, stop):
-            if mark.end() <= at:
-                continue
-            if mark.group().startswith(".") and (
-                _ABBREVIATION.search(text, at, mark.start() + 1) or _goes_on(text, mark.end(), stop)
-            ):
-                continue
-            if mark.group()[0] in "…." and len(mark.group()) > 1 and _goes_on(text, mark.end(), stop):
-                continue
-            found.append((at, mark.end()))
-            at = mark.end()
-        found.append((at, stop))
+    for line in re.finditer(r"[^\n\r\u2028\u2029]+", text[start:end]):
+        found += _in_line(text, start + line.start(), start + line.end())
     return tuple(span for span in (_trim(text, *span) for span in found) if span[0] < span[1])
 
 
-def _goes_on(text: str, at: int, stop: int) -> bool:
-    """Whether what follows continues the sentence: a lower-case letter or a comma."""
-    rest = text[at:stop].lstrip()
-    return bool(rest) and (rest[0].islower() or rest[0] in "，,、；;：:")
+def _in_line(text: str, at: int, stop: int) -> Iterator[Span]:
+    seen, quoted = at, False
+    for mark in _END.finditer(text, at, stop):
+        close = mark.end()
+        quoted ^= text.count('"', seen, mark.start()) % 2 == 1
+        for i in range(mark.start(), close):
+            if text[i] == '"':
+                if not quoted:  # a straight mark that opens the next sentence
+                    close = i
+                    break
+                quoted = False
+        seen = close
+        if not _continues(text, at, mark.start(), close, stop):
+            yield at, close
+            at = close
+    yield at, stop
+
+
+def _continues(text: str, at: int, mark: int, close: int, stop: int) -> bool:
+    """Whether the end mark ``text[mark:close]`` is none, for a sentence that began at *at*."""
+    if close >= stop:
+        return False
+    after, last = text[close], text[close - 1]
+    if text[mark] == ".":
+        if text[mark : mark + 2] != ".." and _ABBREVIATION.search(text, max(at, mark - 8), mark + 1):
+            return not _STARTER.match(text, close, stop)
+        if text[mark - 1].isdigit() and _TORN_NUMBER.match(text, close, stop):
+            return True
+        if text[max(at, mark - 2) : mark] == "No" and text[close : close + 2].strip()[:1].isdigit():
+            return True
+    if last in "》〉" or (last in ")）]】］" and text[at] not in "(（[【［"):
+        return not after.isspace()
+    if last in CLOSERS and _SAYS.match(text, close, stop):
+        return True
+    if last not in CLOSERS and text[mark] in "。！？!?" and not after.isspace():
+        in_address = after.isascii() and text[mark - 1 : mark].isascii() and after not in "\"'(["
+        return in_address or after in "，,、；;：:"
+    return bool(_GOES_ON.match(text, close, stop))
 
 
 def _trim(text: str, start: int, end: int) -> Span:
@@ -132,44 +166,58 @@ def columns(text: str) -> int:
 
 
 def minutes(text: str) -> int:
-    """Reading time, at least 1: 400 Chinese characters (convention) or 238 words (Brysbaert 2019) a minute."""
+    """Reading time, at least 1: 400 Chinese characters (convention), 238 words (Brysbaert 2019) a minute."""
     chinese = len(_CJK.findall(text))
     words = len(re.findall(r"[A-Za-z][\w'’-]*", text))
     return max(1, round(chinese / 400 + words / 238))
 
 
 _WIDE = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）"}
+_WIDE_MARKS = "。，、；：？！“”‘’「」『』（）《》…—"
+_BESIDE_WIDE = re.compile(r"(?<=[，：；？！（）。、]) +| +(?=[，：；？！（）。、])")
 
 
 def restore_punctuation(text: str) -> str:
     """Full-width marks beside Chinese characters, for readers only; ``NFKC`` of both is the same.
 
-    A mark is widened when a Chinese character, or a mark already wide, touches it (white space between
-    them apart), never between digits; brackets are widened in pairs.
+    A mark is widened when a Chinese character, or a mark already wide, touches it (white space and one
+    quotation mark or bracket between them apart), never between digits, in addresses, or in a text that is
+    mostly Latin; brackets are widened in pairs. White space beside a wide mark is taken out.
     """
+    chinese = len(_CJK.findall(text))
+    if chinese * 2 < len(re.findall(r"[A-Za-z]+", text)):
+        return text
     out = list(text)
-    pairs: list[int] = []
+    opened: list[int] = []
     for i, char in enumerate(text):
-        if char not in _WIDE:
-            continue
-        before = next((c for c in reversed(text[max(0, i - 3) : i]) if not c.isspace()), "")
-        after = next((c for c in text[i + 1 : i + 4] if not c.isspace()), "")
         if char == "(":
-            pairs.append(i)
-        elif char == ")":
-            if pairs:
-                opened = pairs.pop()
-                inner = text[opened + 1 : i]
-                outer = text[opened - 1 : opened] + after
-                if _CJK.search(inner) or _CJK.search(outer):
-                    out[opened], out[i] = "（", "）"
-        elif not (before.isdigit() and after.isdigit()) and (
-            _touches(before) or (_touches(after) and not before.isascii())
-        ) or (char in ",;:?!" and before in ")\"'" and _touches(after)):
+            opened.append(i)
+        elif char == ")" and opened:
+            left = opened.pop()
+            if _chinese_bracket(text, left, i):
+                out[left], out[i] = "（", "）"
+    for i, char in enumerate(text):
+        if char in ",:;?!" and _is_wide_place(out, i):
             out[i] = _WIDE[char]
-    shown = "".join(out)
-    return re.sub(r"(?<=[，：；？！（）。、]) +| +(?=[，：；？！（）。、])", "", shown)
+    return _BESIDE_WIDE.sub("", "".join(out))
+
+
+def _chinese_bracket(text: str, left: int, right: int) -> bool:
+    around = text[max(0, left - 2) : left].strip()[-1:] + text[right + 1 : right + 3].strip()[:1]
+    return any(map(_touches, around)) or (bool(_CJK.search(text, left, right)) and not around.isascii())
+
+
+def _is_wide_place(out: list[str], at: int) -> bool:
+    before = next((c for c in reversed(out[max(0, at - 3) : at]) if not c.isspace()), " ")
+    after = next((c for c in out[at + 1 : at + 4] if not c.isspace()), " ")
+    if (before.isdigit() and after.isdigit()) or after in "/\\":
+        return False
+    if before in "\"')" and not _touches(after):
+        return at >= 2 and _touches(out[at - 2])
+    if after in "\"'(" and not _touches(before):
+        return at + 2 < len(out) and _touches(out[at + 2])
+    return _touches(before) or _touches(after)
 
 
 def _touches(char: str) -> bool:
-    return bool(char) and (is_cjk(char) or char in "。，、；：？！“”‘’「」『』（）《》…—")
+    return is_cjk(char) or char in _WIDE_MARKS
