@@ -24,6 +24,8 @@ from digest.errors import ConfigError
 from digest.model import Newsletter, Schedule, SiteRule, Term, Theme
 
 NAME = "config.toml"
+DEFAULTS = Path(__file__).parent / "defaults"
+"""What ``digest init`` copies; shipped with the program."""
 
 # RFC 5321 section 4.1.2, Dot-string and Domain only: what every mail server takes. Lengths: section 4.5.3.1.
 _ADDRESS = re.compile(
@@ -144,7 +146,7 @@ class _Term(_Table):
 class _Theme(_Table):
     id: Id
     names: Annotated[dict[Language, Line], Field(min_length=1)]
-    terms: Annotated[dict[Language, list[_Term]], Field(min_length=1)]
+    terms: Annotated[dict[Language, Annotated[list[_Term], Field(min_length=1)]], Field(min_length=1)]
     must: list[Line] = []
     never: list[Line] = []
     threshold: Annotated[float, Field(gt=0)] = 1.0
@@ -187,13 +189,19 @@ class _Feed(_Table):
 
 class _MailServer(_Table):
     id: Id
-    host: Line = "127.0.0.1"
+    host: Line
     port: Annotated[int, Field(ge=1, le=65535)] = 587
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    security: Literal["starttls", "tls", "none"] = "starttls"
     username: Line | None = None
     password_file: Line | None = None
+    auth: Literal["auto", "plain", "login", "cram-md5"] = "auto"
+    verify: bool = True
     ca_file: Line | None = None
+    clear_credentials: bool = False
     connections: Annotated[int, Field(ge=1, le=100)] = 4
+    weight: Annotated[int, Field(ge=0, le=1000)] = 1
+    per_second: Annotated[float, Field(gt=0)] | None = None
+    per_minute: Annotated[float, Field(gt=0)] | None = None
 
 
 class _Delivery(_Table):
@@ -225,16 +233,22 @@ class FeedSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """A relay. Without a *username* no login is tried; *ca_file* None trusts the system's authorities."""
+    """A relay. Without a *username* no login is tried; *ca_file* adds a private authority."""
 
     id: str
     host: str
     port: int
-    tls: Literal["starttls", "implicit", "none"]
+    security: Literal["starttls", "tls", "none"]
     username: str | None
     password: str | None = field(repr=False)
+    auth: Literal["auto", "plain", "login", "cram-md5"]
+    verify: bool
     ca_file: Path | None
+    clear_credentials: bool
     connections: int
+    weight: int
+    per_second: float | None
+    per_minute: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +297,26 @@ def load_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> Confi
     return _Reader(path, tables, line, environ).config()
 
 
-def default_config() -> str:
-    """The commented file ``digest init`` writes."""
-    return (Path(__file__).parent / "defaults" / NAME).read_text("utf-8")
+def write_defaults(folder: Path) -> list[tuple[Path, bool]]:
+    """Put a commented ``config.toml`` and an example seed into *folder*, made when missing.
+
+    Returns:
+        Each file, and whether it was written: nothing that is there is ever overwritten, and a
+        ``seeds`` folder that is there gets no example.
+    """
+    seeds = folder / "seeds"
+    wanted = [(NAME, folder / NAME)] + ([] if seeds.exists() else [("example.txt", seeds / "example.txt")])
+    return [(path, _copy(DEFAULTS / name, path)) for name, path in wanted]
+
+
+def _copy(source: Path, path: Path) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("xb") as file:
+            file.write(source.read_bytes())
+    except FileExistsError:
+        return False
+    return True
 
 
 class _Reader:

@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, PlainVal
 from digest import toml
 from digest.charset import Decoded, decode, is_binary
 from digest.errors import SeedError
-from digest.model import Article, Flag, Precision, Published, Severity
+from digest.model import Flag, Precision, Published, Severity
 
 SUFFIXES = {".txt": False, ".md": False, ".html": True, ".htm": True}
 """Files that are read, and whether they hold HTML."""
@@ -42,23 +42,37 @@ def _moment(value: object) -> object:
     return value
 
 
-class Note(BaseModel):
-    """What a person says about one seed file; None keeps what the page says."""
-
+class _Note(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     title: str | None = None
-    authors: list[str] | None = None
+    authors: list[str] = []
     outlet: str | None = None
-    republisher: str | None = None
     published: Annotated[date | None, PlainValidator(_moment)] = None
     held_on: date | None = None
     url: Annotated[str, AfterValidator(_http)] | None = None
     note: str | None = None
 
 
-class _Notes(RootModel[dict[str, Note]]):
+class _Notes(RootModel[dict[str, _Note]]):
     model_config = ConfigDict(strict=True, frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a person says about one seed file; None and empty keep what the page says.
+
+    Args:
+        text: The editor's note readers see.
+    """
+
+    title: str | None = None
+    authors: tuple[str, ...] = ()
+    outlet: str | None = None
+    published: Published | None = None
+    held_on: date | None = None
+    url: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +84,12 @@ class Seed:
         flags: What reading it took, for the article made of it.
     """
 
+    name: str
     source_id: str
-    path: Path
     text: str
     html: bool
     encoding: str
     flags: tuple[Flag, ...] = ()
-    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,25 +105,23 @@ def load_seeds(folder: Path) -> Seeds:
 
     Raises:
         SeedError: When there is no folder, or no seed file in it.
-        ConfigError: When ``notes.toml`` is wrong; every mistake is named.
     """
     if not folder.is_dir():
         raise SeedError(folder, "there is no such folder; make it and put .txt, .md or .html files in it")
     files = sorted(path for path in folder.iterdir() if _is_seed(path))
     if not files:
         raise SeedError(folder, "holds no .txt, .md or .html file; put the documents to read in it")
-    notes = load_notes(folder / NOTES, names={file.name for file in files})
     loaded: list[Seed] = []
     failures: list[SeedError] = []
     for file in files:
         try:
-            loaded.append(load_seed(file, note=notes.get(file.name)))
+            loaded.append(load_seed(file))
         except SeedError as error:
             failures.append(error)
     return Seeds(loaded=tuple(loaded), failures=tuple(failures))
 
 
-def load_seed(path: Path, *, note: Note | None = None) -> Seed:
+def load_seed(path: Path) -> Seed:
     """Read one file, in whatever encoding it is.
 
     Raises:
@@ -122,39 +133,42 @@ def load_seed(path: Path, *, note: Note | None = None) -> Seed:
         reason = f"{decoded.replaced} places are no valid {decoded.encoding} and could not be read"
         flags = (Flag(code="charset-repaired", severity=Severity.NOTE, reason=reason),)
     return Seed(
+        name=path.name,
         source_id=f"seeds/{path.name}",
-        path=path,
         text=decoded.text,
         html=SUFFIXES.get(path.suffix.lower(), False),
         encoding=decoded.encoding,
         flags=flags,
-        note=note,
     )
 
 
-def load_notes(path: Path, *, names: frozenset[str] | set[str]) -> Mapping[str, Note]:
-    """The notes by file name; none when there is no file. Notes on files not in *names* are mistakes."""
+def load_notes(folder: Path) -> dict[str, Note]:
+    """What ``notes.toml`` in *folder* says, by file name; nothing when there is none.
+
+    Raises:
+        ConfigError: With every mistake; a note on a file that is not there is one.
+    """
+    path = folder / NOTES
     if not path.is_file():
         return {}
 
     def strangers(data: Mapping[str, object]) -> list[toml.Mistake]:
-        return [((name,), "there is no such file beside the notes") for name in data if name not in names]
+        return [((name,), "there is no such file here") for name in data if not (folder / name).is_file()]
 
     notes, _ = toml.read(path, _Notes, also=strangers)
-    return notes.root
+    return {name: _note(table) for name, table in notes.root.items()}
 
 
-def corrected(article: Article, seed: Seed) -> Article:
-    """*article*, made of *seed*, as the file and its note say; the text is never touched."""
-    flagged = replace(article, flags=(*article.flags, *seed.flags))
-    if seed.note is None:
-        return flagged
-    plain = seed.note.model_dump(exclude_none=True, exclude={"authors", "published"})
-    if seed.note.authors is not None:
-        plain["authors"] = tuple(seed.note.authors)
-    if seed.note.published is not None:
-        plain["published"] = _published(seed.note.published)
-    return replace(flagged, **plain)
+def _note(table: _Note) -> Note:
+    return Note(
+        title=table.title,
+        authors=tuple(table.authors),
+        outlet=table.outlet,
+        published=_published(table.published) if table.published else None,
+        held_on=table.held_on,
+        url=table.url,
+        text=table.note,
+    )
 
 
 def _is_seed(path: Path) -> bool:

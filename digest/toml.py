@@ -212,6 +212,7 @@ def _mistake(model: "type[BaseModel]", detail: "ErrorDetails") -> Mistake:
     if kind == "value_error":
         return where, said.removeprefix("Value error, ")
     said = said.removeprefix("Input ").replace("valid dictionary", "table").replace("valid list", "list")
+    said = re.sub(r" or instance of \w+", "", said)
     return where, f"{said.replace('valid integer', 'whole number')}, not {_shown(detail['input'])}"
 
 
