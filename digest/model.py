@@ -421,3 +421,136 @@ class SiteRule:
     drop: tuple[str, ...] = ()
     outlet: str | None = None
     republisher: str | None = None
+
+
+SLOT_OPEN, SLOT_CLOSE = "\ufdd0", "\ufdd1"
+"""Noncharacters (Unicode 23.7: for internal use, never in interchanged text); taken out of all text from outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailParts:
+    """An edition rendered for one language and set of themes, the reader's own values left open.
+
+    In *html* and *text* (line ends ``\\n``) a value stands as ``SLOT_OPEN name SLOT_CLOSE``; what is shown only
+    with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``, only without one after
+    ``OPEN -name CLOSE``. Names: ``name``, ``unsubscribe_url``, ``preferences_url``.
+
+    Args:
+        left_out: Items of the edition dropped for the size budget.
+    """
+
+    language: str
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedConfig:
+    """A feed as a person wrote it down, in ``config.toml`` or by command.
+
+    Args:
+        title: None means the feed's own.
+        full_text: Fetch each new entry's page and take the article from there.
+        allow_private: The feed lives on a private or loopback address; only its own host and port are opened.
+    """
+
+    id: str
+    url: str
+    title: str | None = None
+    tags: tuple[str, ...] = ()
+    full_text: bool = False
+    allow_private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSettings:
+    """How all feeds are fetched. The numbers are design section 8's.
+
+    Args:
+        contact: Address or web page of the operator, named in the User-Agent.
+        allow: Networks (``10.1.2.0/24``) a feed's own host may lie in although they are private.
+        first_news: Entries of a feed's first poll that are news; the rest is background.
+        budget_s: A whole poll ends after so long; feeds not reached keep for the next.
+    """
+
+    contact: str = ""
+    allow: tuple[str, ...] = ()
+    concurrency: int = 32
+    deadline_s: float = 30.0
+    silence_s: float = 10.0
+    max_bytes: int = 10 * 1024 * 1024
+    shortest_s: int = 15 * 60
+    longest_s: int = 24 * 3600
+    first_news: int = 3
+    budget_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A feed and everything remembered of it between polls.
+
+    Args:
+        origin: ``config`` or ``command``: where it was added, so where it is removed.
+        url: As it was added; *fetch_url* is where it is fetched since it moved for good.
+        etag, modified: The validators, exactly as the server wrote them.
+        body_hash: Of the last body read to the end; the same body is not parsed again.
+        habit_s: Usual time between two entries, 0 when not known yet.
+        failing_since: The first of the *failures* in a row.
+        moved_to, moved_seen: A permanent redirect and how many polls in a row it was seen.
+        teasers: Its entries only open the article.
+        spam: Share of the last poll's new entries that were put in quarantine.
+    """
+
+    id: str
+    url: str
+    fetch_url: str
+    origin: str
+    added_at: datetime
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    full_text: bool = False
+    allow_private: bool = False
+    paused: bool = False
+    etag: str | None = None
+    modified: str | None = None
+    body_hash: str = ""
+    next_at: datetime | None = None
+    interval_s: int = 0
+    habit_s: int = 0
+    polled_at: datetime | None = None
+    ok_at: datetime | None = None
+    newest_at: datetime | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+    error: str = ""
+    moved_to: str | None = None
+    moved_seen: int = 0
+    gone_at: datetime | None = None
+    took_ms: int = 0
+    teasers: bool = False
+    spam: float = 0.0
+    spam_at: datetime | None = None
+    charset_note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenEntry:
+    """An entry of a feed met before; what recognises it when it comes again.
+
+    Args:
+        id: Last part of the article's source id; never changes.
+        mark: Of everything the feed said about it: differs after any edit.
+        text_mark: Of title and words alone: recognises it under a new GUID and link.
+        background: It came with the feed's first poll and was no news.
+    """
+
+    id: str
+    guid: str
+    link: str
+    mark: str
+    text_mark: str
+    first_seen_at: datetime
+    background: bool = False

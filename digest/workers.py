@@ -1,0 +1,175 @@
+"""A few processes that may be killed: hostile input costs one of them, never the program.
+
+Each worker is a fresh Python that runs one call at a time, under limits on CPU and memory that the
+kernel enforces. A call that overruns loses its worker; the next call gets a new one.
+"""
+
+import asyncio
+import contextlib
+import os
+import pickle
+import struct
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, ParamSpec, TypeVar, cast
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LENGTH = struct.Struct(">Q")
+_CALLS_BEFORE_RENEWAL = 2000
+"""A worker is replaced after so many calls, so that memory its libraries leak stays bounded."""
+
+
+class Overrun(Exception):  # noqa: N818 - what happened, as in asyncio
+    """The call used more time or memory than it may, or took its process down."""
+
+
+class Workers:
+    """At most *size* calls run at once; workers are started when first needed.
+
+    Args:
+        wall_s, cpu_s: Limits of one call.
+        memory_bytes: Address space of a worker; a call that wants more fails with `Overrun`.
+    """
+
+    def __init__(self, *, size: int, wall_s: float, cpu_s: int, memory_bytes: int) -> None:
+        self._limits = (cpu_s, memory_bytes)
+        self._wall_s = wall_s
+        self._free: asyncio.Queue[_Worker | None] = asyncio.LifoQueue()
+        for _ in range(size):
+            self._free.put_nowait(None)
+        self._all: set[_Worker] = set()
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """``call(*args, **kwargs)`` in a worker; both must be picklable.
+
+        Raises:
+            Overrun: See above.
+            Exception: Whatever the call raised.
+        """
+        worker = await self._free.get()
+        keep = None
+        try:
+            if worker is None:
+                worker = await self._start()
+            async with asyncio.timeout(self._wall_s):
+                good, value = await worker.call(pickle.dumps((call, args, kwargs), 5))
+            if not (not good and isinstance(value, MemoryError)) and worker.calls < _CALLS_BEFORE_RENEWAL:
+                keep = worker
+        except TimeoutError:
+            raise Overrun(f"took longer than {self._wall_s:g} s") from None
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise Overrun("used up its time or memory") from error
+        finally:
+            if worker is not None and keep is None:
+                self._discard(worker)
+            self._free.put_nowait(keep)
+        if good:
+            return cast(T, value)
+        if isinstance(value, (MemoryError, RecursionError)):
+            raise Overrun("needs too much memory") from value
+        raise cast(Exception, value)
+
+    async def _start(self) -> "_Worker":
+        worker = await _Worker.start(*self._limits)
+        self._all.add(worker)
+        return worker
+
+    def _discard(self, worker: "_Worker") -> None:
+        self._all.discard(worker)
+        worker.kill()
+
+    async def close(self) -> None:
+        workers, self._all = self._all, set()
+        for worker in workers:
+            worker.kill()
+        await asyncio.gather(*(worker.process.wait() for worker in workers))
+
+
+class _Worker:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.calls = 0
+
+    @classmethod
+    async def start(cls, cpu_s: int, memory_bytes: int) -> "_Worker":
+        command = f"from digest.workers import serve; serve({cpu_s}, {memory_bytes})"
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        return cls(
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-c", command),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=environ,
+                start_new_session=True,  # Ctrl-C is for the program to handle
+            )
+        )
+
+    async def call(self, request: bytes) -> tuple[bool, object]:
+        self.calls += 1
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.writelines((_LENGTH.pack(len(request)), request))
+        await self.process.stdin.drain()
+        try:
+            (length,) = _LENGTH.unpack(await self.process.stdout.readexactly(_LENGTH.size))
+            return pickle.loads(await self.process.stdout.readexactly(length))  # type: ignore[no-any-return]  # noqa: S301 - our own child
+        except asyncio.IncompleteReadError as error:
+            raise EOFError from error
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+
+@contextlib.asynccontextmanager
+async def open_workers(
+    *, size: int | None = None, wall_s: float = 20.0, cpu_s: int = 10, memory_bytes: int = 1 << 30
+) -> AsyncIterator[Workers]:
+    """A pool as large as the machine has processors, closed at the end whatever its workers do."""
+    workers = Workers(size=size or os.cpu_count() or 1, wall_s=wall_s, cpu_s=cpu_s, memory_bytes=memory_bytes)
+    try:
+        yield workers
+    finally:
+        await workers.close()
+
+
+def serve(cpu_s: int, memory_bytes: int) -> None:
+    """The worker's side: answer calls until the pipe closes."""
+    import resource
+
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints must not speak into the pipe
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    while request := _receive(sys.stdin.buffer):
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        # The soft limit counts the process's whole life: move it along for each call.
+        spent = int(used.ru_utime + used.ru_stime) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (spent + cpu_s, resource.RLIM_INFINITY))
+        reply = _answer(request)
+        replies.write(_LENGTH.pack(len(reply)))
+        replies.write(reply)
+        replies.flush()
+
+
+def _receive(stream: BinaryIO) -> bytes:
+    head = stream.read(_LENGTH.size)
+    return stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+
+
+def _answer(request: bytes) -> bytes:
+    try:
+        call, args, kwargs = pickle.loads(request)  # noqa: S301 - from our own parent
+        return pickle.dumps((True, call(*args, **kwargs)), 5)
+    except Exception as error:
+        return pickle.dumps((False, _portable(error)), 5)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error itself when it survives pickling (many with own constructors do not)."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made a line above
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
