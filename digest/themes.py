@@ -1,0 +1,377 @@
+"""Themes: how much an article is about one, and why; which words a theme lacks; ranking for evaluation.
+
+Everything is matched on ``text.fold``, so traditional and simplified characters, widths and letter case
+are one. Chinese terms match anywhere; Latin ones at word boundaries, with the endings of English.
+"""
+
+import heapq
+import math
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from digest.model import Article, Match, Score, Term, Theme
+from digest.text import CJK, fold, is_cjk, ngrams
+
+K1, B = 1.2, 0.75
+"""Robertson and Zaragoza 2009."""
+
+_ORDINARY = 1_800
+"""Length, in Chinese characters, at which a count is taken as it is: a long news item."""
+_LONGEST = 3 * _ORDINARY
+"""Beyond this a text is not held to more mentions: long interviews wander."""
+_TITLE, _HEADING = 3.0, 1.0
+"""What a mention there counts for on top of one in running text."""
+_ABOUT = 0.5
+"""How much more an article is about what its title names."""
+_PILE = 0.75
+"""Each further term counts less: ten words touched upon do not make a subject."""
+_SCALE = 2.2
+"""Puts one ordinary term in a short item at about 1.7, one passing mention in a long text under 0.6."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A term where it stands: ``article.text[start:end]``."""
+
+    term: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why an article is, or is not, about a theme.
+
+    Args:
+        missing: True when the theme has ``must`` terms and none was found.
+        forbidden: The ``never`` terms that were found.
+        passages: Every mention in the text, in order, at most 200.
+    """
+
+    score: Score
+    threshold: float
+    about: bool
+    missing: bool
+    forbidden: tuple[str, ...]
+    passages: tuple[Passage, ...]
+
+
+def focus(theme: Theme) -> dict[str, float]:
+    """Folded term to weight, over all languages; a term given twice keeps its larger weight."""
+    return dict(_weights(tuple(term for terms in theme.terms.values() for term in terms)))
+
+
+@lru_cache(maxsize=256)
+def _weights(terms: tuple[Term, ...]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for term in terms:
+        key = fold(term.text).strip()
+        if key:
+            weights[key] = max(weights.get(key, 0.0), term.weight)
+    return weights
+
+
+def score(theme: Theme, article: Article) -> Score:
+    """How much *article* is about *theme*: 0 without any term, or when ``must`` or ``never`` say so.
+
+    BM25's saturation of counts over title, headings and text together (BM25F), the weight of a term in
+    the place of its rarity; 1.0, the default threshold, is an ordinary term met twice or thrice in a page.
+    """
+    if not _admitted(theme, article):
+        return Score(theme_id=theme.id, total=0.0)
+    length = _length(article.text) + _length(article.title)
+    norm = K1 * (1 - B + B * min(length, _LONGEST) / _ORDINARY)
+    weights = focus(theme)
+    terms = tuple(weights)
+    found, in_title = _counts(terms, article.text), _counts(terms, article.title)
+    in_headings = _counts(terms, "\n".join(article.headings()))
+    matches = []
+    for term in found.keys() | in_title.keys():
+        hits = found[term] + _TITLE * in_title[term] + _HEADING * in_headings[term]
+        points = _SCALE * weights[term] * hits / (hits + norm)
+        matches.append(Match(term=term, count=found[term] + in_title[term], points=round(points, 4)))
+    matches.sort(key=lambda match: (-match.points, match.term))
+    total = sum(match.points * _PILE**rank for rank, match in enumerate(matches))
+    total *= 1 + _ABOUT * max((weights[term] for term in in_title), default=0.0)
+    return Score(theme_id=theme.id, total=round(total, 4), matches=tuple(matches))
+
+
+def explain(theme: Theme, article: Article) -> Explanation:
+    """The score with its grounds, for ``digest themes check`` and ``digest why``."""
+    result = score(theme, article)
+    places = sorted(
+        (start, -end, match.term)
+        for match in result.matches
+        for start, end in _places(match.term, article.text)
+    )
+    passages: list[Passage] = []
+    for start, end, term in places:
+        if not passages or -end > passages[-1].end:
+            passages.append(Passage(term=term, start=start, end=-end))
+    forbidden = tuple(term for term in theme.never if _stands(term, article))
+    missing = bool(theme.must) and not any(_stands(term, article) for term in theme.must)
+    return Explanation(
+        score=result,
+        threshold=theme.threshold,
+        about=result.total >= theme.threshold,
+        missing=missing,
+        forbidden=forbidden,
+        passages=tuple(passages[:200]),
+    )
+
+
+def _admitted(theme: Theme, article: Article) -> bool:
+    if any(_stands(term, article) for term in theme.never):
+        return False
+    return not theme.must or any(_stands(term, article) for term in theme.must)
+
+
+def _stands(term: str, article: Article) -> bool:
+    key = fold(term).strip()
+    return bool(key) and any(_places(key, text) for text in (article.title, article.text))
+
+
+def _length(text: str) -> float:
+    """In Chinese characters; three letters weigh as much as one (as they do in UTF-8)."""
+    return len(text.encode(errors="replace")) / 3
+
+
+@lru_cache(maxsize=16)
+def _prepared(text: str) -> tuple[str, frozenset[str]]:
+    """The text folded, and every pair of characters in it: most terms are ruled out by their first pair."""
+    folded = fold(text)
+    return folded, frozenset(map(str.__add__, folded, folded[1:]))
+
+
+@lru_cache(maxsize=4_096)
+def _matcher(term: str) -> tuple[str, re.Pattern[str] | None]:
+    """A part every match contains, and how the whole is matched; no pattern: as it stands.
+
+    Between Chinese and Latin a blank may stand; blank and hyphen are one.
+    """
+    pieces = re.findall(rf"[{CJK}]+|[^\s{CJK}-]+|[\s-]+", term)
+    chinese = [bool(re.match(f"[{CJK}]", piece)) for piece in pieces]
+    if len(pieces) == 1 and chinese[0]:
+        return term, None
+    body = ""
+    for i, piece in enumerate(pieces):
+        last = i == len(pieces) - 1
+        if not piece.strip(" -"):
+            body += r"[\s-]?"
+        elif last and not chinese[i]:
+            body += _inflected(piece)
+        else:
+            body += re.escape(piece) + (r"\s?" if not last and chinese[i] != chinese[i + 1] else "")
+    letter = rf"[^\W_{CJK}]"
+    start = "" if chinese[0] else f"(?<!{letter})"
+    end = "" if chinese[-1] else f"(?!{letter})"
+    stem = pieces[0] if len(pieces) > 1 else re.sub("[ey]$", "", pieces[0])
+    return stem, re.compile(start + body + end)
+
+
+def _inflected(word: str) -> str:
+    """A pattern for an English word: plural and possessive; from four letters on -ed and -ing too."""
+    if not word.isalpha():
+        return re.escape(word) + "(?:'?s)?"
+    verb = "|ed|ing" if len(word) >= 4 else ""
+    if word[-1] == "y" and len(word) > 3 and word[-2] not in "aeiou":
+        return word[:-1] + "(?:y(?:'s)?|ies)"
+    if word[-1] == "e":
+        return word[:-1] + f"(?:e(?:'?s)?{verb})"
+    return re.escape(word) + f"(?:'?s|es{verb})?"
+
+
+def _places(term: str, text: str) -> list[tuple[int, int]]:
+    """Where a folded term stands, in order, not overlapping."""
+    stem, pattern = _matcher(term)
+    folded, pairs = _prepared(text)
+    if len(stem) > 1 and stem[:2] not in pairs:
+        return []
+    found = []
+    at = folded.find(stem)
+    while at >= 0:
+        match = pattern.match(folded, at) if pattern else None
+        end = match.end() if match else at + len(stem)
+        if match or not pattern:
+            found.append((at, end))
+        at = folded.find(stem, end)
+    return found
+
+
+def _counts(terms: tuple[str, ...], text: str) -> Counter[str]:
+    """How often each stands, a mention going to the longest term that covers it."""
+    found: Counter[str] = Counter()
+    for term, longer in _nested(terms):
+        hits = len(_places(term, text))
+        if hits:
+            hits -= sum(found[other] * times for other, times in longer)
+            if hits > 0:
+                found[term] = hits
+    return found
+
+
+@lru_cache(maxsize=256)
+def _nested(terms: tuple[str, ...]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """The terms, longest first, each with the longer ones it stands in and how often."""
+    return tuple(
+        (term, tuple((t, t.count(term)) for t in terms if len(t) > len(term) and term in t))
+        for term in sorted(terms, key=lambda term: (-len(term), term))
+    )
+
+
+class Index:
+    """Documents to be ranked for many queries: BM25 over single Chinese characters, pairs of them, and words.
+
+    Pairs do what a segmenter's words would, without a dictionary; English words lose their endings.
+    """
+
+    def __init__(self, docs: Iterable[tuple[str, str]]) -> None:
+        self.ids: list[str] = []
+        self._postings: dict[str, tuple[array[int], array[float]]] = {}
+        lengths = array("d")
+        for number, (doc_id, text) in enumerate(docs):
+            self.ids.append(doc_id)
+            counts = Counter(_tokens(text))
+            lengths.append(counts.total())
+            for token, count in counts.items():
+                numbers, values = self._postings.setdefault(token, (array("I"), array("f")))
+                numbers.append(number)
+                values.append(count)
+        average = sum(lengths) / max(1, len(lengths)) or 1.0
+        norms = [K1 * (1 - B + B * length / average) for length in lengths]
+        for numbers, values in self._postings.values():
+            rarity = math.log(1 + (len(self.ids) - len(numbers) + 0.5) / (len(numbers) + 0.5))
+            for at, number in enumerate(numbers):
+                values[at] = rarity * values[at] * (K1 + 1) / (values[at] + norms[number])
+
+    def rank(self, query: str, limit: int = 1_000) -> list[str]:
+        """Ids of the documents that share anything with *query*, best first, ties in the order given."""
+        points: dict[int, float] = {}
+        for token, count in Counter(_tokens(query)).items():
+            numbers, values = self._postings.get(token, ((), ()))
+            for number, value in zip(numbers, values, strict=True):
+                points[number] = points.get(number, 0.0) + count * value
+        best = heapq.nsmallest(limit, points, key=lambda number: (-points[number], number))
+        return [self.ids[number] for number in best]
+
+
+def rank(query: str, docs: Sequence[tuple[str, str]]) -> list[str]:
+    """The ids of *docs* (id, text) that share anything with *query*, best first."""
+    return Index(docs).rank(query)
+
+
+_TOKENS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:'[^\W\d_]+)?")
+
+
+def _tokens(text: str) -> list[str]:
+    found: list[str] = []
+    for match in _TOKENS.finditer(fold(text)):
+        run = match.group()
+        if is_cjk(run[0]):
+            found += run
+            found += map(str.__add__, run, run[1:])
+        else:
+            found.append(_stem(run))
+    return found
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    """An English word without its commonest endings (steps 1a and 1b of Porter 1980, simplified)."""
+    word = word.removesuffix("'s")
+    if len(word) < 4 or not word.isascii():
+        return word
+    if word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) >= 3 and re.search("[aeiouy]", rest):
+            word = rest[:-1] if rest[-1] == rest[-2] and rest[-1] not in "lsz" else rest
+            break
+    return word.removesuffix("e") if len(word) > 4 else word
+
+
+def suggest(
+    theme: Theme, texts: Sequence[str], background: Sequence[str] = (), limit: int = 20
+) -> list[Term]:
+    """Words that examples of a theme have and it does not list yet, most telling first.
+
+    Strings of two to six Chinese characters and English words and pairs that stand in two of *texts* (thrice
+    in the only one), with varying neighbours on both sides, and are commoner there than in *background* by
+    log-odds with a prior (Monroe, Colaresi and Quinn 2008). Weights: 1.0 for the most telling, down to 0.1.
+    """
+    known = focus(theme)
+    here, spread, edges = _phrases(texts)
+    there, _, _ = _phrases(background)
+    size_here, size_there = here.total() + 1, there.total() + 1
+    least = 2 if len(texts) > 1 else 1
+    telling: dict[str, float] = {}
+    for phrase, count in here.items():
+        left, right = edges[phrase]
+        if count < 3 or spread[phrase] < least or min(len(left), len(right)) < 2 or phrase in known:
+            continue
+        prior = (count + there[phrase]) / (size_here + size_there) * 500
+        odds = math.log((count + prior) / (size_here + 500)) - math.log(
+            (there[phrase] + prior) / (size_there + 500)
+        )
+        z = odds / math.sqrt(1 / (count + prior) + 1 / (there[phrase] + prior))
+        if z > 0:
+            telling[phrase] = (z if background else math.log(count)) * math.sqrt(len(phrase))
+    kept: list[str] = []
+    for phrase in sorted(telling, key=lambda phrase: (-telling[phrase], phrase)):
+        if len(kept) < limit and not any(phrase in other or other in phrase for other in kept):
+            kept.append(phrase)
+    return [
+        Term(text=phrase, weight=max(0.1, round(telling[phrase] / telling[kept[0]], 1))) for phrase in kept
+    ]
+
+
+_GLUE = set(
+    "的了是在和与及而并也就都这那有不我你他她它们被将把从到对为以于之其所或但因者会能可要说着过中上下个一二三两"
+)
+_COMMON = frozenset(
+    "the a an of to in on for and or but is are was were be been by with at from as that this it its their his her"
+    " not no has have had will would can could may more than which who what when how they we you he she i said".split()
+)
+
+
+def _phrases(texts: Sequence[str]) -> tuple[Counter[str], Counter[str], dict[str, tuple[set[str], set[str]]]]:
+    """How often each candidate stands in *texts*, in how many of them, and between which neighbours."""
+    total: Counter[str] = Counter()
+    spread: Counter[str] = Counter()
+    edges: dict[str, tuple[set[str], set[str]]] = {}
+    for text in texts:
+        seen: Counter[str] = Counter()
+        folded = fold(text)
+        for run in re.findall(f"[{CJK}]+", folded):
+            for length in range(2, 7):
+                for at, phrase in enumerate(ngrams(run, length)):
+                    if phrase[0] not in _GLUE and phrase[-1] not in _GLUE:
+                        _note(phrase, run[at - 1 : at], run[at + length : at + length + 1], seen, edges)
+        words = re.findall(rf"[^\W\d_{CJK}][^\W_{CJK}]+", folded)
+        for at, word in enumerate(words):
+            after = words[at + 1] if at + 1 < len(words) else ""
+            if word in _COMMON:
+                continue
+            _note(word, words[at - 1] if at else "", after, seen, edges)
+            if after and after not in _COMMON:
+                _note(f"{word} {after}", words[at - 1] if at else "", str(at), seen, edges)
+        total += seen
+        spread.update(seen.keys())
+    return total, spread, edges
+
+
+def _note(
+    phrase: str, before: str, after: str, seen: Counter[str], edges: dict[str, tuple[set[str], set[str]]]
+) -> None:
+    """Count a candidate and its neighbours; the edge of a run is a new neighbour each time."""
+    seen[phrase] += 1
+    left, right = edges.setdefault(phrase, (set(), set()))
+    left.add(before or f"<{seen[phrase]}")
+    right.add(after or f">{seen[phrase]}")
