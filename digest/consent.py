@@ -1,7 +1,7 @@
-"""Consent as a state machine: who may be mailed, and what each step leads to. Pure; the store keeps the result.
+"""Consent as a state machine: who may be mailed, and what each step leads to. Pure.
 
-A reader alone can consent. An operator may add or reinstate somebody who has, and nobody can bring back
-a reader who complained save that reader's own confirmation after the operator lifted the block.
+A reader alone can consent. An operator may add somebody new who has, and reinstate a bounced address
+that had; who left or complained comes back by an own confirmation and in no other way.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MAILABLE = frozenset({CONFIRMED})
 
 
 class Step(StrEnum):
-    """What happened. The first six are the reader's, the next two a mail server's, the rest the operator's."""
+    """What happened: the reader's steps, then those of mail servers, then the operator's."""
 
     SUBSCRIBE = "subscribe"
     CONFIRM = "confirm"
@@ -66,7 +66,7 @@ RULES: _Rules = {
         PAUSED: (PAUSED, ()),
         UNSUBSCRIBED: (PENDING, _ASK),
         BOUNCED: (PENDING, _ASK),
-        # No mail ever again to somebody who called it spam, whoever typed the address; the form does not say so.
+        # No mail to somebody who called it spam, whoever typed the address; the form does not tell.
         COMPLAINED: (COMPLAINED, ()),
     },
     Step.CONFIRM: {
@@ -86,7 +86,8 @@ RULES: _Rules = {
         ERASED: (ERASED, ()),
     },
     Step.BOUNCE: {
-        PENDING: (BOUNCED, _BLOCK),
+        # Never confirmed: nothing an operator could reinstate.
+        PENDING: (UNSUBSCRIBED, _BLOCK),
         CONFIRMED: (BOUNCED, _BLOCK),
         PAUSED: (BOUNCED, _BLOCK),
         UNSUBSCRIBED: (UNSUBSCRIBED, ()),
@@ -95,7 +96,7 @@ RULES: _Rules = {
         ERASED: (ERASED, ()),
     },
     Step.COMPLAIN: {
-        **{state: (COMPLAINED, _BLOCK) for state in (PENDING, CONFIRMED, PAUSED, UNSUBSCRIBED, BOUNCED)},
+        **dict.fromkeys((PENDING, CONFIRMED, PAUSED, UNSUBSCRIBED, BOUNCED), (COMPLAINED, _BLOCK)),
         COMPLAINED: (COMPLAINED, ()),
         ERASED: (ERASED, ()),
     },
@@ -107,7 +108,8 @@ RULES: _Rules = {
     },
     Step.ADD: {
         None: (CONFIRMED, ()),
-        PENDING: (CONFIRMED, ()),
+        # Anybody may have typed it, perhaps after its owner had left: the question stays open.
+        PENDING: (PENDING, ()),
         CONFIRMED: (CONFIRMED, ()),
         PAUSED: (PAUSED, ()),
     },
