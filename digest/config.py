@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from digest import toml
 from digest.errors import ConfigError
-from digest.model import Newsletter, Schedule, SiteRule, Term, Theme
+from digest.model import FeedConfig, FeedSettings, Newsletter, Schedule, SiteRule, Term, Theme
 
 NAME = "config.toml"
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -78,6 +79,14 @@ def _expression(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a network; write it like 10.1.2.0/24") from None
+    return value
+
+
 def _one_line(value: str) -> str:
     if not value.strip() or any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
         raise ValueError("must be one line of text and not empty")
@@ -95,6 +104,7 @@ Language = Annotated[str, _matching(_LANGUAGE, "a language tag; write one like z
 Colour = Annotated[str, _matching(_COLOUR, "a colour; write it like #8a2b2b")]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Network = Annotated[str, AfterValidator(_network)]
 Expression = Annotated[str, AfterValidator(_expression)]
 Count = Annotated[int, Field(ge=1, le=1000)]
 
@@ -184,7 +194,27 @@ class _Feed(_Table):
     id: Id
     url: WebAddress
     title: Line | None = None
+    tags: list[Line] = []
     full_text: bool = False
+    allow_private: bool = False
+
+    def value(self) -> FeedConfig:
+        return FeedConfig(**self.model_dump(exclude={"tags"}), tags=tuple(self.tags))
+
+
+class _Fetching(_Table):
+    contact: Line | None = None
+    allow: list[Network] = []
+    concurrency: Count = 32
+    deadline_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    max_bytes: Annotated[int, Field(ge=10_000)] = 10 * 1024 * 1024
+    shortest_s: Annotated[int, Field(ge=60)] = 15 * 60
+    longest_s: Annotated[int, Field(ge=60)] = 24 * 3600
+    first_news: Annotated[int, Field(ge=0)] = 3
+
+    def value(self, sender: str) -> FeedSettings:
+        plain = self.model_dump(exclude={"allow", "contact"})
+        return FeedSettings(**plain, allow=tuple(self.allow), contact=self.contact or sender)
 
 
 class _MailServer(_Table):
@@ -214,21 +244,12 @@ class _File(_Table):
     database: _Database = _Database()
     design: _Design = _Design()
     delivery: _Delivery = _Delivery()
+    fetching: _Fetching = _Fetching()
     themes: Annotated[list[_Theme], Field(min_length=1)]
     schedules: Annotated[list[_Schedule], Field(min_length=1)]
     feeds: list[_Feed] = []
     site_rules: list[_SiteRule] = []
     mail_servers: list[_MailServer] = []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedSource:
-    """A feed named in the configuration; *title* None means the feed's own."""
-
-    id: str
-    url: str
-    title: str | None
-    full_text: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +290,8 @@ class Config:
     newsletter: Newsletter
     themes: tuple[Theme, ...]
     schedules: tuple[Schedule, ...]
-    feeds: tuple[FeedSource, ...]
+    feeds: tuple[FeedConfig, ...]
+    fetching: FeedSettings
     site_rules: tuple[SiteRule, ...]
     mail_servers: tuple[MailServer, ...]
     data_dir: Path
@@ -338,7 +360,8 @@ class _Reader:
             newsletter=_newsletter(tables.newsletter),
             themes=tuple(theme.value() for theme in tables.themes),
             schedules=tuple(schedule.value() for schedule in tables.schedules),
-            feeds=tuple(FeedSource(**feed.model_dump()) for feed in tables.feeds),
+            feeds=tuple(feed.value() for feed in tables.feeds),
+            fetching=tables.fetching.value(tables.newsletter.sender),
             site_rules=tuple(rule.value() for rule in tables.site_rules),
             mail_servers=tuple(self._mail_server(n, server) for n, server in enumerate(tables.mail_servers)),
             data_dir=data_dir,

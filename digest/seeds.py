@@ -129,9 +129,8 @@ def load_seed(path: Path) -> Seed:
     """
     decoded = _decoded(path)
     flags: tuple[Flag, ...] = ()
-    if decoded.replaced:
-        reason = f"{decoded.replaced} places are no valid {decoded.encoding} and could not be read"
-        flags = (Flag(code="charset-repaired", severity=Severity.NOTE, reason=reason),)
+    if decoded.note:
+        flags = (Flag(code="charset-repaired", severity=Severity.NOTE, reason=f"{decoded.note}."),)
     return Seed(
         name=path.name,
         source_id=f"seeds/{path.name}",
