@@ -1,0 +1,1 @@
+"""Mail on its way out and back: transports with one contract, signing, bounces, a local inbox."""

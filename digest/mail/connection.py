@@ -1,0 +1,365 @@
+"""One SMTP connection: opened by aiosmtplib, then one letter after another."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, cast
+
+from digest.mail.pipeline import Exchange, LostError, Pipelined, Reply, make_exchange
+from digest.mail.transport import (
+    Fate,
+    Letter,
+    Mark,
+    Result,
+    Security,
+    Server,
+    TransportSettingsError,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from aiosmtplib import SMTP
+
+_OVERTAXED_WORDS = ("frequency limited", "rate limit", "too many", "try again later", "频率")
+_TROUBLE = (OSError, LostError)
+_AUTH_CODES = frozenset({530, 534, 535, 538})
+
+
+class OpeningError(Exception):
+    """No usable connection. *lasting*: it needs a person (certificate, password), so ask seldom."""
+
+    def __init__(self, what: str, *, lasting: bool = False) -> None:
+        super().__init__(what)
+        self.lasting = lasting
+
+
+class Connection:
+    """An open connection. One letter at a time; once :attr:`usable` is False, only close it.
+
+    ``marked``: the last letter's mark was asked for, so it must not be tried again silently.
+    """
+
+    def __init__(self, smtp: "SMTP", server: Server, now: float) -> None:
+        self._smtp = smtp
+        self._server = server
+        self._exchange: Exchange = make_exchange(smtp, pipelining=server.pipelining)
+        size = smtp.esmtp_extensions.get("size", "").strip()
+        self._most_octets = int(size) if size.isdigit() else 0
+        self._eight_bit = smtp.supports_extension("8bitmime")
+        self._utf8 = smtp.supports_extension("smtputf8")
+        self._sized = smtp.supports_extension("size")
+        self._carried = 0
+        self._expired = False
+        self.marked = False
+        self.used_at = now
+
+    @property
+    def usable(self) -> bool:
+        return self._smtp.is_connected
+
+    def is_fresh(self, now: float) -> bool:
+        """Still worth another letter: young, used lately, not closed by the other side."""
+        return (
+            self.usable
+            and self._carried < self._server.messages_per_connection
+            and now - self.used_at < self._server.idle_s
+        )
+
+    @property
+    def carried(self) -> int:
+        """Letters it was used for."""
+        return self._carried
+
+    async def send(self, letter: Letter, mark: Mark) -> Result:
+        """Send one letter; see :class:`digest.mail.transport.Transport`."""
+        refusal = self._cannot_take(letter)
+        if refusal:
+            return refusal
+        self._carried += 1
+        self.marked = False
+        try:
+            with self._deadline(self._server.command_s):
+                refused = await self._open_data(letter)
+                if refused is not None:
+                    return refused
+                self._exchange.write(letter.content)
+                await self._drained()
+        except _TROUBLE as trouble:
+            self.close()
+            return self._result(Fate.DEFERRED, 0, self._what(trouble))
+        self.marked = True
+        try:
+            wanted = await mark()
+        except BaseException:
+            self.close()
+            raise
+        if not wanted:
+            self.close()
+            return self._result(Fate.WITHDRAWN, 0, "")
+        return await self._end()
+
+    def _cannot_take(self, letter: Letter) -> Result | None:
+        """What the server's EHLO already rules out."""
+        octets = len(letter.content)
+        if self._most_octets and octets > self._most_octets:
+            return self._result(
+                Fate.REFUSED, 552, f"message of {octets} octets, the server takes {self._most_octets}"
+            )
+        if not letter.recipient.isascii() and not self._utf8:
+            return self._result(Fate.REFUSED, 553, "the server takes no addresses outside ASCII (SMTPUTF8)")
+        if not letter.content.isascii() and not self._eight_bit:
+            return self._result(Fate.REFUSED, 554, "the server takes no 8-bit messages (8BITMIME)")
+        return None
+
+    async def _open_data(self, letter: Letter) -> Result | None:
+        """MAIL, RCPT, DATA. None when the server now waits for the message."""
+        replies = await self._exchange.commands((*self._envelope(letter), b"DATA"))
+        for at, reply in enumerate(replies):
+            if reply.code < 400 and (at < 2 or reply.code == 354):
+                continue
+            if isinstance(self._exchange, Pipelined) and replies[-1].code == 354:
+                await self._take_back_data()
+            else:
+                await self._reset()
+            return self._judge(reply, step=at)
+        return None
+
+    def _envelope(self, letter: Letter) -> tuple[bytes, bytes]:
+        options = b""
+        if self._sized:
+            options += b" SIZE=%d" % len(letter.content)
+        if not letter.content.isascii():
+            options += b" BODY=8BITMIME"
+        if not (letter.recipient.isascii() and letter.sender.isascii()):
+            options += b" SMTPUTF8"
+        return (
+            b"MAIL FROM:<%b>%b" % (letter.sender.encode(), options),
+            b"RCPT TO:<%b>" % letter.recipient.encode(),
+        )
+
+    async def _take_back_data(self) -> None:
+        """The recipient was refused and DATA accepted all the same: end it empty (RFC 2920 section 3.1)."""
+        self._exchange.write(b".\r\n")
+        await self._exchange.reply()
+        await self._reset()
+
+    async def _reset(self) -> None:
+        if not self.usable:
+            return
+        replies = await self._exchange.commands((b"RSET",))
+        if replies[0].code != 250:
+            self.close()
+
+    async def _drained(self) -> None:
+        """Wait until the system took all we wrote: what is still with us is not with the server."""
+        transport = cast(asyncio.WriteTransport, self._smtp.transport)
+        await asyncio.sleep(0)
+        while transport is not None and transport.get_write_buffer_size():
+            await asyncio.sleep(0.005)
+            if transport.is_closing():
+                raise LostError("connection lost")
+
+    async def _end(self) -> Result:
+        """Write the end and wait for the one reply that counts."""
+        try:
+            self._exchange.write(b".\r\n")
+        except _TROUBLE as trouble:
+            self.close()
+            return self._result(Fate.DEFERRED, 0, self._what(trouble))
+        try:
+            with self._deadline(self._server.reply_s):
+                reply = await self._exchange.reply()
+        except _TROUBLE as trouble:
+            self.close()
+            return self._result(Fate.UNKNOWN, 0, self._what(trouble))
+        except BaseException:
+            self.close()
+            raise
+        return self._judge(reply, step=3)
+
+    def _judge(self, reply: Reply, *, step: int) -> Result:
+        """Read a reply. Steps: 0 MAIL, 1 RCPT, 2 DATA, 3 the message."""
+        code, text = reply
+        if code == 421:
+            self.close()
+            # After the whole message it is an answer about the message, before it one about the server.
+            return self._result(Fate.DEFERRED if step == 3 else Fate.UNTOUCHED, code, text)
+        if 200 <= code < 300 and step == 3:
+            return self._result(Fate.SENT, code, text)
+        if code < 400:
+            self.close()
+            fate = Fate.UNKNOWN if step == 3 else Fate.DEFERRED
+            return self._result(fate, code, f"out of place: {code} {text}")
+        if code < 500 or is_overtaxed(code, text):
+            return self._result(Fate.DEFERRED, code, text)
+        if code in _AUTH_CODES or (step == 0 and code not in {552, 554}):
+            self.close()
+            return self._result(Fate.UNTOUCHED, code, text)
+        return self._result(Fate.REFUSED, code, text)
+
+    def _result(self, fate: Fate, code: int, text: str) -> Result:
+        return Result(fate=fate, code=code, text=printable(text), server=self._server.label)
+
+    def _what(self, trouble: BaseException) -> str:
+        return "timed out" if self._expired else str(trouble) or type(trouble).__name__
+
+    @contextlib.contextmanager
+    def _deadline(self, seconds: float) -> Iterator[None]:
+        """One timer for a whole step; wait_for at every reply costs several times as much."""
+        handle = asyncio.get_running_loop().call_later(seconds, self._expire)
+        try:
+            yield
+        finally:
+            handle.cancel()
+
+    def _expire(self) -> None:
+        self._expired = True
+        transport = self._smtp.transport
+        if transport is not None:
+            cast(asyncio.WriteTransport, transport).abort()
+
+    def close(self) -> None:
+        """Drop the connection at once."""
+        self._smtp.close()
+
+    def leave(self) -> None:
+        """Say QUIT without waiting: the server's answer changes nothing."""
+        if self.usable:
+            with contextlib.suppress(*_TROUBLE):
+                self._exchange.write(b"QUIT\r\n")
+        self.close()
+
+    async def quit(self) -> None:
+        """Take leave, without waiting long for the answer."""
+        if self.usable:
+            with contextlib.suppress(*_TROUBLE), self._deadline(2.0):
+                await self._exchange.commands((b"QUIT",))
+        self.close()
+
+
+def is_overtaxed(code: int, text: str) -> bool:
+    """A 5yz that means "slower", not "no": QQ answers its limits with 550 (and 5.7.1-like texts)."""
+    return 500 <= code < 600 and any(words in text.lower() for words in _OVERTAXED_WORDS)
+
+
+def make_context(server: Server) -> ssl.SSLContext | None:
+    """TLS as the settings say; certificates and names are checked unless switched off."""
+    if server.security is Security.NONE:
+        return None
+    context = ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
+    if server.ca_file:
+        context.load_default_certs()
+    if not server.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def open_connection(
+    server: Server, context: ssl.SSLContext | None, clock: Callable[[], float]
+) -> Connection:
+    """Connect, encrypt, authenticate.
+
+    Raises:
+        OpeningError: with one sentence that says what to do, where that can be known.
+    """
+    from aiosmtplib import SMTP, SMTPException
+
+    smtp = SMTP(
+        hostname=server.host,
+        port=server.port,
+        local_hostname=server.helo or socket.gethostname(),
+        use_tls=server.security is Security.TLS,
+        start_tls=server.security is Security.STARTTLS,
+        tls_context=context,
+        timeout=server.connect_s,
+    )
+    try:
+        async with asyncio.timeout(server.connect_s + server.command_s):
+            await smtp.connect()
+            if smtp.is_ehlo_or_helo_needed:
+                await smtp.ehlo()
+            await _authenticate(smtp, server)
+    except (OSError, SMTPException, ValueError) as error:
+        smtp.close()
+        raise _explained(server, error) from error
+    except BaseException:
+        smtp.close()
+        raise
+    return Connection(smtp, server, clock())
+
+
+async def _authenticate(smtp: "SMTP", server: Server) -> None:
+    """One method, one attempt: trying the rest after a refusal is how accounts get locked."""
+    if server.username is None:
+        return
+    method = _method(server, tuple(smtp.server_auth_methods))
+    if method == "xoauth2":
+        await smtp.auth_xoauth2(server.username, await server.token() if server.token else "")
+        return
+    call = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}[method]
+    await call(server.username, server.password or "")
+
+
+def _method(server: Server, offered: tuple[str, ...]) -> str:
+    """The method to use: the one set, else the best the server offers."""
+    if server.auth != "auto":
+        wanted: tuple[str, ...] = (server.auth,)
+    elif server.token is not None:
+        wanted = ("xoauth2",)
+    elif server.security is Security.NONE:
+        wanted = ("cram-md5", "plain", "login")
+    else:
+        wanted = ("plain", "login", "cram-md5")
+    for method in wanted:
+        if method in offered:
+            return method
+    raise OpeningError(
+        f"the server offers no usable AUTH ({', '.join(offered) or 'none'}, wanted {', '.join(wanted)})",
+        lasting=True,
+    )
+
+
+def check_settings(server: Server) -> None:
+    """Refuse settings that would show a password to the network.
+
+    Raises:
+        TransportSettingsError: before anything is connected.
+    """
+    if server.auth == "xoauth2" and server.token is None:
+        raise TransportSettingsError(f"{server.label}: xoauth2 needs a token")
+    bare = server.security is Security.NONE and server.username is not None
+    if bare and not server.clear_credentials:
+        raise TransportSettingsError(
+            f"{server.label}: a password over an unencrypted connection; set security to starttls or tls"
+            " (or clear_credentials, if the network is yours)"
+        )
+
+
+def _explained(server: Server, error: Exception) -> OpeningError:
+    from aiosmtplib import SMTPAuthenticationError, SMTPResponseException
+
+    label = server.label
+    if isinstance(error, SMTPAuthenticationError):
+        return OpeningError(
+            f"{label} refuses the user name or password ({error.code} {printable(error.message)})",
+            lasting=True,
+        )
+    if isinstance(error, SMTPResponseException):
+        return OpeningError(f"{label} turned us away ({error.code} {printable(error.message)})")
+    cause = error.__cause__ or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return OpeningError(
+            f"{label}: the certificate is not trusted ({cause.verify_message}); set ca_file for a private"
+            " authority",
+            lasting=True,
+        )
+    if isinstance(cause, ssl.SSLError):
+        return OpeningError(f"{label}: TLS failed ({printable(str(cause))})", lasting=True)
+    if "STARTTLS" in str(error):
+        return OpeningError(f"{label} does not offer STARTTLS; no mail is sent in clear", lasting=True)
+    if isinstance(error, TimeoutError):
+        return OpeningError(f"{label} did not answer in time")
+    return OpeningError(f"{label}: {printable(str(error))}")

@@ -1,0 +1,73 @@
+"""Mail into a Maildir folder, for tests and for handing over to other tools."""
+
+import asyncio
+import os
+import socket
+import time
+from itertools import count
+from pathlib import Path
+
+from digest.mail.transport import Fate, Letter, Mark, Result
+
+_serial = count()
+
+
+class MaildirTransport:
+    """Each letter becomes a file in ``new``, with its envelope in Return-Path and Delivered-To.
+
+    The file is complete and synced in ``tmp`` before the mark, and moved after it, so that the move
+    is what the final dot is to SMTP.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        for name in ("tmp", "new", "cur"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def connections(self) -> int:
+        return 1
+
+    def wait_s(self, recipient: str) -> float:
+        return 0.0
+
+    async def send(self, letter: Letter, mark: Mark) -> Result:
+        name = f"{time.time_ns()}.{os.getpid()}_{next(_serial)}.{socket.gethostname()}"
+        draft = self._folder / "tmp" / name
+        try:
+            await asyncio.to_thread(_write, draft, _stored_form(letter))
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            return self._result(Fate.UNTOUCHED, str(error))
+        if not await mark():
+            draft.unlink()
+            return self._result(Fate.WITHDRAWN, "")
+        try:
+            draft.rename(self._folder / "new" / name)
+        except OSError as error:
+            return self._result(Fate.DEFERRED, str(error))
+        return self._result(Fate.SENT, name)
+
+    def _result(self, fate: Fate, text: str) -> Result:
+        return Result(fate=fate, text=text, server=str(self._folder))
+
+    def trouble(self) -> tuple[str, ...]:
+        return ()
+
+    async def close(self) -> None:
+        """Nothing is open between letters."""
+
+
+def _stored_form(letter: Letter) -> bytes:
+    """The message with its envelope on top and the wire's dot-stuffing undone."""
+    content = letter.content.replace(b"\n..", b"\n.")
+    content = content[1:] if content.startswith(b"..") else content
+    envelope = f"Return-Path: <{letter.sender}>\r\nDelivered-To: {letter.recipient}\r\n"
+    return envelope.encode() + content
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,189 @@
+"""What every transport does with one message, and what it says became of it.
+
+A transport is handed a letter and a *mark*. Once the whole message but its end is with the server
+it awaits the mark, and only when that says yes does it write the end: the ledger can so record
+durably that a message may be out before it can be out.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from digest.errors import DigestError
+
+Mark = Callable[[], Awaitable[bool]]
+"""Record durably that the message is about to be out; False: it must not go out after all."""
+
+_BARE = re.compile(rb"\r\n|\r|\n")
+
+
+class Fate(StrEnum):
+    """What became of a letter.
+
+    ``untouched``: the server was in trouble, the letter is as good as never tried (no attempt is
+    counted). ``withdrawn``: the mark said no. ``unknown``: the end was written and no reply came.
+    """
+
+    SENT = "sent"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    UNTOUCHED = "untouched"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A letter's fate, with the server's reply.
+
+    Args:
+        code: The SMTP reply code, 0 when there was none.
+        text: The server's own words, or ours; without control characters, at most 500 characters.
+        server: Name of the server that was tried, empty when there was none.
+    """
+
+    fate: Fate
+    code: int = 0
+    text: str = ""
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message in its envelope.
+
+    Args:
+        sender: Return path, empty for none (RFC 5321 section 4.5.5); both addresses are canonical.
+        content: As :func:`wire_form` makes it.
+    """
+
+    sender: str
+    recipient: str
+    content: bytes
+
+    @property
+    def domain(self) -> str:
+        return self.recipient.rpartition("@")[2].lower()
+
+
+class Transport(Protocol):
+    """A way out for letters. Letters to one transport may be sent side by side."""
+
+    @property
+    def connections(self) -> int:
+        """How many letters it takes at once."""
+
+    def wait_s(self, recipient: str) -> float:
+        """Seconds until a letter to this address may be tried; 0 is now. An estimate, never low for long."""
+
+    async def send(self, letter: Letter, mark: Mark) -> Result:
+        """Send one letter. Never raises for what a server does."""
+
+    def trouble(self) -> tuple[str, ...]:
+        """One sentence for each server that cannot be used now."""
+
+    async def close(self) -> None:
+        """End every connection in good order."""
+
+
+class Security(StrEnum):
+    """``starttls`` is demanded, never merely tried: a server that does not offer it gets no mail."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How fast and how broad, for a server or a recipient domain. None is no limit.
+
+    The stricter of the two rates counts, and messages are spaced evenly, without bursts.
+    """
+
+    per_second: float | None = None
+    per_minute: float | None = None
+    connections: int | None = None
+
+    @property
+    def interval_s(self) -> float:
+        """Least time between two messages."""
+        second = 1 / self.per_second if self.per_second else 0.0
+        minute = 60 / self.per_minute if self.per_minute else 0.0
+        return max(second, minute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A mail server we hand messages to.
+
+    Args:
+        weight: Share of the mail among servers that can take it now; 0 is used only when no other can.
+        auth: ``auto`` takes the first the server offers of PLAIN, LOGIN and CRAM-MD5 (the other way
+            round without TLS); one method, one attempt.
+        token: Makes a fresh OAuth 2 token; needed for ``xoauth2``.
+        verify: Check the server's certificate and name; ca_file adds a private authority.
+        clear_credentials: Allow a password over an unencrypted connection.
+        connections: Kept open side by side.
+        messages_per_connection: A connection is replaced after so many, and after *idle_s* unused.
+        command_s: Time-out of a step; reply_s: of the reply to the whole message, which RFC 5321
+            section 4.5.3.2 sets at ten minutes because a lost reply makes a duplicate.
+    """
+
+    host: str
+    port: int = 25
+    name: str = ""
+    security: Security = Security.STARTTLS
+    username: str | None = None
+    password: str | None = None
+    auth: str = "auto"
+    token: Callable[[], Awaitable[str]] | None = None
+    verify: bool = True
+    ca_file: Path | None = None
+    clear_credentials: bool = False
+    helo: str | None = None
+    connections: int = 4
+    weight: int = 1
+    limit: Limit = Limit()
+    messages_per_connection: int = 500
+    idle_s: float = 30.0
+    pipelining: bool = True
+    connect_s: float = 30.0
+    command_s: float = 60.0
+    reply_s: float = 600.0
+
+    def __repr__(self) -> str:
+        """Without the password, which must not reach a log."""
+        return f"Server({self.label!r}, {self.security}, connections={self.connections})"
+
+    @property
+    def label(self) -> str:
+        return self.name or f"{self.host}:{self.port}"
+
+
+def wire_form(message: bytes) -> bytes:
+    """The message as it goes over the wire, without the final dot.
+
+    CRLF line ends only (a bare CR or LF can smuggle a second message in), lines that begin with a
+    dot doubled (RFC 5321 section 4.5.2). Costs next to nothing on a message that is already right.
+    """
+    ends = message.count(b"\r\n")
+    if message.count(b"\n") != ends or message.count(b"\r") != ends:
+        message = _BARE.sub(b"\r\n", message)
+    if not message.endswith(b"\r\n"):
+        message += b"\r\n"
+    if b"\n." in message:
+        message = message.replace(b"\n.", b"\n..")
+    return b"." + message if message.startswith(b".") else message
+
+
+def printable(text: str) -> str:
+    """A server's words, safe to log and to keep: controls become blanks, at most 500 characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:500]
+
+
+class TransportSettingsError(DigestError):
+    """A server's settings cannot work; nothing was sent."""

@@ -1,0 +1,147 @@
+"""Writes to the ledger for all connections at once.
+
+A commit that survives a power cut costs about as much as sending a message, so what the connections
+ask for while one is running goes into the next. Outcomes are always written before marks: a
+connection's last message is settled before its next can be on the wire.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import datetime
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from digest.errors import StoreError
+
+if TYPE_CHECKING:
+    from digest.store.ledger import Claim, Ledger, Outcome
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_OUTCOMES_WAIT_S = 0.02
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 15.0
+
+
+class Scribe:
+    """One thread on the ledger. Pauses and retries while it cannot be written.
+
+    Args:
+        give_up_s: How long it may stay unwritable once stopping; then StoreError is raised.
+    """
+
+    def __init__(
+        self, ledger: "Ledger", clock: Callable[[], datetime], stop: asyncio.Event, *, give_up_s: float = 30.0
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._stop = stop
+        self._give_up_s = give_up_s
+        self._thread: Executor = ThreadPoolExecutor(1, "ledger")
+        self._marks: list[tuple[Claim, asyncio.Future[bool]]] = []
+        self._outcomes: list[Outcome] = []
+        self._flushes: list[asyncio.Future[None]] = []
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+        self.paused: str = ""
+        self.fenced = 0
+        """Outcomes that named a lease somebody else has taken over."""
+
+    async def mark(self, claim: "Claim") -> bool:
+        """Record that the message may now be out; False when it must not go out after all."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._marks.append((claim, future))
+        self._wake.set()
+        return await future
+
+    def settle(self, outcome: "Outcome") -> None:
+        """Record an outcome with the next group, soon."""
+        self._outcomes.append(outcome)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_OUTCOMES_WAIT_S, self._wake.set)
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a ledger function in the thread, again and again until the store takes it.
+
+        Raises:
+            StoreError: still unwritable a while after being asked to stop.
+        """
+        pause_s, stopping_at = _FIRST_PAUSE_S, None
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                result = await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+            except StoreError as error:
+                self.paused = str(error)
+                now = time.monotonic()
+                if self._stop.is_set():
+                    stopping_at = stopping_at or now
+                if stopping_at is not None and now - stopping_at > self._give_up_s:
+                    raise
+                await asyncio.sleep(pause_s)
+                pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+            else:
+                self.paused = ""
+                return result
+
+    async def flush(self) -> None:
+        """Return when every outcome handed over so far is in the ledger."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._flushes.append(future)
+        self._wake.set()
+        await future
+
+    async def run(self) -> None:
+        """Write groups until :meth:`end`."""
+        while not (self._ended and not self._marks and not self._outcomes and not self._flushes):
+            await self._wake.wait()
+            self._wake.clear()
+            await self._write_group()
+
+    async def end(self) -> None:
+        """Let :meth:`run` write what is left and return."""
+        self._ended = True
+        self._wake.set()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False)
+
+    async def _write_group(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        marks, self._marks = self._marks, []
+        flushes, self._flushes = self._flushes, []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        pending = list(outcomes)
+        try:
+            allowed = await self.call(self._write, pending, [claim for claim, _ in marks])
+        except BaseException as error:
+            _fail([future for _, future in marks], error)
+            _fail(flushes, error)
+            raise
+        for claim, future in marks:
+            if not future.done():
+                future.set_result(claim.id in allowed)
+        for flushed in flushes:
+            if not flushed.done():
+                flushed.set_result(None)
+
+    def _write(self, pending: "list[Outcome]", claims: "Sequence[Claim]") -> frozenset[int]:
+        """In the thread: outcomes first, each once even when the marks after them must be retried."""
+        if pending:
+            self.fenced += len(pending) - self._ledger.settle(tuple(pending), now=self._clock())
+            pending.clear()
+        if not claims:
+            return frozenset()
+        return frozenset(claim.id for claim in self._ledger.to_wire(tuple(claims), now=self._clock()))
+
+
+def _fail(futures: "Sequence[asyncio.Future[T]]", error: BaseException) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
+            future.exception()  # whoever waited may be gone

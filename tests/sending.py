@@ -1,0 +1,51 @@
+"""A ledger with readers, and messages for them, for the tests of delivery."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from digest.model import ConsentState, Edition, Subscriber
+from digest.store import Claim, Store, open_store
+
+SLOT = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+
+
+@contextmanager
+def a_ledger(path: Path, readers: int, *, domain: str = "readers.example.org") -> Iterator[tuple[Store, int]]:
+    """A fresh SQLite store, and the number of an edition planned for so many confirmed readers."""
+    with open_store(f"sqlite:///{path}") as store:
+        store.migrate()
+        found = (
+            Subscriber(id=0, address=f"r{n}@{domain}", name=f"读者{n}", state=ConsentState.CONFIRMED)
+            for n in range(readers)
+        )
+        store.subscribers.add_all(found, actor="test", now=SLOT)
+        yield store, an_edition(store, SLOT)
+
+
+def an_edition(store: Store, slot: datetime) -> int:
+    edition = Edition(
+        number=0, schedule="daily", slot=slot, made_at=slot, subject="试", preheader="", sections=()
+    )
+    number = store.editions.freeze(edition, now=slot).number
+    store.ledger.plan(number, now=slot)
+    return number
+
+
+def a_message(claim: Claim) -> bytes:
+    """Small, and the same for the same row every time."""
+    return (
+        f"From: digest@sender.example.org\r\nTo: {claim.address}\r\nSubject: =?utf-8?b?6K+V?=\r\n"
+        f"Message-ID: <{claim.id}.{claim.edition}@sender.example.org>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/html; charset=utf-8\r\n\r\n<p>one</p>\r\n.\r\n..two\r\n"
+    ).encode()
+
+
+def a_sized_message(octets: int) -> Callable[[Claim], bytes]:
+    body = (b"x" * 74 + b"\r\n") * (octets // 76)
+
+    def build(claim: Claim) -> bytes:
+        return a_message(claim) + body
+
+    return build
