@@ -332,7 +332,11 @@ class ConsentState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """A reader. ``themes`` empty means all; ``schedules`` empty means every schedule."""
+    """A reader. ``themes`` empty means all; ``schedules`` empty means every schedule.
+
+    Args:
+        send_hour: Of the reader's own day, 0 to 23; None leaves it to the schedule.
+    """
 
     id: int
     address: str
@@ -342,6 +346,7 @@ class Subscriber:
     timezone: str = "Asia/Shanghai"
     themes: tuple[str, ...] = ()
     schedules: tuple[str, ...] = ()
+    send_hour: int | None = None
     paused_until: datetime | None = None
     token_version: int = 1
 
@@ -359,11 +364,11 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A ledger row: one edition, one subscriber."""
+    """A ledger row: one edition, one subscriber; None for an address given by hand."""
 
     id: int
     edition: int
-    subscriber_id: int
+    subscriber_id: int | None
     address: str
     state: DeliveryState
     attempts: int = 0

@@ -1,0 +1,268 @@
+"""Articles, every version of their text, and the index of their sketches."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from digest.errors import StoreError
+from digest.model import Article, Severity
+
+from . import documents
+from .database import Database
+from .schema import article_versions, articles, excerpts, sketches
+
+Saved = Literal["new", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An article with what only the store knows.
+
+    Args:
+        article: As saved; when *released*, its quarantine flags stand as cautions.
+        version: Of the text, from 1; spans belong to a version.
+        first_seen_at: When it was first saved, whatever date the page claims.
+        released: An operator let it out of quarantine.
+    """
+
+    article: Article
+    version: int
+    first_seen_at: datetime
+    changed_at: datetime
+    released: bool = False
+
+
+class Articles:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, article: Article, *, sketch: Sequence[int], now: datetime) -> Saved:
+        """Keep *article* as the present state of its source.
+
+        A changed text becomes a new version and the old one stays, so that what was quoted from it can
+        be checked; a changed title, date or flag overwrites. ``collected_at`` alone is no change. A
+        changed text takes a release from quarantine back: somebody released other words.
+        """
+        with self._database.write() as connection:
+            return _save(connection, article, sketch, now)
+
+    def save_all(self, found: Iterable[tuple[Article, Sequence[int]]], *, now: datetime) -> dict[Saved, int]:
+        """Save many in one transaction; how many were new, changed, unchanged."""
+        counts: dict[Saved, int] = {"new": 0, "changed": 0, "unchanged": 0}
+        with self._database.write() as connection:
+            for article, sketch in found:
+                counts[_save(connection, article, sketch, now)] += 1
+        return counts
+
+    def find(self, source_id: str, version: int | None = None) -> Stored | None:
+        """The article, in its present version unless another is named; None when there is none."""
+        wanted = articles.c.version if version is None else version
+        query = _stored().where(articles.c.source_id == source_id, article_versions.c.version == wanted)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return _stored_from(row) if row else None
+
+    def get(self, source_id: str, version: int | None = None) -> Article:
+        """The article itself; StoreError when there is none (it was pruned, or never collected)."""
+        stored = self.find(source_id, version)
+        if stored is None:
+            raise StoreError(f"no article {source_id} (version {version or 'present'}) in the database")
+        return stored.article
+
+    def text(self, source_id: str, version: int | None = None) -> str:
+        """The text spans count in, read back from the database."""
+        return self.get(source_id, version).text
+
+    def list(
+        self, *, before: int | None = None, limit: int = 50, severity: Severity | None = None
+    ) -> tuple[tuple[int, Stored], ...]:
+        """(key, article), newest first; pass the last key as *before* for the next page."""
+        query = _stored().add_columns(articles.c.id).where(article_versions.c.version == articles.c.version)
+        if before is not None:
+            query = query.where(articles.c.id < before)
+        if severity is not None:
+            query = query.where(articles.c.severity == severity)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(articles.c.id.desc()).limit(limit)).all()
+        return tuple((row.id, _stored_from(row)) for row in rows)
+
+    def count(self) -> int:
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(articles)) or 0
+
+    def candidates(self, *, now: datetime, limit: int = 400) -> tuple[Stored, ...]:
+        """What an edition may quote: the newest *limit* articles, then at most *limit* evergreen ones.
+
+        Quarantined ones are left out unless released. Evergreen articles come longest unquoted first
+        (never quoted before all), so that the cost does not grow with what is stored and every one of
+        them gets its turn. Articles first seen after *now* are left out.
+        """
+        present = article_versions.c.version == articles.c.version
+        usable = _stored().where(present, articles.c.usable, articles.c.first_seen_at <= now)
+        fresh = usable.where(~articles.c.evergreen).order_by(
+            articles.c.first_seen_at.desc(), articles.c.id.desc()
+        )
+        evergreen = usable.where(articles.c.evergreen).order_by(
+            articles.c.quoted_at.asc().nulls_first(), articles.c.id
+        )
+        with self._database.read() as connection:
+            rows = [row for query in (fresh, evergreen) for row in connection.execute(query.limit(limit))]
+        return tuple(_stored_from(row) for row in rows)
+
+    def quarantined(self, *, limit: int = 50) -> tuple[Stored, ...]:
+        """Kept from readers and not released, newest first."""
+        query = _stored().where(
+            article_versions.c.version == articles.c.version,
+            articles.c.severity == Severity.QUARANTINE,
+            ~articles.c.released,
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(articles.c.id.desc()).limit(limit)).all()
+        return tuple(_stored_from(row) for row in rows)
+
+    def release(self, source_id: str) -> bool:
+        """Let a quarantined article be quoted (as a caution); False when there is no such article."""
+        change = (
+            sa.update(articles).where(articles.c.source_id == source_id).values(released=True, usable=True)
+        )
+        with self._database.write() as connection:
+            return connection.execute(change).rowcount > 0
+
+    def near(self, sketch: Sequence[int], *, min_shared: int, limit: int = 100) -> tuple[str, ...]:
+        """Source ids whose sketches share at least *min_shared* values with *sketch*, most first."""
+        shared = sa.func.count().label("shared")
+        query = (
+            sa.select(articles.c.source_id, shared)
+            .join(sketches, sketches.c.article_id == articles.c.id)
+            .where(sketches.c.hash.in_(sketch))
+            .group_by(articles.c.source_id)
+            .having(shared >= min_shared)
+            .order_by(shared.desc(), articles.c.source_id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return tuple(row.source_id for row in connection.execute(query))
+
+    def prune(self, *, before: datetime) -> int:
+        """Forget articles first seen before then, save evergreen ones and any an edition quotes."""
+        quoted = sa.select(excerpts.c.id).where(excerpts.c.article_id == articles.c.id).exists()
+        old = sa.delete(articles).where(articles.c.first_seen_at < before, ~articles.c.evergreen, ~quoted)
+        with self._database.write() as connection:
+            return connection.execute(old).rowcount
+
+
+def _stored() -> sa.Select[Any]:
+    return sa.select(
+        article_versions.c.document,
+        article_versions.c.version,
+        articles.c.first_seen_at,
+        articles.c.changed_at,
+        articles.c.released,
+    ).join(article_versions, article_versions.c.article_id == articles.c.id)
+
+
+def _stored_from(row: Any) -> Stored:
+    article = documents.read(Article, row.document)
+    if row.released:
+        article = replace(
+            article,
+            flags=tuple(
+                replace(flag, severity=Severity.CAUTION) if flag.severity is Severity.QUARANTINE else flag
+                for flag in article.flags
+            ),
+        )
+    return Stored(
+        article=article,
+        version=row.version,
+        first_seen_at=row.first_seen_at,
+        changed_at=row.changed_at,
+        released=row.released,
+    )
+
+
+def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], now: datetime) -> Saved:
+    known = connection.execute(
+        sa.select(
+            articles.c.id, articles.c.version, articles.c.released,
+            article_versions.c.text_hash, article_versions.c.document,
+        )
+        .join(article_versions, article_versions.c.article_id == articles.c.id)
+        .where(articles.c.source_id == article.source_id, article_versions.c.version == articles.c.version)
+    ).first()  # fmt: skip
+    text_hash = hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()
+    document = documents.write(article)
+    if known is None:
+        _insert(connection, article, sketch, text_hash, document, now)
+        return "new"
+    if known.document == document or _same(documents.read(Article, known.document), article):
+        return "unchanged"
+    same_text = known.text_hash == text_hash
+    version = known.version if same_text else known.version + 1
+    connection.execute(
+        sa.update(articles)
+        .where(articles.c.id == known.id)
+        .values(version=version, changed_at=now, **_columns(article, released=known.released and same_text))
+    )
+    if same_text:
+        this = (article_versions.c.article_id == known.id) & (article_versions.c.version == version)
+        connection.execute(sa.update(article_versions).where(this).values(document=document, saved_at=now))
+    else:
+        _insert_version(connection, known.id, version, text_hash, document, now)
+        connection.execute(sa.delete(sketches).where(sketches.c.article_id == known.id))
+        _insert_sketch(connection, known.id, sketch)
+    return "changed"
+
+
+def _same(old: Article, new: Article) -> bool:
+    return replace(old, collected_at=None) == replace(new, collected_at=None)
+
+
+def _columns(article: Article, *, released: bool) -> dict[str, Any]:
+    return {
+        "title": documents.printable(article.title),
+        "severity": article.severity,
+        "released": released,
+        "usable": released or article.severity is not Severity.QUARANTINE,
+        "evergreen": article.evergreen,
+    }
+
+
+def _insert(
+    connection: sa.Connection,
+    article: Article,
+    sketch: Sequence[int],
+    text_hash: str,
+    document: str,
+    now: datetime,
+) -> None:
+    row = sa.insert(articles).values(
+        source_id=article.source_id,
+        version=1,
+        first_seen_at=now,
+        changed_at=now,
+        **_columns(article, released=False),
+    )
+    article_id = connection.scalar(row.returning(articles.c.id))
+    assert article_id is not None
+    _insert_version(connection, article_id, 1, text_hash, document, now)
+    _insert_sketch(connection, article_id, sketch)
+
+
+def _insert_version(
+    connection: sa.Connection, article_id: int, version: int, text_hash: str, document: str, now: datetime
+) -> None:
+    connection.execute(
+        sa.insert(article_versions).values(
+            article_id=article_id, version=version, text_hash=text_hash, document=document, saved_at=now
+        )
+    )
+
+
+def _insert_sketch(connection: sa.Connection, article_id: int, sketch: Sequence[int]) -> None:
+    if sketch:
+        rows = [{"hash": value, "article_id": article_id} for value in sorted(set(sketch))]
+        connection.execute(sa.insert(sketches), rows)

@@ -1,0 +1,259 @@
+"""Editions, frozen whole, and the memory of what was quoted and which themes were sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from digest.errors import StoreError
+from digest.model import Edition, Item
+
+from . import documents
+from .articles import Articles
+from .database import Database
+from .schema import article_versions, articles, edition_themes, editions, excerpts
+from .slots import SlotState, close_slot
+
+Used = tuple[int, int, datetime]
+"""Start and end in the article's present text, and when it was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a schedule has sent: the picker's memory.
+
+    Args:
+        last_sent: Slot of the last edition with the theme; times_sent: how many had it.
+        editions: How many there were in all.
+        coverage: (theme id, items in each of the last editions, oldest first).
+    """
+
+    last_sent: dict[str, datetime]
+    times_sent: dict[str, int]
+    editions: int
+    coverage: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class Editions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def freeze(
+        self, edition: Edition, *, now: datetime, review: bool = False, corrects: int | None = None
+    ) -> Edition:
+        """Keep *edition* for good under the next number: everything or nothing, in one transaction.
+
+        The edition, its excerpts and its slot are written together, so that a killed run leaves no half.
+        Identity is (schedule, slot, revision): when there is one already, that one is returned, unchanged.
+        The numbers have no gaps. With *review* it is held until :meth:`set_status` makes it ready.
+
+        Raises:
+            StoreError: An excerpt is not what stands in the stored article; nothing was written.
+        """
+        with self._database.write() as connection:
+            self._database.alone(connection, "freeze")
+            known = connection.scalar(
+                sa.select(editions.c.document).where(
+                    editions.c.schedule == edition.schedule,
+                    editions.c.slot == edition.slot,
+                    editions.c.revision == edition.revision,
+                )
+            )
+            if known is not None:
+                return documents.read(Edition, known)
+            last = connection.scalar(sa.select(sa.func.max(editions.c.number))) or 0
+            frozen = replace(edition, number=last + 1)
+            _insert(connection, frozen, now, "review" if review else "ready", corrects)
+            _insert_excerpts(connection, frozen)
+            close_slot(
+                connection, frozen.schedule, frozen.slot, SlotState.MADE, now=now, edition=frozen.number
+            )
+        return frozen
+
+    def get(self, number: int) -> Edition:
+        """The edition as frozen; StoreError when there is none."""
+        with self._database.read() as connection:
+            document = connection.scalar(sa.select(editions.c.document).where(editions.c.number == number))
+        if document is None:
+            raise StoreError(f"there is no edition {number}: `digest editions list` shows what there is")
+        return documents.read(Edition, document)
+
+    def list(
+        self, limit: int = 20, before: int | None = None, *, schedule: str | None = None
+    ) -> tuple[Edition, ...]:
+        """Newest first; pass the last number as *before* for the next page."""
+        query = sa.select(editions.c.document).order_by(editions.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(editions.c.number < before)
+        if schedule is not None:
+            query = query.where(editions.c.schedule == schedule)
+        with self._database.read() as connection:
+            found = connection.scalars(query).all()
+        return tuple(documents.read(Edition, document) for document in found)
+
+    def latest(self, schedule: str | None = None) -> Edition | None:
+        return next(iter(self.list(1, schedule=schedule)), None)
+
+    def at(self, schedule: str, slot: datetime) -> Edition | None:
+        """The last revision of the edition of a slot, None when it is not made."""
+        query = (
+            sa.select(editions.c.document)
+            .where(editions.c.schedule == schedule, editions.c.slot == slot)
+            .order_by(editions.c.revision.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            document = connection.scalar(query)
+        return documents.read(Edition, document) if document is not None else None
+
+    def status(self, number: int) -> str:
+        """``ready``, ``review`` or ``stopped``; only ready editions are sent."""
+        with self._database.read() as connection:
+            found = connection.scalar(sa.select(editions.c.status).where(editions.c.number == number))
+        if found is None:
+            raise StoreError(f"there is no edition {number}: `digest editions list` shows what there is")
+        return found  # type: ignore[no-any-return]
+
+    def set_status(self, number: int, status: str) -> bool:
+        """Approve, stop or resume; False when there is no such edition. What is on the wire ends."""
+        change = sa.update(editions).where(editions.c.number == number).values(status=status)
+        with self._database.write() as connection:
+            return connection.execute(change).rowcount > 0
+
+    def used(self, schedule: str | None, source_ids: Sequence[str]) -> dict[str, tuple[Used, ...]]:
+        """Passages sent before by *schedule* (None: by any), by source id; sources never quoted are absent.
+
+        Spans of an older version are looked up in the present text; what no longer stands there is left out.
+        """
+        query = (
+            sa.select(
+                articles.c.source_id, articles.c.version.label("present"), excerpts.c.version,
+                excerpts.c.start, excerpts.c.end, excerpts.c.sent_at,
+            )
+            .join(articles, articles.c.id == excerpts.c.article_id)
+            .where(articles.c.source_id.in_(source_ids))
+            .order_by(excerpts.c.id)
+        )  # fmt: skip
+        if schedule is not None:
+            query = query.where(excerpts.c.schedule == schedule)
+        found: dict[str, list[Used]] = {}
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            span = self._present_span(row)
+            if span:
+                found.setdefault(row.source_id, []).append((*span, row.sent_at))
+        return {source_id: tuple(dict.fromkeys(spans)) for source_id, spans in found.items()}
+
+    def _present_span(self, row: Any) -> tuple[int, int] | None:
+        if row.version == row.present:
+            return row.start, row.end
+        texts = Articles(self._database)
+        quoted = texts.text(row.source_id, row.version)[row.start : row.end]
+        start = texts.text(row.source_id).find(quoted)
+        return (start, start + len(quoted)) if start >= 0 else None
+
+    def theme_history(self, schedule: str, *, last: int = 8) -> History:
+        """What *schedule* has sent, with the coverage of its *last* editions."""
+        mine = editions.c.schedule == schedule
+        joined = sa.join(edition_themes, editions, edition_themes.c.edition == editions.c.number)
+        totals = (
+            sa.select(
+                edition_themes.c.theme,
+                sa.func.max(editions.c.slot).label("slot"),
+                sa.func.count().label("times"),
+            )
+            .select_from(joined)
+            .where(mine)
+            .group_by(edition_themes.c.theme)
+            .order_by(edition_themes.c.theme)
+        )
+        recent = sa.select(editions.c.number).where(mine).order_by(editions.c.slot.desc()).limit(last)
+        with self._database.read() as connection:
+            sent = connection.execute(totals).all()
+            count = connection.scalar(sa.select(sa.func.count()).select_from(editions).where(mine)) or 0
+            numbers = sorted(connection.scalars(recent))
+            rows = connection.execute(
+                sa.select(edition_themes).where(edition_themes.c.edition.in_(numbers))
+            ).all()
+        items = {(row.theme, row.edition): row.items for row in rows}
+        themes = sorted({row.theme for row in rows})
+        return History(
+            last_sent={row.theme: row.slot for row in sent},
+            times_sent={row.theme: row.times for row in sent},
+            editions=count,
+            coverage=tuple((theme, tuple(items.get((theme, n), 0) for n in numbers)) for theme in themes),
+        )
+
+
+def _insert(
+    connection: sa.Connection, edition: Edition, now: datetime, status: str, corrects: int | None
+) -> None:
+    themes = tuple(section.theme.id for section in edition.sections)
+    connection.execute(
+        sa.insert(editions).values(
+            number=edition.number,
+            schedule=edition.schedule,
+            slot=edition.slot,
+            revision=edition.revision,
+            corrects=corrects,
+            status=status,
+            subject=documents.printable(edition.subject),
+            made_at=edition.made_at,
+            frozen_at=now,
+            themes=documents.words(themes),
+            document=documents.write(edition),
+        )
+    )
+    counts = {section.theme.id: len(section.items) for section in edition.sections}
+    if counts:
+        rows = [{"edition": edition.number, "theme": theme, "items": n} for theme, n in counts.items()]
+        connection.execute(sa.insert(edition_themes), rows)
+
+
+def _insert_excerpts(connection: sa.Connection, edition: Edition) -> None:
+    rows: list[dict[str, Any]] = []
+    for item in edition.items():
+        article_id, version = _quoted_version(connection, item)
+        rows.extend(
+            {
+                "edition": edition.number,
+                "schedule": edition.schedule,
+                "article_id": article_id,
+                "version": version,
+                "start": excerpt.start,
+                "end": excerpt.end,
+                "sent_at": edition.made_at,
+            }
+            for excerpt in item.excerpts
+            if excerpt.by == "source"
+        )
+        connection.execute(
+            sa.update(articles).where(articles.c.id == article_id).values(quoted_at=edition.made_at)
+        )
+    if rows:
+        connection.execute(sa.insert(excerpts), rows)
+
+
+def _quoted_version(connection: sa.Connection, item: Item) -> tuple[int, int]:
+    """The stored version whose text the item quotes, newest first; every span is checked against it."""
+    rows = connection.execute(
+        sa.select(articles.c.id, article_versions.c.version, article_versions.c.document)
+        .join(article_versions, article_versions.c.article_id == articles.c.id)
+        .where(articles.c.source_id == item.article.source_id)
+        .order_by(article_versions.c.version.desc())
+    )
+    for row in rows:
+        if documents.read(type(item.article), row.document).text == item.article.text:
+            break
+    else:
+        raise StoreError(f"{item.article.source_id} is not in the database as it is quoted: collect it first")
+    for excerpt in item.excerpts:
+        if excerpt.by == "source" and item.article.text[excerpt.start : excerpt.end] != excerpt.text:
+            raise StoreError(
+                f"{item.article.source_id}: the excerpt at {excerpt.start} is not what the article says; "
+                "nothing was published"
+            )
+    return row.id, row.version

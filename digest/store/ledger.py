@@ -1,0 +1,531 @@
+"""The ledger: a row per edition and reader, and the truth about each.
+
+    queued -> leased -> wire -> sent | queued (4xx) | failed (5xx) | unknown
+    leased -> queued (crash, expiry, given back) | suppressed (unsubscribed meanwhile)
+    unknown -> queued (policy resend) | held (policy hold, or resent before)
+
+Every update after a claim names the owner and the lease number (fencing): it changes nothing once somebody
+else has taken the row over, and the number updated says so. A row is on the wire, durably, before its last
+byte is; so nothing is unknown before ``wire`` and everything is after a crash there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from digest.errors import StoreError
+from digest.model import Delivery, DeliveryState
+
+from . import documents
+from .database import Database
+from .schema import deliveries, editions, subscribers
+from .subscribers import deliverable, takes
+
+CRASHES_TO_PARK = 3
+"""A row that was on the wire in three crashes may be what crashes us."""
+
+RESENDS = 1
+"""How often a message without a final reply is sent again, under policy resend."""
+
+Policy = Literal["resend", "hold"]
+
+row = deliveries.c
+QUEUED = row.state == sa.literal_column("'queued'")
+UNSETTLED: sa.ColumnElement[bool] = sa.literal_column("state NOT IN ('queued', 'sent')").self_group()
+"""Written out as the partial indexes have it, not bound: else PostgreSQL and SQLite do not use them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A leased delivery with everything a message needs.
+
+    Args:
+        subscriber_id: None for a recipient given by hand.
+        first_at: When it was first claimed; stays through every retry, so that the Date header does.
+        lease: Number of this lease; with *owner* it fences every later update.
+        lease_s: How long each step may take before somebody else may take over.
+    """
+
+    id: int
+    edition: int
+    subscriber_id: int | None
+    address: str
+    name: str
+    language: str
+    themes: tuple[str, ...]
+    token_version: int
+    attempts: int
+    lease: int
+    owner: str
+    first_at: datetime
+    lease_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an attempt. *next_at* is needed for ``queued`` only."""
+
+    claim: Claim
+    state: DeliveryState
+    code: int | None = None
+    text: str | None = None
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What :meth:`Ledger.recover` did, in rows.
+
+    Args:
+        unknown: Found on the wire of a dead owner or an ended lease.
+        resent, held: What became of these and of those without a final reply; parked counts among held.
+        requeued: Leased and never on the wire: simply queued again.
+    """
+
+    unknown: int = 0
+    resent: int = 0
+    held: int = 0
+    requeued: int = 0
+    parked: int = 0
+
+
+class Ledger:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def plan(self, edition: int, *, now: datetime, due_by_zone: Mapping[str, datetime] | None = None) -> int:
+        """Queue the edition for everybody who is to have it; how many rows were new.
+
+        Confirmed, unpaused readers of its schedule who take one of its themes. One ``INSERT .. SELECT``
+        in the database, so memory does not grow with the list; calling it again adds only who is new.
+
+        Args:
+            due_by_zone: When it is due for readers of a time zone; at once for others.
+        """
+        with self._database.write() as connection:
+            known = _edition(connection, edition)
+            due: sa.ColumnElement[datetime] = sa.literal(now, row.next_at.type)
+            if due_by_zone:
+                moments = {zone: sa.literal(moment, row.next_at.type) for zone, moment in due_by_zone.items()}
+                due = sa.case(moments, value=subscribers.c.timezone, else_=due)
+            readers = sa.select(
+                sa.literal(edition, sa.Integer),
+                subscribers.c.id,
+                sa.literal(DeliveryState.QUEUED.value, sa.Text),
+                due,
+                sa.literal(now, row.updated_at.type),
+            ).where(
+                deliverable(now),
+                takes(subscribers.c.schedules, (known.schedule,)),
+                takes(subscribers.c.themes, documents.ids(known.themes)),
+            )
+            columns = ["edition", "subscriber_id", "state", "next_at", "updated_at"]
+            return self._insert(connection, edition, lambda insert: insert.from_select(columns, readers))
+
+    def plan_addresses(self, edition: int, addresses: Iterable[str], *, now: datetime) -> int:
+        """Queue the edition for addresses given by hand; they become nobody's subscription."""
+        rows = [
+            {
+                "edition": edition,
+                "address": address,
+                "state": DeliveryState.QUEUED,
+                "next_at": now,
+                "updated_at": now,
+            }
+            for address in dict.fromkeys(addresses)
+        ]
+        with self._database.write() as connection:
+            _edition(connection, edition)
+            return self._insert(connection, edition, lambda insert: insert.values(rows)) if rows else 0
+
+    def claim(
+        self, owner: str, *, limit: int, lease_s: float, now: datetime, edition: int | None = None
+    ) -> tuple[Claim, ...]:
+        """Lease up to *limit* due rows of ready editions to *owner*; empty when nothing is due.
+
+        Earliest due first within an edition; several editions share the batch evenly. Costs what it
+        claims, however long the ledger.
+        """
+        with self._database.write() as connection:
+            found: list[Claim] = []
+            ready = _editions_to_send(connection, edition)
+            for position, number in enumerate(ready):
+                share = -(-(limit - len(found)) // (len(ready) - position))
+                found.extend(_claim(connection, number, owner, share, lease_s, now))
+            return tuple(found)
+
+    def to_wire(self, claims: Sequence[Claim], *, now: datetime) -> tuple[Claim, ...]:
+        """Mark, durably, that these are about to be handed over; those that may be, in order.
+
+        Left out: rows somebody else took over, and readers who left, bounced or paused since (these
+        become ``suppressed``). The lease starts anew.
+        """
+        allowed: set[int] = set()
+        wanted = sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(now))
+        may = row.subscriber_id.is_(None) | wanted.exists()
+        with self._database.write() as connection:
+            for fence, lease_s, ids in _by_lease(claims):
+                mine = (row.id.in_(ids)) & fence & (row.state == DeliveryState.LEASED)
+                until = now + timedelta(seconds=lease_s)
+                marked = sa.update(deliveries).where(mine, may)
+                marked = marked.values(state=DeliveryState.WIRE, lease_until=until, updated_at=now)
+                passed = set(connection.scalars(marked.returning(row.id)))
+                if len(passed) < len(ids):
+                    gone = sa.update(deliveries).where(mine, ~may)
+                    connection.execute(
+                        gone.values(**_settled(DeliveryState.SUPPRESSED, now), text="no longer subscribed")
+                    )
+                allowed |= passed
+        return tuple(claim for claim in claims if claim.id in allowed)
+
+    def settle(self, outcomes: Sequence[Outcome], *, now: datetime) -> int:
+        """Record outcomes in one transaction; how many rows were still ours.
+
+        ``sent`` and ``unknown`` are taken only from the wire; the others from a lease too (a recipient
+        refused before the message). Each counts as an attempt.
+        """
+        if not outcomes:
+            return 0
+        change = (
+            sa.update(deliveries)
+            .where(
+                row.id == sa.bindparam("this"),
+                row.owner == sa.bindparam("by"),
+                row.lease == sa.bindparam("under"),
+                (row.state == DeliveryState.WIRE) | (row.state == sa.bindparam("or_from")),
+            )
+            .values(
+                state=sa.bindparam("new_state"),
+                code=sa.bindparam("reply"),
+                text=sa.bindparam("said"),
+                next_at=sa.func.coalesce(sa.bindparam("again_at", type_=row.next_at.type), row.next_at),
+                attempts=row.attempts + 1,
+                owner=None,
+                lease_until=None,
+                updated_at=now,
+            )
+        )
+        with self._database.write() as connection:
+            return connection.execute(change, [_parameters(outcome) for outcome in outcomes]).rowcount
+
+    def release(self, claims: Sequence[Claim], *, now: datetime, next_at: datetime | None = None) -> int:
+        """Give rows back that were certainly not sent, whether marked or not; costs them no attempt."""
+        given = 0
+        with self._database.write() as connection:
+            for fence, _, ids in _by_lease(claims):
+                mine = row.id.in_(ids) & fence & row.state.in_([DeliveryState.LEASED, DeliveryState.WIRE])
+                back = _settled(DeliveryState.QUEUED, now) | ({"next_at": next_at} if next_at else {})
+                given += connection.execute(sa.update(deliveries).where(mine).values(back)).rowcount
+        return given
+
+    def renew(self, claims: Sequence[Claim], *, now: datetime) -> int:
+        """Start the leases of claimed rows anew; how many are still ours."""
+        kept = 0
+        with self._database.write() as connection:
+            for fence, lease_s, ids in _by_lease(claims):
+                mine = row.id.in_(ids) & fence & row.state.in_([DeliveryState.LEASED, DeliveryState.WIRE])
+                until = {"lease_until": now + timedelta(seconds=lease_s)}
+                kept += connection.execute(sa.update(deliveries).where(mine).values(until)).rowcount
+        return kept
+
+    def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
+        """Take back what dead owners and ended leases left, and deal with what is unknown.
+
+        A row on the wire of a dead owner may have been sent: it is sent again (same bytes, same
+        Message-ID) under policy resend, until its third crash parks it. One whose final reply never came
+        is sent again once. Under policy hold all of them wait for a person.
+        """
+        with self._database.write() as connection:
+            rows = _in_flight(connection, lock=not self._database.is_sqlite)
+            owners = {found.owner for found in rows if found.owner is not None}
+            dead = {owner for owner in owners if owner_gone(owner)}
+            lost = [r for r in rows if r.owner is not None and (r.owner in dead or r.lease_until <= now)]
+            leased = [r.id for r in lost if r.state == DeliveryState.LEASED]
+            crashed = [r for r in lost if r.state == DeliveryState.WIRE]
+            silent = [r for r in rows if r.state == DeliveryState.UNKNOWN]
+            parked = [r.id for r in crashed if r.crashes + 1 >= CRASHES_TO_PARK]
+            again = [r.id for r in crashed if r.crashes + 1 < CRASHES_TO_PARK] if policy == "resend" else []
+            again_silent = [r.id for r in silent if r.resends < RESENDS] if policy == "resend" else []
+            resent = {*again, *again_silent}
+            held = [r.id for r in crashed + silent if r.id not in resent]
+            _move(connection, leased, DeliveryState.QUEUED, now)
+            _move(connection, again, DeliveryState.QUEUED, now, crashes=row.crashes + 1, next_at=now)
+            _move(connection, again_silent, DeliveryState.QUEUED, now, resends=row.resends + 1, next_at=now)
+            on_wire = [r.id for r in crashed if r.id not in resent]
+            _move(connection, held, DeliveryState.HELD, now)
+            _move(
+                connection,
+                on_wire,
+                DeliveryState.HELD,
+                now,
+                crashes=row.crashes + 1,
+                text="sent or not: the sender died",
+            )
+            _move(
+                connection,
+                parked,
+                DeliveryState.HELD,
+                now,
+                text=f"parked: {CRASHES_TO_PARK} crashes while on the wire",
+            )
+        return Recovered(
+            unknown=len(crashed), resent=len(resent), held=len(held), requeued=len(leased), parked=len(parked)
+        )
+
+    def retry(self, ids: Sequence[int], *, now: datetime) -> int:
+        """An operator sends failed, held or unknown rows again, with a clean slate."""
+        states = [DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.UNKNOWN]
+        clean = {"attempts": 0, "crashes": 0, "resends": 0, "next_at": now}
+        return self._by_hand(ids, states, DeliveryState.QUEUED, now, clean)
+
+    def hold(self, ids: Sequence[int], *, now: datetime) -> int:
+        """Keep queued rows back until released."""
+        return self._by_hand(ids, [DeliveryState.QUEUED], DeliveryState.HELD, now, {"text": "held by hand"})
+
+    def unhold(self, ids: Sequence[int], *, now: datetime) -> int:
+        """Queue held rows again."""
+        return self._by_hand(ids, [DeliveryState.HELD], DeliveryState.QUEUED, now, {"next_at": now})
+
+    def get(self, delivery_id: int) -> Delivery | None:
+        """One row, for a bounce that names it."""
+        with self._database.read() as connection:
+            found = connection.execute(_listed().where(row.id == delivery_id)).first()
+        return _delivery(found) if found else None
+
+    def list(
+        self, edition: int, state: DeliveryState | None = None, after: int = 0, limit: int = 50
+    ) -> tuple[Delivery, ...]:
+        """By id; pass the last id as *after* for the next page."""
+        with self._database.read() as connection:
+            first = connection.scalar(
+                sa.select(editions.c.first_delivery).where(editions.c.number == edition)
+            )
+            start = max(after, (first or 0) - 1)
+            query = _listed().where(row.edition == edition, row.id > start).order_by(row.id).limit(limit)
+            if state is not None:
+                query = query.where(row.state == sa.literal_column(f"'{state.value}'"))
+            return tuple(_delivery(found) for found in connection.execute(query))
+
+    def counts(self, edition: int) -> dict[DeliveryState, int]:
+        """How many rows in each state (those that occur), counted now.
+
+        ``sent`` is what is neither queued nor otherwise unsettled: indexes answer without reading the rows.
+        """
+        mine = row.edition == edition
+        total = sa.select(sa.func.count()).select_from(deliveries).where(mine)
+        rest = sa.select(row.state, sa.func.count()).where(mine, UNSETTLED).group_by(row.state)
+        with self._database.read() as connection:
+            found = {DeliveryState(state): n for state, n in connection.execute(rest)}
+            found[DeliveryState.QUEUED] = connection.scalar(total.where(QUEUED)) or 0
+            everything = connection.scalar(total) or 0
+        found[DeliveryState.SENT] = everything - sum(found.values())
+        return {state: n for state, n in found.items() if n}
+
+    def finished(self, edition: int) -> bool:
+        """Nothing queued, leased, on the wire or unknown. Held rows wait for a person, not for us."""
+        mine = row.edition == edition
+        open_states = [DeliveryState.LEASED, DeliveryState.WIRE, DeliveryState.UNKNOWN]
+        queued = sa.select(row.id).where(mine, QUEUED).limit(1)
+        moving = sa.select(row.id).where(mine, UNSETTLED, row.state.in_(open_states)).limit(1)
+        with self._database.read() as connection:
+            return connection.scalar(queued) is None and connection.scalar(moving) is None
+
+    def due(self, *, now: datetime) -> int:
+        """Rows that could be claimed now."""
+        with self._database.read() as connection:
+            numbers = _editions_to_send(connection, None)
+            mine = [
+                sa.select(sa.func.count(row.id)).where(row.edition == n, QUEUED, row.next_at <= now)
+                for n in numbers
+            ]
+            return sum(connection.scalar(query) or 0 for query in mine)
+
+    def next_due(self) -> datetime | None:
+        """When the next row can be claimed; None when nothing is queued in a ready edition."""
+        with self._database.read() as connection:
+            numbers = _editions_to_send(connection, None)
+            firsts = [
+                connection.scalar(
+                    sa.select(row.next_at).where(row.edition == n, QUEUED).order_by(row.next_at).limit(1)
+                )
+                for n in numbers
+            ]
+        return min((moment for moment in firsts if moment is not None), default=None)
+
+    def prune(self, *, before: datetime) -> int:
+        """Forget the rows of finished editions frozen before then; the editions stay."""
+        old = sa.select(editions.c.number).where(editions.c.frozen_at < before).order_by(editions.c.number)
+        with self._database.read() as connection:
+            numbers = list(connection.scalars(old))
+        gone = 0
+        for number in numbers:
+            if self.finished(number):
+                with self._database.write() as connection:
+                    gone += connection.execute(sa.delete(deliveries).where(row.edition == number)).rowcount
+        return gone
+
+    def _insert(self, connection: sa.Connection, edition: int, fill: Callable[[Any], Any]) -> int:
+        """Insert what is not there yet, and remember where the edition's rows begin."""
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        last = connection.scalar(sa.select(sa.func.max(row.id))) or 0
+        first = sa.func.coalesce(editions.c.first_delivery, last + 1)
+        connection.execute(
+            sa.update(editions).where(editions.c.number == edition).values(first_delivery=first)
+        )
+        rows = fill(insert(deliveries)).on_conflict_do_nothing()
+        return connection.execute(rows, execution_options={"preserve_rowcount": True}).rowcount
+
+    def _by_hand(
+        self,
+        ids: Sequence[int],
+        old: Sequence[DeliveryState],
+        new: DeliveryState,
+        now: datetime,
+        values: dict[str, Any],
+    ) -> int:
+        change = sa.update(deliveries).where(row.id.in_(ids), row.state.in_(old))
+        with self._database.write() as connection:
+            return connection.execute(change.values(**_settled(new, now), **values)).rowcount
+
+
+def _edition(connection: sa.Connection, number: int) -> sa.Row[Any]:
+    found = connection.execute(sa.select(editions).where(editions.c.number == number)).first()
+    if found is None:
+        raise StoreError(f"there is no edition {number}: freeze it before planning its deliveries")
+    return found
+
+
+def _editions_to_send(connection: sa.Connection, only: int | None) -> list[int]:
+    """Ready editions with queued rows, found by hopping through the queue's index: a step an edition."""
+    numbers: list[int] = []
+    hop = sa.select(sa.func.min(row.edition)).where(QUEUED, row.edition > sa.bindparam("last"))
+    last = 0 if only is None else only - 1
+    while (last := connection.scalar(hop, {"last": last})) is not None:
+        numbers.append(last)
+        if only is not None:
+            break
+    if only is not None:
+        numbers = [number for number in numbers if number == only]
+    ready = sa.select(editions.c.number).where(editions.c.number.in_(numbers), editions.c.status == "ready")
+    return sorted(connection.scalars(ready)) if numbers else []
+
+
+def _claim(
+    connection: sa.Connection, edition: int, owner: str, limit: int, lease_s: float, now: datetime
+) -> list[Claim]:
+    query = (
+        sa.select(
+            row.id, row.subscriber_id, row.attempts, row.lease, row.first_at, row.address,
+            subscribers.c.address.label("reader"), subscribers.c.name, subscribers.c.language,
+            subscribers.c.themes, subscribers.c.token_version,
+        )
+        .select_from(deliveries.outerjoin(subscribers, subscribers.c.id == row.subscriber_id))
+        .where(row.edition == edition, QUEUED, row.next_at <= now)
+        .order_by(row.next_at, row.id)
+        .limit(limit)
+        .with_for_update(of=deliveries, skip_locked=True)
+    )  # fmt: skip
+    rows = connection.execute(query).all()
+    if not rows:
+        return []
+    connection.execute(
+        sa.update(deliveries)
+        .where(row.id.in_([found.id for found in rows]))
+        .values(
+            state=DeliveryState.LEASED,
+            owner=owner,
+            lease=row.lease + 1,
+            lease_until=now + timedelta(seconds=lease_s),
+            first_at=sa.func.coalesce(row.first_at, sa.literal(now, row.first_at.type)),
+            updated_at=now,
+        )
+    )
+    return [
+        Claim(
+            id=found.id,
+            edition=edition,
+            subscriber_id=found.subscriber_id,
+            address=found.reader or found.address or "",
+            name=found.name or "",
+            language=found.language or "",
+            themes=documents.ids(found.themes or ""),
+            token_version=found.token_version or 0,
+            attempts=found.attempts,
+            lease=found.lease + 1,
+            owner=owner,
+            first_at=found.first_at or now,
+            lease_s=lease_s,
+        )
+        for found in rows
+    ]
+
+
+def _by_lease(claims: Sequence[Claim]) -> Iterable[tuple[sa.ColumnElement[bool], float, list[int]]]:
+    """(fence, seconds, ids) for claims of one lease number: nearly always all of them at once."""
+    groups: dict[tuple[str, int, float], list[int]] = {}
+    for claim in claims:
+        groups.setdefault((claim.owner, claim.lease, claim.lease_s), []).append(claim.id)
+    for (owner, lease, lease_s), ids in groups.items():
+        yield (row.owner == owner) & (row.lease == lease), lease_s, ids
+
+
+def _settled(state: DeliveryState, now: datetime) -> dict[str, Any]:
+    return {"state": state, "owner": None, "lease_until": None, "updated_at": now}
+
+
+def _parameters(outcome: Outcome) -> dict[str, Any]:
+    claim, state = outcome.claim, outcome.state
+    if state is DeliveryState.QUEUED and outcome.next_at is None:
+        raise ValueError("a delivery that is queued again needs the time of its next attempt")
+    only_from_wire = {DeliveryState.SENT, DeliveryState.UNKNOWN}
+    return {
+        "this": claim.id,
+        "by": claim.owner,
+        "under": claim.lease,
+        "or_from": DeliveryState.WIRE if state in only_from_wire else DeliveryState.LEASED,
+        "new_state": state,
+        "reply": outcome.code,
+        "said": None if outcome.text is None else documents.printable(outcome.text),
+        "again_at": outcome.next_at,
+    }
+
+
+def _in_flight(connection: sa.Connection, *, lock: bool) -> Sequence[Any]:
+    states = [DeliveryState.LEASED, DeliveryState.WIRE, DeliveryState.UNKNOWN]
+    query = sa.select(row.id, row.state, row.owner, row.lease_until, row.crashes, row.resends).where(
+        UNSETTLED, row.state.in_(states)
+    )
+    return connection.execute(query.with_for_update(skip_locked=True) if lock else query).all()
+
+
+def _move(
+    connection: sa.Connection, ids: Sequence[int], state: DeliveryState, now: datetime, **values: Any
+) -> None:
+    for start in range(0, len(ids), 1000):
+        some = row.id.in_(ids[start : start + 1000])
+        connection.execute(sa.update(deliveries).where(some).values(**_settled(state, now), **values))
+
+
+def _listed() -> sa.Select[Any]:
+    return sa.select(
+        deliveries, sa.func.coalesce(subscribers.c.address, row.address, "").label("to")
+    ).select_from(deliveries.outerjoin(subscribers, subscribers.c.id == row.subscriber_id))
+
+
+def _delivery(found: Any) -> Delivery:
+    return Delivery(
+        id=found.id,
+        edition=found.edition,
+        subscriber_id=found.subscriber_id,
+        address=found.to,
+        state=DeliveryState(found.state),
+        attempts=found.attempts,
+        code=found.code,
+        text=found.text,
+        updated_at=found.updated_at,
+    )

@@ -1,0 +1,36 @@
+"""How a database gets from one version's tables to the next's: Alembic, run from the program itself."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from digest.store.database import Database
+
+HERE = Path(__file__).parent
+
+
+def is_current(database: Database) -> bool:
+    """Whether the newest migration has run; costs one query, Alembic is not imported."""
+    with database.engine.connect() as connection, connection.begin():
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return False
+        return bool(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == newest())
+
+
+def newest() -> str:
+    """The last revision; files are named by it, in order: ``0001_start.py``."""
+    return max(path.name.split("_")[0] for path in (HERE / "versions").glob("[0-9]*_*.py"))
+
+
+def upgrade(database: Database) -> None:
+    """Run what is missing, in one transaction; a second process waits and finds it done."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with database.write() as connection:
+        database.alone(connection, "migrate")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

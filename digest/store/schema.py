@@ -1,0 +1,256 @@
+"""The tables. Migrations bring a database here; a test proves that they do.
+
+Conventions: times are :class:`Moment`; lists of ids are words between bars (``|llm|cost|``, empty for none)
+because planning reads every subscriber once anyway and a claim then needs no second query; documents are
+JSON text written by ``documents``.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, UTC: ``timestamptz`` on PostgreSQL, microseconds since 1970 on SQLite.
+
+    A naive time is refused: it would be read as another moment elsewhere.
+    """
+
+    impl = sa.TIMESTAMP(timezone=True).with_variant(sa.BigInteger(), "sqlite")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
+        return (value - EPOCH) // MICROSECOND if dialect.name == "sqlite" else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return EPOCH + timedelta(microseconds=value)
+        return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""SQLite counts rows by itself only in a column of type INTEGER."""
+
+articles = sa.Table(
+    "articles",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("source_id", sa.Text, nullable=False, unique=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("released", sa.Boolean, nullable=False),
+    sa.Column("usable", sa.Boolean, nullable=False),
+    sa.Column("evergreen", sa.Boolean, nullable=False),
+    sa.Column("first_seen_at", Moment, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("quoted_at", Moment),
+)
+sa.Index(
+    "ix_articles_fresh", articles.c.usable, articles.c.evergreen, articles.c.first_seen_at, articles.c.id
+)
+sa.Index("ix_articles_quoted", articles.c.usable, articles.c.evergreen, articles.c.quoted_at, articles.c.id)
+
+article_versions = sa.Table(
+    "article_versions",
+    metadata,
+    sa.Column("article_id", Id, sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("text_hash", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+)
+
+sketches = sa.Table(
+    "sketches",
+    metadata,
+    sa.Column("hash", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column(
+        "article_id", Id, sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+    sqlite_with_rowid=False,
+)
+
+editions = sa.Table(
+    "editions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("schedule", sa.Text, nullable=False),
+    sa.Column("slot", Moment, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("corrects", sa.Integer, sa.ForeignKey("editions.number")),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("frozen_at", Moment, nullable=False),
+    sa.Column("themes", sa.Text, nullable=False),
+    sa.Column("first_delivery", sa.BigInteger, comment="No delivery of this edition has a smaller id."),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.UniqueConstraint("schedule", "slot", "revision"),
+    sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name="status"),
+)
+
+edition_themes = sa.Table(
+    "edition_themes",
+    metadata,
+    sa.Column("edition", sa.Integer, sa.ForeignKey("editions.number"), primary_key=True),
+    sa.Column("theme", sa.Text, primary_key=True),
+    sa.Column("items", sa.Integer, nullable=False),
+)
+
+excerpts = sa.Table(
+    "excerpts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("edition", sa.Integer, sa.ForeignKey("editions.number"), nullable=False, index=True),
+    sa.Column("schedule", sa.Text, nullable=False),
+    sa.Column("article_id", Id, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("start", sa.Integer, nullable=False),
+    sa.Column("end", sa.Integer, nullable=False),
+    sa.Column("sent_at", Moment, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["article_id", "version"], ["article_versions.article_id", "article_versions.version"]
+    ),
+)
+sa.Index("ix_excerpts_article", excerpts.c.article_id, excerpts.c.schedule)
+
+slots = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("schedule", sa.Text, primary_key=True),
+    sa.Column("slot", Moment, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("edition", sa.Integer, sa.ForeignKey("editions.number")),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.CheckConstraint("state IN ('due', 'made', 'dropped', 'folded')", name="state"),
+)
+sa.Index(
+    "ix_slots_due",
+    slots.c.slot,
+    postgresql_where=sa.text("state = 'due'"),
+    sqlite_where=sa.text("state = 'due'"),
+)
+
+subscribers = sa.Table(
+    "subscribers",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("address", sa.Text, comment="Canonical; null once erased."),
+    sa.Column("address_key", sa.Text, unique=True, comment="The address casefolded: one reader, one row."),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("send_hour", sa.Integer),
+    sa.Column("themes", sa.Text, nullable=False, server_default=""),
+    sa.Column("schedules", sa.Text, nullable=False, server_default=""),
+    sa.Column("paused_until", Moment),
+    sa.Column("token_version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+)
+sa.Index("ix_subscribers_state", subscribers.c.state, subscribers.c.id)
+
+consent_events = sa.Table(
+    "consent_events",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("subscriber_id", Id, sa.ForeignKey("subscribers.id"), nullable=False, index=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("from_state", sa.Text),
+    sa.Column("to_state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address_hash", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("edition", sa.Integer, sa.ForeignKey("editions.number"), nullable=False),
+    sa.Column("subscriber_id", Id, sa.ForeignKey("subscribers.id")),
+    sa.Column("address", sa.Text, comment="Only of recipients who are no subscribers."),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("crashes", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("resends", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("lease", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", Moment),
+    sa.Column("next_at", Moment, nullable=False),
+    sa.Column("first_at", Moment),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("code", sa.Integer),
+    sa.Column("text", sa.Text),
+    sa.UniqueConstraint("edition", "subscriber_id"),
+    sa.CheckConstraint(
+        "state IN ('queued', 'leased', 'wire', 'sent', 'failed', 'unknown', 'held', 'suppressed')",
+        name="state",
+    ),
+)
+QUEUED = sa.text("state = 'queued'")
+UNSETTLED = sa.text("state NOT IN ('queued', 'sent')")
+HAS_ADDRESS = sa.text("address IS NOT NULL")
+sa.Index(
+    "ix_deliveries_queue",
+    deliveries.c.edition,
+    deliveries.c.next_at,
+    deliveries.c.id,
+    postgresql_where=QUEUED,
+    sqlite_where=QUEUED,
+)
+sa.Index(
+    "ix_deliveries_unsettled",
+    deliveries.c.edition,
+    deliveries.c.state,
+    deliveries.c.id,
+    postgresql_where=UNSETTLED,
+    sqlite_where=UNSETTLED,
+)
+sa.Index(
+    "uq_deliveries_address",
+    deliveries.c.edition,
+    deliveries.c.address,
+    unique=True,
+    postgresql_where=HAS_ADDRESS,
+    sqlite_where=HAS_ADDRESS,
+)
+
+state = sa.Table(
+    "state",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)

@@ -1,0 +1,116 @@
+"""Slots: the moments editions are due. Rows, not timers, so that a sleeping machine misses none."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from .database import Database
+from .schema import slots
+
+DUE: sa.ColumnElement[str] = sa.literal_column("'due'")
+"""Written out, not bound: only then do both databases see that the partial index fits."""
+
+
+class SlotState(StrEnum):
+    """Due; made into an edition (or found empty, then without one); dropped or folded as too late."""
+
+    DUE = "due"
+    MADE = "made"
+    DROPPED = "dropped"
+    FOLDED = "folded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    schedule: str
+    slot: datetime
+    state: SlotState
+    edition: int | None = None
+    reason: str = ""
+
+
+class Slots:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, schedule: str, moments: Iterable[datetime], *, now: datetime) -> int:
+        """Note that editions are due at *moments*; those noted already stay. How many were new."""
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        rows = [
+            {"schedule": schedule, "slot": moment, "state": SlotState.DUE, "updated_at": now}
+            for moment in moments
+        ]
+        if not rows:
+            return 0
+        with self._database.write() as connection:
+            added = insert(slots).values(rows).on_conflict_do_nothing().returning(slots.c.slot)
+            return len(connection.execute(added).all())
+
+    def due(self, *, now: datetime, schedule: str | None = None) -> tuple[Slot, ...]:
+        """Not made yet and not after *now*, oldest first."""
+        query = sa.select(slots).where(slots.c.state == DUE, slots.c.slot <= now).order_by(slots.c.slot)
+        if schedule is not None:
+            query = query.where(slots.c.schedule == schedule)
+        with self._database.read() as connection:
+            return tuple(_slot(row) for row in connection.execute(query))
+
+    def close(
+        self,
+        schedule: str,
+        slot: datetime,
+        state: SlotState,
+        *,
+        now: datetime,
+        edition: int | None = None,
+        reason: str = "",
+    ) -> bool:
+        """Settle a slot that is due; False when somebody else has settled it."""
+        with self._database.write() as connection:
+            return close_slot(connection, schedule, slot, state, now=now, edition=edition, reason=reason)
+
+    def latest(self, schedule: str) -> Slot | None:
+        """The last one noted, whatever became of it: where to go on counting from."""
+        query = sa.select(slots).where(slots.c.schedule == schedule).order_by(slots.c.slot.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return _slot(row) if row else None
+
+    def list(self, *, limit: int = 50) -> tuple[Slot, ...]:
+        """Of all schedules, latest first."""
+        query = sa.select(slots).order_by(slots.c.slot.desc(), slots.c.schedule).limit(limit)
+        with self._database.read() as connection:
+            return tuple(_slot(row) for row in connection.execute(query))
+
+
+def close_slot(
+    connection: sa.Connection,
+    schedule: str,
+    slot: datetime,
+    state: SlotState,
+    *,
+    now: datetime,
+    edition: int | None = None,
+    reason: str = "",
+) -> bool:
+    change = (
+        sa.update(slots)
+        .where(slots.c.schedule == schedule, slots.c.slot == slot, slots.c.state == DUE)
+        .values(state=state, edition=edition, reason=reason, updated_at=now)
+    )
+    return connection.execute(change).rowcount > 0
+
+
+def _slot(row: Any) -> Slot:
+    return Slot(
+        schedule=row.schedule,
+        slot=row.slot,
+        state=SlotState(row.state),
+        edition=row.edition,
+        reason=row.reason,
+    )

@@ -1,0 +1,39 @@
+"""Small facts under a name: counters, the last time something was done."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from .database import Database
+from .schema import state
+
+
+class State:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str, default: str = "") -> str:
+        with self._database.read() as connection:
+            found = connection.scalar(sa.select(state.c.value).where(state.c.key == key))
+        return default if found is None else found
+
+    def put(self, key: str, value: str) -> None:
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        row = insert(state).values(key=key, value=value)
+        with self._database.write() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+    def add(self, key: str, amount: int = 1) -> int:
+        """Count up; the new value. Safe between processes."""
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        row = insert(state).values(key=key, value=str(amount))
+        more = sa.cast(sa.cast(state.c.value, sa.BigInteger) + amount, sa.Text)
+        counted = row.on_conflict_do_update(index_elements=["key"], set_={"value": more}).returning(
+            state.c.value
+        )
+        with self._database.write() as connection:
+            return int(connection.scalar(counted) or 0)
+
+    def forget(self, key: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(sa.delete(state).where(state.c.key == key))

@@ -1,0 +1,88 @@
+"""Opening, preparing and backing up the database."""
+
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from digest.errors import StoreError
+
+from .articles import Articles
+from .database import Database, mapped_errors
+from .editions import Editions
+from .ledger import Ledger
+from .slots import Slots
+from .state import State
+from .subscribers import Subscribers
+
+
+class Store:
+    """Every noun over one database. Open with :func:`open_store`; close it, or use ``with``."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.articles = Articles(database)
+        self.editions = Editions(database)
+        self.slots = Slots(database)
+        self.subscribers = Subscribers(database)
+        self.ledger = Ledger(database)
+        self.state = State(database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def migrate(self) -> None:
+        """Bring the tables to this version's form; nothing to do when they are."""
+        from .migrations import is_current, upgrade
+
+        with mapped_errors():
+            if not is_current(self.database):
+                upgrade(self.database)
+
+    def owner(self) -> AbstractContextManager[str]:
+        """Register as a sender; yields the name to claim under, held until the block is left."""
+        return self.database.owner()
+
+    def owner_gone(self, name: str) -> bool:
+        """True when that sender is provably dead."""
+        return self.database.owner_gone(name)
+
+    def backup(self, path: Path) -> None:
+        """Copy the running database to a new file, consistent as of one moment (SQLite's online backup)."""
+        import sqlite3
+
+        if self.database.path is None:
+            raise StoreError("backup copies SQLite databases; use pg_dump for PostgreSQL")
+        if path.exists():
+            raise StoreError(f"{path} exists: name a new file")
+        unfinished = path.with_name(f".{path.name}.part")
+        try:
+            with (
+                closing(sqlite3.connect(self.database.path)) as source,
+                closing(sqlite3.connect(unfinished)) as copy,
+            ):
+                source.backup(copy, pages=4096)
+            unfinished.replace(path)
+        except (sqlite3.Error, OSError) as problem:
+            raise StoreError(f"{path}: the backup could not be written: {problem}") from problem
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def open_store(url: str) -> Store:
+    """Connect to ``sqlite:///FILE`` or ``postgresql://…``; makes a missing folder of a SQLite file."""
+    database = Database(url)
+    if database.path is not None:
+        try:
+            database.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise StoreError(f"{database.path.parent}: cannot be made: {problem.strerror}") from problem
+    return Store(database)
