@@ -155,7 +155,7 @@ class Editions:
         start = texts.text(row.source_id).find(quoted)
         return (start, start + len(quoted)) if start >= 0 else None
 
-    def theme_history(self, schedule: str, *, last: int = 8) -> History:
+    def history(self, schedule: str, *, last: int = 8) -> History:
         """What *schedule* has sent, with the coverage of its *last* editions."""
         mine = editions.c.schedule == schedule
         joined = sa.join(edition_themes, editions, edition_themes.c.edition == editions.c.number)

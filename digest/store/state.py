@@ -17,7 +17,7 @@ class State:
             found = connection.scalar(sa.select(state.c.value).where(state.c.key == key))
         return default if found is None else found
 
-    def put(self, key: str, value: str) -> None:
+    def set(self, key: str, value: str) -> None:
         insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
         row = insert(state).values(key=key, value=value)
         with self._database.write() as connection:
