@@ -1,0 +1,419 @@
+"""A rendered edition as Internet messages: compiled once per variant, filled in per reader.
+
+Filling splices a reader's few values into base64 made beforehand: each fixed piece is encoded in its three
+phases (0, 1 or 2 of its first octets taken by the value before it), so that nothing fixed is encoded again.
+The result holds no line over 998 octets, none that starts with a dot, no octet over 127, and CRLF only.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import b64encode, urlsafe_b64encode
+from binascii import b2a_base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from html import escape
+
+from digest.errors import RenderError
+from digest.model import SLOT_CLOSE, SLOT_OPEN, MailParts, Newsletter
+
+_WORD = 75
+"""Octets of an encoded word, delimiters included (RFC 2047 section 2)."""
+_NAME_LIMIT = 80
+"""Characters of a reader's name; longer ones are cut."""
+_LINE = 57
+"""Octets that make a base64 line of 76 (RFC 2045 section 6.8)."""
+_SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
+_CHOICE = re.compile(f"{SLOT_OPEN}([+-])([a-z_]+){SLOT_CLOSE}(.*?){SLOT_OPEN}/{SLOT_CLOSE}", re.DOTALL)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\u200b\u202a-\u202e\u2066-\u2069]+")
+_PLAIN = re.compile(r"[\x20-\x7e]*")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_ADDRESS = re.compile(r"[^\s<>()\[\]\\,;:\"@\x00-\x20\x7f-\U0010ffff]+@[A-Za-z0-9.-]+")
+_URL = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Personal:
+    """What is one reader's own in a message.
+
+    Args:
+        address: Canonical, ASCII, already judged; refused here when it could break a header.
+        message_id: With its angle brackets, see ``message_id``.
+        return_path: Envelope sender; not written into the message (RFC 5321 section 4.4).
+    """
+
+    address: str
+    name: str
+    message_id: str
+    unsubscribe_url: str | None = None
+    preferences_url: str | None = None
+    return_path: str | None = None
+
+
+def message_id(secret: bytes, edition: int, subscriber: int, domain: str) -> str:
+    """``<hmac@domain>``: the same for every try, telling nothing about the reader."""
+    digest = hmac.digest(secret, f"message-id:{edition}:{subscriber}".encode(), "sha256")
+    return f"<{urlsafe_b64encode(digest[:18]).decode()}@{domain}>"
+
+
+# --- headers -----------------------------------------------------------------------------------------
+
+
+def encode_words(text: str, *, first: int = 0) -> str:
+    """*text* for an unstructured header or a phrase: as it is when plain ASCII, else RFC 2047 words.
+
+    Each word holds whole characters and at most 75 octets; lines are folded between words. Text with ``=?``
+    in it is encoded too, so that nobody's words are decoded as ours.
+
+    Args:
+        first: Columns already used on the first line.
+    """
+    text = _CONTROL.sub(" ", text).strip()
+    if _PLAIN.fullmatch(text) and "=?" not in text and len(text) + first <= _WORD:
+        return text
+    words, piece = [], b""
+    room = (_WORD - first - len("=?utf-8?b??=")) // 4 * 3
+    for char in text:
+        octets = char.encode()
+        if piece and len(piece) + len(octets) > room:
+            words.append(piece)
+            piece, room = b"", (_WORD - 1 - len("=?utf-8?b??=")) // 4 * 3
+        piece += octets
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in [*words, piece])
+
+
+def mailbox(name: str, address: str, *, first: int = 0) -> str:
+    """``name <address>`` for From and To, the name quoted or encoded as it needs.
+
+    Raises:
+        RenderError: The address is not one plain ASCII address.
+    """
+    if not _ADDRESS.fullmatch(address) or len(address) > 254:
+        raise RenderError(f"not an address a header can hold: {address!r}")
+    name = " ".join(_CONTROL.sub(" ", name).split())[:_NAME_LIMIT]
+    if not name:
+        return address
+    if _PLAIN.fullmatch(name) and "=?" not in name and len(name) < 50:
+        phrase = name if _ATOMS.fullmatch(name) else '"' + re.sub(r'([\\"])', r"\\\1", name) + '"'
+    else:
+        phrase = encode_words(name, first=first) if not _PLAIN.fullmatch(name) else _forced(name, first)
+    return f"{phrase}\r\n <{address}>" if len(phrase) + len(address) > 60 else f"{phrase} <{address}>"
+
+
+def _forced(name: str, first: int) -> str:
+    """Words even for plain ASCII: a phrase may not hold ``=?`` bare, nor be folded inside quotes."""
+    step = 42
+    pieces = [name[i : i + step] for i in range(0, len(name), step)]
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(piece.encode()).decode()}?=" for piece in pieces)
+
+
+def _plain_value(what: str, value: str) -> str:
+    if not _TOKEN.fullmatch(value) or len(value) > 900:
+        raise RenderError(f"{what} cannot stand in a header: {value!r}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Headers:
+    """The header block: what is fixed as text, with the order of names it must come out with."""
+
+    before_to: str
+    after_to: str
+    after_id: str
+    mailto: str
+
+    def fill(self, personal: Personal) -> bytes:
+        url = personal.unsubscribe_url
+        ways = [f"<{way}>" for way in (_url_value(url), self.mailto) if way]
+        lines = [
+            self.before_to,
+            "To: ",
+            mailbox(personal.name, personal.address, first=4),
+            self.after_to,
+            "Message-ID: ",
+            _plain_value("message id", personal.message_id),
+            "\r\nList-Unsubscribe: ",
+            ",\r\n ".join(ways),
+            # RFC 8058 section 3.1: only together with an https address
+            "\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click" if url and url.startswith("https:") else "",
+            self.after_id,
+        ]
+        block = "".join(lines).encode("ascii")
+        _check(block)
+        return block
+
+
+_NAMES = [
+    b"From", b"To", b"Subject", b"Date", b"Message-ID", b"List-Unsubscribe", b"List-Unsubscribe-Post", b"List-Id",
+    b"Feedback-ID", b"Auto-Submitted", b"Precedence", b"Reply-To", b"MIME-Version", b"Content-Type",
+]  # fmt: skip
+_BLOCK = re.compile(
+    b"".join(
+        (rb"(?:%s: [\x20-\x7e]{1,980}\r\n(?: [\x20-\x7e]{1,980}\r\n)*)" % re.escape(name))
+        + (b"?" if name in (b"List-Unsubscribe-Post", b"Reply-To") else b"")
+        for name in _NAMES
+    )
+)
+
+
+def _check(block: bytes) -> None:
+    """Refuse a header block that is not exactly the expected names in order.
+
+    Raises:
+        RenderError: Something from outside got through; better no mail than a forged header.
+    """
+    if not _BLOCK.fullmatch(block):
+        raise RenderError("the header block does not hold exactly the expected headers; nothing was sent")
+
+
+def _url_value(url: str | None) -> str | None:
+    if url is None:
+        return None
+    if not _URL.fullmatch(url) or len(url) > 900:
+        raise RenderError(f"not an address a header can hold: {url!r}")
+    return url
+
+
+# --- bodies ------------------------------------------------------------------------------------------
+
+
+def _wrapped(octets: bytes) -> bytes:
+    """Base64 lines of at most 76 with CRLF after each."""
+    lines = [b2a_base64(octets[i : i + _LINE], newline=False) for i in range(0, len(octets), _LINE)]
+    return b"\r\n".join([*lines, b""])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """A fixed piece in its three phases: octets to lend, lines of the middle, octets carried on."""
+
+    phases: tuple[tuple[bytes, bytes, bytes], ...]
+
+
+def _fixed(octets: bytes) -> _Fixed:
+    phases = []
+    for lent in range(3):
+        rest = octets[lent:]
+        whole = len(rest) // 3 * 3
+        phases.append((octets[:lent], _wrapped(rest[:whole]), rest[whole:]))
+    return _Fixed(tuple(phases))
+
+
+@dataclass(frozen=True, slots=True)
+class _Base64Body:
+    """Slots and fixed pieces in turn; ``pieces[i]`` follows ``values[i]``, *head* comes first."""
+
+    head: bytes
+    carry: bytes
+    rest: tuple[tuple[tuple[str | bytes, ...], _Fixed], ...]
+    tail: tuple[str | bytes, ...]
+
+    def fill(self, values: Mapping[str, bytes]) -> bytes:
+        out, carry = [self.head], self.carry
+        for spliced, fixed in self.rest:
+            chunk = carry + b"".join(values[s] if type(s) is str else s for s in spliced)  # type: ignore[misc]
+            lent, middle, carry = fixed.phases[-len(chunk) % 3]
+            out += (_wrapped(chunk + lent), middle)
+        last = carry + b"".join(values[s] if type(s) is str else s for s in self.tail)  # type: ignore[misc]
+        if last:
+            out.append(_wrapped(last))
+        return b"".join(out)
+
+
+def _base64_body(pieces: list[str | bytes]) -> _Base64Body:
+    """*pieces* are fixed octets and slot names. Short fixed pieces travel with the values beside them."""
+    first = pieces[0] if type(pieces[0]) is bytes else b""
+    whole = len(first) // 3 * 3
+    rest: list[tuple[tuple[str | bytes, ...], _Fixed]] = []
+    waiting: list[str | bytes] = []
+    for piece in pieces[1:] if type(pieces[0]) is bytes else pieces:
+        if type(piece) is bytes and len(piece) > _LINE and waiting:
+            rest.append((tuple(waiting), _fixed(piece)))
+            waiting = []
+        else:
+            waiting.append(piece)
+    return _Base64Body(_wrapped(first[:whole]), first[whole:], tuple(rest), tuple(waiting))
+
+
+def _quoted(octets: bytes, *, every: bool = False) -> bytes:
+    """Quoted-printable (RFC 2045 section 6.7), CRLF kept as line ends, lines up to 76.
+
+    Dots and blanks at the start or end of a line are encoded, so that no relay has to touch them.
+    """
+    out, line = [], b""
+    for n, row in enumerate(octets.split(b"\r\n")):
+        if n:
+            out.append(line + b"\r\n")
+            line = b""
+        for i, octet in enumerate(row):
+            plain = (48 <= octet <= 57 or 65 <= octet <= 90 or 97 <= octet <= 122) or (
+                not every and 32 <= octet <= 126 and octet != 61 and not (octet == 46 and not line)
+                and not (octet == 32 and (i == len(row) - 1 or not line))
+            )
+            piece = bytes([octet]) if plain else b"=%02X" % octet
+            if len(line) + len(piece) > 75:
+                out.append(line + b"=\r\n")
+                line = b"=%02X" % octet if octet in b". " else piece
+            else:
+                line += piece
+    return b"".join([*out, line])
+
+
+@dataclass(frozen=True, slots=True)
+class _QuotedBody:
+    """Fixed pieces encoded beforehand; each value on lines of its own between soft breaks."""
+
+    pieces: tuple[bytes | str, ...]
+
+    def fill(self, values: Mapping[str, bytes]) -> bytes:
+        return b"".join(
+            b"=\r\n" + _quoted(values[p], every=True) + b"=\r\n" if type(p) is str else p  # type: ignore[misc]
+            for p in self.pieces
+        )
+
+
+def _quoted_body(pieces: list[str | bytes]) -> _QuotedBody:
+    return _QuotedBody(tuple(_quoted(p) if type(p) is bytes else p for p in pieces))
+
+
+def _split(text: str) -> list[str | bytes]:
+    """Fixed octets and slot names in turn, CRLF line ends, first and last fixed."""
+    parts = _SLOT.split(re.sub(r"\r\n|\r|\n", "\r\n", text))
+    return [part if i % 2 else part.encode() for i, part in enumerate(parts)]
+
+
+def choose(text: str, given: frozenset[str]) -> str:
+    """*text* with the passages that depend on a value kept or taken out, by the names *given*."""
+    kept = _CHOICE.sub(lambda m: m[3] if (m[2] in given) is (m[1] == "+") else "", text)
+    return re.sub(r"\n{3,}", "\n\n", kept)
+
+
+# --- the whole ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """The body for readers of whom the same values are known."""
+
+    content_type: str
+    opening: bytes
+    text: _Base64Body | _QuotedBody
+    between: bytes
+    html: _Base64Body | _QuotedBody
+    closing: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTemplate:
+    """One edition's message for one language and set of themes; ``fill`` makes a reader's copy.
+
+    Variants are compiled when first needed (at most eight: name or not, each link or not).
+    """
+
+    parts: MailParts
+    headers: Callable[[str], _Headers]
+    boundary: str
+    variants: dict[frozenset[str], tuple[_Headers, _Variant]] = field(default_factory=dict)
+
+    def fill(self, personal: Personal) -> bytes:
+        """The complete message.
+
+        Raises:
+            RenderError: A value that no header or link can hold.
+        """
+        name = " ".join(_CONTROL.sub(" ", personal.name).split())[:_NAME_LIMIT]
+        given = {
+            "name": name,
+            "unsubscribe_url": _url_value(personal.unsubscribe_url),
+            "preferences_url": _url_value(personal.preferences_url),
+        }
+        known = frozenset(key for key, value in given.items() if value)
+        if known not in self.variants:
+            self.variants[known] = self._variant(known)
+        headers, variant = self.variants[known]
+        plain = {key: (value or "").encode() for key, value in given.items()}
+        html = {key: escape(value or "").encode() for key, value in given.items()}
+        return b"".join(
+            (
+                headers.fill(personal),
+                variant.opening,
+                variant.text.fill(plain),
+                variant.between,
+                variant.html.fill(html),
+                variant.closing,
+            )
+        )
+
+    def _variant(self, known: frozenset[str]) -> tuple[_Headers, _Variant]:
+        mark = self.boundary.encode()
+        text_way, text = _shorter(choose(self.parts.text, known))
+        html_way, html = _shorter(choose(self.parts.html, known))
+        variant = _Variant(
+            content_type=self.boundary,
+            opening=b"\r\n--%s\r\n%s" % (mark, _part_head("plain", text_way)),
+            text=text,
+            between=b"\r\n--%s\r\n%s" % (mark, _part_head("html", html_way)),
+            html=html,
+            closing=b"\r\n--%s--\r\n" % mark,
+        )
+        return self.headers(self.boundary), variant
+
+
+def _part_head(kind: str, way: str) -> bytes:
+    return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {way}\r\n\r\n".encode()
+
+
+def _shorter(text: str) -> tuple[str, _Base64Body | _QuotedBody]:
+    pieces = _split(text)
+    fixed = b"".join(p for p in pieces if type(p) is bytes)
+    if len(_quoted(fixed)) < len(_wrapped(fixed)):
+        return "quoted-printable", _quoted_body(pieces)
+    return "base64", _base64_body(pieces)
+
+
+def compile_message(
+    parts: MailParts, newsletter: Newsletter, *, edition: int, schedule: str, date: datetime
+) -> MessageTemplate:
+    """A template for *parts*. Same arguments, same octets.
+
+    Args:
+        date: The edition's frozen moment, aware; every try of every copy carries it.
+    """
+    seed = f"{edition}\n{schedule}\n{parts.subject}\n{parts.text}\n{parts.html}"
+    boundary = f"=_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
+    leave = newsletter.unsubscribe_mailto or newsletter.reply_to or newsletter.sender
+    leave = leave.removeprefix("mailto:")
+    if not _ADDRESS.fullmatch(leave):
+        raise RenderError(f"not an address a header can hold: {leave!r}")
+    list_id = _plain_value("list id", newsletter.list_id.strip("<>"))
+    domain = newsletter.sender.rpartition("@")[2]
+    reply = f"Reply-To: {mailbox('', newsletter.reply_to)}\r\n" if newsletter.reply_to else ""
+    name = encode_words(newsletter.name, first=9)
+
+    def headers(mark: str) -> _Headers:
+        return _Headers(
+            before_to=f"From: {mailbox(newsletter.sender_name, newsletter.sender, first=6)}\r\n",
+            after_to=f"\r\nSubject: {encode_words(parts.subject, first=9)}\r\nDate: {format_datetime(date)}\r\n",
+            after_id=(
+                f"\r\nList-Id: {name if name.startswith('=?') else _quoted_phrase(name)}\r\n <{list_id}>\r\n"
+                f"Feedback-ID: {edition}:{_word(schedule)}:digest:{domain}\r\n"
+                "Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\n"
+                f"{reply}MIME-Version: 1.0\r\n"
+                f'Content-Type: multipart/alternative;\r\n boundary="{mark}"\r\n'
+            ),
+            mailto=f"mailto:{leave}?subject=unsubscribe",
+        )
+
+    return MessageTemplate(parts, headers, boundary)
+
+
+def _quoted_phrase(name: str) -> str:
+    return '"' + re.sub(r'([\\"])', r"\\\1", name) + '"'
+
+
+def _word(text: str) -> str:
+    """Letters, digits and hyphens of *text*: fields of Feedback-ID are divided by colons."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", text) or "digest"

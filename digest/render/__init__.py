@@ -1,0 +1,332 @@
+"""An edition as mail, page, Markdown, JSON and feed. Pure: the same edition gives the same text."""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from digest.model import Article, Edition, MailParts, Newsletter, Section, Theme
+from digest.render.environment import Slots, design_tokens, make_environment, run
+from digest.render.plain import to_markdown, to_text
+from digest.render.typeset import Typesetter, clean, cut_title, safe_url
+from digest.render.view import CONTENTS_FROM, Viewer, hides_host, reading_minutes
+from digest.render.wording import Wording, load_wording
+
+__all__ = ["MailParts", "Renderer", "edition_json", "make_renderer"]
+
+HTML_BUDGET = 88_000
+"""Octets of the encoded HTML part, 2 kB short of the 90 kB promised: the reader's own links go in later."""
+MARKS_BUDGET = 2048
+"""Octets that faces for Chinese quotation marks may cost a mail; over it they are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Everything readers see, made from one template set. Make it with ``make_renderer``.
+
+    Args:
+        themes: For names and colours of themes that have no section in an edition.
+    """
+
+    newsletter: Newsletter
+    mail_templates: jinja2.Environment
+    page_templates: jinja2.Environment
+    tokens: Mapping[str, str]
+    locale_dirs: tuple[Path, ...] = ()
+    themes: Mapping[str, Theme] = field(default_factory=dict)
+    restore: bool = True
+
+    def mail(
+        self,
+        edition: Edition,
+        *,
+        language: str,
+        themes: frozenset[str] | None = None,
+        frequency: str = "",
+    ) -> MailParts:
+        """The two parts and the subject for readers of *themes* in *language*.
+
+        Items are dropped from the end (brief ones first) until the encoded HTML keeps to its budget; the
+        mail says how many.
+
+        Args:
+            themes: Ids; None for every section.
+            frequency: Message such as ``every week``; empty when unknown.
+
+        Raises:
+            RenderError: A template fails.
+        """
+        words = load_wording(language, self.locale_dirs)
+        wanted = tuple(s for s in edition.sections if themes is None or s.theme.id in themes)
+        subject, preheader = _headlines(edition, wanted)
+        why = _why(words, self.newsletter, None if themes is None else wanted, frequency)
+        sections, left_out = wanted, 0
+        while True:
+            html = self._mail_html(edition, words, sections, left_out, subject, preheader, why)
+            excess = encoded_size(html) - HTML_BUDGET
+            if excess <= 0 or not any(s.items for s in sections):
+                break
+            mean = encoded_size(html) // sum(len(s.items) for s in sections)
+            drop = max(1, excess // max(mean, 1))
+            sections, left_out = _without_lowest(sections, drop), left_out + drop
+        return MailParts(
+            language=words.language,
+            subject=subject,
+            preheader=preheader,
+            html=html,
+            text=to_text(html),
+            left_out=left_out,
+        )
+
+    def _mail_html(
+        self,
+        edition: Edition,
+        words: Wording,
+        sections: Sequence[Section],
+        left_out: int,
+        subject: str,
+        preheader: str,
+        why: str,
+    ) -> str:
+        marks = f'<span style="font-family:{self.tokens["marks"]}">'
+        dashes = '<span style="white-space:nowrap">'
+        html = run(
+            self.mail_templates,
+            "mail.html",
+            **{
+                **self._values(
+                    edition, words, sections, Typesetter(restore=self.restore, marks=marks, dashes=dashes)
+                ),
+                "subject": subject,
+                "preheader": preheader,
+                "left_out": left_out,
+                "why": why,
+                "personal": Slots,
+            },
+        )
+        if html.count(marks) * len(f"{marks}</span>") > MARKS_BUDGET:
+            html = re.sub(f"{re.escape(marks)}([^<]*)</span>", r"\1", html)
+        return re.sub(r"\n\s*", "\n", html)
+
+    def _values(
+        self, edition: Edition, words: Wording, sections: Sequence[Section], typesetter: Typesetter
+    ) -> dict[str, Any]:
+        themes = {**self.themes, **{s.theme.id: s.theme for s in edition.sections}}
+        viewer = Viewer(edition, self.newsletter, words, typesetter, themes, self.tokens["accent"])
+        count = sum(len(s.items) for s in sections)
+        return {
+            **self._frame(words, typesetter),
+            "number": edition.number,
+            "date": words.local_date(edition.slot, self.newsletter.timezone),
+            "count": count,
+            "minutes": reading_minutes(sections),
+            "contents": count >= CONTENTS_FROM,
+            "sections": viewer.sections([s for s in sections if s.items]),
+            "quiet": words.list([viewer.theme_name(s.name) for s in edition.skipped if s.kind == "theme"]),
+            "coverage": viewer.coverage(),
+            "correction": None,
+            "left_out": 0,
+            "subject": edition.subject,
+            "preheader": edition.preheader,
+            "personal": None,
+            "links": {**_links(self.newsletter, edition.number), "leave": _leave(self.newsletter)},
+        }
+
+    def _frame(self, words: Wording, typesetter: Typesetter) -> dict[str, Any]:
+        return {
+            "lang": words.language,
+            "newsletter": self.newsletter,
+            "_": words.html,
+            "ngettext": words.html_n,
+            "shown": typesetter.shown,
+        }
+
+    def _page_type(self) -> Typesetter:
+        return Typesetter(restore=self.restore, marks='<span class="m">', dashes='<span class="nb">')
+
+    def web(self, edition: Edition, *, language: str) -> str:
+        """The edition as a page for everybody: no personal link, its own style sheet inside."""
+        words = load_wording(language, self.locale_dirs)
+        values = self._values(edition, words, edition.sections, self._page_type())
+        return run(
+            self.page_templates,
+            "web/edition.html",
+            **values,
+        )
+
+    def markdown(self, edition: Edition, *, language: str) -> str:
+        """The edition for a terminal or a pipe."""
+        return to_markdown(self.web(edition, language=language))
+
+    def page(self, template: str, *, language: str, **values: object) -> str:
+        """A page of the web door, for example ``web/subscribe.html``; its head says which values it wants."""
+        words = load_wording(language, self.locale_dirs)
+        links = _links(self.newsletter, 0)
+        frame = self._frame(words, self._page_type())
+        return run(self.page_templates, template, **{**frame, "links": links, **values})
+
+    def archive(
+        self, editions: Sequence[Edition], *, language: str, older: str | None = None, newer: str | None = None
+    ) -> str:
+        """A page of past editions, in the order given; *older* and *newer* are addresses of further pages."""
+        words = load_wording(language, self.locale_dirs)
+        rows = [
+            {
+                "number": edition.number,
+                "subject": edition.subject,
+                "preheader": edition.preheader,
+                "date": words.local_date(edition.slot, self.newsletter.timezone),
+                "url": _links(self.newsletter, edition.number)["web"] or f"editions/{edition.number}",
+            }
+            for edition in editions
+        ]
+        return self.page("web/archive.html", language=language, rows=rows, older=older, newer=newer)
+
+    def atom(self, editions: Sequence[Edition], *, language: str) -> str:
+        """RFC 4287 feed of the editions, newest first as given."""
+        from digest.render.atom import feed
+
+        pages = [(edition, self._body(edition, language)) for edition in editions]
+        return feed(self.newsletter, pages, language)
+
+    def _body(self, edition: Edition, language: str) -> str:
+        words = load_wording(language, self.locale_dirs)
+        plain = Typesetter(restore=self.restore, marks="", dashes="")
+        values = self._values(edition, words, edition.sections, plain)
+        return run(self.page_templates, "partials/edition.html", **values)
+
+
+def make_renderer(
+    newsletter: Newsletter,
+    *,
+    template_dirs: Sequence[Path] = (),
+    tokens: Mapping[str, str] | None = None,
+    punctuation: str = "restore",
+    themes: Sequence[Theme] = (),
+) -> Renderer:
+    """A renderer over *template_dirs* (first wins; their files shadow the shipped ones).
+
+    Args:
+        tokens: Design tokens to change, by the names in ``templates/tokens.toml``.
+        punctuation: ``restore`` shows full-width marks beside Chinese characters, ``keep`` the source's own.
+
+    Raises:
+        RenderError: An unknown token, or a template that does not compile.
+    """
+    design = design_tokens(tokens or {})
+    typesetter = Typesetter(restore=punctuation == "restore", marks="", dashes="")
+    environments = [make_environment(template_dirs, design, inline=inline) for inline in (True, False)]
+    for environment in environments:
+        environment.filters["shown"] = typesetter.shown
+    return Renderer(
+        newsletter=newsletter,
+        mail_templates=environments[0],
+        page_templates=environments[1],
+        tokens=design,
+        locale_dirs=tuple(folder / "locale" for folder in template_dirs),
+        themes={theme.id: theme for theme in themes},
+        restore=punctuation == "restore",
+    )
+
+
+def encoded_size(text: str) -> int:
+    """Octets of *text* as a MIME part in base64 with its line ends; quoted-printable is only chosen when shorter."""
+    return len(b64encode(text.replace("\n", "\r\n").encode())) * 78 // 76
+
+
+def _without_lowest(sections: Sequence[Section], count: int) -> tuple[Section, ...]:
+    """Without the *count* lowest items: from the longest section's end, the later section first."""
+    items = [list(s.items) for s in sections]
+    for _ in range(count):
+        longest = max(range(len(items)), key=lambda i: (len(items[i]), i))
+        if items[longest]:
+            items[longest].pop()
+    return tuple(replace(s, items=tuple(kept)) for s, kept in zip(sections, items, strict=True))
+
+
+def _headlines(edition: Edition, sections: Sequence[Section]) -> tuple[str, str]:
+    """The edition's own subject and preheader when its headline is in *sections*, else those of what is."""
+    if len(sections) == len(edition.sections):
+        return clean(edition.subject), clean(edition.preheader)
+    titles = [cut_title(item.article.title, 30) for section in sections for item in section.items]
+    kept = [s for s in sections for i in s.items if edition.subject[:8] in i.article.title]
+    subject = edition.subject if kept or not titles else titles[0]
+    others = [title for title in titles if title != subject and title[:8] != subject[:8]]
+    return clean(subject), clean("；".join(others[:2]))
+
+
+def _why(words: Wording, newsletter: Newsletter, chosen: Sequence[Section] | None, frequency: str) -> str:
+    if chosen is None:
+        return words.html("You get this because you subscribed to {name}.", name=newsletter.name)
+    themes = words.list([section.theme.name(words.language) for section in chosen])
+    if not frequency:
+        return words.html("You get this because you chose {themes}.", themes=themes)
+    return words.html(
+        "You get this because you chose {themes}, {frequency}.", themes=themes, frequency=words.html(frequency)
+    )
+
+
+def _links(newsletter: Newsletter, number: int) -> dict[str, str | None]:
+    """Addresses of the public pages; None without a web door. Edition 0 is a dry run and has no page."""
+    base = newsletter.base_url
+    if not base:
+        return dict.fromkeys(("web", "archive", "feed", "subscribe"))
+    base = base.rstrip("/")
+    return {
+        "web": f"{base}/editions/{number}" if number else None,
+        "archive": f"{base}/editions",
+        "feed": f"{base}/atom.xml",
+        "subscribe": f"{base}/subscribe",
+    }
+
+
+def _leave(newsletter: Newsletter) -> str:
+    """Where a reader without an unsubscribe page writes to."""
+    address = newsletter.unsubscribe_mailto or newsletter.reply_to or newsletter.sender
+    return f"mailto:{address.removeprefix('mailto:')}?subject=unsubscribe"
+
+
+def edition_json(edition: Edition) -> dict[str, Any]:
+    """The JSON form: what readers may see, and offsets into each article's text."""
+    return {
+        "number": edition.number,
+        "schedule": edition.schedule,
+        "slot": edition.slot.isoformat(),
+        "subject": edition.subject,
+        "themes": [
+            {
+                "id": section.theme.id,
+                "name": next(iter(section.theme.names.values())),
+                "why": section.why,
+                "items": [_item_json(item) for item in section.items],
+            }
+            for section in edition.sections
+        ],
+        "skipped": [{skipped.kind: skipped.name, "why": skipped.why} for skipped in edition.skipped],
+    }
+
+
+def _item_json(item: Any) -> dict[str, Any]:
+    article: Article = item.article
+    hidden = hides_host(article)
+    flags = [flag.code for flag in article.flags if flag.severity != "note"]
+    return {
+        "title": article.title,
+        "authors": list(article.authors),
+        "outlet": article.outlet,
+        "republisher": None if hidden else article.republisher,
+        "published": str(article.published) if article.published else None,
+        "url": None if hidden else safe_url(article.url),
+        "source": article.source_id,
+        "reading_minutes": item.reading_minutes,
+        "why": {"kind": item.reason.kind, "terms": list(item.reason.terms)},
+        "caution": flags or None,
+        "excerpts": [
+            {"role": str(e.role), "text": e.text, "start": e.start, "end": e.end, "by": e.by}
+            for e in item.excerpts
+        ],
+    }

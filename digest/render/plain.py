@@ -1,0 +1,133 @@
+"""The text part: the mail's own HTML through markdownify, then folded with Chinese width counted right."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from digest.model import SLOT_CLOSE, SLOT_OPEN
+from digest.text import CJK, CLOSERS, columns
+
+if TYPE_CHECKING:
+    from bs4 import Tag
+
+WIDTH = 76
+"""Columns; mail is read at 72 to 80."""
+_NEVER_FIRST = f"{CLOSERS}，。、：；？！,.:;?!%…—·〕〗～"
+_NEVER_LAST = "“‘「『（《〈【([{"
+_PIECE = re.compile(rf"——+|…+|[{CJK}]|[^\S\n]+|[^\s{CJK}—…“”‘’「」『』（）《》〈〉【】，。、：；？！]+|.", re.DOTALL)
+_SLOT = f"{SLOT_OPEN}[^{SLOT_CLOSE}]*{SLOT_CLOSE}"
+
+
+def to_text(html: str) -> str:
+    """Plain text for the text/plain part, line ends ``\\n``, at most ``WIDTH`` columns.
+
+    Every address of the HTML stands in it on a line of its own.
+    """
+    body, converter = _converter(html, plain=True)
+    text = converter.convert_soup(body)
+    missing = [url for url in _addresses(body) if url not in text]
+    lines = [fold(line) for line in "\n".join([text, "", *dict.fromkeys(missing)]).splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def to_markdown(html: str) -> str:
+    """Markdown of the page's main part, unfolded, one paragraph a line."""
+    body, converter = _converter(html, plain=False)
+    text = converter.convert_soup(body)
+    lines = (line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _addresses(body: "Tag") -> list[str]:
+    return [str(a["href"]) for a in body.find_all("a", href=True) if not str(a["href"]).startswith("#")]
+
+
+def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
+    from bs4 import BeautifulSoup
+    from markdownify import MarkdownConverter
+
+    class Layout(MarkdownConverter):  # type: ignore[misc]
+        """Tables are layout here, never data: rows become lines."""
+
+        def convert_td(self, el: Any, text: str, parent_tags: Any) -> str:
+            return f"{text.strip()}\x1f"
+
+        def convert_tr(self, el: Any, text: str, parent_tags: Any) -> str:
+            cells = [cell for cell in text.split("\x1f") if cell.strip()]
+            if len(cells) < 2:
+                return "".join(cells).strip() + "\n" if cells else ""
+            return "- " + "  ".join(cell.strip() for cell in cells).replace("\n", "\n  ") + "\n"
+
+        def convert_div(self, el: Any, text: str, parent_tags: Any) -> str:
+            return "" if "pre" in (el.get("class") or ()) else f"\n\n{text.strip()}\n\n"
+
+    class Plain(Layout):
+        def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:
+            href = el.get("href") or ""
+            if href.startswith("#") or not href or {"h1", "h2", "h3"} & set(parent_tags):
+                return text
+            return f"{text.strip()}\n{href}"
+
+        def convert_b(self, el: Any, text: str, parent_tags: Any) -> str:
+            return text
+
+        convert_strong = convert_em = convert_i = convert_b
+
+        def convert_blockquote(self, el: Any, text: str, parent_tags: Any) -> str:
+            return "\n\n" + "\n".join(f"    {line}" if line else "" for line in text.strip().split("\n")) + "\n\n"
+
+        def convert_br(self, el: Any, text: str, parent_tags: Any) -> str:
+            return "\n"
+
+        def convert_h1(self, el: Any, text: str, parent_tags: Any) -> str:
+            return self.under(text, "=")
+
+        def convert_h2(self, el: Any, text: str, parent_tags: Any) -> str:
+            return self.under(text, "-")
+
+        def convert_h3(self, el: Any, text: str, parent_tags: Any) -> str:
+            return f"\n\n\n{text.strip()}\n"
+
+        def under(self, text: str, mark: str) -> str:
+            widest = max(map(columns, fold(text.strip()).splitlines()), default=0)
+            return f"\n\n\n{text.strip()}\n{mark * widest}\n\n"
+
+    escapes = {"escape_asterisks": not plain, "escape_underscores": not plain}
+    kind = Plain if plain else Layout
+    soup = BeautifulSoup(html, "html.parser")
+    body = soup.find("main") or soup.find("body") or soup
+    return body, kind(heading_style="atx", bullets="-", **escapes)
+
+
+def fold(line: str) -> str:
+    """*line* on as many lines of ``WIDTH`` columns as it needs; lists and quotations stay indented.
+
+    No line starts with a closing mark or ends with an opening one; addresses, Latin words, —— and ……
+    are never broken; a line that holds a reader's own value is left alone.
+    """
+    line = line.rstrip()
+    if columns(line) <= WIDTH or re.search(_SLOT, line) or re.fullmatch(r"\s*\S+:\S+", line):
+        return line
+    indent = re.match(r"\s*(?:- )?", line)
+    head = indent.group() if indent else ""
+    rows, row = [], head
+    for unit in _units(line[len(head) :]):
+        if columns(row + unit.rstrip()) > WIDTH and row.strip(" -"):
+            rows.append(row.rstrip())
+            row = " " * len(head) + unit.lstrip()
+        else:
+            row += unit
+    return "\n".join([*rows, row.rstrip()])
+
+
+def _units(text: str) -> list[str]:
+    """Pieces that may not be broken, marks glued to what they belong to."""
+    units: list[str] = []
+    for piece in _PIECE.findall(text):
+        glued = units and (
+            (piece[0] in _NEVER_FIRST and not units[-1].isspace()) or units[-1][-1] in _NEVER_LAST
+        )
+        if glued:
+            units[-1] += piece
+        else:
+            units.append(piece)
+    return units

@@ -1,0 +1,358 @@
+"""What templates see of an edition: every value decided, set and safe; templates only place them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from markupsafe import Markup
+
+from digest.language import detect
+from digest.model import Article, Edition, Excerpt, Item, Newsletter, Reason, Role, Section, Severity, Theme
+from digest.render.typeset import Typesetter, cut_title, passage_url
+from digest.render.wording import Wording
+from digest.text import minutes
+
+CONTENTS_FROM = 5
+"""Items from which an edition has a contents list (editorial guide, section 3)."""
+DOUBTFUL_HOSTS = frozenset({"spun", "spliced", "gambling", "link-farm", "spam"})
+"""Flags after which neither the republishing site's name nor a link to it is shown to readers."""
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(千|万|百万|亿|thousand|million|billion|k|m|bn)?", re.IGNORECASE)
+_POWER = {
+    "千": 1e3, "万": 1e4, "百万": 1e6, "亿": 1e8, "thousand": 1e3, "k": 1e3,
+    "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9,
+}  # fmt: skip
+_HEDGE = re.compile(r"[多余近约超逾上数达过\s]|about|over|nearly|almost|some|more than", re.IGNORECASE)
+_PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)\s?年(?:\s?(1[0-2]|[1-9])\s?月)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    text: Markup
+    speaker: Markup | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureRow:
+    """Args:
+    share: Length of its bar in percent of the longest (or of 100 %), None without bars.
+    """
+
+    number: Markup
+    label: Markup
+    url: str | None
+    share: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlsoIn:
+    name: Markup
+    title: Markup
+    anchor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView:
+    anchor: str
+    first: bool
+    title: Markup
+    url: str | None
+    lang: Markup
+    source: Markup
+    labels: tuple[Markup, ...]
+    reason: Markup
+    cautions: Markup
+    leads: tuple[Quoted, ...]
+    points: tuple[Quoted, ...]
+    quote: Quoted | None
+    figures: tuple[FigureRow, ...]
+    note: Markup | None
+    by_model: bool
+    also_from: str
+    also_in: tuple[AlsoIn, ...]
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionView:
+    id: str
+    name: str
+    accent: str
+    items: tuple[ItemView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageRow:
+    name: str
+    total: int
+    share: int
+    accent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    editions: int
+    rows: tuple[CoverageRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Makes the views of one edition in one language."""
+
+    edition: Edition
+    newsletter: Newsletter
+    words: Wording
+    type: Typesetter
+    themes: Mapping[str, Theme]
+    accent: str
+
+    def sections(self, sections: Sequence[Section]) -> tuple[SectionView, ...]:
+        anchors = {
+            item.article.title: f"i{n}" for n, item in enumerate((i for s in sections for i in s.items), 1)
+        }
+        views, n = [], 0
+        for section in sections:
+            items = []
+            for item in section.items:
+                n += 1
+                items.append(self.item(item, section.theme, n, anchors))
+            views.append(
+                SectionView(
+                    id=section.theme.id,
+                    name=section.theme.name(self.words.language),
+                    accent=self.colour(section.theme),
+                    items=tuple(items),
+                )
+            )
+        return tuple(views)
+
+    def colour(self, theme: Theme | None) -> str:
+        given = theme.accent if theme else None
+        return given if given and _COLOUR.fullmatch(given) else self.accent
+
+    def item(self, item: Item, theme: Theme, n: int, anchors: Mapping[str, str]) -> ItemView:
+        article = item.article
+        by_role = {role: tuple(e for e in item.excerpts if e.role is role) for role in Role}
+        link_from = next((e for e in item.excerpts if e.by == "source"), None)
+        hidden = hides_host(article)
+        return ItemView(
+            anchor=f"i{n}",
+            first=n == 1,
+            title=self.type.shown(cut_title(article.title)),
+            url=None if hidden or link_from is None else passage_url(article, link_from),
+            lang=self.lang(article),
+            source=self.source_line(item),
+            labels=self.labels(article),
+            reason=self.reason(item.reason, theme),
+            cautions=self.cautions(article),
+            leads=tuple(self.quoted(e, article) for e in by_role[Role.LEAD]),
+            points=tuple(self.quoted(e, article) for e in by_role[Role.POINT]),
+            quote=next((self.quoted(e, article) for e in by_role[Role.QUOTE]), None),
+            figures=self.figures(by_role[Role.FIGURE], article),
+            note=self.editors_note(article),
+            by_model=any(e.by == "model" for e in item.excerpts),
+            also_from=self.words.list([self.outlet(other) for other in item.also_from]),
+            also_in=tuple(
+                AlsoIn(
+                    name=self.type.shown(name),
+                    title=self.type.shown(cut_title(title)),
+                    anchor=anchors.get(title),
+                )
+                for name, title in item.also_in
+            ),
+            minutes=item.reading_minutes,
+        )
+
+    def lang(self, article: Article) -> Markup:
+        if self.words.speaks(article.language):
+            return Markup("")
+        tag = "zh-CN" if article.language == "zh" else article.language
+        return Markup(' lang="{}"').format(tag)
+
+    def quoted(self, excerpt: Excerpt, article: Article) -> Quoted:
+        speaker = None
+        if excerpt.speaker:
+            dash = "——" if self.words.speaks("zh") or detect(excerpt.speaker) == "zh" else "— "
+            speaker = self.type.shown(dash + excerpt.speaker)
+        return Quoted(text=self.type.excerpt(excerpt, article), speaker=speaker)
+
+    def outlet(self, article: Article) -> str:
+        """Who is to be credited, in one name."""
+        if article.outlet:
+            return article.outlet
+        if article.republisher and not hides_host(article):
+            return article.republisher
+        return self.words.plain("a republishing site")
+
+    def source_line(self, item: Item) -> Markup:
+        article, words = item.article, self.words
+        parts: list[Markup] = []
+        if article.outlet and article.republisher and article.republisher != article.outlet:
+            via = words.plain("a republishing site") if hides_host(article) else article.republisher
+            parts.append(words.html("{outlet}, via {republisher}", outlet=article.outlet, republisher=via))
+        elif article.outlet or article.republisher:
+            parts.append(words.html("{outlet}", outlet=self.outlet(article)))
+        if article.authors:
+            shown = article.authors[:4]
+            parts.append(words.html("{outlet}", outlet=words.list(shown)))
+        parts.append(self.date(article))
+        if article.held_on:
+            parts.append(words.html("Interview held {date}", date=words.date(article.held_on)))
+        parts.append(words.html_n("{m} min read", "{m} min read", item.reading_minutes, m=item.reading_minutes))
+        return Markup(" · ").join(parts)
+
+    def date(self, article: Article) -> Markup:
+        if article.published:
+            return self.words.html("Published {date}", date=self.words.published(article.published))
+        period = None if article.held_on else self.period(article)
+        if period:
+            return self.words.html("Undated; the text mentions {period}", period=period)
+        return self.words.html("Undated")
+
+    def period(self, article: Article) -> str | None:
+        """The latest year (and month) the text names that is not after the edition."""
+        now = (self.edition.slot.year, self.edition.slot.month)
+        named = [(int(m[1]), int(m[2] or 0)) for m in _PERIOD.finditer(article.text)]
+        latest = max((when for when in named if when <= now), default=None)
+        if latest is None:
+            return None
+        year, month = latest
+        if not month:
+            return self.words.plain("{year}", year=year) + (" 年" if self.words.chinese else "")
+        from babel.dates import format_skeleton
+
+        from digest.render.typeset import gap
+
+        return gap(format_skeleton("yMMMM", datetime(year, month, 1), locale=self.words.locale))  # noqa: DTZ001
+
+    def age_years(self, article: Article) -> int:
+        if not article.published:
+            return 0
+        return max(0, (self.edition.slot - article.published.at).days // 365)
+
+    def labels(self, article: Article) -> tuple[Markup, ...]:
+        labels = []
+        if article.published and self.age_years(article):
+            labels.append(self.words.html("From the archive: {year}", year=article.published.at.year))
+        if not self.words.speaks(article.language):
+            names = {"en": "in English", "zh": "in Chinese"}
+            base = article.language.split("-")[0]
+            if base in names:
+                labels.append(self.words.html(names[base]))
+        return tuple(labels)
+
+    def reason(self, reason: Reason, theme: Theme) -> Markup:
+        words = self.words
+        values = {"theme": theme.name(words.language), "terms": words.list(reason.terms[:3])}
+        if reason.kind == "unused":
+            text = words.html("passages not sent before, on {theme}", **values)
+        elif reason.terms:
+            text = words.html("new on {theme}, mentions {terms}", **values)
+        else:
+            text = words.html("new on {theme}", **values)
+        return words.html("Why this item: {reason}", reason=text)
+
+    def cautions(self, article: Article) -> Markup:
+        """At most two, gravest first (editorial guide, section 7)."""
+        codes = {flag.code for flag in article.flags}
+        words, outlet, years = self.words, article.outlet, self.age_years(article)
+        notes: list[Markup] = []
+        if "spun" in codes and outlet:
+            notes.append(words.html(
+                "This copy looks machine-reworded: terms and names may be wrong."
+                " Rely on the original in {outlet}.", outlet=outlet))
+        elif "spun" in codes:
+            notes.append(words.html("This copy looks machine-reworded: terms and names may be wrong."))
+        if "spliced" in codes:
+            notes.append(words.html("Unrelated advertising words inside sentences were removed."))
+        if "republished-by-subject" in codes and article.republisher:
+            notes.append(words.html("Republished by the company it is about ({name}).", name=article.republisher))
+        if years:
+            notes.append(words.html_n(
+                "Published {n} year ago; things may have changed.",
+                "Published {n} years ago; things may have changed.", years))
+        if "outlet-inferred" in codes:
+            notes.append(words.html("Outlet inferred from the text; the page does not name it."))
+        if ("republished" in codes or article.republisher) and outlet and "spun" not in codes:
+            notes.append(words.html("A republished copy; it may differ from the original in {outlet}.", outlet=outlet))
+        if article.held_on:
+            notes.append(words.html("An interview: claims are the speaker's own."))
+        return Markup("" if words.chinese else " ").join(notes[:2])
+
+    def editors_note(self, article: Article) -> Markup | None:
+        if not article.note:
+            return None
+        return self.words.html("[{note} – Ed.]", note=self.type.shown(article.note))
+
+    def figures(self, excerpts: Sequence[Excerpt], article: Article) -> tuple[FigureRow, ...]:
+        excerpts = [e for e in excerpts if e.number][:4]
+        shares = bar_lengths(excerpts)
+        return tuple(
+            FigureRow(
+                number=self.type.number(excerpt.number or ""),
+                label=self.type.shown(excerpt.label or excerpt.text),
+                url=None if hides_host(article) or not article.url else passage_url(article, excerpt),
+                share=share,
+            )
+            for excerpt, share in zip(excerpts, shares, strict=True)
+        )
+
+    def coverage(self) -> Coverage | None:
+        """Items per theme in the last editions; None when there is nothing to compare."""
+        editions = max((len(counts) for _, counts in self.edition.coverage), default=0)
+        totals = [(theme_id, sum(counts)) for theme_id, counts in self.edition.coverage]
+        most = max((total for _, total in totals), default=0)
+        if editions < 2 or len(totals) < 2 or not most:
+            return None
+        rows = tuple(
+            CoverageRow(
+                name=self.theme_name(theme_id),
+                total=total,
+                share=round(100 * total / most),
+                accent=self.colour(self.themes.get(theme_id)),
+            )
+            for theme_id, total in totals
+        )
+        return Coverage(editions=editions, rows=rows)
+
+    def theme_name(self, theme_id: str) -> str:
+        theme = self.themes.get(theme_id)
+        return theme.name(self.words.language) if theme else theme_id
+
+
+def hides_host(article: Article) -> bool:
+    """Whether readers are told of “a republishing site” instead of its name."""
+    return article.severity is not Severity.NOTE or any(f.code in DOUBTFUL_HOSTS for f in article.flags)
+
+
+def bar_lengths(excerpts: Sequence[Excerpt]) -> list[int | None]:
+    """Percent of the longest for each figure, when all are of one kind; else None for each.
+
+    One kind: all percentages, or one unit within one sentence. Different kinds never share an axis.
+    """
+    amounts = [_amount(e.number or "") for e in excerpts]
+    units = {unit for amount in amounts if amount for _, unit in [amount]}
+    if len(excerpts) < 2 or None in amounts or len(units) != 1:
+        return [None] * len(excerpts)
+    values = [amount[0] for amount in amounts if amount]
+    percent = units <= {"%", "％"}
+    if not percent and len({(e.start, e.end) for e in excerpts}) > 1:
+        return [None] * len(excerpts)
+    most = max(100.0, *values) if percent else max(values)
+    return [max(1, round(100 * value / most)) if most else None for value in values]
+
+
+def _amount(number: str) -> tuple[float, str] | None:
+    found = _AMOUNT.search(number)
+    if not found:
+        return None
+    value = float(found[1].replace(",", "")) * _POWER.get((found[2] or "").lower(), 1)
+    return value, _HEDGE.sub("", number[: found.start()] + number[found.end() :])
+
+
+def reading_minutes(sections: Sequence[Section]) -> int:
+    """Of the edition itself: titles, excerpts and the lines around them (25 characters an item)."""
+    items = [item for section in sections for item in section.items]
+    text = "".join(item.article.title + "".join(e.text for e in item.excerpts) for item in items)
+    return minutes(text + "字" * 25 * len(items))
