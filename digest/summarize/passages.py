@@ -1,0 +1,214 @@
+"""Every run of one to three neighbouring sentences of an article that could be quoted by itself."""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from digest.model import Article, BlockKind
+from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, standing
+from digest.summarize.people import SAYING, named_in, people
+from digest.summarize.quotes import Quotation, is_balanced, quotations
+from digest.summarize.salience import Bag, bag, centrality, newsness, scaled
+from digest.text import Span, count, fold, sentences
+
+_MOST_SENTENCES = 3
+_INFORMS = re.compile(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
+_PRONOUN_SAYS = re.compile(rf"(?:他|她)[^，。“「]{{0,10}}?{SAYING}[^，。“「]{{0,6}}[：:，,]?\s*[“「\"]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    start: int
+    end: int
+    paragraph: int
+    terms: frozenset[str]
+    standing: Standing
+    spoken: Quotation | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """``article.text[start:end]``, able to stand alone once *speaker*, if any, is named beside it."""
+
+    start: int
+    end: int
+    size: int
+    score: float
+    leads: bool
+    terms: frozenset[str]
+    paragraph: int
+    speaker: str | None
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An article read once: its sentences, who is named and who is quoted."""
+
+    article: Article
+    chinese: bool
+    names: frozenset[str]
+    quotes: tuple[Quotation, ...]
+    sentences: tuple[Sentence, ...]
+    news: float
+
+
+def read(article: Article, focus: Mapping[str, float]) -> Reading:
+    """Split, judge and weigh the sentences of *article* for the theme whose terms *focus* weighs."""
+    text = article.text
+    chinese = is_chinese(text[:20_000])
+    names = people(f"{article.title}\n{text}")
+    paragraphs = article.paragraphs()
+    quotes = quotations(text, paragraphs, names)
+    spans = [
+        (span, n) for n, block in enumerate(paragraphs) for span in sentences(text, block.start, block.end)
+    ]
+    words = bag(text, [span for span, _ in spans])
+    news = newsness(text, [text[b.start : b.end] for b in paragraphs])
+    scores = _scores(article, [span for span, _ in spans], words, focus, news)
+    starts = [quote.start for quote in quotes]
+    read_: list[Sentence] = []
+    for i, ((start, end), paragraph) in enumerate(spans):
+        spoken = _spoken(start, end, quotes, starts)
+        body = text[start:end]
+        stands = standing(body, chinese=chinese, names=names, spoken=bool(spoken and spoken.speaker))
+        read_.append(Sentence(start, end, paragraph, words.terms[i], stands, spoken, scores[i]))
+    return Reading(article, chinese, names, quotes, tuple(read_), news)
+
+
+def _spoken(start: int, end: int, quotes: Sequence[Quotation], starts: Sequence[int]) -> Quotation | None:
+    """The quotation the sentence lies inside of, its marks outside the sentence."""
+    at = bisect_right(starts, start) - 1
+    if at >= 0 and quotes[at].start < start and end <= quotes[at].end:
+        return quotes[at]
+    return None
+
+
+def _scores(
+    article: Article, spans: Sequence[Span], words: Bag, focus: Mapping[str, float], news: float
+) -> list[float]:
+    central = centrality(words)
+    about = relevance(article, spans, focus)
+    themed = max(about, default=0.0) > 0
+    scores = []
+    for i, (start, end) in enumerate(spans):
+        informs = min(1.0, len(set(_INFORMS.findall(article.text[start:end]))) / 4)
+        position = news / (1 + 0.3 * i)
+        own = 0.5 * central[i] + 0.25 * informs + 0.25 * position
+        scores.append(0.45 * own + 0.55 * about[i] if themed else own)
+    return scores
+
+
+def relevance(article: Article, spans: Sequence[Span], focus: Mapping[str, float]) -> list[float]:
+    """0 to 1: theme terms in each sentence, half as much for those of its section's heading."""
+    folded = fold(article.text)
+    starts = [start for start, _ in spans]
+    raw = [0.0] * len(spans)
+    headings = [b for b in article.blocks if b.kind is BlockKind.HEADING]
+    for term, weight in focus.items():
+        if not term:
+            continue
+        pattern = re.compile(rf"(?<![a-z0-9]){re.escape(term)}" if term[0].isascii() else re.escape(term))
+        seen: set[int] = set()
+        for m in pattern.finditer(folded):
+            i = bisect_right(starts, m.start()) - 1
+            if i >= 0 and m.end() <= spans[i][1] and i not in seen:
+                seen.add(i)
+                raw[i] += weight
+        for b, block in enumerate(headings):
+            if pattern.search(folded, block.start, block.end):
+                stop = headings[b + 1].start if b + 1 < len(headings) else len(folded)
+                for i in range(bisect_left(starts, block.end), bisect_left(starts, stop)):
+                    raw[i] += 0.3 * weight
+    return scaled([min(value, 3.0) for value in raw])
+
+
+def passages(reading: Reading, *, least: int, most: int) -> list[Passage]:
+    """Every passage of *least* to *most* characters that stands alone, in article order."""
+    found: list[Passage] = []
+    all_ = reading.sentences
+    for i, first in enumerate(all_):
+        if not _can_open(first, reading):
+            continue
+        for j in range(i, min(i + _MOST_SENTENCES, len(all_))):
+            if all_[j].paragraph != first.paragraph or all_[j].standing.fix is Fix.DROP:
+                break
+            run = all_[i : j + 1]
+            size = count(reading.article.text[first.start : all_[j].end])
+            if size > most:
+                break
+            if size >= least and (passage := _passage(reading, run, size)):
+                found.append(passage)
+    return found
+
+
+def _can_open(sentence: Sentence, reading: Reading) -> bool:
+    if sentence.spoken and not sentence.spoken.speaker:
+        return False
+    if sentence.standing.fix is Fix.FINE:
+        return True
+    body = reading.article.text[sentence.start : sentence.end]
+    return sentence.standing.person and bool(_PRONOUN_SAYS.match(body))
+
+
+def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | None:
+    text, start, end = reading.article.text, run[0].start, run[-1].end
+    body = text[start:end]
+    if not is_balanced(body) or any(start < cut.at < end for cut in reading.article.cuts):
+        return None
+    for k, sentence in enumerate(run[1:], start=1):
+        before = text[start : sentence.start]
+        if sentence.standing.fix is Fix.JOIN and not can_join(
+            sentence.standing, before, reading.names, chinese=reading.chinese
+        ):
+            return None
+        if sentence.spoken is not run[k - 1].spoken and (sentence.spoken or run[0].spoken):
+            return None
+    named, speaker = _speaker(reading, start, end, body, run[0].spoken)
+    if not named:
+        return None
+    weights = [count(text[s.start : s.end]) for s in run]
+    mean = sum(s.score * w for s, w in zip(run, weights, strict=True)) / max(1, sum(weights))
+    clean = (
+        min(s.standing.weight for s in run if s.standing.fix is Fix.FINE)
+        if run[0].standing.fix is Fix.FINE
+        else 0.7
+    )
+    return Passage(
+        start=start,
+        end=end,
+        size=size,
+        score=mean * clean,
+        leads=run[0].standing.leads and run[0].standing.fix is Fix.FINE and run[0].spoken is None,
+        terms=frozenset().union(*(s.terms for s in run)),
+        paragraph=run[0].paragraph,
+        speaker=speaker,
+        spoken=run[0].spoken is not None,
+    )
+
+
+def _speaker(
+    reading: Reading, start: int, end: int, body: str, spoken: Quotation | None
+) -> tuple[bool, str | None]:
+    """Whether every word of the passage has its speaker, and whom to name beside it."""
+    if spoken:
+        return bool(spoken.speaker), spoken.speaker
+    beside: str | None = None
+    for quote in reading.quotes:
+        if quote.start >= end:
+            break
+        if quote.start < start:
+            continue
+        outside = body[: quote.start - start] + body[quote.end - start :]
+        if quote.speaker and quote.speaker in outside:
+            continue
+        if not quote.speaker:
+            if named_in(outside, reading.names) or len(outside) > 20:
+                continue
+            return False, None
+        if beside and beside != quote.speaker:
+            return False, None
+        beside = quote.speaker
+    return True, beside

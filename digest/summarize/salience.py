@@ -1,0 +1,124 @@
+"""What a text is about, sentence by sentence: centrality, position, theme, information.
+
+Linear in the length of the text: the cosine of a sentence with all others together is its product
+with their centroid, so no pair is ever compared.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from digest.text import CJK, Span, fold
+
+_RUN = re.compile(rf"[{CJK}]+|[a-z0-9][a-z0-9'’.+\-]*")
+_FUNCTION = frozenset(
+    "的了是在就这那我你他她它们个么吗呢吧啊嗯呃哦哎呀嘛有也都还和与或不说要会能可以为着过上下没很对把被让给从到去来做想看得地"
+    "之其而且但因所如果然后里面一些样什怎谁哪几多大家觉时候现在其实应该比较非常已经可能需必"
+)
+_ENGLISH_FUNCTION = frozenset(
+    ["a", "an", "the", "and", "or", "but", "nor", "so", "yet", "of", "in", "on", "at", "by", "to", "for", "from", "with", "without", "as", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "have", "has", "had", "having", "will", "would", "can", "could", "should", "may", "might", "must", "shall", "not", "no", "this", "that", "these", "those", "there", "here", "it", "its", "he", "him", "his", "she", "her", "they", "them", "their", "we", "us", "our", "you", "your", "i", "me", "my", "who", "whom", "whose", "which", "what", "when", "where", "why", "how", "if", "then", "than", "because", "while", "about", "into", "over", "after", "before", "between", "out", "up", "down", "off", "again", "more", "most", "some", "such", "only", "own", "same", "too", "very", "just", "also", "said", "says", "say", "one", "two", "other", "new", "mr", "mrs", "ms", "all", "any", "both", "each", "few", "s", "t", "get", "got", "like"]
+)
+
+
+def terms(folded: str) -> list[str]:
+    """Pairs of Chinese characters and Latin words without endings, words of pure function left out."""
+    found: list[str] = []
+    for run in _RUN.findall(folded):
+        if run[0].isascii():
+            word = run.rstrip(".'’-+")
+            if word not in _ENGLISH_FUNCTION and word:
+                found.append(_stem(word))
+        elif len(run) == 1:
+            if run not in _FUNCTION:
+                found.append(run)
+        else:
+            found += [
+                run[i : i + 2]
+                for i in range(len(run) - 1)
+                if not (run[i] in _FUNCTION and run[i + 1] in _FUNCTION)
+            ]
+    return found
+
+
+def _stem(word: str) -> str:
+    for ending in ("'s", "’s"):
+        word = word.removesuffix(ending)
+    if len(word) > 5:
+        for ending in ("ings", "ing", "edly", "ed", "es", "ly", "s"):
+            if word.endswith(ending) and len(word) - len(ending) >= 4:
+                return word[: -len(ending)]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """The terms of every sentence, and how central each term is.
+
+    Args:
+        terms: One set a sentence.
+        centre: Term to its weight in the sum of the normalised sentences.
+        spread: Term to the number of sentences it stands in.
+    """
+
+    terms: tuple[frozenset[str], ...]
+    centre: Mapping[str, float]
+    spread: Mapping[str, int]
+
+
+def bag(text: str, spans: Sequence[Span]) -> Bag:
+    folded = fold(text)
+    sets = tuple(frozenset(terms(folded[start:end])) for start, end in spans)
+    centre: Counter[str] = Counter()
+    spread: Counter[str] = Counter()
+    for words in sets:
+        if words:
+            share = 1 / math.sqrt(len(words))
+            for word in words:
+                centre[word] += share
+                spread[word] += 1
+    return Bag(sets, centre, spread)
+
+
+def centrality(words: Bag) -> list[float]:
+    """0 to 1, the cosine of each sentence with the centroid; what stands only once counts for nothing."""
+    raw = [
+        sum(words.centre[w] for w in s if words.spread[w] > 1) / math.sqrt(len(s)) if s else 0.0
+        for s in words.terms
+    ]
+    return scaled(raw)
+
+
+def scaled(values: Sequence[float]) -> list[float]:
+    top = max(values, default=0.0)
+    return [v / top if top > 0 else 0.0 for v in values]
+
+
+def overlap(one: frozenset[str], other: frozenset[str] | set[str]) -> float:
+    """Share of *one* that stands in *other* too."""
+    return len(one & other) / len(one) if one else 0.0
+
+
+_SPEAKER = re.compile(
+    rf"^\s*(?:[QA问答]\s*[:：]|[{CJK}A-Za-z·. ]{{1,12}}\s*(?:[（(][^（）()]{{1,12}}[)）])?\s*[:：])", re.M
+)
+_FIRST_PERSON = re.compile(r"我们?|咱们|\b(?:I|we|We|my|our)\b")
+_FILLER = re.compile(
+    r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|\b(?:um|uh|yeah|okay)\b", re.I
+)
+
+
+def newsness(text: str, lines: Sequence[str]) -> float:
+    """How far position tells importance: 1 for a news report, 0 for talk and transcripts.
+
+    Talk is known by speaker marks, questions, first persons and fillers; interviews and profiles, by
+    quotation and questions, lie between.
+    """
+    size = max(1, len(re.findall(rf"[{CJK}]", text)) + 2 * len(re.findall(r"[A-Za-z]+", text)))
+    marked = sum(bool(_SPEAKER.match(line)) for line in lines) / max(1, len(lines))
+    questions = len(re.findall(r"[？?]", text)) * 1000 / size
+    first = len(_FIRST_PERSON.findall(re.sub(r"“[^”]*”|「[^」]*」|\"[^\"]*\"", "", text))) * 1000 / size
+    filler = len(_FILLER.findall(text)) * 1000 / size
+    talk = 1.6 * marked + questions / 12 + first / 14 + filler / 8 + max(0.0, size - 2500) / 6000
+    return max(0.0, 1.0 - talk)
