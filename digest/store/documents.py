@@ -9,12 +9,12 @@ from typing import TypeVar
 import msgspec
 
 from digest.errors import StoreError
-from digest.model import Article, Edition
+from digest.model import Article, Edition, Feed
 
-Document = TypeVar("Document", Article, Edition)
+Document = TypeVar("Document", Article, Edition, Feed)
 
 
-def write(value: Article | Edition) -> str:
+def write(value: Article | Edition | Feed) -> str:
     return msgspec.json.encode(value).decode()
 
 

@@ -254,3 +254,26 @@ state = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False, unique=True),
+    sa.Column("next_at", Moment, index=True, comment="Null while it is not polled: paused or gone."),
+    sa.Column("document", sa.Text, nullable=False),
+)
+
+feed_entries = sa.Table(
+    "feed_entries",
+    metadata,
+    sa.Column("feed_id", sa.Text, primary_key=True, comment="No foreign key: it outlives a removed feed."),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("guid", sa.Text, nullable=False),
+    sa.Column("link", sa.Text, nullable=False),
+    sa.Column("mark", sa.Text, nullable=False),
+    sa.Column("text_mark", sa.Text, nullable=False),
+    sa.Column("first_seen_at", Moment, nullable=False),
+    sa.Column("background", sa.Boolean, nullable=False),
+)
+sa.Index(None, feed_entries.c.feed_id, feed_entries.c.first_seen_at)

@@ -10,6 +10,7 @@ from digest.errors import StoreError
 from .articles import Articles
 from .database import Database, mapped_errors
 from .editions import Editions
+from .feeds import Feeds
 from .ledger import Ledger
 from .slots import Slots
 from .state import State
@@ -27,6 +28,7 @@ class Store:
         self.subscribers = Subscribers(database)
         self.ledger = Ledger(database)
         self.state = State(database)
+        self.feeds = Feeds(database)
 
     def __enter__(self) -> Self:
         return self

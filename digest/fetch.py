@@ -1,0 +1,329 @@
+"""Fetching with manners: conditional, bounded, one at a time a host, and never where a feed must not lead us.
+
+aiohttp underneath; redirects are followed here, so that every hop is checked, counted and told.
+"""
+
+import asyncio
+import contextlib
+import email.utils
+import re
+import socket
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from digest import __version__
+from digest.errors import FetchError
+from digest.guard import refusal
+from digest.model import FeedSettings
+
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
+
+FEEDS = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
+MAX_REDIRECTS = 5
+DAY_S = 24 * 3600
+"""Nobody, publisher or server, makes us wait longer."""
+_PERMANENT, _PASSING = (301, 308), (302, 303, 307)
+_FETCHABLE = ("http", "https")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """An answer, whatever its status.
+
+    Args:
+        url: Where the answer came from; *hops* lead there: (status, address redirected to).
+        moved_to: Where unbroken permanent redirects lead, None without one.
+        body: Decoded from its transfer and content coding; empty unless *status* is 200.
+        charset: What the Content-Type says, None when it says nothing.
+        etag, modified: The validators exactly as the server wrote them.
+        wait_s: How long the publisher wants us to wait at least (Cache-Control, Expires,
+            Retry-After), at most a day.
+    """
+
+    url: str
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    charset: str | None = None
+    etag: str | None = None
+    modified: str | None = None
+    wait_s: float = 0.0
+    moved_to: str | None = None
+    hops: tuple[tuple[int, str], ...] = ()
+    took_s: float = 0.0
+
+
+class Refused(OSError):  # noqa: N818 - an OSError, so that the driver tries the host's other addresses
+    """An address that no feed may lead to."""
+
+
+class Fetcher:
+    """Fetches; see `open_fetcher`."""
+
+    def __init__(self, settings: FeedSettings, resolver: "AbstractResolver | None", clock: "Clock") -> None:
+        self._settings = settings
+        self._resolver = resolver
+        self._clock = clock
+        self._turn = asyncio.Semaphore(settings.concurrency)
+        self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sessions: dict[tuple[str, ...], aiohttp.ClientSession] = {}
+
+    async def get(
+        self,
+        url: str,
+        *,
+        source_id: str,
+        etag: str | None = None,
+        modified: str | None = None,
+        allow: tuple[str, ...] = (),
+        accept: str = FEEDS,
+    ) -> Fetched:
+        """One GET, through at most `MAX_REDIRECTS` redirects.
+
+        Waits for its turn at the host first; the deadline counts from then.
+
+        Args:
+            etag, modified: Validators to replay; with either, *status* may be 304.
+            allow: Networks opened for the host and port of *url* alone, not for where it redirects to.
+
+        Raises:
+            FetchError: There was no usable answer: refused, unreachable, too slow, too large,
+                cut off, or a redirect that must not be followed.
+        """
+        import aiohttp
+
+        headers = {"Accept": accept}
+        if etag:
+            headers["If-None-Match"] = etag
+        if modified:
+            headers["If-Modified-Since"] = modified
+        async with self._hosts[_host(url)], self._turn:
+            began = asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(self._settings.deadline_s):
+                    return await self._follow(url, headers, allow, source_id, began)
+            except FetchError:
+                raise
+            except aiohttp.ServerTimeoutError as error:
+                raise FetchError(source_id, f"silent for {self._settings.silence_s:g} s") from error
+            except TimeoutError as error:
+                raise FetchError(source_id, f"not finished after {self._settings.deadline_s:g} s") from error
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise FetchError(source_id, _explain(error)) from error
+
+    async def _follow(
+        self, url: str, headers: Mapping[str, str], allow: tuple[str, ...], source_id: str, began: float
+    ) -> Fetched:
+        own = _origins(url)
+        hops: list[tuple[int, str]] = []
+        moved_to: str | None = None
+        at = url
+        while True:
+            _check_scheme(at, source_id)
+            session = self._session(allow if _origin(at) in own else ())
+            async with session.get(at, headers=headers, allow_redirects=False) as response:
+                if response.status not in (*_PERMANENT, *_PASSING) or "Location" not in response.headers:
+                    body = await self._body(response, source_id) if response.status == 200 else b""
+                    took_s = asyncio.get_running_loop().time() - began
+                    return self._fetched(response, at, body, moved_to, tuple(hops), took_s)
+                target = urljoin(at, _location(response.headers["Location"]))
+            if urlsplit(at).scheme == "https" and urlsplit(target).scheme == "http":
+                raise FetchError(source_id, f"redirected from https to http ({target}); not followed")
+            if target in {url, *(address for _, address in hops)}:
+                raise FetchError(source_id, f"redirects in a circle ({target})")
+            if len(hops) == MAX_REDIRECTS:
+                raise FetchError(source_id, f"more than {MAX_REDIRECTS} redirects")
+            if response.status in _PERMANENT and moved_to == (at if hops else None):
+                moved_to = target
+            hops.append((response.status, target))
+            at = target
+
+    async def _body(self, response: "aiohttp.ClientResponse", source_id: str) -> bytes:
+        """Read to the end, counting what comes out of the decoder, not what the server says."""
+        limit = self._settings.max_bytes
+        too_large = FetchError(source_id, f"larger than {limit / 1024**2:g} MiB when decoded")
+        if (response.content_length or 0) > limit:
+            raise too_large
+        parts, size = [], 0
+        async for part in response.content.iter_any():
+            size += len(part)
+            if size > limit:
+                response.close()
+                raise too_large
+            parts.append(part)
+        return b"".join(parts)
+
+    def _fetched(
+        self,
+        response: "aiohttp.ClientResponse",
+        url: str,
+        body: bytes,
+        moved_to: str | None,
+        hops: tuple[tuple[int, str], ...],
+        took_s: float,
+    ) -> Fetched:
+        headers = response.headers
+        return Fetched(
+            url=url,
+            status=response.status,
+            body=body,
+            content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            charset=_charset(headers.get("Content-Type", "")),
+            etag=headers.get("ETag"),
+            modified=headers.get("Last-Modified"),
+            wait_s=wait_s(response.status, headers, now=self._clock()),
+            moved_to=moved_to,
+            hops=hops,
+            took_s=took_s,
+        )
+
+    def _session(self, allow: tuple[str, ...]) -> "aiohttp.ClientSession":
+        """One for each permission: a connection opened under one is never reused under another."""
+        import aiohttp
+
+        if allow not in self._sessions:
+            settings = self._settings
+
+            def guarded(address: Any) -> socket.socket:
+                family, kind, protocol, _, target = address
+                if reason := refusal(str(target[0]), allow):
+                    raise Refused(f"address refused: {reason}")
+                return socket.socket(family, kind, protocol)
+
+            self._sessions[allow] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, resolver=self._resolver, socket_factory=guarded, keepalive_timeout=5
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": user_agent(settings.contact)},
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=settings.silence_s, sock_read=settings.silence_s
+                ),
+                max_line_size=16 * 1024,
+                max_field_size=16 * 1024,
+            )
+        return self._sessions[allow]
+
+    async def close(self) -> None:
+        for session in self._sessions.values():
+            await session.close()
+
+
+Clock = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def open_fetcher(
+    settings: FeedSettings, *, resolver: "AbstractResolver | None" = None, clock: Clock = _utc_now
+) -> AsyncIterator[Fetcher]:
+    """A fetcher whose connections are closed at the end.
+
+    Args:
+        resolver: aiohttp's interface; None asks the system. Whatever it answers is checked at connect.
+    """
+    fetcher = Fetcher(settings, resolver, clock)
+    try:
+        yield fetcher
+    finally:
+        await fetcher.close()
+
+
+def user_agent(contact: str) -> str:
+    """Who asks, and whom to write to about it (RFC 9110 section 10.1.5)."""
+    return (
+        f"Digest/{__version__} (feed reader; {contact})" if contact else f"Digest/{__version__} (feed reader)"
+    )
+
+
+def wait_s(status: int, headers: Mapping[str, str], *, now: datetime) -> float:
+    """How long to stay away: Retry-After of a refusal, else the freshness of the answer; at most a day.
+
+    RFC 9110 section 10.2.3, RFC 9111 sections 5.2.2 and 5.3. What cannot be read counts as absent.
+    """
+    if status in (429, 503):
+        return _capped(_seconds(headers.get("Retry-After", ""), now))
+    control = headers.get("Cache-Control", "").lower()
+    if re.search(r"\bno-(?:store|cache)\b", control):
+        return 0.0
+    if found := re.search(r"\bmax-age\s*=\s*\"?(\d{1,10})", control):
+        return _capped(int(found[1]) - _seconds(headers.get("Age", ""), now))
+    return _capped(_seconds(headers.get("Expires", "x"), now))
+
+
+def _capped(seconds: float) -> float:
+    return min(max(seconds, 0.0), float(DAY_S))
+
+
+def _seconds(value: str, now: datetime) -> float:
+    """A number of seconds, or the time from now until an HTTP date; 0 when it is neither."""
+    if value.strip().isdecimal():
+        return float(value.strip()[:12])
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError):
+        return 0.0
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+
+
+def _charset(content_type: str) -> str | None:
+    found = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", content_type, re.IGNORECASE)
+    return found[1] if found else None
+
+
+def _location(value: str) -> str:
+    """Servers put raw UTF-8 into the header, which reaches us as surrogates where it is no UTF-8."""
+    return value.encode("utf-8", "replace").decode("utf-8").strip()
+
+
+def _check_scheme(url: str, source_id: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in _FETCHABLE or not parts.hostname:
+        raise FetchError(source_id, f"{url!r} is no http or https address", retryable=False)
+    if parts.username is not None:
+        raise FetchError(source_id, "the address holds a user name; not followed", retryable=False)
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").rstrip(".").lower()
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, _host(url), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _origins(url: str) -> set[tuple[str, str, int]]:
+    """The feed's own, and the same host gone over to https."""
+    own = _origin(url)
+    return {own, ("https", own[1], 443)}
+
+
+def _explain(error: Exception) -> str:
+    """The driver's complaint in one line an operator can use."""
+    import aiohttp
+
+    text = " ".join(str(error).split())
+    if found := re.search(r"address refused: [^,\])']*", text):
+        return found[0]
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"the host's name has no address ({text})"
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
+        return f"its certificate or TLS is not accepted ({text})"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection ({text})"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return f"the answer was cut off or damaged ({text})"
+    if isinstance(error, aiohttp.InvalidURL):
+        return f"not a usable address ({text})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

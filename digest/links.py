@@ -1,0 +1,127 @@
+"""Addresses and markup from outside, made fit to keep: absolute, http only, without trackers and pixels."""
+
+import html
+import re
+from functools import partial
+from urllib.parse import urljoin, urlsplit
+
+# Parameters that only say who shared a link: analytics (Google, Baidu, Matomo), advertising clicks, mailings.
+_TRACKER = re.compile(
+    r"(?:utm_\w+|hm(?:sr|pl|cu|kw|ci)|pk_\w+|mtm_\w+|piwik_\w+|fbclid|gclid|dclid|gbraid|wbraid|msclkid|yclid|"
+    r"twclid|ttclid|li_fat_id|igshid|mc_[ce]id|_hsenc|_hsmi|__hs\w+|vero_id|oly_(?:enc|anon)_id|wickedid|"
+    r"srsltid|bd_vid|spm|_openstat|mkt_tok|sharer_share\w+)(?:=|$)",
+    re.IGNORECASE,
+)
+_BLANKS = re.compile(r"[\x00-\x20\x7f-\xa0]+")
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|bdi|big|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|iframe|input|ins|kbd|li|mark|ol|p|q|s|"
+    r"small|span|strike|strong|sub|sup|svg|table|td|tr|tt|u|ul|var|object|embed|form|script|style|video)\b[^>]*>",
+    re.IGNORECASE,
+)
+_SILENT = re.compile(r"<(script|style|iframe|noscript)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+_TINY = re.compile(r"\b(?:width|height)\s*[=:]\s*[\"']?\s*[01](?:px)?\s*(?=[\"';\s/>]|$)", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+_TAGS = {
+    *(
+        "a",
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "caption",
+        "cite",
+        "code",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+    ),
+    *("em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li"),
+    *("mark", "ol", "p", "pre", "q", "rp", "rt", "ruby", "s", "samp", "section", "small", "span", "strong"),
+    *("sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "u", "ul"),
+}
+_ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt"}, "time": {"datetime"}, "*": {"lang"}}
+_SILENT_TAGS = {
+    "script",
+    "style",
+    "iframe",
+    "object",
+    "embed",
+    "noscript",
+    "template",
+    "form",
+    "select",
+    "svg",
+}
+
+
+def tidy_url(url: str, base: str = "") -> str | None:
+    """Absolute, http or https, tracking parameters gone and nothing else of the query touched.
+
+    None when it is no such address, or would carry a password.
+    """
+    try:
+        whole = urljoin(base, _BLANKS.sub("", url))
+        parts = urlsplit(whole)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+        return None
+    kept = [part for part in parts.query.split("&") if not _TRACKER.match(part)]
+    return parts._replace(query="&".join(kept)).geturl() if parts.query else whole
+
+
+def tidy_html(markup: str, base: str = "") -> str:
+    """The markup of an entry without anything that acts, tracks or leaves its place.
+
+    nh3 closes what is open, so that one entry cannot change the next. Links and images are made
+    absolute; images of one pixel or none, and hidden ones, are dropped.
+    """
+    import nh3
+
+    return nh3.clean(
+        _IMAGE.sub(_visible, markup),
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        clean_content_tags=_SILENT_TAGS,
+        attribute_filter=partial(_attribute, base),
+        url_schemes={"http", "https", "mailto"},
+        link_rel=None,
+    )
+
+
+def plain(markup: str) -> str:
+    """The words of a piece of markup, for comparing and counting; blanks as they come."""
+    return html.unescape(re.sub(r"<[^>]*>", "", _SILENT.sub("", markup)))
+
+
+def plain_title(title: str) -> str:
+    """A title that may or may not be markup (RSS does not say), as text on one line.
+
+    Only what is HTML is taken out: ``1 < 2`` and ``Vec<T>`` stay.
+    """
+    return one_line(html.unescape(_TAG.sub("", _SILENT.sub("", title))))
+
+
+def one_line(text: str) -> str:
+    """Control characters gone, every run of blanks one blank."""
+    return " ".join(
+        re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\ufeff]", "", text).split()
+    )
+
+
+def _visible(image: re.Match[str]) -> str:
+    return "" if _TINY.search(image[0]) or _HIDDEN.search(image[0]) else image[0]
+
+
+def _attribute(base: str, tag: str, name: str, value: str) -> str | None:
+    if name in ("href", "src"):
+        if value.lower().startswith("mailto:"):
+            return value
+        return tidy_url(value, base)
+    return value

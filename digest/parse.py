@@ -1,0 +1,449 @@
+"""Feeds to entries: RSS, RDF and Atom through feedparser, JSON Feed directly.
+
+Meant to run in a worker process: feedparser can be made slow and large by a few kilobytes.
+"""
+
+import hashlib
+import io
+import json
+import re
+from calendar import timegm
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from html import escape
+from typing import Any
+from urllib.parse import urljoin
+
+from digest.charset import decode
+from digest.errors import ParseError
+from digest.links import one_line, plain, plain_title, tidy_html, tidy_url
+from digest.model import Precision, Published
+from digest.text import fold
+
+MAX_ENTRIES = 300
+"""A poll takes the newest; feeds that carry their whole archive are rare, and it is no news."""
+MAX_MARKUP = 400_000
+"""Characters of one entry's markup; a book chapter has a tenth."""
+MAX_TITLE = 300
+_CHINA = timezone(timedelta(hours=8))
+_OLDEST = datetime(1995, 1, 1, tzinfo=UTC)
+"""Before feeds there were none: such dates are a clock's zero or a slip."""
+_SKEW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry, as its feed tells it.
+
+    Args:
+        guid: As written, may be empty, repeated or new each time; *link* is tidied, may be empty.
+        title: Text, never markup.
+        html: Sanitised, links absolute; empty when the entry is only a title.
+        published: None when missing, unreadable, before 1995 or in the future; then *date_note* says which.
+        enclosures: Addresses of sound, video and other files.
+        mark, text_mark: See `digest.model.SeenEntry`.
+    """
+
+    guid: str
+    link: str
+    title: str
+    html: str
+    authors: tuple[str, ...] = ()
+    published: Published | None = None
+    date_note: str = ""
+    enclosures: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    mark: str = ""
+    text_mark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFeed:
+    """A feed read to its end.
+
+    Args:
+        kind: ``rss20``, ``atom10``, ``json11`` and so on, feedparser's names.
+        entries: Newest first as far as dates tell, else in the feed's own order; at most `MAX_ENTRIES`.
+        every_s: How often its publisher says it is worth asking, 0 when it does not.
+        teasers: Most entries only open the article.
+        charset_note: What was wrong with its charset labels, empty when nothing was.
+        syntax_note: What is wrong with its XML, read all the same.
+    """
+
+    kind: str
+    title: str
+    site: str
+    language: str
+    entries: tuple[Entry, ...]
+    every_s: int = 0
+    teasers: bool = False
+    charset_note: str = ""
+    syntax_note: str = ""
+
+
+def parse(
+    body: bytes, *, url: str, now: datetime, content_type: str = "", charset: str | None = None
+) -> ParsedFeed:
+    """Read a feed.
+
+    Args:
+        url: Where it came from: the base of its relative links.
+        charset: The transport's label; the document's own is looked up here. Either may be wrong.
+        now: Dates later than this are not believed.
+
+    Raises:
+        ParseError: It is no feed, is cut off in the middle, or cannot be read as text.
+    """
+    text, note = _text_of(body, charset, url)
+    start = text.lstrip()[:2000]
+    if not start:
+        raise ParseError(url, "is empty")
+    if start.startswith(("{", "[")) or content_type.endswith("json"):
+        found = _json_feed(text, url, now)
+    else:
+        _check_root(text, start, url)
+        found = _xml_feed(text, url, now)
+    return replace(found, charset_note=note, teasers=has_teasers(found.entries))
+
+
+def has_teasers(entries: Iterable[Entry]) -> bool:
+    """Whether at least three entries, and seven in ten, only open what stands behind their link."""
+    linked = [plain(entry.html).strip() for entry in entries if entry.link]
+    short = sum(len(text) < 200 or bool(_MORE.search(text[-40:])) for text in linked)
+    return len(linked) >= 3 and short >= 0.7 * len(linked)
+
+
+_MORE = re.compile(
+    r"(?:…+|\.{3}|\[…\]|\[\.\.\.\])\s*$|阅读(?:全文|更多|原文)|[閱阅]讀(?:全文|更多)|继续阅读|查看(?:全文|原文|更多)|"
+    r"read (?:more|on|the (?:rest|full))|continue reading|full (?:story|article)",
+    re.IGNORECASE,
+)
+
+
+def _text_of(body: bytes, charset: str | None, url: str) -> tuple[str, str]:
+    """The document as text without what XML forbids, and what was wrong with its labels."""
+    head = body[:400].replace(b"\0", b"")
+    own = re.search(rb"^[^<]{0,10}<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)", head)
+    label = charset or (own[1].decode("ascii") if own else None)
+    read = decode(body, label)
+    if read.replaced > len(read.text) / 50 + 2:
+        raise ParseError(url, "is in no charset that could be told; ask its publisher for UTF-8")
+    text, note = _undouble(read.text), ""
+    if text != read.text:
+        note = "encoded as UTF-8 twice; undone"
+    elif read.replaced:
+        note = f"{read.replaced} characters could not be read as {read.encoding}"
+    elif label and not body.isascii() and not _same_charset(label, read.encoding):
+        note = f"labelled {label} but written in {read.encoding}; read as the latter"
+    return _FORBIDDEN.sub("", text), note
+
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_FAMILIES = (
+    ("utf8", "ascii"),
+    ("utf16",),
+    ("gb", "hz"),
+    ("big5", "cp950"),
+    ("latin", "iso88591", "cp1252", "windows1252"),
+)
+
+
+def _same_charset(label: str, encoding: str) -> bool:
+    a, b = (re.sub(r"[^a-z0-9]", "", name.lower()) for name in (label, encoding))
+    return (
+        a == b
+        or any(a.startswith(family) and b.startswith(family) for family in _FAMILIES)
+        or a[-4:] == b[-4:]
+    )
+
+
+def _undouble(text: str) -> str:
+    """Undo UTF-8 that was read as Latin-1 and written as UTF-8 again (``ä¸`` for half of 中)."""
+    wide = re.sub(r"[\x00-\x7f]+", "", text[:20_000])
+    if len(wide) < 6 or sum("\x80" <= char <= "\xff" for char in wide) < len(wide) / 2:
+        return text
+    try:
+        return b"".join(c.encode("latin-1" if ord(c) < 256 else "cp1252") for c in text).decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _check_root(text: str, start: str, url: str) -> None:
+    """Refuse web pages and halves of feeds before the parser makes something of them."""
+    root = _ROOT.search(text[:20_000])
+    if root is None or root[1].lower() not in ("rss", "feed", "rdf", "channel"):
+        page = "is a web page, not a feed; `digest feeds add` finds the feed of a site"
+        raise ParseError(
+            url, page if re.search(r"<html|<!doctype html", start, re.IGNORECASE) else "is not a feed"
+        )
+    if not re.search(rf"</(?:[\w.-]+:)?{root[1]}\s*>", text[-4000:], re.IGNORECASE) and "/>" not in root[0]:
+        raise ParseError(url, "is cut off in the middle; nothing of it was taken")
+
+
+_ROOT = re.compile(r"<(?:[\w.-]+:)?(\w[\w.-]*)(?:\s[^>]*)?>")
+
+
+def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
+    import feedparser
+
+    document = '<?xml version="1.0" encoding="utf-8"?>' + re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    # Through BytesIO always: bytes that look like a path or an address are opened otherwise.
+    found = feedparser.parse(
+        io.BytesIO(document.encode("utf-8")),
+        response_headers=headers,
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    if not found.version and not found.entries:
+        raise ParseError(url, "is not a feed")
+    feed = found.feed
+    chinese = _is_chinese(str(feed.get("language", "")), str(feed.get("title", "")))
+    atom = found.version.startswith("atom")
+    entries = [_xml_entry(entry, url, now, chinese=chinese, atom=atom) for entry in found.entries]
+    return ParsedFeed(
+        kind=found.version or "rss",
+        title=plain_title(str(feed.get("title", "")))[:MAX_TITLE],
+        site=tidy_url(str(feed.get("link", "")), url) or "",
+        language=str(feed.get("language", ""))[:20],
+        entries=_newest(entries),
+        every_s=_every_s(feed),
+        syntax_note=one_line(str(found.bozo_exception))[:200] if found.bozo else "",
+    )
+
+
+def _every_s(feed: Mapping[str, Any]) -> int:
+    """RSS ttl (minutes) or the syndication module's period and frequency, at most a day."""
+    periods = {"hourly": 3600, "daily": 86400, "weekly": 604800, "monthly": 2592000, "yearly": 31536000}
+    seconds = 60 * _whole(feed.get("ttl"))
+    if period := periods.get(str(feed.get("sy_updateperiod", "")).strip().lower()):
+        seconds = max(seconds, period // max(1, _whole(feed.get("sy_updatefrequency"))))
+    return min(seconds, 86400)
+
+
+def _whole(value: object) -> int:
+    text = str(value or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+
+
+def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bool, atom: bool) -> Entry:
+    bodies = [(str(part.get("value", "")), part) for part in _readable(entry)]
+    markup, detail = max(bodies, key=lambda body: len(body[0]), default=("", {}))
+    title_detail = entry.get("title_detail") or {}
+    literal = atom and title_detail.get("type") == "text/plain"
+    title = str(entry.get("title", ""))
+    base = str(detail.get("base") or url)
+    return _entry(
+        guid=str(entry.get("id", "")),
+        link=str(entry.get("link", "")),
+        title=one_line(title) if literal else plain_title(title),
+        markup=_marked_up(markup, is_plain=detail.get("type") == "text/plain"),
+        base=base,
+        authors=[str(author.get("name") or author.get("email") or "") for author in entry.get("authors", ())],
+        date=_date(entry),
+        now=now,
+        chinese=chinese,
+        enclosures=[
+            urljoin(base, str(link.get("href", "")))
+            for link in entry.get("links", ())
+            if link.get("rel") == "enclosure"
+        ],
+        tags=[str(tag.get("term") or "") for tag in entry.get("tags", ())],
+    )
+
+
+def _readable(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entry's texts; content of other types (images, base64) is not for reading."""
+    parts = [*entry.get("content", ()), entry.get("summary_detail") or {}]
+    return [
+        part for part in parts if part.get("value") and "/" not in str(part.get("src", "")) and _is_text(part)
+    ]
+
+
+def _is_text(part: Mapping[str, Any]) -> bool:
+    kind = str(part.get("type") or "text/html")
+    return kind.startswith("text/") or kind.endswith(("xhtml+xml", "/xml"))
+
+
+def _date(entry: Mapping[str, Any]) -> tuple[str, Any]:
+    """As written, and as feedparser read it (UTC) for forms only it knows."""
+    for key in ("published", "updated", "created"):
+        if entry.get(key):
+            return str(entry[key]), entry.get(f"{key}_parsed")
+    return "", None
+
+
+def _json_feed(text: str, url: str, now: datetime) -> ParsedFeed:
+    """https://www.jsonfeed.org/version/1.1/ and 1.0; values of a wrong type count as missing."""
+    try:
+        feed = json.loads(text.lstrip("\ufeff \t\r\n"))
+    except (ValueError, RecursionError) as error:
+        raise ParseError(url, f"is not JSON that can be read ({error})") from error
+    version = (
+        re.search(r"jsonfeed\.org/version/(1(?:\.\d)?)", str(feed.get("version")))
+        if _is_table(feed)
+        else None
+    )
+    if version is None:
+        raise ParseError(url, "is JSON but not a JSON Feed")
+    chinese = _is_chinese(_string(feed, "language"), _string(feed, "title"))
+    items = [item for item in _list(feed, "items") if _is_table(item)]
+    return ParsedFeed(
+        kind="json" + version[1].replace(".", ""),
+        title=one_line(_string(feed, "title"))[:MAX_TITLE],
+        site=tidy_url(_string(feed, "home_page_url"), url) or "",
+        language=_string(feed, "language")[:20],
+        entries=_newest([_json_entry(item, url, now, chinese=chinese) for item in items]),
+    )
+
+
+def _json_entry(item: dict[str, Any], url: str, now: datetime, *, chinese: bool) -> Entry:
+    plain_text = _string(item, "content_text") or _string(item, "summary")
+    people = [person for person in (*_list(item, "authors"), item.get("author")) if _is_table(person)]
+    return _entry(
+        guid=_string(item, "id"),
+        link=_string(item, "url") or _string(item, "external_url"),
+        title=one_line(_string(item, "title")),
+        markup=_string(item, "content_html") or _marked_up(plain_text, is_plain=True),
+        base=url,
+        authors=[_string(person, "name") for person in people],
+        date=(_string(item, "date_published") or _string(item, "date_modified"), None),
+        now=now,
+        chinese=chinese,
+        enclosures=[_string(part, "url") for part in _list(item, "attachments") if _is_table(part)],
+        tags=[tag for tag in _list(item, "tags") if isinstance(tag, str)],
+    )
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _string(table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key)
+    return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+
+
+def _list(table: Mapping[str, Any], key: str) -> list[Any]:
+    value = table.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _entry(
+    *,
+    guid: str,
+    link: str,
+    title: str,
+    markup: str,
+    base: str,
+    authors: list[str],
+    date: tuple[str, Any],
+    now: datetime,
+    chinese: bool,
+    enclosures: list[str],
+    tags: list[str],
+) -> Entry:
+    body = tidy_html(markup[:MAX_MARKUP], base)
+    words = plain(body)
+    published, date_note = read_date(*date, now=now, chinese=chinese)
+    link = tidy_url(link, base) or ""
+    names = tuple(dict.fromkeys(name for author in authors if (name := _person(author))))
+    title = title[:MAX_TITLE] or _opening(words)
+    return Entry(
+        guid=guid.strip()[:1000],
+        link=link,
+        title=title,
+        html=body,
+        authors=names,
+        published=published,
+        date_note=date_note,
+        enclosures=tuple(dict.fromkeys(address for e in enclosures[:20] if (address := tidy_url(e, base)))),
+        tags=tuple(one_line(tag)[:80] for tag in tags[:20]),
+        mark=_hash(title, words, *names, link, date[0]),
+        text_mark=_hash(re.sub(r"[\W_]+", "", fold(title + words))),
+    )
+
+
+def _opening(words: str) -> str:
+    """A title for an entry without one: its first sentence, cut where it gets long."""
+    line = one_line(words[:400])
+    first = re.match(r".{4,80}?[。！？!?](?=.|$)", line)
+    return first[0] if first else line[:60]
+
+
+def _person(name: str) -> str:
+    """``a@b.example (Li Hua)`` is Li Hua; an address alone is nobody readers need to know."""
+    name = one_line(plain(name))
+    if found := re.fullmatch(r"\S+@\S+\s*\((.+)\)", name):
+        name = found[1]
+    return "" if re.search(r"\S@\S", name) else name[:80]
+
+
+def _marked_up(text: str, *, is_plain: bool) -> str:
+    """Text without any markup gets its paragraphs; markup is left alone."""
+    if not is_plain and re.search(r"<[a-zA-Z/!]", text):
+        return text
+    lines = text.splitlines()
+    return "".join(f"<p>{escape(line) if is_plain else line}</p>" for line in lines if line.strip())
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:20]
+
+
+def _is_chinese(language: str, title: str) -> bool:
+    return language.lower().startswith("zh") or bool(re.search("[\u4e00-\u9fff]", title))
+
+
+def _newest(entries: list[Entry]) -> tuple[Entry, ...]:
+    """By date; an entry without one keeps its place after the one before it."""
+    placed, last = [], datetime.max.replace(tzinfo=UTC)
+    for place, entry in enumerate(entries):
+        last = entry.published.at if entry.published else last
+        placed.append((-last.timestamp(), place, entry))
+    return tuple(entry for _, _, entry in sorted(placed)[:MAX_ENTRIES])
+
+
+_CHINESE_DATE = re.compile(
+    r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})\s*日?(?:[T\s]*(\d{1,2})\s*[:：时]\s*(\d{1,2})(?:\s*[:：分]\s*(\d{1,2}))?)?"
+)
+
+
+def read_date(written: str, parsed: Any, *, now: datetime, chinese: bool) -> tuple[Published | None, str]:
+    """A feed's date and, when it cannot be believed, why.
+
+    Args:
+        parsed: feedparser's reading (a UTC time tuple) or None; used for forms unknown here.
+        chinese: Times without a zone are Beijing's, else UTC.
+    """
+    written = one_line(written)
+    if not written:
+        return None, "has no date"
+    try:
+        at, precision = _moment(written, parsed)
+        at = at if at.tzinfo else at.replace(tzinfo=_CHINA if chinese else UTC)
+        if at > now + _SKEW:
+            return None, f"is dated in the future ({written[:40]})"
+        if at < _OLDEST:
+            return None, f"is dated before there were feeds ({written[:40]})"
+    except (ValueError, OverflowError, TypeError):
+        return None, f"has a date that cannot be read ({written[:40]})"
+    return Published(at=at, precision=precision, read_from=written[:60]), ""
+
+
+def _moment(written: str, parsed: Any) -> tuple[datetime, Precision]:
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT.*", written):
+        return datetime.fromisoformat(written), Precision.SECOND
+    if re.match(r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{2,4}\s+\d", written):
+        at = parsedate_to_datetime(written)
+        # "-0000" is UTC whose local zone is unknown (RFC 5322 section 3.3), not a time without zone.
+        return (at.replace(tzinfo=UTC) if written.endswith("-0000") else at), Precision.SECOND
+    if found := _CHINESE_DATE.fullmatch(written):
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        precision = Precision.SECOND if found[6] else Precision.MINUTE if found[4] else Precision.DAY
+        return datetime(year, month, day, hour, minute, second), precision  # noqa: DTZ001 - zone is the caller's
+    if parsed:
+        return datetime.fromtimestamp(timegm(parsed), UTC), Precision.SECOND
+    return datetime.fromisoformat(written), Precision.SECOND

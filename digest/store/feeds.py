@@ -1,0 +1,144 @@
+"""Feeds, what is remembered of them between polls, and which of their entries were seen."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from digest.errors import StoreError
+from digest.model import Feed, FeedConfig, SeenEntry
+
+from . import documents
+from .database import Database
+from .schema import feed_entries, feeds
+
+
+class Feeds:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._insert = sqlite_insert if database.is_sqlite else postgresql_insert
+
+    def add(self, config: FeedConfig, *, origin: str, now: datetime) -> Feed:
+        """A new feed, due at once; StoreError when its id or address is taken."""
+        feed = Feed(**_written(config), fetch_url=config.url, origin=origin, added_at=now, next_at=now)
+        with self._database.write() as connection:
+            taken = (feeds.c.id == feed.id) | (feeds.c.url == feed.url)
+            if found := connection.scalar(sa.select(feeds.c.id).where(taken)):
+                raise StoreError(f"the feed {found} has this name or address already")
+            self._put(connection, feed)
+        return feed
+
+    def sync(self, configs: Iterable[FeedConfig], *, now: datetime) -> None:
+        """Make the feeds of origin ``config`` those of the file; what was learnt of each stays.
+
+        A feed that left the file is no longer polled; what was seen of it stays known, so that
+        bringing it back brings no old news. One that was added by command before now belongs to the file.
+        """
+        with self._database.write() as connection:
+            known = _read(connection, sa.select(feeds))
+            by_id, by_url = {feed.id: feed for feed in known}, {feed.url: feed for feed in known}
+            new = {c.id: _adopted(by_id.get(c.id) or by_url.get(c.url), c, now) for c in configs}
+            urls = {feed.url for feed in new.values()}
+            for feed in known:  # all that changes goes first: names and addresses may have been swapped
+                if new.get(feed.id) != feed and (
+                    feed.origin == "config" or feed.id in new or feed.url in urls
+                ):
+                    connection.execute(sa.delete(feeds).where(feeds.c.id == feed.id))
+            for feed in new.values():
+                if by_id.get(feed.id) != feed:
+                    self._put(connection, feed)
+
+    def list(self) -> tuple[Feed, ...]:
+        """All, by id."""
+        with self._database.read() as connection:
+            return _read(connection, sa.select(feeds).order_by(feeds.c.id))
+
+    def due(self, now: datetime) -> tuple[Feed, ...]:
+        """Those whose time has come, the longest due first."""
+        query = sa.select(feeds).where(feeds.c.next_at <= now).order_by(feeds.c.next_at, feeds.c.id)
+        with self._database.read() as connection:
+            return _read(connection, query)
+
+    def find(self, name: str) -> Feed | None:
+        """By id, or by the address it was added with."""
+        with self._database.read() as connection:
+            found = _read(connection, sa.select(feeds).where((feeds.c.id == name) | (feeds.c.url == name)))
+        return found[0] if found else None
+
+    def remove(self, feed_id: str) -> bool:
+        """Its articles, and what was seen of it, stay."""
+        with self._database.write() as connection:
+            return connection.execute(sa.delete(feeds).where(feeds.c.id == feed_id)).rowcount > 0
+
+    def save(self, changed: Iterable[Feed], seen: Mapping[str, Iterable[SeenEntry]] | None = None) -> None:
+        """Keep the state of feeds, and entries by feed id, in one transaction."""
+        rows = [
+            {"feed_id": feed_id, **asdict(entry)}
+            for feed_id, entries in (seen or {}).items()
+            for entry in entries
+        ]
+        updates = [_row(feed) for feed in changed]
+        with self._database.write() as connection:
+            if rows:
+                insert = self._insert(feed_entries)
+                fresh = {key: insert.excluded[key] for key in ("guid", "link", "mark", "text_mark")}
+                connection.execute(
+                    insert.on_conflict_do_update(index_elements=["feed_id", "id"], set_=fresh), rows
+                )
+            if updates:
+                # An update, not an upsert: a feed removed during its poll must not come back.
+                changes: dict[str, Any] = {
+                    key: sa.bindparam(f"new_{key}") for key in ("url", "next_at", "document")
+                }
+                change = sa.update(feeds).where(feeds.c.id == sa.bindparam("new_id")).values(**changes)
+                connection.execute(
+                    change, [{f"new_{key}": value for key, value in row.items()} for row in updates]
+                )
+
+    def seen(self, feed_id: str, *, limit: int = 5000) -> tuple[SeenEntry, ...]:
+        """The entries seen of a feed, the latest first."""
+        query = (
+            sa.select(feed_entries)
+            .where(feed_entries.c.feed_id == feed_id)
+            .order_by(feed_entries.c.first_seen_at.desc(), feed_entries.c.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(SeenEntry(**{k: v for k, v in row.items() if k != "feed_id"}) for row in rows)
+
+    def _put(self, connection: sa.Connection, feed: Feed) -> None:
+        connection.execute(sa.insert(feeds).values(_row(feed)))
+
+
+def _written(config: FeedConfig) -> dict[str, Any]:
+    """What a person says of a feed, as fields of `Feed`."""
+    return {
+        "id": config.id,
+        "url": config.url,
+        "title": config.title or "",
+        "tags": config.tags,
+        "full_text": config.full_text,
+        "allow_private": config.allow_private,
+    }
+
+
+def _adopted(old: Feed | None, config: FeedConfig, now: datetime) -> Feed:
+    """The file's feed with what was learnt of it, which a new address makes worthless."""
+    written = _written(config)
+    if old is None or old.url != config.url:
+        return Feed(**written, fetch_url=config.url, origin="config", added_at=now, next_at=now)
+    return replace(old, **{**written, "title": config.title or old.title}, origin="config")
+
+
+def _row(feed: Feed) -> dict[str, Any]:
+    next_at = None if feed.paused or feed.gone_at else feed.next_at
+    return {"id": feed.id, "url": feed.url, "next_at": next_at, "document": documents.write(feed)}
+
+
+def _read(connection: sa.Connection, query: sa.Select[Any]) -> tuple[Feed, ...]:
+    return tuple(documents.read(Feed, row.document) for row in connection.execute(query))
