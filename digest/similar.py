@@ -1,0 +1,286 @@
+"""Near-duplicates: one text under other titles, trimmed, edited, reworded, converted or cut up.
+
+Texts are compared as rows of *units*: a Chinese character, or half of a longer Latin word. What is shared is
+told from what merely resembles by three measures, none of which needs a dictionary:
+
+- containment: how many of the shorter text's runs of five units stand in the other;
+- order: how many rare runs of three stand in both *in the same order*. Swapped synonyms break runs but not
+  their order; two writers on one event share runs too, but scattered ones;
+- passages: unbroken stretches that stand in both, for copies of a part mixed with other text.
+
+A sketch of hashes finds the few texts worth comparing, so one more article costs the same among any number.
+"""
+
+import heapq
+import math
+import re
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import islice
+from statistics import median
+from typing import Literal
+from zlib import crc32
+
+from digest.model import Article
+from digest.text import CJK, fold
+
+Relation = Literal["same", "update", "quotes"] | None
+
+CUT = 0.5
+"""Strength from which two texts are one (as containment: 91 % of altered copies found, no false pair)."""
+_ONE_SOURCE = 0.8
+"""The same for two articles of one source, whose frame and standing phrases are alike."""
+_ORDERED = 0.2
+"""Share of the shorter text's rare runs of three found in order, above chance, that makes a rewording."""
+_PASSAGES = 0.35
+"""Share of the shorter text in common passages that makes a copy of a part."""
+_PASSAGE = 24
+"""Units; shorter common passages are names, titles and set phrases. A long sentence quoted is longer."""
+_SHORT = 40
+"""Units; texts shorter than this are only compared with texts of about their length."""
+
+_STRETCH, _GROWS = 16, 1_500
+"""Runs to a stretch of a sketch; doubled at so many runs, and at every doubling of them."""
+_LONGEST = 300_000
+"""Units; what comes after is not compared."""
+_HINT = 0.06
+"""Share of two sketches in common from which comparing in full is worth while; a topic alone shares less."""
+_FEW, _CROWD = 8, 100
+"""Texts compared in full for each new one; texts remembered for each hash."""
+_FURNITURE = 5
+"""Texts that share a passage but nothing else, from which it is the site's and not the story's."""
+
+_GLOSS = re.compile(rf"(?<=[{CJK}])\s*[(\[][a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1,24}}[)\]]")
+_WORD = re.compile(rf"[^\W_{CJK}]+")
+_REST = re.compile(rf"[^{CJK}\U00040000-\U0010ffff]+")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """A text as units, its distinct runs of five, and where each run of three stands that occurs once."""
+
+    units: str
+    runs: frozenset[str]
+    once: dict[str, int]
+
+
+def units(text: str) -> str:
+    """What is compared: folded, without pinyin in brackets, marks, emoji and white space.
+
+    A Latin word becomes one private sign, or two when longer than five letters: five are about three words.
+    """
+    folded = _GLOSS.sub("", fold(text[: 5 * _LONGEST]))
+    return _REST.sub("", _WORD.sub(lambda match: _signs(match.group()), folded))[:_LONGEST]
+
+
+@lru_cache(maxsize=65_536)
+def _signs(word: str) -> str:
+    parts = (word,) if len(word) <= 5 else (word[: len(word) // 2], word[len(word) // 2 :])
+    return "".join(chr(0x40000 + crc32(p.encode("utf-8", "surrogatepass")) % 0xC0000) for p in parts)
+
+
+def sketch(text: str) -> tuple[int, ...]:
+    """Hashes of runs of five units, ascending, that texts share as they share text; at most about 180.
+
+    The smallest hash of each stretch of text (winnowing: Schleimer, Wilkerson and Aiken 2003), so that every
+    passage longer than a stretch leaves its mark; the stretches of long texts are multiples of those of short
+    ones, whose marks include theirs. Each fits a signed 64-bit column. Empty for a text without letters.
+    """
+    row = units(text).encode("utf-32-le", "surrogatepass")
+    codes = [crc32(row[at : at + 20]) for at in range(0, max(len(row) - 16, min(len(row), 1)), 4)]
+    kept = {row[4 * at : 4 * at + 20]: codes[at] for at in _marks(codes, _stretch(len(codes)))}
+    return tuple(
+        sorted(
+            code << 31 | int.from_bytes(blake2b(run, digest_size=4).digest()) >> 1
+            for run, code in kept.items()
+        )
+    )
+
+
+def _stretch(length: int) -> int:
+    """Runs to each stretch: 16 below 1,000 units, doubled for each doubling from there on."""
+    return _STRETCH << (length // _GROWS).bit_length()
+
+
+def _marks(codes: list[int], stretch: int) -> Iterator[int]:
+    """Where the smallest of every *stretch* neighbours stands, the last of equals; ascending."""
+    if not codes:
+        return
+    at = _last_least(codes[:stretch])
+    yield at
+    while ahead := codes[at + 1 : at + 1 + stretch]:
+        if min(ahead) < codes[at]:
+            at += 1 + next(step for step, code in enumerate(ahead) if code < codes[at])
+        elif len(ahead) == stretch:
+            at += 1 + _last_least(ahead)
+        else:
+            return
+        yield at
+
+
+def _last_least(codes: list[int]) -> int:
+    least = min(codes)
+    return len(codes) - 1 - codes[::-1].index(least)
+
+
+def containment(a: str, b: str) -> float:
+    """Share of the shorter text's distinct runs of five units that stand in the other; 0 to 1."""
+    return _contained(_prepare(a), _prepare(b))
+
+
+def same_story(a: Article, b: Article) -> Relation:
+    """What *b* is to *a*: the same text, an update (same source, new text in it), one quoting it, or None."""
+    one, two = _prepare(a.text), _prepare(b.text)
+    strength = _strength(one, two)
+    alike = _one_source(a, b)
+    if strength >= CUT and (not alike or strength >= _ONE_SOURCE or fold(a.title) == fold(b.title)):
+        new = 1 - len(one.runs & two.runs) / max(1, len(two.runs))
+        return "update" if alike and new >= 0.1 else "same"
+    return "quotes" if sum(_passages(one, two)) > _PASSAGE else None
+
+
+def _one_source(a: Article, b: Article) -> bool:
+    feeds = [article.source_id.rsplit("/", 1)[0] for article in (a, b)]
+    return (feeds[0] == feeds[1] and feeds[0].startswith("feeds/")) or (
+        a.outlet == b.outlet and a.outlet is not None
+    )
+
+
+@lru_cache(maxsize=256)
+def _prepare(text: str) -> _Prepared:
+    row = units(text)
+    runs = frozenset(row[at : at + 5] for at in range(len(row) - 4)) or frozenset([row] if row else [])
+    where: dict[str, int] = {}
+    for at in range(len(row) - 2):
+        run = row[at : at + 3]
+        where[run] = -1 if run in where else at
+    return _Prepared(row, runs, {run: at for run, at in where.items() if at >= 0})
+
+
+def _contained(a: _Prepared, b: _Prepared) -> float:
+    shorter = min(len(a.runs), len(b.runs))
+    return len(a.runs & b.runs) / shorter if shorter else 0.0
+
+
+def _strength(a: _Prepared, b: _Prepared) -> float:
+    """How surely two texts are one: the strongest of the three measures, each scaled to meet at ``CUT``."""
+    shorter, longer = sorted((len(a.units), len(b.units)))
+    contained = _contained(a, b)
+    if shorter < _SHORT:
+        return contained * shorter / max(1, longer)
+    if contained >= CUT:
+        return contained
+    ordered = _in_order(a, b) / _ORDERED
+    passages = sum(_passages(a, b)) / shorter / _PASSAGES
+    return max(contained, min(0.99, CUT * ordered), min(0.99, CUT * passages))
+
+
+def _in_order(a: _Prepared, b: _Prepared) -> float:
+    """Share of the rare runs of three that stand in both texts in one order, less what chance gives.
+
+    The longest rising row among n shuffled places is about 2√n (Logan and Shepp 1977).
+    """
+    common = a.once.keys() & b.once.keys()
+    ends: list[int] = []
+    for place in (b.once[run] for run in sorted(common, key=a.once.__getitem__)):
+        at = bisect_left(ends, place)
+        ends[at : at + 1] = [place]
+    chance = 2 * math.sqrt(len(common))
+    return (len(ends) - chance) / max(1, min(len(a.once), len(b.once)))
+
+
+def _passages(a: _Prepared, b: _Prepared) -> Iterator[int]:
+    """Lengths in units of the passages of the shorter text that stand in the other too."""
+    shorter, longer = (a, b) if len(a.units) <= len(b.units) else (b, a)
+    row, run = shorter.units, 0
+    for at in range(len(row) - 3):
+        if row[at : at + 5] in longer.runs:
+            run += 1
+            continue
+        if run + 4 >= _PASSAGE:
+            yield run + 4
+        run = 0
+
+
+def clusters(items: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Each id to the id of the first item of its group; a text like no other is its own group.
+
+    Deterministic, and independent of the order but for the choice of the first. A text that holds parts of
+    two stories joins the nearer one and does not bring them together: a group takes in another only when the
+    two that link them are whole in one another, or half of the others agree.
+
+    Args:
+        items: ``(id, text)``; of an id given twice the first text counts.
+    """
+    texts: dict[str, str] = {}
+    for id_, text in items:
+        texts.setdefault(id_, text)
+    ids = list(texts)
+
+    def strength(a: int, b: int) -> float:
+        return _strength(_prepare(texts[ids[a]]), _prepare(texts[ids[b]]))
+
+    sketches = [sketch(text) for text in texts.values()]
+    sizes = [len(text) for text in texts.values()]
+    index: dict[int, list[int]] = defaultdict(list)
+    for number, hashes in enumerate(sketches):
+        for code in hashes:
+            index[code].append(number)
+    links = [
+        (-value, other, number)
+        for number in range(len(ids))
+        for other in _candidates(number, sketches, sizes, index)
+        if not _only_furniture(sketches[number], sketches[other], index)
+        and (value := strength(number, other)) >= CUT
+    ]
+    groups = _join(sorted(links), len(ids), strength)
+    return {id_: ids[groups[number]] for number, id_ in enumerate(ids)}
+
+
+def _candidates(
+    number: int, sketches: Sequence[tuple[int, ...]], sizes: Sequence[int], index: Mapping[int, list[int]]
+) -> list[int]:
+    """Earlier texts worth comparing in full, the most alike first."""
+    own, size = sketches[number], sizes[number]
+    votes = Counter(other for code in own for other in islice(index[code], _CROWD) if other < number)
+    hints = []
+    for other, shared in votes.items():
+        theirs, length = len(sketches[other]), sizes[other]
+        comparable = min(len(own), theirs, theirs * size / length, len(own) * length / size)
+        if shared >= _HINT * comparable:
+            hints.append((-shared / max(1.0, comparable), other))
+    return [other for _, other in heapq.nsmallest(_FEW, hints)]
+
+
+def _only_furniture(a: tuple[int, ...], b: tuple[int, ...], index: Mapping[int, list[int]]) -> bool:
+    """Whether all that two texts share is shared by many, while a good part of each stands nowhere else."""
+    shared = set(a) & set(b)
+    usual = median(len(index[code]) for code in shared)
+    if usual < _FURNITURE:
+        return False
+    own = [
+        sum(code not in shared and 3 * len(index[code]) <= usual for code in hashes) / len(hashes)
+        for hashes in (a, b)
+    ]
+    return min(own) >= 0.3
+
+
+def _join(links: list[tuple[float, int, int]], size: int, strength: Callable[[int, int], float]) -> list[int]:
+    """The first member of each one's group, links taken strongest first."""
+    first = list(range(size))
+    members = {number: [number] for number in range(size)}
+    for cost, a, b in links:
+        keep, drop = sorted((first[a], first[b]))
+        if keep == drop:
+            continue
+        others = [(x, y) for x in members[keep][:4] for y in members[drop][:4] if {x, y} != {a, b}]
+        agree = sum(strength(x, y) >= CUT for x, y in others)
+        if -cost >= _ONE_SOURCE or 2 * agree >= len(others):
+            for number in members[drop]:
+                first[number] = keep
+            members[keep] += members.pop(drop)
+    return first
