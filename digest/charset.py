@@ -109,7 +109,9 @@ def _legacy(raw: bytes, claimed: str | None) -> Decoded:
     likely = {one.encoding: _likelihood(one.text) for one in readings}
     said = readings[0] if claimed and claimed != "utf-8" else None
     best = max(readings, key=lambda one: likely[one.encoding])
-    if said and not said.replaced and (likely[said.encoding] >= _REAL or likely[best.encoding] < _REAL):
+    # Every byte is something in Windows-1252, so it speaks against no label.
+    overruled = likely[best.encoding] >= _REAL > likely[said.encoding] if said else True
+    if said and not said.replaced and (not overruled or best.encoding == "cp1252"):
         return said
     if likely[best.encoding] >= _REAL or best.replaced <= _TOLERATED * len(best.text) + 2:
         return _noted(best, claimed, raw)
@@ -120,7 +122,7 @@ def _legacy(raw: bytes, claimed: str | None) -> Decoded:
 def _known(label: str) -> str | None:
     try:
         name = codecs.lookup(label.strip("\"' \t")).name
-        b"".decode(name)
+        b"\xff".decode(name, "replace")
     except (LookupError, ValueError):
         return None
     return _SUPERSETS.get(name, name)

@@ -158,13 +158,10 @@ class _Walk:
         keys: list[str] = []
         while True:
             self._skip()
-            bare = _BARE_KEY.match(self.text, self.at)
-            quoted = None if bare else _STRING.match(self.text, self.at)
-            if bare:
-                keys.append(bare[0])
-            elif quoted:
-                keys.append(tomllib.loads(f"key = {quoted[0]}")["key"])
-            self.at = (bare or quoted or re.compile("").match(self.text, self.at)).end()  # type: ignore[union-attr]
+            found = _BARE_KEY.match(self.text, self.at) or _STRING.match(self.text, self.at)
+            word = found[0] if found else ""
+            keys.append(tomllib.loads(f"key = {word}")["key"] if word[:1] in ("'", '"') else word)
+            self.at += len(word)
             self._skip()
             if not self.text.startswith(".", self.at):
                 return tuple(keys)

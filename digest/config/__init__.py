@@ -1,0 +1,221 @@
+"""Reading ``config.toml``: plain values for everyone else, or every mistake at once.
+
+Nothing runs before the whole file is right. Secrets come from the environment or from files
+named by ``*_file`` keys, never from ``config.toml`` itself.
+
+Environment: ``DIGEST_SECRET`` (signs links), ``DIGEST_DATABASE_URL`` (instead of ``database.url``),
+``DIGEST_MAIL_<ID>_PASSWORD`` (one a mail server, its id in capitals with ``_`` for ``-``).
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from digest import toml
+from digest.config.tables import File, MailServerTable, between
+from digest.errors import ConfigError
+from digest.model import FeedConfig, FeedSettings, Newsletter, Schedule, SiteRule, Theme
+
+NAME = "config.toml"
+DEFAULTS = Path(__file__).parent.parent / "defaults"
+"""What ``digest init`` copies; shipped with the program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """A relay. Without a *username* no login is tried; *ca_file* adds a private authority."""
+
+    id: str
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    username: str | None
+    password: str | None = field(repr=False)
+    auth: Literal["auto", "plain", "login", "cram-md5"]
+    verify: bool
+    ca_file: Path | None
+    clear_credentials: bool
+    connections: int
+    weight: int
+    per_second: float | None
+    per_minute: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A configuration that has been found right. All paths are absolute.
+
+    Args:
+        database_url: SQLAlchemy's form; may hold a password, so it is kept out of ``repr``.
+        templates_dirs: The operator's own, first one wins; ours come after them.
+        design_tokens: Overrides of the template's design tokens, by name.
+        mail_servers: Empty means the built-in inbox on loopback.
+        secret: Signs links and message ids; None when none is set, then *secret_file* is where
+            one is to be made and kept.
+        warnings: What is not wrong but unwise, in sentences for the operator.
+    """
+
+    path: Path
+    newsletter: Newsletter
+    themes: tuple[Theme, ...]
+    schedules: tuple[Schedule, ...]
+    feeds: tuple[FeedConfig, ...]
+    fetching: FeedSettings
+    site_rules: tuple[SiteRule, ...]
+    mail_servers: tuple[MailServer, ...]
+    data_dir: Path
+    seeds_dir: Path
+    templates_dirs: tuple[Path, ...]
+    database_url: str = field(repr=False)
+    design_tokens: Mapping[str, str]
+    punctuation: Literal["restore", "keep"]
+    uncertain: Literal["resend", "hold"]
+    secret: bytes | None = field(repr=False)
+    secret_file: Path
+    warnings: tuple[str, ...]
+
+
+def load_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read *path* (``config.toml``); relative paths in it are taken from its folder.
+
+    Raises:
+        ConfigError: With every mistake in the file and every secret that is missing.
+    """
+    path = path.absolute()
+    if not path.is_file():
+        raise ConfigError(path, [(0, "", "there is no such file; make one with: digest init")])
+    tables, line = toml.read(path, File, also=between)
+    return _Reader(path, tables, line, environ).config()
+
+
+def write_defaults(folder: Path) -> list[tuple[Path, bool]]:
+    """Put a commented ``config.toml`` and an example seed into *folder*, made when missing.
+
+    Returns:
+        Each file, and whether it was written: nothing that is there is ever overwritten, and a
+        ``seeds`` folder that is there gets no example.
+    """
+    seeds = folder / "seeds"
+    wanted = [(NAME, folder / NAME)] + ([] if seeds.exists() else [("example.txt", seeds / "example.txt")])
+    return [(path, _copy(DEFAULTS / name, path)) for name, path in wanted]
+
+
+def _copy(source: Path, path: Path) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("xb") as file:
+            file.write(source.read_bytes())
+    except FileExistsError:
+        return False
+    return True
+
+
+class _Reader:
+    """Turns a file's tables into values, collecting what is missing around the file."""
+
+    def __init__(
+        self, path: Path, tables: File, line: Callable[[toml.Location], int], environ: Mapping[str, str]
+    ) -> None:
+        self.path, self.tables, self.line, self.environ = path, tables, line, environ
+        self.mistakes: list[toml.Mistake] = []
+        self.warnings: list[str] = []
+
+    def config(self) -> Config:
+        tables = self.tables
+        data_dir = self._path(tables.paths.data)
+        secret_file = self._path(tables.paths.secret_file or str(data_dir / "secret.key"))
+        config = Config(
+            path=self.path,
+            newsletter=tables.newsletter.value(),
+            themes=tuple(theme.value() for theme in tables.themes),
+            schedules=tuple(schedule.value() for schedule in tables.schedules),
+            feeds=tuple(feed.value() for feed in tables.feeds),
+            fetching=tables.fetching.value(tables.newsletter.sender),
+            site_rules=tuple(rule.value() for rule in tables.site_rules),
+            mail_servers=tuple(self._mail_server(n, server) for n, server in enumerate(tables.mail_servers)),
+            data_dir=data_dir,
+            seeds_dir=self._path(tables.paths.seeds),
+            templates_dirs=tuple(self._folders()),
+            database_url=self._database_url(data_dir),
+            design_tokens=dict(tables.design.tokens),
+            punctuation=tables.design.punctuation,
+            uncertain=tables.delivery.uncertain,
+            secret=self._secret(secret_file),
+            secret_file=secret_file,
+            warnings=(),
+        )
+        if self.mistakes:
+            raise ConfigError(
+                self.path, [(self.line(where), toml.dotted(where), what) for where, what in self.mistakes]
+            )
+        return replace(config, warnings=tuple(self.warnings))
+
+    def _path(self, value: str) -> Path:
+        return (self.path.parent / Path(value).expanduser()).resolve()
+
+    def _folders(self) -> Iterator[Path]:
+        for n, name in enumerate(self.tables.paths.templates):
+            folder = self._path(name)
+            if not folder.is_dir():
+                self.mistakes.append((("paths", "templates", n), f"there is no folder {folder}"))
+            yield folder
+
+    def _read_secret(self, file: Path, where: toml.Location) -> str | None:
+        """The file's first line; None, and a mistake, when it cannot be had."""
+        try:
+            text = file.read_text("utf-8").strip()
+            others = file.stat().st_mode & 0o077
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "is not UTF-8 text"
+            self.mistakes.append((where, f"the secret in {file} cannot be read ({why})"))
+            return None
+        if not text:
+            self.mistakes.append((where, f"{file} is empty; put the secret in it"))
+        if others:
+            self.warnings.append(f"{file} holds a secret and others can read it; run: chmod 600 {file}")
+        return text or None
+
+    def _secret(self, file: Path) -> bytes | None:
+        given = self.environ.get("DIGEST_SECRET")
+        if not given and (self.tables.paths.secret_file or file.exists()):
+            given = self._read_secret(file, ("paths", "secret_file"))
+        if given and len(given) < 32:
+            self.mistakes.append(
+                (("paths", "secret_file"), "the secret is too short; use 32 characters or more")
+            )
+        return given.encode() if given else None
+
+    def _database_url(self, data_dir: Path) -> str:
+        database = self.tables.database
+        url = self.environ.get("DIGEST_DATABASE_URL") or database.url
+        if database.url_file and not url:
+            url = self._read_secret(self._path(database.url_file), ("database", "url_file"))
+        if not url:
+            return f"sqlite:///{data_dir / 'digest.db'}"
+        scheme, _, rest = url.partition("://")
+        if scheme == "sqlite" and rest.strip("/"):
+            return f"sqlite:///{self._path(rest[1:])}"
+        if scheme not in ("postgresql", "postgresql+psycopg"):
+            self.mistakes.append((("database",), "must be sqlite:///FILE or postgresql://USER@HOST/NAME"))
+        return url
+
+    def _mail_server(self, n: int, server: MailServerTable) -> MailServer:
+        where: toml.Location = ("mail_servers", n)
+        variable = f"DIGEST_MAIL_{server.id.upper().replace('-', '_')}_PASSWORD"
+        password = self.environ.get(variable)
+        if server.password_file and not password:
+            password = self._read_secret(self._path(server.password_file), (*where, "password_file"))
+        elif server.username and not password:
+            self.mistakes.append(
+                (
+                    (*where, "username"),
+                    f"has no password; set password_file, or {variable} in the environment",
+                )
+            )
+        ca_file = self._path(server.ca_file) if server.ca_file else None
+        if ca_file and not ca_file.is_file():
+            self.mistakes.append(((*where, "ca_file"), f"there is no file {ca_file}"))
+        plain = server.model_dump(exclude={"password_file", "ca_file"})
+        return MailServer(**plain, password=password, ca_file=ca_file)

@@ -1,0 +1,292 @@
+"""The tables of ``config.toml`` as pydantic sees them, and the checks between them.
+
+Defaults stand here and nowhere else; docs/configuration.md repeats them and a test compares.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from digest import toml
+from digest.model import FeedConfig, FeedSettings, Newsletter, Schedule, SiteRule, Term, Theme
+
+# RFC 5321 section 4.1.2, Dot-string and Domain only: what every mail server takes. Lengths: section 4.5.3.1.
+_ADDRESS = re.compile(
+    r"(?=.{3,254}$)(?=[^@]{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
+    r"@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*",
+    re.ASCII | re.IGNORECASE,
+)
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+_WORDS = ("rotate", "auto")
+"""What a schedule may say instead of naming its themes; no theme can be called so."""
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good or re.search(r"[\s\x00-\x1f<>\"]", value):
+        raise ValueError(f"{value!r} is not a web address; write it with https:// or http://")
+    if parts.username or parts.password:
+        raise ValueError("holds a user name or password; addresses are shown to people, leave them out")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{value!r} is not a time zone; write one like Asia/Shanghai or UTC") from None
+    return value
+
+
+def _expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a network; write it like 10.1.2.0/24") from None
+    return value
+
+
+def _one_line(value: str) -> str:
+    if not value.strip() or any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
+        raise ValueError("must be one line of text and not empty")
+    return value
+
+
+def _several(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+Id = Annotated[str, _matching(_ID, "an id; use small letters, digits and single hyphens")]
+Address = Annotated[str, _matching(_ADDRESS, "a mail address; write it like name@example.org")]
+Language = Annotated[str, _matching(_LANGUAGE, "a language tag; write one like zh-CN or en")]
+Colour = Annotated[str, _matching(_COLOUR, "a colour; write it like #8a2b2b")]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Network = Annotated[str, AfterValidator(_network)]
+Expression = Annotated[str, AfterValidator(_expression)]
+Count = Annotated[int, Field(ge=1, le=1000)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NewsletterTable(_Table):
+    name: Line
+    sender: Address
+    sender_name: Line | None = None
+    list_id: Annotated[str, _matching(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII), "a list id")] | None = None
+    language: Language = "zh-CN"
+    timezone: TimeZone = "Asia/Shanghai"
+    base_url: WebAddress | None = None
+    reply_to: Address | None = None
+    unsubscribe_mailto: Address | None = None
+    postal_address: str = ""
+
+    def value(self) -> Newsletter:
+        plain = self.model_dump()
+        plain["sender_name"] = self.sender_name or self.name
+        plain["list_id"] = self.list_id or f"digest.{self.sender.partition('@')[2]}"
+        plain["base_url"] = self.base_url.rstrip("/") if self.base_url else None
+        return Newsletter(**plain)
+
+
+class PathsTable(_Table):
+    data: Line = "var"
+    seeds: Line = "seeds"
+    templates: list[Line] = []
+    secret_file: Line | None = None
+
+
+class DatabaseTable(_Table):
+    url: Line | None = None
+    url_file: Line | None = None
+
+
+class DesignTable(_Table):
+    punctuation: Literal["restore", "keep"] = "restore"
+    tokens: dict[Id, Line] = {}
+
+
+class TermTable(_Table):
+    text: Line
+    weight: Annotated[float, Field(gt=0, le=10)] = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+
+class ThemeTable(_Table):
+    id: Id
+    names: Annotated[dict[Language, Line], Field(min_length=1)]
+    terms: Annotated[dict[Language, Annotated[list[TermTable], Field(min_length=1)]], Field(min_length=1)]
+    must: list[Line] = []
+    never: list[Line] = []
+    threshold: Annotated[float, Field(gt=0)] = 1.0
+    accent: Colour | None = None
+
+    def value(self) -> Theme:
+        terms = {tag: tuple(Term(**dict(term)) for term in words) for tag, words in self.terms.items()}
+        plain = self.model_dump(exclude={"terms", "must", "never"})
+        return Theme(**plain, terms=terms, must=tuple(self.must), never=tuple(self.never))
+
+
+class ScheduleTable(_Table):
+    id: Id
+    themes: Annotated[list[Id], Field(min_length=1), BeforeValidator(_several)] = [_WORDS[0]]
+    themes_per_edition: Count = 2
+    items_per_theme: Count = 2
+    recycle_after_days: Annotated[int, Field(ge=1, le=36500)] = 365
+
+    def value(self) -> Schedule:
+        return Schedule(**self.model_dump(exclude={"themes"}), themes=tuple(self.themes))
+
+
+class SiteRuleTable(_Table):
+    name: Line
+    match: Expression
+    drop: list[Expression] = []
+    outlet: Line | None = None
+    republisher: Line | None = None
+
+    def value(self) -> SiteRule:
+        return SiteRule(**self.model_dump(exclude={"drop"}), drop=tuple(self.drop))
+
+
+class FeedTable(_Table):
+    id: Id
+    url: WebAddress
+    title: Line | None = None
+    tags: list[Line] = []
+    full_text: bool = False
+    allow_private: bool = False
+
+    def value(self) -> FeedConfig:
+        return FeedConfig(**self.model_dump(exclude={"tags"}), tags=tuple(self.tags))
+
+
+class FetchingTable(_Table):
+    contact: Line | None = None
+    allow: list[Network] = []
+    concurrency: Count = 32
+    deadline_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    max_bytes: Annotated[int, Field(ge=10_000)] = 10 * 1024 * 1024
+    shortest_s: Annotated[int, Field(ge=60)] = 15 * 60
+    longest_s: Annotated[int, Field(ge=60)] = 24 * 3600
+    first_news: Annotated[int, Field(ge=0)] = 3
+
+    def value(self, sender: str) -> FeedSettings:
+        plain = self.model_dump(exclude={"allow", "contact"})
+        return FeedSettings(**plain, allow=tuple(self.allow), contact=self.contact or sender)
+
+
+class MailServerTable(_Table):
+    id: Id
+    host: Line
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: Line | None = None
+    password_file: Line | None = None
+    auth: Literal["auto", "plain", "login", "cram-md5"] = "auto"
+    verify: bool = True
+    ca_file: Line | None = None
+    clear_credentials: bool = False
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    weight: Annotated[int, Field(ge=0, le=1000)] = 1
+    per_second: Annotated[float, Field(gt=0)] | None = None
+    per_minute: Annotated[float, Field(gt=0)] | None = None
+
+
+class DeliveryTable(_Table):
+    uncertain: Literal["resend", "hold"] = "resend"
+
+
+class File(_Table):
+    newsletter: NewsletterTable
+    paths: PathsTable = PathsTable()
+    database: DatabaseTable = DatabaseTable()
+    design: DesignTable = DesignTable()
+    delivery: DeliveryTable = DeliveryTable()
+    fetching: FetchingTable = FetchingTable()
+    themes: Annotated[list[ThemeTable], Field(min_length=1)]
+    schedules: Annotated[list[ScheduleTable], Field(min_length=1)]
+    feeds: list[FeedTable] = []
+    site_rules: list[SiteRuleTable] = []
+    mail_servers: list[MailServerTable] = []
+
+
+def between(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
+    """What no single key can tell: doubled ids, unknown themes, passwords inside addresses."""
+    for name, key in (
+        ("themes", "id"),
+        ("schedules", "id"),
+        ("feeds", "id"),
+        ("feeds", "url"),
+        ("mail_servers", "id"),
+    ):
+        yield from _doubled(name, key, _tables(data, name))
+    yield from _unknown_themes(data)
+    database = data.get("database")
+    url = database.get("url") if isinstance(database, dict) else None
+    if isinstance(url, str) and re.search(r"://[^/@]*:[^/@]+@", url):
+        yield ("database", "url"), "holds a password; name a file with url_file, or set DIGEST_DATABASE_URL"
+
+
+def _unknown_themes(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
+    ids = [table.get("id") for table in _tables(data, "themes")]
+    for word in set(ids) & set(_WORDS):
+        yield ("themes", ids.index(word), "id"), f"{word!r} has a meaning of its own; choose another"
+    known = ", ".join(repr(one) for one in ids)
+    for n, schedule in enumerate(_tables(data, "schedules")):
+        where: toml.Location = ("schedules", n, "themes")
+        wanted = schedule.get("themes")
+        if isinstance(wanted, str) and wanted not in _WORDS:
+            yield where, f'must be "rotate", "auto" or a list of theme ids, not {wanted!r}'
+        for m, theme in enumerate(wanted if isinstance(wanted, list) else ()):
+            if theme not in ids:
+                yield (*where, m), f"there is no theme {theme!r}; there are: {known}"
+
+
+def _doubled(name: str, key: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[toml.Mistake]:
+    values = [repr(table.get(key)) for table in tables]
+    counts = Counter(values)
+    for n, value in enumerate(values):
+        if counts[value] > 1 and value != "None" and n > values.index(value):
+            yield (name, n, key), f"{value} is taken by {name}[{values.index(value) + 1}]; choose another"
+
+
+def _tables(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = data.get(name)
+    return [table if isinstance(table, dict) else {} for table in found] if isinstance(found, list) else []
