@@ -1,0 +1,128 @@
+"""Pages to read a local inbox with: the list, and each message as HTML, text and source.
+
+A message's own HTML is shown in a sandboxed frame under a policy that runs and fetches nothing, so
+that what is seen is what a careful mail client shows.
+"""
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digest.mail.inbox import html_part, numbered, parsed, part_text
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'; form-action 'none'"
+)
+_MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; sandbox allow-popups"
+_STYLE = """
+:root { color-scheme: light dark }
+body { margin: 0 auto; max-width: 60rem; padding: 1rem }
+body { font: 16px/1.6 system-ui, 'Noto Sans CJK SC', sans-serif }
+table { width: 100%; border-collapse: collapse }
+td, th { text-align: left; padding: .4rem .6rem .4rem 0; vertical-align: top }
+tr + tr { border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
+iframe { width: 100%; height: 80vh; border: 1px solid #8886; background: #fff; resize: both }
+pre { white-space: pre-wrap; overflow-wrap: anywhere } nav a { margin-right: 1rem }
+"""
+
+
+def make_inbox_app(folder: Path) -> "Starlette":
+    """The web inbox over *folder*; it only reads. Serve it on loopback."""
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    def index(request: "Request") -> "Response":
+        rows = "".join(_row(number, path) for number, path in numbered(folder))
+        table = (
+            f"<table><tr><th>#<th>Subject<th>To<th>Date</tr>{rows}</table>" if rows else "<p>No mail yet.</p>"
+        )
+        return _page("Inbox", f"<h1>Inbox</h1>{table}")
+
+    def show(request: "Request") -> "Response":
+        number, path = _find(folder, request)
+        message = parsed(path.read_bytes())
+        headers = "".join(
+            f"<tr><th>{escape(name)}<td>{escape(str(value))}</tr>"
+            for name, value in message.items()
+            if name.lower() in {"from", "to", "subject", "date", "list-unsubscribe"}
+        )
+        links = "".join(f'<a href="/{to}">{label}</a>' for to, label in _links(number))
+        frame = f'<iframe title="Message" sandbox="allow-popups" src="/{number}/html"></iframe>'
+        return _page(str(message["subject"]), f"<nav>{links}</nav><table>{headers}</table>{frame}")
+
+    def html(request: "Request") -> "Response":
+        from starlette.responses import HTMLResponse
+
+        _, path = _find(folder, request)
+        body = html_part(path.read_bytes()) or "<p>This message has no HTML part.</p>"
+        return HTMLResponse(body, headers=_headers(_MAIL_POLICY))
+
+    def text(request: "Request") -> "Response":
+        _, path = _find(folder, request)
+        return _plain(part_text(parsed(path.read_bytes()), "plain") or "This message has no text part.")
+
+    def source(request: "Request") -> "Response":
+        _, path = _find(folder, request)
+        return _plain(path.read_bytes().decode("utf-8", "replace"))
+
+    return Starlette(
+        routes=[
+            Route("/", index),
+            Route("/{number:int}", show),
+            Route("/{number:int}/html", html),
+            Route("/{number:int}/text", text),
+            Route("/{number:int}/source", source),
+        ]
+    )
+
+
+def _find(folder: Path, request: "Request") -> tuple[int, Path]:
+    """The message asked for, found among those there are: the number never becomes a path."""
+    from starlette.exceptions import HTTPException
+
+    wanted = request.path_params["number"]
+    for number, path in numbered(folder):
+        if number == wanted:
+            return number, path
+    raise HTTPException(404, f"there is no message {wanted}")
+
+
+def _links(number: int) -> tuple[tuple[str, str], ...]:
+    return ("", "Inbox"), (f"{number}/text", "Text"), (f"{number}/source", "Source")
+
+
+def _row(number: int, path: Path) -> str:
+    message = parsed(path.read_bytes())
+    subject, to, date = (escape(str(message[name] or "")) for name in ("subject", "to", "date"))
+    return f'<tr><td>{number}<td><a href="/{number}">{subject or "(no subject)"}</a><td>{to}<td>{date}</tr>'
+
+
+def _page(title: str, body: str) -> "Response":
+    from starlette.responses import HTMLResponse
+
+    return HTMLResponse(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body>{body}</body></html>",
+        headers=_headers(_PAGE_POLICY),
+    )
+
+
+def _plain(text: str) -> "Response":
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(text, headers=_headers("default-src 'none'"))
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }

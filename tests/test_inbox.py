@@ -1,0 +1,114 @@
+"""The built-in inbox: files as received, numbers that go on, pages that run nothing."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import aiosmtplib
+import pytest
+import uvicorn
+
+from digest.mail.inbox import open_inbox
+from digest.mail.inbox_web import make_inbox_app
+
+HTML = "<html><body><h1>师承</h1><script>alert(1)</script><p>text</p></body></html>"
+MESSAGE = (
+    "From: a@sender.example.org\r\nTo: b@readers.example.org\r\nSubject: <b>tags</b>\r\nMIME-Version: 1.0\r\n"
+    'Content-Type: multipart/alternative; boundary="x"\r\n\r\n'
+    "--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nplain words\r\n.\r\n..dots\r\n"
+    "--x\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    + base64.encodebytes(HTML.encode()).decode().replace("\n", "\r\n")
+    + "--x--\r\n"
+).encode()
+
+
+async def send(port: int, message: bytes = MESSAGE) -> str:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as smtp:
+        return (await smtp.sendmail("a@sender.example.org", ["b@readers.example.org"], message))[1]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_a_message_becomes_an_eml_as_received_and_its_html_part(tmp_path: Path) -> None:
+    async with open_inbox(tmp_path) as inbox:
+        assert "0001.eml" in await send(inbox.port)
+        assert await inbox.wait_for(1, timeout_s=1) == [tmp_path / "0001.eml"]
+    assert (tmp_path / "0001.eml").read_bytes() == MESSAGE
+    assert (tmp_path / "0001.html").read_text(encoding="utf-8") == HTML
+    assert names(tmp_path) == ["0001.eml", "0001.html"]
+
+
+async def test_numbers_go_on_after_a_restart_and_between_two_inboxes(tmp_path: Path) -> None:
+    (tmp_path / "0041.eml").write_bytes(MESSAGE)
+    async with open_inbox(tmp_path) as one, open_inbox(tmp_path) as other:
+        await send(one.port)
+        await send(other.port)
+        await send(one.port)
+    assert [name for name in names(tmp_path) if name.endswith("eml")] == [
+        f"{n:04d}.eml" for n in range(41, 45)
+    ]
+
+
+async def test_closing_ends_open_sessions_and_frees_the_port(tmp_path: Path) -> None:
+    async with open_inbox(tmp_path) as inbox:
+        port = inbox.port
+        smtp = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False)
+        await smtp.connect()
+    with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+        await smtp.noop()
+    smtp.close()
+    async with open_inbox(tmp_path, port=port) as again:
+        assert again.port == port
+
+
+async def test_a_full_disk_is_a_temporary_refusal(tmp_path: Path) -> None:
+    async with open_inbox(tmp_path / "box") as inbox:
+        (tmp_path / "box").rmdir()
+        with pytest.raises(aiosmtplib.SMTPDataError, match="452"):
+            await send(inbox.port)
+
+
+@asynccontextmanager
+async def web(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    config = uvicorn.Config(make_inbox_app(folder), port=0, log_config=None, lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+        yield client
+    server.should_exit = True
+    await serving
+
+
+async def test_the_pages_show_everything_and_run_nothing(tmp_path: Path) -> None:
+    (tmp_path / "0007.eml").write_bytes(MESSAGE)
+    (tmp_path / "0008.eml").write_bytes(b"Subject: bare\r\n\r\nwords\r\n")
+    async with web(tmp_path) as client:
+
+        async def get(path: str) -> tuple[str, str, str]:
+            async with client.get(path) as response:
+                headers = response.headers
+                return await response.text(), headers["Content-Security-Policy"], headers["Content-Type"]
+
+        index, policy, _ = await get("/")
+        assert "&lt;b&gt;tags&lt;/b&gt;" in index and "<b>tags" not in index
+        assert index.index("/8") < index.index("/7")
+        assert "default-src 'none'" in policy and "script-src" not in policy
+        assert 'sandbox="allow-popups" src="/7/html"' in (await get("/7"))[0]
+        html, policy, _ = await get("/7/html")
+        assert html == HTML
+        assert "default-src 'none'" in policy and "sandbox" in policy and "script-src" not in policy
+        assert (await get("/7/text"))[0].startswith("plain words")
+        source, _, kind = await get("/7/source")
+        assert kind.startswith("text/plain") and "Subject: <b>" in source
+        assert "no HTML part" in (await get("/8/html"))[0]
+        for path in ("/9", "/9/html", "/..%2f7", "/0x7"):
+            async with client.get(path) as response:
+                assert response.status == 404
