@@ -502,11 +502,13 @@ class Feed:
         url: As it was added; *fetch_url* is where it is fetched since it moved for good.
         etag, modified: The validators, exactly as the server wrote them.
         body_hash: Of the last body read to the end; the same body is not parsed again.
-        habit_s: Usual time between two entries, 0 when not known yet.
+        habit_s, lull_s: Usual and longest time between two of its entries, 0 when not known yet.
+        every_s: How often the feed itself says it is worth asking, 0 when it does not say.
         failing_since: The first of the *failures* in a row.
         moved_to, moved_seen: A permanent redirect and how many polls in a row it was seen.
         teasers: Its entries only open the article.
-        spam: Share of the last poll's new entries that were put in quarantine.
+        spam_at: When half or more of a poll's new entries were put in quarantine.
+        note: What was wrong with the last body and repaired: charset labels, XML.
     """
 
     id: str
@@ -525,6 +527,8 @@ class Feed:
     next_at: datetime | None = None
     interval_s: int = 0
     habit_s: int = 0
+    lull_s: int = 0
+    every_s: int = 0
     polled_at: datetime | None = None
     ok_at: datetime | None = None
     newest_at: datetime | None = None
@@ -536,9 +540,34 @@ class Feed:
     gone_at: datetime | None = None
     took_ms: int = 0
     teasers: bool = False
-    spam: float = 0.0
     spam_at: datetime | None = None
-    charset_note: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of a feed, as the feed tells it.
+
+    Args:
+        guid: As written, may be empty, repeated or new each time; *link* is tidied, may be empty.
+        title: Text, never markup.
+        html: Sanitised, links absolute; empty when the entry is only a title.
+        published: None when missing, unreadable, before 1995 or in the future; then *date_note* says which.
+        enclosures: Addresses of sound, video and other files.
+        mark, text_mark: See :class:`SeenEntry`; *text_mark* is empty when there are too few words to tell it by.
+    """
+
+    guid: str
+    link: str
+    title: str
+    html: str
+    authors: tuple[str, ...] = ()
+    published: Published | None = None
+    date_note: str = ""
+    enclosures: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    mark: str = ""
+    text_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

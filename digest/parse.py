@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from digest.charset import decode
 from digest.errors import ParseError
 from digest.links import one_line, plain, plain_title, tidy_html, tidy_url
-from digest.model import Precision, Published
+from digest.model import Entry, Precision, Published
 from digest.text import fold
 
 MAX_ENTRIES = 300
@@ -30,33 +30,9 @@ MAX_TITLE = 300
 _CHINA = timezone(timedelta(hours=8))
 _OLDEST = datetime(1995, 1, 1, tzinfo=UTC)
 """Before feeds there were none: such dates are a clock's zero or a slip."""
+_TELLING = 40
+"""Letters from which words tell an entry; a daily headline without a text is another one each day."""
 _SKEW = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry, as its feed tells it.
-
-    Args:
-        guid: As written, may be empty, repeated or new each time; *link* is tidied, may be empty.
-        title: Text, never markup.
-        html: Sanitised, links absolute; empty when the entry is only a title.
-        published: None when missing, unreadable, before 1995 or in the future; then *date_note* says which.
-        enclosures: Addresses of sound, video and other files.
-        mark, text_mark: See `digest.model.SeenEntry`.
-    """
-
-    guid: str
-    link: str
-    title: str
-    html: str
-    authors: tuple[str, ...] = ()
-    published: Published | None = None
-    date_note: str = ""
-    enclosures: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    mark: str = ""
-    text_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +113,12 @@ def _text_of(body: bytes, charset: str | None, url: str) -> tuple[str, str]:
         note = f"{read.replaced} characters could not be read as {read.encoding}"
     elif label and not body.isascii() and not _same_charset(label, read.encoding):
         note = f"labelled {label} but written in {read.encoding}; read as the latter"
-    return _FORBIDDEN.sub("", text), note
+    return _sound(text), note
+
+
+def _sound(text: str) -> str:
+    """Without what XML and UTF-8 cannot hold; numeric references and JSON escapes bring it in."""
+    return _FORBIDDEN.sub("", text)
 
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -345,24 +326,26 @@ def _entry(
     enclosures: list[str],
     tags: list[str],
 ) -> Entry:
-    body = tidy_html(markup[:MAX_MARKUP], base)
+    body = tidy_html(_sound(markup[:MAX_MARKUP]), base)
     words = plain(body)
     published, date_note = read_date(*date, now=now, chinese=chinese)
-    link = tidy_url(link, base) or ""
+    link = tidy_url(_sound(link), base) or ""
     names = tuple(dict.fromkeys(name for author in authors if (name := _person(author))))
-    title = title[:MAX_TITLE] or _opening(words)
+    title = _sound(title)[:MAX_TITLE] or _opening(words)
     return Entry(
-        guid=guid.strip()[:1000],
+        guid=_sound(guid).strip()[:1000],
         link=link,
         title=title,
         html=body,
         authors=names,
         published=published,
         date_note=date_note,
-        enclosures=tuple(dict.fromkeys(address for e in enclosures[:20] if (address := tidy_url(e, base)))),
-        tags=tuple(one_line(tag)[:80] for tag in tags[:20]),
+        enclosures=tuple(
+            dict.fromkeys(address for e in enclosures[:20] if (address := tidy_url(_sound(e), base)))
+        ),
+        tags=tuple(one_line(_sound(tag))[:80] for tag in tags[:20]),
         mark=_hash(title, words, *names, link, date[0]),
-        text_mark=_hash(re.sub(r"[\W_]+", "", fold(title + words))),
+        text_mark=_hash(said) if len(said := re.sub(r"[\W_]+", "", fold(title + words))) >= _TELLING else "",
     )
 
 
@@ -375,7 +358,7 @@ def _opening(words: str) -> str:
 
 def _person(name: str) -> str:
     """``a@b.example (Li Hua)`` is Li Hua; an address alone is nobody readers need to know."""
-    name = one_line(plain(name))
+    name = one_line(plain(_sound(name)))
     if found := re.fullmatch(r"\S+@\S+\s*\((.+)\)", name):
         name = found[1]
     return "" if re.search(r"\S@\S", name) else name[:80]

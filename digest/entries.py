@@ -1,0 +1,178 @@
+"""Which of a feed's entries were met before, and which edits are worth a reader's time.
+
+Feeds lose, repeat and change their GUIDs; links and words then tell what is the same.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from difflib import SequenceMatcher
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from digest.model import Entry, SeenEntry
+from digest.text import Span, fold, sentences
+
+_OLD = timedelta(days=30)
+"""An entry dated longer ago than this when it is first met is background, whatever brought it up."""
+_SLIGHT = 12
+"""Characters an edit may change and still be a correction of spelling or style."""
+
+
+class Sight(StrEnum):
+    NEW = "new"
+    EDITED = "edited"
+    KNOWN = "known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """An entry, and how it is to be remembered from now on."""
+
+    entry: Entry
+    seen: SeenEntry
+    sight: Sight
+
+    @property
+    def at(self) -> datetime:
+        """Its date, or when it was first seen where it has none to be believed."""
+        return self.entry.published.at if self.entry.published else self.seen.first_seen_at
+
+
+def meet(
+    entries: Sequence[Entry], seen: Sequence[SeenEntry], *, now: datetime, first_news: int
+) -> tuple[Met, ...]:
+    """Recognise the entries of one poll; each article once, in the order of *entries*.
+
+    A GUID that stands twice in the feed says nothing, nor does a link; then the other decides, and
+    at last the words. In a feed of one entry the link decides: some give every entry the same GUID.
+
+    Args:
+        entries: Newest first.
+        seen: What this feed brought before; empty at its first poll.
+        first_news: Of a first poll, the newest so many are news and the rest background.
+    """
+    known = _Known(seen, entries)
+    met: list[Met] = []
+    taken: set[str] = set()
+    fresh = 0
+    for entry in entries:
+        old = known.find(entry)
+        if old is None:
+            background = bool(not seen and fresh >= first_news) or _is_old(entry, now)
+            found = Met(
+                entry=entry, seen=_remember(entry, taken | known.ids, now, background), sight=Sight.NEW
+            )
+            fresh += 1
+        else:
+            sight = Sight.KNOWN if old.mark == entry.mark else Sight.EDITED
+            found = Met(entry=entry, seen=replace(old, **_marks(entry)), sight=sight)
+        if found.seen.id in taken:
+            continue
+        taken.add(found.seen.id)
+        known.add(found.seen)
+        met.append(found)
+    return tuple(met)
+
+
+class _Known:
+    """Seen entries by all that may recognise them."""
+
+    def __init__(self, seen: Sequence[SeenEntry], entries: Sequence[Entry]) -> None:
+        guids, links = Counter(e.guid for e in entries), Counter(e.link for e in entries)
+        self._guids = {guid for guid, n in guids.items() if guid and n == 1 and len(entries) > 1}
+        self._links = {link for link, n in links.items() if n == 1 and _names_a_page(link)}
+        self.ids: set[str] = set()
+        self._by_guid: dict[str, SeenEntry] = {}
+        self._by_link: dict[str, SeenEntry] = {}
+        self._by_text: dict[str, SeenEntry] = {}
+        for entry in reversed(seen):
+            self.add(entry)
+
+    def add(self, entry: SeenEntry) -> None:
+        self.ids.add(entry.id)
+        self._by_guid[entry.guid] = self._by_link[entry.link] = self._by_text[entry.text_mark] = entry
+
+    def find(self, entry: Entry) -> SeenEntry | None:
+        if entry.guid in self._guids and (found := self._by_guid.get(entry.guid)):
+            return found
+        if entry.link in self._links and (found := self._by_link.get(entry.link)):
+            return found
+        return self._by_text.get(entry.text_mark) if entry.text_mark else None
+
+
+def _names_a_page(link: str) -> bool:
+    parts = urlsplit(link)
+    return bool(parts.path.strip("/") or parts.query)
+
+
+def _is_old(entry: Entry, now: datetime) -> bool:
+    return entry.published is not None and entry.published.at < now - _OLD
+
+
+def _remember(entry: Entry, taken: set[str], now: datetime, background: bool) -> SeenEntry:
+    """The id is made of what names the entry best, so that a poll done twice gives the same."""
+    identity = _id(entry.guid or entry.link or entry.text_mark or entry.mark)
+    if identity in taken:
+        identity = _id(f"{entry.guid}\0{entry.link}\0{entry.mark}")
+    return SeenEntry(id=identity, first_seen_at=now, background=background, **_marks(entry))
+
+
+def _id(text: str) -> str:
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _marks(entry: Entry) -> dict[str, Any]:
+    return {"guid": entry.guid, "link": entry.link, "mark": entry.mark, "text_mark": entry.text_mark}
+
+
+def is_material(old: str, new: str) -> bool:
+    """Whether an edit changed what a reader would learn: a figure, or more than a few characters."""
+    if old == new:
+        return False
+    a, b = fold(old), fold(new)
+    if Counter(re.findall(r"\d+(?:[.,]\d+)*", a)) != Counter(re.findall(r"\d+(?:[.,]\d+)*", b)):
+        return True
+    left, right = _only(a, b), _only(b, a)
+    if min(len(left), len(right)) == 0 or max(len(left), len(right)) > 4000:
+        return max(len(left), len(right)) > _SLIGHT
+    same = sum(
+        block.size for block in SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+    )
+    return max(len(left), len(right)) - same > _SLIGHT
+
+
+def additions(old: str, new: str) -> tuple[Span, ...]:
+    """Spans of the sentences of *new* that say what *old* did not, in order."""
+    before = {_bare(fold(old[start:end])) for start, end in sentences(old)}
+    return tuple(
+        (start, end)
+        for start, end in sentences(new)
+        if (words := _bare(fold(new[start:end]))) not in before and not _is_slip(words, before)
+    )
+
+
+def _is_slip(words: str, before: set[str]) -> bool:
+    """An old sentence with a word put right; one whose figures changed is news."""
+    figures = re.findall(r"\d+", words)
+    return any(
+        abs(len(words) - len(old)) <= _SLIGHT
+        and re.findall(r"\d+", old) == figures
+        and SequenceMatcher(None, words, old, autojunk=False).ratio() > 0.8
+        for old in before
+    )
+
+
+def _only(text: str, other: str) -> str:
+    """The sentences of *text* that do not stand in *other*, without marks and blanks."""
+    there = {_bare(other[start:end]) for start, end in sentences(other)}
+    mine = (_bare(text[start:end]) for start, end in sentences(text))
+    return "".join(words for words in mine if words not in there)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text)

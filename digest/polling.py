@@ -1,0 +1,195 @@
+"""When a feed is asked again, and how it is doing: from its state and an answer to its next state.
+
+Nothing here asks or stores; the flow does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median
+
+from digest.model import Feed, FeedSettings
+
+_DAY_S = 24 * 3600
+_UNKNOWN_S = 3600
+"""Between polls while a feed's habit is not known."""
+_MOVES = 3
+"""Polls in a row that must see the same permanent redirect; captive portals and slips pass sooner."""
+_SLOW_MS = 5000
+_WEEK = timedelta(days=7)
+
+
+def answered(
+    feed: Feed,
+    *,
+    now: datetime,
+    settings: FeedSettings,
+    wait_s: float = 0,
+    took_s: float = 0,
+    moved_to: str | None = None,
+) -> Feed:
+    """After any good answer, changed or not.
+
+    Args:
+        wait_s: The publisher's wish, see `digest.fetch.wait_s`.
+        moved_to: Where permanent redirects led this time.
+    """
+    took_ms = round(took_s * 1000)
+    feed = _follow_move(feed, moved_to)
+    interval_s = interval(feed, now=now, settings=settings, wait_s=wait_s)
+    return replace(
+        feed,
+        polled_at=now,
+        ok_at=now,
+        failures=0,
+        failing_since=None,
+        error="",
+        took_ms=round((feed.took_ms * 2 + took_ms) / 3) if feed.took_ms else took_ms,
+        interval_s=interval_s,
+        next_at=now + timedelta(seconds=interval_s),
+    )
+
+
+def _follow_move(feed: Feed, moved_to: str | None) -> Feed:
+    if moved_to is None or moved_to == feed.fetch_url:
+        return replace(feed, moved_to=None, moved_seen=0)
+    count = feed.moved_seen + 1 if moved_to == feed.moved_to else 1
+    if count < _MOVES:
+        return replace(feed, moved_to=moved_to, moved_seen=count)
+    return replace(feed, fetch_url=moved_to, moved_to=None, moved_seen=0)
+
+
+def failed(
+    feed: Feed, error: str, *, now: datetime, settings: FeedSettings, wait_s: float = 0, gone: bool = False
+) -> Feed:
+    """After an answer that was of no use: ask again later each time, up to a day.
+
+    Args:
+        wait_s: What Retry-After asked for.
+        gone: The server said it will never come back (410): it is not asked again.
+    """
+    backoff_s = min(_DAY_S, max(settings.shortest_s, feed.interval_s) * 2 ** min(feed.failures, 10))
+    return replace(
+        feed,
+        polled_at=now,
+        error=error,
+        failures=feed.failures + 1,
+        failing_since=feed.failing_since or now,
+        next_at=None if gone else now + timedelta(seconds=max(backoff_s, wait_s)),
+        gone_at=now if gone else None,
+    )
+
+
+def learned(feed: Feed, dates: Sequence[datetime], *, every_s: int) -> Feed:
+    """Take a feed's rhythm from the dates of its entries (any order); the last twenty count."""
+    moments = sorted(set(dates), reverse=True)[:21]
+    gaps = [(late - early).total_seconds() for late, early in pairwise(moments)]
+    return replace(
+        feed,
+        habit_s=round(median(gaps)) if gaps else feed.habit_s,
+        lull_s=round(max(gaps)) if gaps else feed.lull_s,
+        newest_at=max([*moments[:1], *([feed.newest_at] if feed.newest_at else [])], default=None),
+        every_s=every_s,
+    )
+
+
+def interval(feed: Feed, *, now: datetime, settings: FeedSettings, wait_s: float = 0) -> int:
+    """Seconds until the next poll: half the feed's habit, longer while it is quiet, never less
+    than its publisher allows (which counts for at most a day)."""
+    quiet_s = (now - feed.newest_at).total_seconds() if feed.newest_at else 0
+    wanted = max(feed.habit_s / 2, quiet_s / 8) if feed.habit_s else _UNKNOWN_S
+    bounded = min(max(wanted, settings.shortest_s), settings.longest_s)
+    return round(max(bounded, min(_DAY_S, max(wait_s, feed.every_s))))
+
+
+class FeedHealth(StrEnum):
+    FINE = "fine"
+    NEW = "new"
+    TEASERS = "teasers"
+    SLOW = "slow"
+    SILENT = "silent"
+    MOVED = "moved"
+    SPAM = "spam-hit"
+    BROKEN = "broken"
+    GONE = "gone"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a feed is doing, for the operator.
+
+    Args:
+        since: When that began, where it is known.
+        what: One sentence, empty when there is nothing to say.
+        next_step: What to do about it, empty when nothing need be done.
+    """
+
+    state: FeedHealth
+    since: datetime | None = None
+    what: str = ""
+    next_step: str = ""
+
+
+def health(feed: Feed, *, now: datetime) -> Health:
+    """The gravest of what is the matter with *feed*."""
+    remove = "take it out of config.toml" if feed.origin == "config" else f"digest feeds remove {feed.id}"
+    if feed.paused:
+        return Health(state=FeedHealth.PAUSED, next_step=f"digest feeds pause {feed.id} --resume")
+    if feed.gone_at:
+        step = f"it will not come back: {remove}"
+        return Health(state=FeedHealth.GONE, since=feed.gone_at, what=feed.error, next_step=step)
+    if feed.failures:
+        return Health(
+            state=FeedHealth.BROKEN,
+            since=feed.failing_since,
+            what=feed.error,
+            next_step=_repair(feed, now, remove),
+        )
+    if feed.polled_at is None:
+        return Health(state=FeedHealth.NEW, since=feed.added_at, next_step="digest collect")
+    if feed.spam_at and now - feed.spam_at < _WEEK:
+        what = "half or more of its newest entries were put in quarantine"
+        step = f"look at them (digest feeds check {feed.id}), then {remove}"
+        return Health(state=FeedHealth.SPAM, since=feed.spam_at, what=what, next_step=step)
+    return _inconvenience(feed, now, remove)
+
+
+def _repair(feed: Feed, now: datetime, remove: str) -> str:
+    if feed.failing_since and now - feed.failing_since > _WEEK:
+        return f"look for its new address, or {remove}"
+    if "web page, not a feed" in feed.error:
+        return f"digest feeds add {feed.url}"
+    if "address refused" in feed.error:
+        return f"if it is yours, set allow_private = true for it; else {remove}"
+    again = f"{feed.next_at:%Y-%m-%d %H:%M} UTC" if feed.next_at else "the next poll"
+    return f"none yet: asked again at {again}"
+
+
+def _inconvenience(feed: Feed, now: datetime, remove: str) -> Health:
+    """States of a feed that answers."""
+    if feed.fetch_url != feed.url:
+        step = f'write url = "{feed.fetch_url}" in config.toml' if feed.origin == "config" else ""
+        return Health(state=FeedHealth.MOVED, what=f"now at {feed.fetch_url}", next_step=step)
+    if feed.newest_at and now - feed.newest_at > max(_WEEK, timedelta(seconds=2 * feed.lull_s)):
+        what = (
+            f"nothing new for {(now - feed.newest_at).days} days; {_span(feed.lull_s)} was its longest pause"
+        )
+        return Health(
+            state=FeedHealth.SILENT,
+            since=feed.newest_at,
+            what=what,
+            next_step=f"see whether its site lives, or {remove}",
+        )
+    if feed.took_ms > _SLOW_MS:
+        return Health(state=FeedHealth.SLOW, what=f"takes {feed.took_ms / 1000:.0f} s to answer")
+    if feed.teasers and not feed.full_text:
+        what = "its entries only open the articles"
+        return Health(state=FeedHealth.TEASERS, what=what, next_step="set full_text = true for it")
+    return Health(state=FeedHealth.FINE, what=feed.note)
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds / _DAY_S:.0f} days" if seconds >= 2 * _DAY_S else f"{seconds / 3600:.0f} hours"
