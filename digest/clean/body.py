@@ -1,0 +1,367 @@
+"""Which lines of a page are the article: the best run of prose, trimmed at both ends and sifted.
+
+The run of lines with the largest sum of scores is where the body is (prose counts by its size, furniture
+against). Everything after that takes lines away for a stated reason: what stands above the byline, what
+follows an end mark, captions, promotion, lists of links and teasers inside.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from digest.clean.lines import Line
+from digest.clean.marks import Kind, is_prose, kind
+from digest.text import CJK
+
+_GRAM = re.compile(rf"[A-Za-z]{{4,}}|[{CJK}]+")
+_NUMBERED = re.compile(
+    r"^(?:[一二三四五六七八九十]{1,3}[、.．]|第[一二三四五六七八九十\d]{1,3}[章节部分]|[(（][一二三四五六七八九十\d]{1,2}[)）]"
+    r"|0?\d{1,2}[.、．:：]?\s|0\d$|(?:part|chapter|section) \w+"
+    r"|结语|尾声|写在最后|引言|前言|后记|总结|小结|Q\d|[IVX]{1,4}\.)",
+    re.IGNORECASE,
+)
+_PERSON_LAST = re.compile(
+    rf"(?:教授|董事|董事长|创始人|总裁|总经理|经理|院士|博士|研究员|院长|主任|主席|校长|秘书长|理事长|部长|书记|总监|合伙人|科学家|工程师|CEO|CTO"
+    rf"|负责人|队长|教练|导演|演员|作家|主编)[：:\s]?[{CJK}]{{2,4}}$"
+)
+_SCORE = {
+    Kind.SHORT: -7.0,
+    Kind.TEASER: -45.0,
+    Kind.LINKS: -25.0,
+    Kind.META: -8.0,
+    Kind.END: -50.0,
+    Kind.FINAL: -60.0,
+    Kind.JUNK: -25.0,
+    Kind.CALL: -30.0,
+    Kind.CAPTION: -3.0,
+}
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A page under the scissors: its lines, what each looks like, why it was dropped ('' when kept).
+
+    Args:
+        start, end: The body lies in ``lines[start:end]``; empty when the page has none.
+        title: Index of the title's line, None when no line was recognised.
+        doubled: Share of the page's prose that stood there a second time.
+        tests_left: How often more may be asked whether text below a mark is kin: it costs time.
+    """
+
+    lines: Sequence[Line]
+    kinds: list[Kind]
+    dropped: list[str]
+    start: int = 0
+    end: int = 0
+    title: int | None = None
+    doubled: float = 0.0
+    tests_left: int = 8
+    headings: set[int] = field(default_factory=set)
+
+    def mass(self, start: int, end: int) -> float:
+        """Prose between two lines, in reading weight."""
+        return sum(self.lines[i].size for i in self.prose(start, end))
+
+    def prose(self, start: int, end: int) -> list[int]:
+        return [i for i in range(start, end) if self.kinds[i] is Kind.PROSE and not self.dropped[i]]
+
+    def text(self, start: int, end: int) -> str:
+        return "\n".join(self.lines[i].text for i in self.prose(start, end))
+
+    def drop(self, indexes: Iterable[int], why: str) -> None:
+        for i in indexes:
+            self.dropped[i] = self.dropped[i] or why
+
+    def kept(self) -> list[int]:
+        return [i for i in range(self.start, self.end) if not self.dropped[i]]
+
+
+def grams(text: str) -> Counter[str]:
+    """What a text is about, roughly: pairs of Chinese characters, longer words of other scripts."""
+    found: Counter[str] = Counter()
+    for match in _GRAM.finditer(text):
+        run = match.group()
+        if run[0].isascii():
+            found[run.lower()] += 1
+        else:
+            found.update(a + b for a, b in pairwise(run))
+    return found
+
+
+def share_known(text: str, known: Counter[str]) -> float:
+    """Share of the pairs and words of *text* that *known* has."""
+    own = grams(text)
+    return sum(1 for gram in own if gram in known) / len(own) if own else 0.0
+
+
+def lay_out(lines: Sequence[Line]) -> Sheet:
+    """A sheet with every line classified and second copies taken out; the body is not yet chosen."""
+    sheet = Sheet(lines=lines, kinds=[kind(line) for line in lines], dropped=[""] * len(lines))
+    whole = sheet.mass(0, len(lines))
+    sheet.drop(_copies(lines), "stands in the page twice")
+    if whole:
+        sheet.doubled = 1 - sheet.mass(0, len(lines)) / whole
+    return sheet
+
+
+def _copies(lines: Sequence[Line]) -> set[int]:
+    """Indexes of the second copy of every repeated block.
+
+    A block is two lines or more; of a single repeated paragraph the first goes (an abstract or a teaser
+    above the body). Short lines repeat for many reasons and start no block.
+    """
+    first: dict[str, int] = {}
+    copies: set[int] = set()
+    j = 0
+    while j < len(lines):
+        i = first.setdefault(lines[j].text, j)
+        if i == j or lines[j].size < 40:
+            j += 1
+            continue
+        stop = 0
+        while j + stop < len(lines) and i + stop < j and lines[i + stop].text == lines[j + stop].text:
+            stop += 1
+        back = 0
+        while j - back - 1 > i > back and lines[i - back - 1].text == lines[j - back - 1].text:
+            back += 1
+        copies.update(range(j - back, j + stop) if stop + back > 1 else (i,))
+        j += stop
+    return copies
+
+
+def choose_run(sheet: Sheet) -> None:
+    """Set start and end to the run of lines with the largest score (Kadane's algorithm)."""
+    best = total = 0.0
+    start = 0
+    for i in range(len(sheet.lines)):
+        total += _score(sheet, i)
+        if total <= 0:
+            total, start = 0.0, i + 1
+        elif total > best:
+            best, sheet.start, sheet.end = total, start, i + 1
+
+
+def _score(sheet: Sheet, i: int) -> float:
+    line, found = sheet.lines[i], sheet.kinds[i]
+    if sheet.dropped[i]:
+        return 0.0
+    if found is not Kind.PROSE:
+        return _SCORE[found] * (0.3 if line.heading or line.vote else 1)
+    worth = min(line.size, 300.0) * (1 if line.ends else 0.7)
+    return worth if line.vote is not False else min(worth * 0.3, 30) - 25
+
+
+def trim_head(sheet: Sheet) -> None:
+    """Start after the title and its byline lines; a summary above or glued to the byline goes too."""
+    if sheet.title is not None and sheet.title >= sheet.start:
+        sheet.drop(range(sheet.start, sheet.title), "stands above the title")
+        sheet.start = sheet.title + 1
+    prose = sheet.prose(sheet.start, sheet.end)
+    if not prose:
+        return
+    head = _byline_below(sheet, prose)
+    if head is not None:
+        sheet.drop((i for i in prose if i < head), "summary above the byline")
+        sheet.start = head + 1
+    _drop_glued_summary(sheet)
+    first = next(iter(sheet.prose(sheet.start, sheet.end)), sheet.end)
+    while first > sheet.start and _opens(sheet, first - 1):
+        first -= 1
+    sheet.drop(range(sheet.start, first), "head of the article, not its body")
+    sheet.start = first
+
+
+def _opens(sheet: Sheet, i: int) -> bool:
+    """Whether the short line *i* above the first paragraph is a heading of the body."""
+    line = sheet.lines[i]
+    marked = line.heading or _NUMBERED.match(line.text)
+    return bool(marked) and sheet.kinds[i] is Kind.SHORT and i != sheet.title and not sheet.dropped[i]
+
+
+def _byline_below(sheet: Sheet, prose: Sequence[int]) -> int | None:
+    """The last byline line under at most two opening paragraphs that are a small part of the body."""
+    found = None
+    before, whole = 0.0, sheet.mass(sheet.start, sheet.end)
+    for i in range(sheet.start, min(sheet.end, prose[min(2, len(prose) - 1)] + 1)):
+        if sheet.kinds[i] in (Kind.META, Kind.FINAL) and before * 6 <= whole:
+            found = i
+        elif sheet.kinds[i] is Kind.PROSE and not sheet.dropped[i]:
+            before += sheet.lines[i].size
+    return found
+
+
+def _drop_glued_summary(sheet: Sheet) -> None:
+    """Drop a summary that sticks to the byline where every other paragraph has an empty line around it."""
+    prose = sheet.prose(sheet.start, sheet.end)
+    if len(prose) < 8 or sheet.lines[prose[0]].size < 40:
+        return
+    gaps = sorted(sheet.lines[i].gap for i in prose[1:])
+    usual = gaps[len(gaps) // 2]
+    first = prose[0]
+    glued = first > 0 and sheet.lines[first].gap == 0 and sheet.kinds[first - 1] is Kind.META
+    if glued and usual and sheet.lines[prose[1]].gap > usual:
+        known = grams(sheet.text(prose[1], sheet.end))
+        if share_known(sheet.lines[first].text, known) >= 0.5:
+            sheet.drop([first], "summary below the byline")
+
+
+def cut_at_ends(sheet: Sheet) -> None:
+    """End the body at the first end mark that no more of the article follows."""
+    for i in range(sheet.start, sheet.end):
+        if sheet.kinds[i] not in (Kind.END, Kind.FINAL) or sheet.dropped[i]:
+            continue
+        before, after = sheet.mass(sheet.start, i), sheet.mass(i + 1, sheet.end)
+        if before == 0:
+            continue
+        if not _goes_on_after(sheet, i, before, after):
+            sheet.end = i
+            return
+        _drop_box(sheet, i)
+
+
+def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
+    """Whether the article continues below the mark *i*: enough text, on the same subject."""
+    needed = 1.0 if sheet.kinds[i] is Kind.FINAL else 0.3
+    if after < before * needed or after < 60 or not sheet.tests_left:
+        return False
+    sheet.tests_left -= 1
+    return is_kin(sheet.text(sheet.start, i), sheet.text(i + 1, sheet.end))
+
+
+def is_kin(text: str, other: str) -> bool:
+    """Whether *other* is about what *text* is about, measured against how much the halves of *text* share."""
+    text, other = text[:20_000], other[: max(400, len(text[:20_000]))]
+    half = len(text) // 2
+    usual = share_known(text[half:], grams(text[:half]))
+    shared = share_known(other, grams(text))
+    return shared >= 0.15 and shared >= usual * 0.75
+
+
+def _drop_box(sheet: Sheet, i: int) -> None:
+    """Drop a box of links inside the body: its mark and the lines below up to the next paragraph."""
+    stop = i + 1
+    while stop < sheet.end and sheet.kinds[stop] is not Kind.PROSE:
+        stop += 1
+    sheet.drop(range(i, stop), "box of links inside the body")
+
+
+def trim_tail(sheet: Sheet) -> None:
+    """Take promotion, stray paragraphs beyond furniture, and trailing lines that are no prose off the end."""
+    _cut_promotion(sheet)
+    _cut_strays(sheet)
+    prose = sheet.prose(sheet.start, sheet.end)
+    if not prose:
+        sheet.end = sheet.start
+        return
+    last = prose[-1] + 1
+    if sheet.lines[prose[-1]].text[-1] in ":：":
+        while last < sheet.end and sheet.kinds[last] is Kind.SHORT and last - prose[-1] <= 15:
+            last += 1
+    sheet.end = last
+
+
+def _cut_promotion(sheet: Sheet) -> None:
+    """Cut the last section off when it calls upon the reader to buy or register, and is short."""
+    below = min(len(sheet.lines), sheet.end + 6)
+    calls = [i for i in range(sheet.start, below) if sheet.kinds[i] is Kind.CALL]
+    whole = sheet.mass(sheet.start, sheet.end)
+    for i in calls:
+        if sheet.mass(i, sheet.end) > whole * 0.15:
+            continue
+        for j in range(min(i, sheet.end - 1), max(sheet.start, i - 8), -1):
+            if sheet.kinds[j] is Kind.SHORT and sheet.mass(j, sheet.end) <= whole * 0.15:
+                sheet.drop(range(j, sheet.end), "promotion after the article")
+                sheet.end = j
+                return
+
+
+def _cut_strays(sheet: Sheet) -> None:
+    """Cut off last paragraphs that three or more lines of furniture part from the body."""
+    prose = sheet.prose(sheet.start, sheet.end)
+    whole = sheet.mass(sheet.start, sheet.end)
+    tail = 0.0
+    for before, i in zip(reversed(prose[:-1]), reversed(prose[1:]), strict=True):
+        tail += sheet.lines[i].size
+        if tail > whole * 0.25:
+            return
+        between = [k for k in range(before + 1, i) if not sheet.dropped[k]]
+        if len(between) >= 3 and not is_kin(sheet.text(sheet.start, before + 1), sheet.text(i, sheet.end)):
+            sheet.end = before + 1
+
+
+def sift(sheet: Sheet) -> None:
+    """Drop the lines inside the body that are not of it; mark its headings."""
+    seen = Counter(line.text for line in sheet.lines)
+    title = sheet.lines[sheet.title].text if sheet.title is not None else None
+    for i in range(sheet.start, sheet.end):
+        sheet.drop([i] if (why := _why_not(sheet, i, seen, title)) else [], why)
+    for streak in _streaks(sheet):
+        _judge_streak(sheet, streak)
+
+
+def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str:
+    line, found = sheet.lines[i], sheet.kinds[i]
+    if line.text == title:
+        return "the title again"
+    if found is Kind.TEASER:
+        return "" if _is_alone(sheet, i) else found.value
+    if found is Kind.SHORT:
+        if line.vote is False and not line.heading:
+            return "not taken for body by its tags"
+        return "short line repeated on the page" if seen[line.text] >= 3 else ""
+    if found is Kind.PROSE:
+        return (
+            "not taken for body by its tags" if line.vote is False and not is_prose(line, strict=True) else ""
+        )
+    return found.value
+
+
+def _is_alone(sheet: Sheet, i: int) -> bool:
+    """Whether an unfinished line stands among paragraphs: then it is somebody's trailing off."""
+    around = range(max(sheet.start, i - 2), min(sheet.end, i + 3))
+    return all(sheet.kinds[k] is Kind.PROSE for k in around if k != i)
+
+
+def _streaks(sheet: Sheet) -> Iterable[list[int]]:
+    """Runs of neighbouring short lines that are still kept."""
+    streak: list[int] = []
+    for i in range(sheet.start, sheet.end):
+        if sheet.dropped[i]:
+            continue
+        if sheet.kinds[i] is Kind.SHORT:
+            streak.append(i)
+        elif streak:
+            yield streak
+            streak = []
+    if streak:
+        yield streak
+
+
+def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
+    sizes = [sheet.lines[i].size for i in streak]
+    items = sum(1 for i in streak if sheet.lines[i].bullet or sheet.lines[i].vote)
+    if len(streak) >= 6 and sum(sizes) / len(sizes) < 8 and items * 2 < len(streak):
+        sheet.drop(streak, "run of short lines without punctuation")
+        return
+    for i in streak:
+        if _is_caption(sheet, i):
+            sheet.drop([i], Kind.CAPTION.value)
+        elif sheet.lines[i].heading or (len(streak) <= 2 and _is_heading(sheet.lines[i])):
+            sheet.headings.add(i)
+
+
+def _is_heading(line: Line) -> bool:
+    return not line.bullet and not line.ends and line.size <= (45 if line.chinese else 28)
+
+
+def _is_caption(sheet: Sheet, i: int) -> bool:
+    """Whether a line between paragraphs names the person shown: office and name, or follows a file name."""
+    line = sheet.lines[i]
+    if line.heading or _NUMBERED.match(line.text):
+        return False
+    after_picture = i > 0 and re.search(r"\.(?:jpe?g|png|gif|webp)$", sheet.lines[i - 1].text)
+    return bool(
+        _PERSON_LAST.search(line.text) or (after_picture and sheet.lines[i].gap <= 1 and not line.ends)
+    )

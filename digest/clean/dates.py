@@ -1,0 +1,208 @@
+"""Dates as pages print them. A wrong date is worse than none: what could mean two days means none."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+
+from digest.model import Precision, Published
+
+CHINA = timezone(timedelta(hours=8))
+"""The zone of Chinese pages that name none."""
+
+_NAMES = "jan january|feb february|mar march|apr april|may|jun june|jul july|aug august|sep sept september"
+_MONTHS = {
+    name: n
+    for n, names in enumerate(f"{_NAMES}|oct october|nov november|dec december".split("|"), 1)
+    for name in names.split()
+}
+_MONTH = "(?P<word>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
+_TIME = (
+    r"(?:\s{0,2}(?:T|at|,|\||-|–|—|•|·|/|\()?\s{0,2}(?P<hour>\d{1,2})(?:[:：]|(?<=\d)时|\.(?=\d\d\s?[ap]m))(?P<minute>\d{2})(?:分)?"
+    r"(?:[:：]?(?P<second>\d{2})(?:\.\d+)?秒?)?\s?(?P<half>[ap]\.?m\b\.?)?"
+    r"\s?(?P<zone>Z\b|[+-]\d{2}:?\d{2}\b|GMT\b|UTC\b|BST\b|E[SD]T\b|C[SD]T\b|M[SD]T\b|P[SD]T\b|ET\b|PT\b)?)?"
+)
+_FORMS = (
+    r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?(?P<sep>[-/.])\s?(?P<month>\d{1,2})\s?(?P=sep)\s?(?P<day>\d{1,2})(?!\d)",
+    r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?年\s?(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?[日号]",
+    rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>(?:19|20)\d\d)\b",
+    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s|-)(?:of )?{_MONTH},?(?:\s|-)(?P<year>(?:19|20)\d\d)\b",
+    r"(?<![\d/])(?P<a>\d{1,2})[/.](?P<b>\d{1,2})[/.](?P<year>(?:19|20)\d\d)(?!\d)",
+    r"(?<![\d.])(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)(?![\d.])",
+)
+_FULL = tuple(re.compile(form + _TIME, re.IGNORECASE) for form in _FORMS)
+_MONTH_ONLY = (
+    re.compile(r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?年\s?(?P<month>\d{1,2})\s?月(?!\s?\d)"),
+    re.compile(rf"\b{_MONTH},?\s(?P<year>(?:19|20)\d\d)\b", re.IGNORECASE),
+)
+_PARTIAL = tuple(
+    re.compile(form + _TIME, re.IGNORECASE)
+    for form in (
+        r"(?<![\d年.-])(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?日",
+        rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!,?\s\d{{4}})",
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s{_MONTH}(?!,?\s\d{{4}})",
+        r"(?<![\d/.-])(?P<month>\d{1,2})-(?P<day>\d{1,2})(?=\s\d{1,2}:\d\d)",
+    )
+)
+_AGO = re.compile(
+    r"(?<!\d)(?P<n>\d{1,3})\s?(?P<unit>秒|分钟|小时|天|周|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?)\s?(?:之?前|ago\b)",
+    re.IGNORECASE,
+)
+_DAY_WORD = re.compile(
+    r"(?P<word>今天|昨天|昨日|今日|前天|\btoday\b|\byesterday\b)" + _TIME.replace("word", "w2"), re.IGNORECASE
+)
+_UNIT_S = {
+    "秒": 1,
+    "s": 1,
+    "分": 60,
+    "m": 60,
+    "小": 3600,
+    "h": 3600,
+    "天": 86400,
+    "d": 86400,
+    "周": 604800,
+    "w": 604800,
+}
+_ZONES = {
+    "z": 0, "gmt": 0, "utc": 0, "bst": 1, "est": -5, "edt": -4, "cst": -6, "cdt": -5,
+    "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
+}  # fmt: skip
+
+
+def find(text: str, *, now: datetime | None, chinese: bool, relative: bool = False) -> Published | None:
+    """The first full date of *text*; with *relative* and *now*, also 3小时前, yesterday, 7月7日, July 7.
+
+    None for days in the future of *now*, days that do not exist, and numbers that could be two days.
+    """
+    zone: tzinfo = CHINA if chinese else UTC
+    for form in _FULL:
+        for match in form.finditer(text):
+            if (found := _build(match, zone, chinese)) and _is_past(found, now):
+                return found
+    if relative and now is not None and (found := _relative(text, now, zone)):
+        return found
+    for form in _MONTH_ONLY:
+        for match in form.finditer(text):
+            if (found := _month(match, zone)) and _is_past(found, now):
+                return found
+    return None
+
+
+def days(text: str) -> Iterator[tuple[int, int, date]]:
+    """(start, end, day) of every full date in running text, in order of form, then place."""
+    for form in _FULL[:4]:
+        for match in form.finditer(text):
+            if found := _build(match, UTC, chinese=True):
+                yield match.start(), match.end(), found.at.date()
+
+
+def parse_machine(value: str, *, chinese: bool) -> Published | None:
+    """A date out of a machine's attribute (ISO 8601 mostly)."""
+    return find(value.strip()[:40], now=None, chinese=chinese)
+
+
+def _is_past(found: Published, now: datetime | None) -> bool:
+    return now is None or found.at <= now + timedelta(days=1)
+
+
+def _number(match: re.Match[str], name: str) -> int | None:
+    value = match.groupdict().get(name)
+    return int(value) if value else None
+
+
+def _build(match: re.Match[str], zone: tzinfo, chinese: bool, year: int | None = None) -> Published | None:
+    year, month, day = year or _number(match, "year"), _number(match, "month"), _number(match, "day")
+    if word := match.groupdict().get("word"):
+        month = _MONTHS[word.lower()]
+    if match.groupdict().get("a"):
+        pair = _ordered(int(match["a"]), int(match["b"]))
+        if pair is None:
+            return None
+        month, day = pair
+    if not (year and month and day):
+        return None
+    at, precision = _clock(match, zone)
+    try:
+        moment = datetime(year, month, day, tzinfo=at)
+        hour, minute, second = _number(match, "hour"), _number(match, "minute"), _number(match, "second")
+        if precision is not Precision.DAY and hour is not None:
+            hour = _afternoon(hour, match["half"])
+            moment = moment.replace(hour=hour, minute=minute or 0, second=second or 0)
+    except ValueError:
+        return None
+    return Published(at=moment, precision=precision, read_from=match.group().strip())
+
+
+def _clock(match: re.Match[str], zone: tzinfo) -> tuple[tzinfo, Precision]:
+    if not match.groupdict().get("hour"):
+        return zone, Precision.DAY
+    named = (match["zone"] or "").lower()
+    if named[:1] in ("+", "-"):
+        sign = -1 if named[0] == "-" else 1
+        digits = named[1:].replace(":", "")
+        zone = timezone(sign * timedelta(hours=int(digits[:2]) % 24, minutes=int(digits[2:]) % 60))
+    elif named in _ZONES and not (named == "cst" and zone is CHINA):
+        zone = timezone(timedelta(hours=_ZONES[named])) if _ZONES[named] else UTC
+    elif named in ("et", "pt"):
+        return zone, Precision.DAY
+    return zone, Precision.SECOND if match["second"] else Precision.MINUTE
+
+
+def _afternoon(hour: int, half: str | None) -> int:
+    if not half:
+        return hour
+    return hour % 12 + (12 if half.lower().startswith("p") else 0)
+
+
+def _ordered(a: int, b: int) -> tuple[int, int] | None:
+    """(month, day) of two numbers, None when either could be the month."""
+    if a == b:
+        return a, b
+    if a <= 12 < b:
+        return a, b
+    return (b, a) if b <= 12 < a else None
+
+
+def _month(match: re.Match[str], zone: tzinfo) -> Published | None:
+    word = match.groupdict().get("word")
+    month = _MONTHS[word.lower()] if word else int(match["month"])
+    if not 1 <= month <= 12:
+        return None
+    at = datetime(int(match["year"]), month, 1, tzinfo=zone)
+    return Published(at=at, precision=Precision.MONTH, read_from=match.group())
+
+
+def _relative(text: str, now: datetime, zone: tzinfo) -> Published | None:
+    local = now.astimezone(zone)
+    if match := _AGO.search(text):
+        return _ago(match, local)
+    if match := _DAY_WORD.search(text):
+        back = {"昨": 1, "y": 1, "前": 2}.get(match["word"][0].lower(), 0)
+        day = local - timedelta(days=back)
+        return _with_time(match, day, zone)
+    for form in _PARTIAL:
+        if match := form.search(text):
+            for year in (local.year, local.year - 1):
+                found = _build(match, zone, chinese=True, year=year)
+                if found and found.at <= now + timedelta(days=1):
+                    return found
+    return None
+
+
+def _with_time(match: re.Match[str], day: datetime, zone: tzinfo) -> Published | None:
+    _, precision = _clock(match, zone)
+    at = day.replace(hour=0, minute=0, second=0, microsecond=0)
+    if precision is not Precision.DAY:
+        hour, minute = _afternoon(int(match["hour"]), match["half"]), int(match["minute"])
+        if hour > 23 or minute > 59:
+            return None
+        at, precision = at.replace(hour=hour, minute=minute), Precision.MINUTE
+    return Published(at=at, precision=precision, read_from=match.group().strip())
+
+
+def _ago(match: re.Match[str], local: datetime) -> Published:
+    """Hours and minutes ago tell the day only; it is the day that is certain."""
+    step = _UNIT_S.get(match["unit"][0].lower(), 86400)
+    at = (local - timedelta(seconds=step * int(match["n"]))).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    return Published(at=at, precision=Precision.DAY, read_from=match.group())

@@ -1,0 +1,223 @@
+"""HTML pages: lines with what their tags tell, and what the page says about itself in its head.
+
+trafilatura, asked for precision, votes on every line; our own reading of the page supplies the lines, so
+that nothing it overlooks is lost and the plain-text cleaner has the page's surroundings to compare with.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from digest.clean import dates
+from digest.clean.lines import Line, measure, usable
+from digest.clean.metadata import Told, split_names
+from digest.model import Published
+from digest.text import collapse
+
+_SKIP = "script|style|noscript|template|svg|iframe|object|select|button|form|input|textarea|head|canvas|map"
+_SKIPPED = frozenset(f"{_SKIP}|audio|video|dialog".split("|"))
+_FONT = "a|abbr|acronym|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|img|ins|kbd|mark|q|rp|rt|ruby|s|samp"
+_INLINE = frozenset(f"{_FONT}|small|span|strike|strong|sub|sup|time|tt|u|var|wbr|nobr".split("|"))
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_AROUND = frozenset({"nav", "aside", "footer", "menu"})
+_AROUND_CLASS = re.compile(
+    r"\b(?:nav|navbar|menu|breadcrumbs?|sidebar|footer|related|recommend\w*|comments?|comment-?list|share|social"
+    r"|pagination|pager|hot|rank\w*|tags?|copyright|newsletter|subscribe|promo|advert\w*|banner|login)\b",
+    re.IGNORECASE,
+)
+_SHINGLE = 12
+_LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+
+def read_html(raw: str) -> tuple[list[Line], Told]:
+    """(lines in page order, what its tags told). Empty when nothing can be parsed."""
+    from lxml import etree
+    from lxml import html as lxml_html
+
+    text = usable(raw)
+    if not text.strip():
+        return [], Told()
+    parser = lxml_html.HTMLParser(encoding="utf-8")
+    try:
+        root = lxml_html.document_fromstring(text.encode(), parser=parser)
+    except (ValueError, etree.LxmlError):
+        return [], Told()
+    told = _told(root)
+    return _voted(list(_lines(root)), _extract(text)), told
+
+
+def _extract(text: str) -> str:
+    """What trafilatura takes for the body; empty when it finds none or trips over the page."""
+    import trafilatura
+
+    try:
+        return (
+            trafilatura.extract(text, favor_precision=True, include_comments=False, include_tables=True) or ""
+        )
+    except Exception:  # a parser's bug on a hostile page must not cost the run; our own reading remains
+        return ""
+
+
+def _lines(root: Any) -> Iterator[Line]:
+    """The page's blocks in order; those in navigation, asides and footers carry a vote against."""
+    from lxml import etree
+
+    parts: list[str] = []
+    linked = links = around = number = 0
+    heading = False
+    walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+    for event, element in walk:
+        tag = element.tag
+        ending = event == "end"
+        if not isinstance(tag, str) or (not ending and _is_hidden(element)):
+            if isinstance(tag, str):
+                walk.skip_subtree()
+            elif element.tail:
+                parts.append(element.tail)
+            continue
+        if tag not in _INLINE and (line := _flush(parts, number, linked, heading, around)):
+            yield line
+        if tag not in _INLINE:
+            number, linked = number + 1, 0
+            parts.clear()
+        step = -1 if ending else 1
+        links += step * (tag == "a")
+        around += step * _is_around(element)
+        heading = (tag in _HEADINGS and not ending) or (heading and tag in _INLINE)
+        piece = element.tail if ending else element.text
+        if _is_hidden(element):
+            piece = element.tail if ending else None
+        if piece:
+            inside = links > 0
+            linked += len(piece.strip()) if inside else 0
+            parts.append(piece)
+    if line := _flush(parts, number, linked, heading, around):
+        yield line
+
+
+def _is_hidden(element: Any) -> bool:
+    return (
+        element.tag in _SKIPPED
+        or element.get("hidden") is not None
+        or bool(_HIDDEN.search(element.get("style") or ""))
+    )
+
+
+def _is_around(element: Any) -> bool:
+    if element.tag in _AROUND:
+        return True
+    name = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return element.tag not in ("body", "html", "article", "main") and bool(_AROUND_CLASS.search(name[:200]))
+
+
+def _flush(parts: Sequence[str], number: int, linked: int, heading: bool, around: int) -> Line | None:
+    text = collapse("".join(parts))
+    if not text:
+        return None
+    share = min(1.0, linked / len(text))
+    return measure(text, number, linked=share, heading=heading, vote=False if around else None)
+
+
+def _voted(lines: list[Line], extract: str) -> list[Line]:
+    """Lines with trafilatura's vote; prose it left out among what it took stays open."""
+    squeezed = re.sub(r"\s+", "", extract)
+    if len(squeezed) < 80:
+        return [replace(line, vote=None) if line.vote is False and line.size > 60 else line for line in lines]
+    known = {squeezed[i : i + _SHINGLE] for i in range(len(squeezed) - _SHINGLE + 1)}
+    short = set(extract.split("\n"))
+    taken = [_is_taken(line.text, known, short) for line in lines]
+    first = taken.index(True) if True in taken else 0
+    last = len(taken) - taken[::-1].index(True) if True in taken else 0
+    return [
+        _vote(line, yes, first <= i < last) for i, (line, yes) in enumerate(zip(lines, taken, strict=True))
+    ]
+
+
+def _is_taken(text: str, known: set[str], short: set[str]) -> bool:
+    squeezed = re.sub(r"\s+", "", text)
+    if len(squeezed) < _SHINGLE:
+        return text in short or f"- {text}" in short
+    places = range(0, len(squeezed) - _SHINGLE + 1, 4)
+    return sum(1 for i in places if squeezed[i : i + _SHINGLE] in known) >= len(places) * 0.7
+
+
+def _vote(line: Line, taken: bool, inside: bool) -> Line:
+    if taken:
+        return replace(line, vote=True)
+    open_still = inside and line.vote is None and line.linked < 0.3
+    return replace(line, vote=None if open_still else False)
+
+
+def _told(root: Any) -> Told:
+    meta: dict[str, str] = {}
+    for element in root.iter("meta"):
+        name = element.get("property") or element.get("name") or element.get("itemprop") or ""
+        if (content := collapse(element.get("content") or "")) and name.lower() not in meta:
+            meta[name.lower()] = content
+    data = _linked_data(root)
+    heads = [collapse(h.text_content()) for h in root.iter("h1")]
+    page_title = collapse(root.findtext(".//title") or "")
+    named = [meta.get("og:title"), _text(data.get("headline")), *heads, meta.get("twitter:title"), page_title]
+    language = (root.get("lang") or "").lower()
+    chinese = language.startswith("zh") or bool(re.search("[\u4e00-\u9fff]", page_title))
+    return Told(
+        titles=tuple(dict.fromkeys(title for title in named if title)),
+        page_title=page_title,
+        authors=_authors(data, meta),
+        site=_name(data.get("publisher")) or meta.get("og:site_name"),
+        published=_published(data, meta, root, chinese=chinese),
+    )
+
+
+def _linked_data(root: Any) -> dict[str, Any]:
+    """The first article of the page's JSON-LD; empty when there is none or it is broken."""
+    for element in root.iter("script"):
+        if "ld+json" not in (element.get("type") or ""):
+            continue
+        try:
+            data = json.loads(element.text or "", strict=False)
+        except (ValueError, RecursionError):
+            continue
+        for node in _nodes(data):
+            if _LD_TYPE.search(str(node.get("@type", ""))):
+                return node
+    return {}
+
+
+def _nodes(data: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(data, dict):
+        yield data
+        data = data.get("@graph")
+    if isinstance(data, list):
+        yield from (node for node in data if isinstance(node, dict))
+
+
+def _text(value: Any) -> str | None:
+    return collapse(value) or None if isinstance(value, str) else None
+
+
+def _name(value: Any) -> str | None:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return _text(value.get("name") if isinstance(value, dict) else value)
+
+
+def _authors(data: dict[str, Any], meta: dict[str, str]) -> tuple[str, ...]:
+    listed = data.get("author")
+    persons = listed if isinstance(listed, list) else [listed]
+    named = [_name(p) for p in persons if not (isinstance(p, dict) and p.get("@type") == "Organization")]
+    found = [*named, *([] if any(named) else [meta.get("author"), meta.get("article:author")])]
+    names = (name for value in found if value and "//" not in value for name in split_names(value))
+    return tuple(dict.fromkeys(names))
+
+
+def _published(data: dict[str, Any], meta: dict[str, str], root: Any, *, chinese: bool) -> Published | None:
+    keys = "article:published_time datepublished pubdate publishdate og:published_time date dc.date"
+    values = [_text(data.get("datePublished")), *(meta.get(key) for key in keys.split())]
+    for value in [*values, *(element.get("datetime") for element in list(root.iter("time"))[:1])]:
+        if value and (found := dates.parse_machine(value, chinese=chinese)):
+            return found
+    return None

@@ -1,0 +1,194 @@
+"""The lines of a flattened page and what can be told from each one alone.
+
+Pages reach us as one line a block, hard-wrapped, or as a single line for everything; what leaves here
+is one *Line* a block, white space collapsed, in page order.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from digest.text import CJK, collapse, sentences
+
+MAX_PAGE_CHARS = 1_000_000
+"""Longer pages are cut off: no article is that long, and time stays bounded."""
+
+_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_UNUSABLE = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]")
+_BULLET = re.compile(r"^[•·●■◆▪▶►○◦◎*+-]\s+|^[•●■◆▪▶►○◦◎]")
+_NON_CJK = re.compile(f"[^{CJK}]+")
+_WORD = re.compile(r"[A-Za-zÀ-ÿ0-9][\w'’.-]*")
+_STOPS = re.compile(rf"[。！？!?；;]|…|(?<=[{CJK}”」])\.(?!\w)|(?<=[\w)”\"'’%])\.(?=[\s”\"'’)]|$)")
+_COMMAS = re.compile("[，,、：:]")
+_ENDING = re.compile(r"(?:[。！？!?；;…]|(?<!\.)\.|[:：,，—])[”’」』）)】》\"'\]]*(?:\[\d+\])*$")
+_COMMON = re.compile(
+    r"\b(?:the|of|to|and|a|an|in|is|that|for|it|was|on|with|as|he|she|at|by|are|were|be|has|had|have|his|her"
+    r"|their|they|we|i|you|this|from|but|not|said|who|will|would|which|its|or|been|after|when|more|about)\b",
+    re.IGNORECASE,
+)
+_GLUE = re.compile(rf"(?<=[{CJK}。！？”」』）!?,，:：)])[ \u3000]+(?=[{CJK}「『“‘（(《【])")
+_PARAGRAPH = re.compile(rf"(?<=[。！？!?…”」』）])[ \u3000]+(?=[{CJK}A-Z0-9「『“‘（(《【◎])")
+_STOP_BEFORE_CJK = re.compile(rf"[。！？!?…]+[”’」』）]*(?=[ \u3000]*[{CJK}「『“‘（(《【])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A block of the page.
+
+    Args:
+        number: 1-based line of the page it stands in; several blocks may share one.
+        gap: Empty lines before it.
+        size: Reading weight: Chinese characters, and 1.6 for each word of another script.
+        stops: Sentence marks in it; commas: clause marks.
+        common: Share of English function words among the words.
+        ends: Whether it ends as a sentence or clause does.
+        goes_on: Split from the line before for judging only; joined again when both are kept.
+        linked: Share of its characters that are links; 0 where the page had no tags.
+        heading: Marked as a heading by a tag.
+        vote: Whether an extractor that saw the tags took it for body; None where there were none.
+    """
+
+    number: int
+    text: str
+    gap: int = 0
+    bullet: bool = False
+    size: float = 0.0
+    cjk: int = 0
+    stops: int = 0
+    commas: int = 0
+    common: float = 0.0
+    ends: bool = False
+    goes_on: bool = False
+    linked: float = 0.0
+    heading: bool = False
+    vote: bool | None = None
+
+    @property
+    def chinese(self) -> bool:
+        return self.cjk * 2 > self.size
+
+
+def measure(
+    text: str,
+    number: int,
+    *,
+    gap: int = 0,
+    goes_on: bool = False,
+    linked: float = 0.0,
+    heading: bool = False,
+    vote: bool | None = None,
+) -> Line:
+    """A *Line* of collapsed *text*; its bullet sign, if any, is taken off."""
+    bare = _BULLET.sub("", text, count=1)
+    cjk = len(_NON_CJK.sub("", bare))
+    words = sum(1 for _ in _WORD.finditer(bare))
+    return Line(
+        number=number,
+        text=bare,
+        gap=gap,
+        bullet=bare != text,
+        size=cjk + 1.6 * words,
+        cjk=cjk,
+        stops=sum(1 for _ in _STOPS.finditer(bare)),
+        commas=sum(1 for _ in _COMMAS.finditer(bare)),
+        common=sum(1 for _ in _COMMON.finditer(bare)) / words if words > 3 else 0.0,
+        ends=bool(_ENDING.search(bare[-24:])),
+        goes_on=goes_on,
+        linked=linked,
+        heading=heading,
+        vote=vote,
+    )
+
+
+def read(raw: str) -> list[Line]:
+    """The blocks of a flattened page, empty ones left out. Never fails; linear in the page's length."""
+    texts = _physical(raw)
+    _unwrap(texts)
+    whole = sum(len(text) for _, text, _ in texts)
+    lines: list[Line] = []
+    for number, text, gap in texts:
+        flat = len(text) > 600 and len(text) * 2 > whole
+        for i, (piece, goes_on) in enumerate(_pieces(text, flat=flat)):
+            lines.append(measure(piece, number, gap=0 if i else gap, goes_on=goes_on))
+    return lines
+
+
+def usable(raw: str) -> str:
+    """*raw* without control characters and lone surrogates, at most ``MAX_PAGE_CHARS`` of it."""
+    return _UNUSABLE.sub("", raw[:MAX_PAGE_CHARS].replace("&nbsp;", " "))
+
+
+def _physical(raw: str) -> list[tuple[int, str, int]]:
+    found: list[tuple[int, str, int]] = []
+    gap = 0
+    for number, part in enumerate(_BREAK.split(usable(raw)), 1):
+        text = collapse(part)
+        if text:
+            found.append((number, text, gap))
+            gap = 0
+        else:
+            gap += 1
+    return found
+
+
+def _unwrap(texts: list[tuple[int, str, int]]) -> None:
+    """Join the lines of a hard-wrapped page, in place.
+
+    A page counts as wrapped when most of its longer lines fill the same width and stop in the middle
+    of a sentence right above another line.
+    """
+    long = sorted(len(text) for _, text, _ in texts if len(text) >= 30)
+    if len(long) < 6:
+        return
+    width = long[len(long) * 9 // 10]
+    full = [i for i in range(len(texts) - 1) if _is_full(texts, i, width)]
+    if width > 130 or len(full) * 2 < len(long):
+        return
+    wrapped = set(full)
+    joined: list[tuple[int, str, int]] = []
+    for i, (number, text, gap) in enumerate(texts):
+        if i - 1 in wrapped and joined:
+            first, before, above = joined[-1]
+            blank = "" if re.search(f"[{CJK}，。、]$", before) else " "
+            joined[-1] = (first, before + blank + text, above)
+        else:
+            joined.append((number, text, gap))
+    texts[:] = joined
+
+
+def _is_full(texts: list[tuple[int, str, int]], i: int, width: int) -> bool:
+    text, (_, after, gap) = texts[i][1], texts[i + 1]
+    return gap == 0 and width * 0.8 <= len(text) <= width * 1.1 and not _BULLET.match(after)
+
+
+def _pieces(text: str, *, flat: bool) -> Iterator[tuple[str, bool]]:
+    """Blocks of one line: (text, whether it continues the piece before)."""
+    if len(text) < 150:
+        yield text, False
+        return
+    chinese = len(_NON_CJK.sub("", text[:4000])) * 4 > len(text[:4000])
+    if flat and chinese:
+        yield from _cut(text, _GLUE)
+    elif flat:
+        yield from ((text[a:b], i > 0) for i, (a, b) in enumerate(sentences(text)))
+    elif chinese and _blanks_are_breaks(text):
+        yield from ((piece, False) for piece, _ in _cut(text, _PARAGRAPH))
+    else:
+        yield text, False
+
+
+def _cut(text: str, at: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
+    """Pieces between matches; a piece continues when the one before did not end a sentence."""
+    start, goes_on = 0, False
+    for match in at.finditer(text):
+        piece = text[start : match.start()]
+        yield piece, goes_on
+        start, goes_on = match.end(), not _ENDING.search(piece[-24:]) and len(piece) > 14
+    yield text[start:], goes_on
+
+
+def _blanks_are_breaks(text: str) -> bool:
+    """Whether blanks after sentences stand for line breaks: then few sentences have one."""
+    stops = sum(1 for _ in _STOP_BEFORE_CJK.finditer(text))
+    breaks = sum(1 for _ in _PARAGRAPH.finditer(text))
+    return 0 < breaks <= stops * 0.6

@@ -1,0 +1,117 @@
+"""What single lines give away: end marks, bylines, captions, adverts, teasers, link lists, prose.
+
+The words are those pages use for themselves in Chinese and English, whoever runs them; no site is
+named here. Every pattern is anchored or meant for short lines, so that an article that merely speaks
+of cookies, comments or copyright is not taken for furniture.
+"""
+
+import re
+import tomllib
+from enum import StrEnum
+from importlib import resources
+
+from digest.clean.lines import Line
+from digest.text import CJK
+
+
+class Kind(StrEnum):
+    """What a line is taken for before its neighbours are looked at."""
+
+    PROSE = "prose"
+    SHORT = "short line"
+    TEASER = "teaser of another article"
+    LINKS = "list of links"
+    META = "byline or date line"
+    END = "mark that ends a body"
+    FINAL = "mark that ends a body for good"
+    JUNK = "page furniture"
+    CALL = "promotion"
+    CAPTION = "picture caption or file name"
+
+
+def _vocabulary() -> dict[str, re.Pattern[str]]:
+    """The lists of marks.toml, each compiled to one pattern."""
+    listed = tomllib.loads(resources.files("digest.clean").joinpath("marks.toml").read_text("utf-8"))
+    date, time = (_joined(listed.pop(name)) for name in ("date", "time"))
+    filled = {
+        name: [_joined(pattern).replace("{date}", date).replace("{time}", time) for pattern in patterns]
+        for name, patterns in listed.items()
+    }
+    whole = {
+        name: re.compile("|".join(f"(?:{p})" for p in patterns), re.I) for name, patterns in filled.items()
+    }
+    return whole | {"date": re.compile(f"{date}(?:{time})?", re.I)}
+
+
+def _joined(pattern: str) -> str:
+    return "".join(line.strip() if "\n" in pattern else line for line in pattern.split("\n"))
+
+
+_MARKS = _vocabulary()
+_BYLINE = re.compile(
+    r"^(?:By|BY|by):? (?:[A-Z][\w.'’-]*[ ,&]*|and |for |in |of |the |de |van |von )+"
+    r"(?:[|•·,–—/(-].{0,80})?$(?<![.!?])"
+)
+
+_SEPARATOR = re.compile(r"\s[|｜·•>»›/_-]\s|[|｜丨·•»›]|\s(?=\S{1,8}(?:\s|$))")
+_ELLIPSIS = re.compile(
+    r"(?:\.{2,}|…+|\[(?:…|\.{3})\])\s?(?:[\[【(（<]?(?:详细|全文|阅读全文"
+    r"|更多|查看全文|详情|展开|more|read more"
+    r"|continue reading|full story)[\]】)）>»]*)?$",
+    re.IGNORECASE,
+)
+_LONG = 120
+"""Size above which a line is judged as prose first: furniture of that length is caught by its zone."""
+
+
+def kind(line: Line) -> Kind:
+    """What *line* looks like on its own."""
+    text = line.text
+    if len(text) <= 600 and line.size <= _LONG * 2:
+        for name, found in (("final", Kind.FINAL), ("caption", Kind.CAPTION), ("end", Kind.END)):
+            if _MARKS[name].search(text):
+                return found
+        if line.size <= _LONG and is_byline(text) and not is_prose(line, strict=True):
+            return Kind.META
+        if _MARKS["call"].search(text):
+            return Kind.CALL
+        if (line.size <= _LONG or not is_prose(line, strict=True)) and _MARKS["junk"].search(text):
+            return Kind.JUNK
+    if line.linked > 0.66 or _is_links(line):
+        return Kind.LINKS
+    if _ELLIPSIS.search(text) and 12 <= line.size <= 110:
+        return Kind.TEASER
+    return Kind.PROSE if is_prose(line) else Kind.SHORT
+
+
+def is_prose(line: Line, *, strict: bool = False) -> bool:
+    """Whether it reads as sentences. Strict: at least two of them, or a long one."""
+    if strict:
+        return line.ends and line.stops >= 1 and (line.size >= 60 or (line.stops >= 2 and line.size >= 30))
+    if line.chinese:
+        return (line.ends and line.size >= 5) or (line.stops >= 1 and line.size >= 25) or line.size >= 70
+    return (line.ends and line.size >= 8) or (line.common >= 0.2 and line.size >= 30) or line.stops >= 2
+
+
+def _is_links(line: Line) -> bool:
+    if line.stops or line.size < 6:
+        return False
+    pieces = [piece for piece in _SEPARATOR.split(line.text[:600]) if piece.strip()]
+    return len(pieces) >= 4 and line.common < 0.15 and line.size / len(pieces) <= 8 and not line.ends
+
+
+def is_byline(text: str) -> bool:
+    """Whether the line names an author, a source or a date as pages do, outside of running text."""
+    return bool(_MARKS["meta"].search(text[:300]) or _BYLINE.search(text[:160]))
+
+
+def is_call(text: str) -> bool:
+    return bool(_MARKS["call"].search(text))
+
+
+def is_bare_date(text: str) -> bool:
+    return bool(_MARKS["date"].fullmatch(text))
+
+
+def has_cjk(text: str) -> bool:
+    return bool(re.search(f"[{CJK}]", text))

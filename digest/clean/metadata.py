@@ -1,0 +1,264 @@
+"""Who wrote it, who edited it, where it came from, when: read from the lines around the body.
+
+Everything is taken as printed. What only might be so (an outlet named in a sentence, not in a byline) is
+marked inferred; what is not said is None.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from digest.clean import dates
+from digest.model import Published
+from digest.text import CJK
+
+_LABEL = r"(?:^|(?<=[\s(（【\[|丨｜,，。;；/\"”]))"
+_SIGN = r"\s?[:：丨|｜/／︱│]\s?"
+_AUTHOR = re.compile(
+    rf"(?:{_LABEL}(?:本文|文章|原文|原创)?(?:作者|撰文|撰稿|文字|编译|翻译|译者|采写|采写记者|采访|执笔|整理"
+    rf"|文|(?:本报|见习|特约|实习|首席|全媒体)?记者|作 者){_SIGN}|原创作者{_SIGN})"
+    r"(?P<names>[^:：丨|｜;；。(（【\[]{2,40})"
+)
+_EDITOR = re.compile(
+    rf"{_LABEL}(?:本文|责任|责|执行|值班|网络|文字|版面)?(?:编辑|责编|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
+)
+_REPORTER = re.compile(
+    rf"(?:[(（]|^)[{CJK}]{{0,10}}?(?:记者|通讯员)[ :：]{{0,2}}"
+    rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?[)）]"
+)
+_BY = re.compile(
+    r"^(?:By|BY|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter):? "
+    r"(?P<names>.{3,120})$"
+)
+_LATIN_NAME = re.compile(
+    r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
+)
+_NOT_A_PERSON = re.compile(
+    r"\b(?:news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
+    r"|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
+    re.IGNORECASE,
+)
+_NOBODY = re.compile(
+    r"^(?:小编|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
+    r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$",
+    re.IGNORECASE,
+)
+_SOURCE = re.compile(
+    rf"{_LABEL}(?:稿件|信息|文章|内容|原文|本文|新闻)?(?:来源|出处|稿源|转自|转载自|来自|首发于?){_SIGN}(?P<name>[^:：丨|｜;；。]{{2,40}})"
+    r"|(?:^|\s)Source:\s?(?P<en>[A-Z][\w .&'’-]{1,40})$"
+)
+_ACCOUNT = re.compile(
+    r"公众号\s?[:：]?\s?[“\"「『《【]?\s?(?P<name>[^“”\"「」『』《》【】:：,，;；。(（\s]{2,20})\s?[”\"」』》】(（,，。;；\s]"
+)
+_ORIGINAL = re.compile(
+    rf"^原创\s?[丨|｜:：]\s?(?P<name>[{CJK}\w]{{2,14}})$|^(?P<before>[{CJK}\w]{{2,10}})原创作者"
+)
+_DATELINE = re.compile(
+    rf"^(?:[(（【]?)(?P<name>[{CJK}A-Za-z]{{2,10}}?)(?:讯|消息|报道)?(?:[)）】])?\s?(?P<place>[{CJK}]{{2,6}})?"
+    r"\s?\d{1,2}月\d{1,2}日(?P<kind>电|讯|报道|消息)"
+    rf"|^[(（【]?(?P<plain>[{CJK}]{{1,6}}(?:网|报|社|在线|新闻|时报|日报|晚报|周刊|财经))(?:讯|消息|报道)[】)）\s(，,]"
+)
+_WIRE = re.compile(r"^(?:[A-Z][\w.,'’ -]{1,40} )?\((?P<name>[A-Z][A-Za-z ]{1,24})\)\s?[-–—]")
+_REPORTER_OF = re.compile(
+    rf"《(?P<quoted>[^》]{{2,12}})》(?:杂志|报社)?(?:的)?记者|接受(?:了)?(?P<plain>[{CJK}A-Za-z]{{2,8}}?)(?:的)?(?:独家)?(?:专访|采访)"
+)
+_NO_OUTLET = re.compile(
+    r"^(?:网络|互联网|本站|本网|原创|未知|综合|整理|转载|其他|其它|不详|官网|作者|网友|佚名|新闻|资讯|公众号|微信|微信公众号|官方|记者|媒体|我们|图片).{0,3}$"
+)
+_AUTHORISED = re.compile(
+    rf"(?P<name>[{CJK}\w]{{2,12}}?)(?:已|获|获得)?经(?:作者|原作者|平台|本人|许可)?授权(?:发布|转载|发表)"
+)
+_COPYRIGHT = re.compile(
+    rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有)[\s\d©()\-–—~,.:：Cc&;@]*(?:[Cc]opyright|by|BY)?\s*"
+    rf"(?P<name>[{CJK}][{CJK}A-Za-z·\d]{{1,14}}?|[A-Z][\w&'’ -]{{2,30}}?)"
+    r"\s*(?:官方网站|官网)?\s*(?:版权所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
+    r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|$)"
+)
+_FORUM_BAR = re.compile(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
+_COMPANY = re.compile(
+    r"有限公司|集团|公司$|\bInc\b|\bLtd\b|\bLLC\b|^All\b|^The Authors?$|^版权|^ICP", re.IGNORECASE
+)
+_PUBLISHED_FIRST = re.compile(r"发布|发表|发稿|刊发|published|posted|first", re.IGNORECASE)
+_NO_DATE = re.compile(
+    r"©|copyright|版权|ICP|GMT[+-]\d|今天是|现在是|截止|截至|注册|有效期|备案|活动时间|报名|会议时间"
+    r"|processed in",
+    re.IGNORECASE,
+)
+_HELD = re.compile(r"专访|采访|访谈|对话|对谈|interview", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a page's tags say about it, believed before what its text looks like.
+
+    Args:
+        titles: Best first, site names still on them; page_title: the browser's.
+    """
+
+    titles: tuple[str, ...] = ()
+    page_title: str = ""
+    authors: tuple[str, ...] = ()
+    site: str | None = None
+    published: Published | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """What the lines around a body said."""
+
+    authors: tuple[str, ...] = ()
+    editors: tuple[str, ...] = ()
+    outlet: str | None = None
+    inferred_from: str | None = None
+    republisher: str | None = None
+
+
+def credits(
+    around: Sequence[str], body: Sequence[str], footer: Sequence[str], *, brand: str | None
+) -> Credits:
+    """Read authors, editors, outlet and republisher.
+
+    Args:
+        around: Lines of the head, then of the tail right below the body.
+        body: Its paragraphs.
+        footer: The last lines of the page.
+        brand: The name header and footer share, if any.
+    """
+    edges = [*(text[:120] for text in body[:2]), *(text[-60:] for text in body[-1:])]
+    outlet, inferred = _outlet(around, body)
+    site = _republisher([*around, *footer]) or brand
+    if site and outlet and (site in outlet or outlet in site):
+        site = None
+    return Credits(
+        authors=_people(around, _AUTHOR) or _bylines(around) or _reporters([*around, *edges]),
+        editors=_people(around, _EDITOR),
+        outlet=outlet,
+        inferred_from=inferred,
+        republisher=site,
+    )
+
+
+def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
+    for line in lines:
+        for match in label.finditer(line[:300]):
+            names = split_names(match["names"])
+            if names:
+                return names
+    return ()
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The persons in a byline's value, as printed; what cannot be a name ends the list."""
+    names: list[str] = []
+    for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\band\b", text.strip()):
+        pieces = part.split()
+        chinese = [p for p in pieces if re.fullmatch(rf"[{CJK}·]{{2,6}}", p)]
+        for name in chinese if chinese and len(chinese) == len(pieces) else [part.strip(" .。)）")]:
+            if not _is_name(name):
+                return tuple(dict.fromkeys(names))
+            names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _is_name(name: str) -> bool:
+    if _NOBODY.match(name) or not name:
+        return False
+    if re.search(f"[{CJK}]", name):
+        return len(name) <= 12 and not re.search(r"\d{2}|时间|来源|发布|编辑[:：]|浏览", name)
+    return bool(re.fullmatch(r"[A-Za-zÀ-ÿ][\w.'’-]*(?: [A-Za-zÀ-ÿ][\w.'’-]*){0,4}", name)) and len(name) <= 40
+
+
+def _bylines(lines: Iterable[str]) -> tuple[str, ...]:
+    for line in lines:
+        if match := _BY.match(line[:200]):
+            text = re.split(r"\s[|•·–—/-]+\s|\s(?:for|in|on|at)\s|\(", match["names"])[0]
+            names = [_tidy_case(part.strip(" .,;")) for part in re.split(r",|;|\band\b|&|\bAND\b", text)]
+            people = [n for n in names if _LATIN_NAME.match(n) and not _NOT_A_PERSON.search(n)]
+            if people:
+                return tuple(dict.fromkeys(people))
+    return ()
+
+
+def _tidy_case(name: str) -> str:
+    return name.title() if name.isupper() and " " in name else name
+
+
+def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
+    for line in lines:
+        if match := _REPORTER.search(line):
+            names = re.split(r"[ 、,，]\s?(?:通讯员 ?)?", match["names"])
+            people = tuple(name for name in names if name and not _NOBODY.match(name))
+            if people:
+                return people
+    return ()
+
+
+def tidy_outlet(name: str) -> str | None:
+    """A source's name without marks, account ids and addresses; None for "the net" and its like."""
+    name = re.split(r"[(（]|\s(?:作者|编辑|时间|日期|发布|责任|记者|\d)|\s{2}", name.strip())[0]
+    name = name.strip(" 《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
+    name = re.sub(r"^(?:微信公众号|公众号|新浪微博|微博)\s?[:：]?\s?[“\"「]?", "", name).strip('“”"「」 ')
+    return (
+        name if 2 <= len(name) <= 40 and not _NO_OUTLET.match(name) and not name.startswith("http") else None
+    )
+
+
+def _outlet(around: Sequence[str], body: Sequence[str]) -> tuple[str | None, str | None]:
+    """(outlet, the words it was inferred from when no byline names it)."""
+    for pattern in (_ACCOUNT, _SOURCE, _ORIGINAL):
+        for line in around:
+            if match := pattern.search(line[:300]):
+                name = next((value for value in match.groups() if value), "")
+                if found := tidy_outlet(name):
+                    return found, None
+    for text in body[:2]:
+        match = _DATELINE.match(text[:80]) or _WIRE.match(text[:80])
+        if match:
+            groups = match.groupdict()
+            if found := tidy_outlet(groups.get("name") or groups.get("plain") or ""):
+                return found, match.group().strip()
+    return _interviewer(body)
+
+
+def _interviewer(body: Sequence[str]) -> tuple[str | None, str | None]:
+    for text in body[:6]:
+        if (match := _REPORTER_OF.search(text)) and (found := tidy_outlet(match["quoted"] or match["plain"])):
+            return found, match.group()
+    return None, None
+
+
+def _republisher(lines: Sequence[str]) -> str | None:
+    for pattern in (_AUTHORISED, _FORUM_BAR, _COPYRIGHT):
+        for line in reversed(lines):
+            for match in pattern.finditer(line[:400]):
+                name = match["name"].strip()
+                if not _COMPANY.search(name) and not _NO_OUTLET.match(name):
+                    return name
+    return None
+
+
+def published(
+    head: Sequence[str], tail: Sequence[str], *, now: datetime | None, chinese: bool
+) -> Published | None:
+    """The date in the head's byline lines, else in the lines right below the body.
+
+    A line that says 发布 or Published is believed before one that says 更新 or Updated.
+    """
+    for lines, relative in ((head, True), (tail, False)):
+        fit = [line for line in lines if not _NO_DATE.search(line)]
+        for line in sorted(fit, key=lambda text: not _PUBLISHED_FIRST.search(text)):
+            if found := dates.find(line[:300], now=now, chinese=chinese, relative=relative):
+                return found
+    return None
+
+
+def held_on(paragraphs: Sequence[str]) -> date | None:
+    """The day of the interview, when one sentence of the first half gives it in full beside the word."""
+    for text in paragraphs[: max(6, len(paragraphs) // 2)]:
+        for start, end, day in dates.days(text):
+            begin = max(text.rfind(mark, 0, start) for mark in "。！？!?") + 1
+            stop = min((at for mark in "。！？!?" if (at := text.find(mark, end)) >= 0), default=len(text))
+            if _HELD.search(text, begin, min(stop, end + 60)):
+                return day
+    return None

@@ -1,0 +1,299 @@
+"""From a page to an Article: the order of the steps, and the putting together of what they found."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest.clean import body, metadata, splices, titles
+from digest.clean.body import Sheet
+from digest.clean.lines import Line, read
+from digest.clean.marks import Kind, is_prose
+from digest.clean.metadata import Told
+from digest.language import detect
+from digest.model import Article, Block, BlockKind, Cut, Decision, Flag, Page, Severity, SiteRule
+from digest.text import CJK
+
+_MIN_BODY = 30.0
+"""Reading weight under which what is left is no article."""
+_CAPTION_END = re.compile(
+    rf"(?:来源|图源|供图|图片来源)\s?[:：]\s?[\w{CJK}.·-]{{2,16}}[ \u3000](?=[{CJK}「“\"A-Z])"
+)
+_SHOWN = 160
+"""Characters of a line that a decision quotes."""
+
+
+def clean_page(
+    raw: str,
+    *,
+    source_id: str,
+    html: bool = False,
+    url: str | None = None,
+    now: datetime | None = None,
+    rules: tuple[SiteRule, ...] = (),
+    evergreen: bool = False,
+) -> Page:
+    """Find the article in a page, plain or HTML.
+
+    Args:
+        raw: Decoded text; anything at all. Beyond a million characters it is cut off.
+        source_id, url, evergreen: Handed on to the article.
+        now: Aware. Relative and partial dates (昨天, 7月7日, 2 days ago) are read against it, and
+            dates after it are not believed; without it only full dates are read.
+        rules: An operator's help for single sites; none is needed.
+
+    Returns:
+        A page whose article is None, with the reason, when there is nothing to read in it.
+    """
+    if html:
+        from digest.clean.html import read_html
+
+        lines, told = read_html(raw)
+    else:
+        lines, told = read(raw), Told()
+    if not lines:
+        return Page(article=None, reason="the page is empty")
+    sheet = body.lay_out(lines)
+    fit = _fitting(rules, raw, url)
+    _apply(sheet, fit)
+    _select(sheet, told)
+    found = _assemble(sheet, told, source_id=source_id, url=url, now=now, rules=fit, evergreen=evergreen)
+    reason = "" if found else _no_article(sheet)
+    return Page(article=found, reason=reason, decisions=_decisions(sheet))
+
+
+def _fitting(rules: Sequence[SiteRule], raw: str, url: str | None) -> tuple[SiteRule, ...]:
+    return tuple(r for r in rules if re.search(r.match, url or "") or re.search(r.match, raw[:200_000]))
+
+
+def _apply(sheet: Sheet, rules: Sequence[SiteRule]) -> None:
+    for rule in rules:
+        for pattern in rule.drop:
+            hit = [i for i, line in enumerate(sheet.lines) if re.search(pattern, line.text[:2000])]
+            sheet.drop(hit, f"site rule {rule.name}")
+
+
+def _select(sheet: Sheet, told: Told) -> None:
+    body.choose_run(sheet)
+    sheet.title = _told_title(sheet, told)
+    if sheet.title is None:
+        sheet.title = titles.find(sheet)
+    body.trim_head(sheet)
+    body.cut_at_ends(sheet)
+    body.trim_tail(sheet)
+    body.sift(sheet)
+
+
+def _told_title(sheet: Sheet, told: Told) -> int | None:
+    """The line above the middle of the body that the page's tags give as its title; the last of several."""
+    if not told.titles:
+        return None
+    wanted = {titles.strip_site(title) for title in told.titles}
+    middle = min((sheet.start + sheet.end) // 2 + 1, len(sheet.lines))
+    for i in range(middle - 1, -1, -1):
+        text = sheet.lines[i].text
+        if text in wanted or (sheet.lines[i].heading and len(text) >= 6 and text in told.page_title):
+            return i
+    return None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A block before it has its place in the text."""
+
+    text: str
+    kind: BlockKind
+    line: int
+
+
+def _drafts(sheet: Sheet) -> list[_Draft]:
+    drafts: list[_Draft] = []
+    before: int | None = None
+    for i in sheet.kept():
+        line = sheet.lines[i]
+        text = _without_caption(sheet, i)
+        if line.goes_on and before == i - 1 and drafts:
+            drafts[-1].text += " " + text
+        else:
+            kind = BlockKind.HEADING if i in sheet.headings else BlockKind.PARAGRAPH
+            drafts.append(_Draft(text, kind, i))
+        before = i
+    while drafts and drafts[-1].kind is BlockKind.HEADING:
+        drafts.pop()
+    return drafts
+
+
+def _without_caption(sheet: Sheet, i: int) -> str:
+    """The line's text less a caption glued to its front, as it happens below a picture's file name."""
+    text = sheet.lines[i].text
+    above = sheet.lines[max(0, i - 2) : i]
+    if any(re.search(r"\.(?:jpe?g|png|gif|webp)$", line.text) for line in above) and (
+        match := _CAPTION_END.search(text[:200])
+    ):
+        return text[match.end() :]
+    return text
+
+
+def _assemble(
+    sheet: Sheet,
+    told: Told,
+    *,
+    source_id: str,
+    url: str | None,
+    now: datetime | None,
+    rules: Sequence[SiteRule],
+    evergreen: bool,
+) -> Article | None:
+    drafts = _drafts(sheet)
+    if not _is_article(sheet, drafts):
+        return None
+    lines = sheet.lines
+    header = [line.text for line in lines[: sheet.start] if line.size <= 80]
+    footer = [line.text for line in lines[sheet.end :][-14:]]
+    joined = "\n".join(draft.text for draft in drafts)
+    language = detect(joined)
+    brand = splices.brand(header[-40:], footer)
+    title, brand = _title(sheet, told, brand, joined)
+    cuts, flags = _cut_splices(drafts, title, brand)
+    text, blocks, placed = _lay(drafts, cuts)
+    paragraphs = [draft.text for draft in drafts if draft.kind is BlockKind.PARAGRAPH]
+    head, tail = _around(sheet)
+    said = metadata.credits(
+        [*head, *tail], paragraphs, [*footer, *header[:8]], brand=brand if flags else None
+    )
+    rule_outlet = next((r.outlet for r in rules if r.outlet), None)
+    rule_site = next((r.republisher for r in rules if r.republisher), None)
+    outlet = rule_outlet or said.outlet
+    site = rule_site or told.site or said.republisher
+    outlet = outlet or (site if brand != site else None)
+    if said.inferred_from and outlet == said.outlet:
+        flags.append(_inferred(said.inferred_from))
+    if sheet.doubled > 0.3:
+        flags.append(_doubled(sheet.doubled))
+    return Article(
+        source_id=source_id,
+        title=title,
+        text=text,
+        blocks=blocks,
+        language=language,
+        url=url,
+        authors=told.authors or said.authors,
+        editors=said.editors,
+        outlet=outlet,
+        republisher=site if site != outlet else None,
+        published=told.published or metadata.published(head, tail, now=now, chinese=language != "en"),
+        held_on=metadata.held_on(paragraphs),
+        cuts=placed,
+        flags=tuple(flags),
+        evergreen=evergreen,
+        collected_at=now,
+    )
+
+
+def _is_article(sheet: Sheet, drafts: Sequence[_Draft]) -> bool:
+    lines = [sheet.lines[draft.line] for draft in drafts if draft.kind is BlockKind.PARAGRAPH]
+    sentences = [line for line in lines if line.stops and is_prose(line)]
+    return bool(sentences) and sum(line.size for line in lines) >= _MIN_BODY
+
+
+def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[str, str | None]:
+    """(title, the brand when the site splices it in); a brand the text is not about is cut off its front."""
+    if sheet.title is not None:
+        title = titles.strip_site(sheet.lines[sheet.title].text)
+    else:
+        title = titles.agree(told.titles, [line.text for line in sheet.lines]) or ""
+    if brand is None:
+        return title, None
+    foreign = brand not in joined or splices.is_spliced(brand, joined) or _holds_title(joined, title)
+    if foreign and title.startswith(brand) and len(title) >= len(brand) + 6:
+        return title[len(brand) :].lstrip(" :：-_|·"), brand
+    return title, brand if brand in joined and splices.is_spliced(brand, joined) else None
+
+
+def _holds_title(joined: str, title: str) -> bool:
+    return any(splices.title_removals(part, title, None) for part in joined.split("\n"))
+
+
+def _cut_splices(
+    drafts: Sequence[_Draft], title: str, brand: str | None
+) -> tuple[list[tuple[int, int, str, str]], list[Flag]]:
+    """Cut brand and title out of the drafts: (draft, offset in it, words, reason), and the flag for it."""
+    cuts: list[tuple[int, int, str, str]] = []
+    for n, draft in enumerate(drafts):
+        whole = splices.title_removals(draft.text, title, brand)
+        names = splices.name_removals(draft.text, brand) if brand else ()
+        draft.text, removed = splices.cut_out(draft.text, [*whole, *names])
+        reason = "the page's title inside a sentence", "the site's name inside a sentence"
+        cuts += [(n, at, words, reason[words == brand]) for at, words in removed]
+    if not cuts:
+        return [], []
+    said = f"{len(cuts)} times the site's name or the page's title stood inside a sentence and was cut out"
+    return cuts, [
+        Flag(code="spliced", severity=Severity.CAUTION, reason=said, score=min(1.0, 0.4 + 0.2 * len(cuts)))
+    ]
+
+
+def _lay(
+    drafts: Sequence[_Draft], cuts: Sequence[tuple[int, int, str, str]]
+) -> tuple[str, tuple[Block, ...], tuple[Cut, ...]]:
+    """Text, blocks with offsets, and cuts with offsets."""
+    blocks: list[Block] = []
+    at = 0
+    for draft in drafts:
+        blocks.append(Block(kind=draft.kind, start=at, end=at + len(draft.text)))
+        at += len(draft.text) + 2
+    placed = tuple(
+        Cut(at=blocks[n].start + offset, removed=words, reason=why) for n, offset, words, why in cuts
+    )
+    return "\n\n".join(draft.text for draft in drafts), tuple(blocks), placed
+
+
+def _around(sheet: Sheet) -> tuple[list[str], list[str]]:
+    """Lines of the head (title first, then down to the body, then a few above the title) and of the tail."""
+    lines, title = sheet.lines, sheet.title
+    top = max(0, sheet.start - 12) if title is None or title >= sheet.start else title
+    head = [line.text for line in lines[top + (title == top) : sheet.start] if line.size <= 150]
+    above = [line.text for line in lines[max(0, top - 3) : top] if line.size <= 80]
+    inside = [lines[i].text for i in range(sheet.start, sheet.end) if sheet.kinds[i] is Kind.META]
+    tail = [line.text for line in lines[sheet.end : sheet.end + 10] if line.size <= 150]
+    return [*head, *above], [*inside[:6], *tail]
+
+
+def _inferred(words: str) -> Flag:
+    return Flag(
+        code="outlet-inferred",
+        severity=Severity.NOTE,
+        reason=f"no byline names the outlet; read from “{words}”",
+        score=0.7,
+    )
+
+
+def _doubled(share: float) -> Flag:
+    return Flag(
+        code="doubled",
+        severity=Severity.NOTE,
+        reason=f"{share:.0%} of the page's prose stands in it a second time; one copy was kept",
+    )
+
+
+def _no_article(sheet: Sheet) -> str:
+    if not any(kind is Kind.PROSE for kind in sheet.kinds):
+        return f"no running text among {len(sheet.lines)} lines, only short lines, links and furniture"
+    return "too little running text in one place for an article"
+
+
+def _decisions(sheet: Sheet) -> tuple[Decision, ...]:
+    return tuple(_decision(sheet, i, line) for i, line in enumerate(sheet.lines))
+
+
+def _decision(sheet: Sheet, i: int, line: Line) -> Decision:
+    inside = sheet.start <= i < sheet.end
+    kept = inside and not sheet.dropped[i]
+    if kept:
+        why = "heading" if i in sheet.headings else "body"
+    elif i == sheet.title:
+        why = "title"
+    else:
+        place = "above" if i < sheet.start else "below" if i >= sheet.end else "inside"
+        why = sheet.dropped[i] or f"{place} the body: {sheet.kinds[i].value}"
+    return Decision(line=line.number, text=line.text[:_SHOWN], kept=kept, reason=why)

@@ -1,0 +1,83 @@
+"""The title of a page: the head line the rest of the page agrees with."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from digest.clean.body import Sheet, grams, share_known
+from digest.clean.marks import Kind, is_bare_date
+
+_SITE_SEPARATOR = re.compile(
+    r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|—{2,}|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
+)
+_LABEL = re.compile(r"^(?:标题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
+_WINDOW = 60
+"""Lines above the body in which a title is looked for."""
+
+
+def find(sheet: Sheet) -> int | None:
+    """Index of the title's line: near above the body, shares its words, stands over a byline, or repeats."""
+    first = next(iter(sheet.prose(sheet.start, sheet.end)), None)
+    if first is None:
+        return None
+    known = grams(sheet.text(first, sheet.end)[:60_000])
+    seen = Counter(line.text for line in sheet.lines)
+    until = min(sheet.end, first + 4)
+    scored = [
+        (points, -i)
+        for i in range(max(0, first - _WINDOW), until)
+        if (points := _points(sheet, i, first, known, seen)) > 1.25
+    ]
+    return -max(scored)[1] if scored else None
+
+
+def _points(sheet: Sheet, i: int, first: int, known: Counter[str], seen: Counter[str]) -> float:
+    line = sheet.lines[i]
+    if not _may_be(sheet, i):
+        return 0.0
+    text = strip_site(line.text)
+    near = sheet.kinds[i + 1 : i + 5]
+    points = 2.0 * share_known(text, known) + min(line.size, 18) / 18 * 0.7
+    points += 0.9 if Kind.META in near else 0.0
+    points += 0.5 if seen[line.text] > 1 else 0.0
+    points += 1.5 if line.heading else 0.0
+    points -= 0.03 * max(0, first - i) + (0.8 if i > first else 0.0)
+    return points
+
+
+def _may_be(sheet: Sheet, i: int) -> bool:
+    line, found = sheet.lines[i], sheet.kinds[i]
+    if sheet.dropped[i] or line.goes_on or not 4 <= line.size <= 90 or is_bare_date(line.text):
+        return False
+    if found is Kind.PROSE:
+        return line.size <= 60 and line.stops <= 2 and not re.search(r"[。.;；:：,，][”\"’'」]*$", line.text)
+    return found in (Kind.SHORT, Kind.TEASER)
+
+
+def strip_site(title: str, site: str | None = None) -> str:
+    """*title* without the section and site names behind it: 标题_频道_某网 becomes 标题.
+
+    What follows a separator goes when it is short, or names *site*; the title itself stays longer than it.
+    """
+    title = _LABEL.sub("", title).strip()
+    parts = [(m.start(), m.end()) for m in _SITE_SEPARATOR.finditer(title)]
+    for start, end in parts:
+        kept, gone = title[:start], title[end:]
+        if len(kept) >= 6 and ((len(gone) <= len(kept) * 0.8 and _is_site(gone)) or (site and site in gone)):
+            return kept.strip()
+    return title
+
+
+def _is_site(text: str) -> bool:
+    """Whether a page title's tail reads like names of sections and sites."""
+    parts = [part for part in _SITE_SEPARATOR.split(text) if part]
+    return all(
+        len(part) <= 12 if re.search("[\u4e00-\u9fff]", part) else len(part.split()) <= 4 for part in parts
+    )
+
+
+def agree(candidates: Sequence[str | None], lines: Sequence[str]) -> str | None:
+    """The first candidate that stands as a line of the page; else the first there is."""
+    found = [strip_site(c) for c in candidates if c and c.strip()]
+    on_page = set(lines)
+    return next((c for c in found if c in on_page), found[0] if found else None)
