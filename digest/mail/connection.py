@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from digest.mail.pipeline import Exchange, LostError, Pipelined, Reply, make_exchange
+from digest.mail.pipeline import Exchange, LostError, Reply, make_exchange
 from digest.mail.transport import (
     Fate,
     Letter,
@@ -117,10 +117,10 @@ class Connection:
         """MAIL, RCPT, DATA. None when the server now waits for the message."""
         replies = await self._exchange.commands((*self._envelope(letter), b"DATA"))
         for at, reply in enumerate(replies):
-            if reply.code < 400 and (at < 2 or reply.code == 354):
+            if reply.code == 354 if at == 2 else reply.code < 300:
                 continue
-            if isinstance(self._exchange, Pipelined) and replies[-1].code == 354:
-                await self._take_back_data()
+            if at < 2 and replies[-1].code == 354:
+                await self._take_back_data(replies)
             else:
                 await self._reset()
             return self._judge(reply, step=at)
@@ -139,8 +139,14 @@ class Connection:
             b"RCPT TO:<%b>" % letter.recipient.encode(),
         )
 
-    async def _take_back_data(self) -> None:
-        """The recipient was refused and DATA accepted all the same: end it empty (RFC 2920 section 3.1)."""
+    async def _take_back_data(self, replies: Sequence[Reply]) -> None:
+        """DATA went out with the envelope and was accepted although that was refused.
+
+        Without a recipient it is ended empty (RFC 2920 section 3.1); with one, an empty mail would arrive.
+        """
+        if len(replies) < 3 or replies[1].code < 400:
+            self.close()
+            return
         self._exchange.write(b".\r\n")
         await self._exchange.reply()
         await self._reset()

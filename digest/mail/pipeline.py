@@ -30,7 +30,7 @@ class Exchange(Protocol):
     """An open, greeted, authenticated connection. Replies outside 200 to 599 raise :class:`LostError`."""
 
     async def commands(self, lines: Sequence[bytes]) -> list[Reply]:
-        """Send the commands and give the replies, in order; may stop at the first above 399."""
+        """Send the commands and give the replies, in order; may stop at the first above 299."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -55,7 +55,7 @@ class Plain:
             except self._errors as error:
                 raise LostError(str(error)) from error
             replies.append(checked(response.code, response.message))
-            if response.code >= 400:
+            if response.code >= 300:
                 break
         return replies
 

@@ -1,0 +1,492 @@
+"""The SMTP transport against a server with bad manners: every line of the delivery fault table."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hostile_smtp import DRIP, DROP, ENDLESS, NORMAL, STALL, Hostile, serving
+
+from digest.mail.pace import Breaker, Pace
+from digest.mail.pipeline import Pipelined, Plain, make_exchange
+from digest.mail.smtp import SmtpTransport
+from digest.mail.transport import (
+    Fate,
+    Letter,
+    Limit,
+    Result,
+    Security,
+    Server,
+    TransportSettingsError,
+    printable,
+    wire_form,
+)
+
+PLAIN = ("SIZE 100000", "8BITMIME", "SMTPUTF8")
+CONTENT = wire_form(b"Subject: x\r\n\r\none\r\n.\r\n..two\r\n")
+
+
+def a_letter(recipient: str = "r@readers.example.org", content: bytes = CONTENT) -> Letter:
+    return Letter(sender="b+1@sender.example.org", recipient=recipient, content=content)
+
+
+def a_server(hostile: Hostile, **settings: object) -> Server:
+    usual: dict[str, object] = {"security": Security.NONE, "command_s": 0.4, "reply_s": 0.5, "connect_s": 0.4}
+    return Server(host="127.0.0.1", port=hostile.port, **{**usual, **settings})  # type: ignore[arg-type]
+
+
+async def yes() -> bool:
+    return True
+
+
+@asynccontextmanager
+async def transport(*servers: Server, **settings: object) -> AsyncIterator[SmtpTransport]:
+    made = SmtpTransport(servers, **settings)  # type: ignore[arg-type]
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def sent(hostile: Hostile, letter: Letter | None = None, **settings: object) -> Result:
+    async with transport(a_server(hostile, **settings)) as out:
+        return await out.send(letter or a_letter(), yes)
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING", *PLAIN), PLAIN], ids=["pipelined", "plain"])
+class TestEveryLineOfTheFaultTable:
+    @pytest.mark.parametrize(
+        ("script", "fate", "code", "words"),
+        [
+            ({}, Fate.SENT, 250, "taken"),
+            ({"MAIL": "451 4.3.0 busy"}, Fate.DEFERRED, 451, "busy"),
+            ({"MAIL": "452 4.3.1 full"}, Fate.DEFERRED, 452, "full"),
+            ({"MAIL": "552 5.3.4 too big"}, Fate.REFUSED, 552, "too big"),
+            ({"RCPT": "450 4.2.0 greylisted"}, Fate.DEFERRED, 450, "greylisted"),
+            ({"RCPT": "550 5.1.1 no such user"}, Fate.REFUSED, 550, "no such user"),
+            ({"RCPT": "550 Connection frequency limited"}, Fate.DEFERRED, 550, "frequency limited"),
+            ({"DATA": "451 4.3.0 later"}, Fate.DEFERRED, 451, "later"),
+            ({"DATA": "554 5.5.1 no"}, Fate.REFUSED, 554, "no"),
+            ({"END": "452 4.3.1 disk"}, Fate.DEFERRED, 452, "disk"),
+            ({"END": "554 5.7.1 spam"}, Fate.REFUSED, 554, "spam"),
+            ({"END": "421 4.3.2 going down"}, Fate.DEFERRED, 421, "going down"),
+            ({"GREETING": DROP}, Fate.UNTOUCHED, 0, ""),
+            ({"GREETING": "554 go away"}, Fate.UNTOUCHED, 0, "554 go away"),
+            ({"EHLO": DROP}, Fate.UNTOUCHED, 0, ""),
+            ({"MAIL": DROP}, Fate.DEFERRED, 0, "clos|lost|EOF"),
+            ({"RCPT": DROP}, Fate.DEFERRED, 0, "clos|lost|EOF"),
+            ({"DATA": DROP}, Fate.DEFERRED, 0, "clos|lost|EOF"),
+            ({"END": DROP}, Fate.UNKNOWN, 0, "clos|lost|EOF"),
+            ({"MAIL": "421 4.7.0 slow down"}, Fate.UNTOUCHED, 421, "slow down"),
+            ({"RCPT": "421 4.7.0 slow down"}, Fate.UNTOUCHED, 421, "slow down"),
+            ({"MAIL": "530 5.7.0 authenticate"}, Fate.UNTOUCHED, 530, "authenticate"),
+            ({"MAIL": "550 5.7.1 sender not allowed"}, Fate.UNTOUCHED, 550, "not allowed"),
+            ({"GREETING": STALL}, Fate.UNTOUCHED, 0, "in time"),
+            ({"EHLO": DRIP}, Fate.UNTOUCHED, 0, "in time"),
+            ({"MAIL": STALL}, Fate.DEFERRED, 0, "timed out"),
+            ({"RCPT": STALL}, Fate.DEFERRED, 0, "timed out"),
+            ({"DATA": STALL}, Fate.DEFERRED, 0, "timed out"),
+            ({"END": STALL}, Fate.UNKNOWN, 0, "timed out"),
+            ({"RCPT": DRIP}, Fate.DEFERRED, 0, "timed out"),
+            ({"END": DRIP}, Fate.UNKNOWN, 0, "timed out"),
+            ({"RCPT": "hello there"}, Fate.DEFERRED, 0, "hello"),
+            ({"RCPT": "999 what"}, Fate.DEFERRED, 0, "what"),
+            ({"END": "\x00\x01\x02"}, Fate.UNKNOWN, 0, ""),
+            ({"END": "199 well"}, Fate.UNKNOWN, 0, "well"),
+            ({"END": "354 go on"}, Fate.UNKNOWN, 354, "out of place"),
+            ({"RCPT": ENDLESS}, Fate.DEFERRED, 0, "long|end|timed out"),
+            ({"MAIL": "354 go on"}, Fate.DEFERRED, 354, "out of place"),
+        ],
+    )
+    async def test_fault(
+        self, extensions: tuple[str, ...], script: dict[str, str], fate: Fate, code: int, words: str
+    ) -> None:
+        async with serving(Hostile(script=dict(script), extensions=extensions)) as hostile:
+            result = await sent(hostile)
+        assert (result.fate, result.code) == (fate, code), result
+        assert any(word in result.text for word in words.split("|")), result
+        assert len(hostile.messages) == (fate in {Fate.SENT, Fate.UNKNOWN})
+
+    async def test_what_arrives_is_the_message_with_its_dots(self, extensions: tuple[str, ...]) -> None:
+        async with serving(Hostile(extensions=extensions)) as hostile:
+            await sent(hostile)
+        assert hostile.messages == [
+            ("b+1@sender.example.org", "r@readers.example.org", b"Subject: x\r\n\r\none\r\n.\r\n..two\r\n")
+        ]
+
+    async def test_the_end_is_not_written_before_the_mark(self, extensions: tuple[str, ...]) -> None:
+        marking, may_go = asyncio.Event(), asyncio.Event()
+
+        async def mark() -> bool:
+            marking.set()
+            await may_go.wait()
+            return True
+
+        async with serving(Hostile(extensions=extensions)) as hostile, transport(a_server(hostile)) as out:
+            sending = asyncio.create_task(out.send(a_letter(), mark))
+            await marking.wait()
+            await asyncio.sleep(0.1)
+            assert hostile.commands[-1] == "DATA" and not hostile.messages
+            may_go.set()
+            assert (await sending).fate is Fate.SENT
+        assert hostile.count("END") == 1
+
+    async def test_a_refused_mark_sends_nothing(self, extensions: tuple[str, ...]) -> None:
+        async def no() -> bool:
+            return False
+
+        async with serving(Hostile(extensions=extensions)) as hostile, transport(a_server(hostile)) as out:
+            assert (await out.send(a_letter(), no)).fate is Fate.WITHDRAWN
+            assert (await out.send(a_letter("next@readers.example.org"), yes)).fate is Fate.SENT
+        assert hostile.recipients() == ["next@readers.example.org"]
+
+    async def test_after_a_refusal_the_connection_carries_the_next(self, extensions: tuple[str, ...]) -> None:
+        script: dict[str, str | list[str]] = {"RCPT": ["550 no", NORMAL, "450 later"]}
+        async with (
+            serving(Hostile(script=script, extensions=extensions)) as hostile,
+            transport(a_server(hostile, connections=1)) as out,
+        ):
+            fates = [(await out.send(a_letter(f"r{n}@x.example"), yes)).fate.value for n in range(5)]
+        assert fates == ["refused", "sent", "deferred", "sent", "sent"]
+        assert hostile.connections == 1
+
+    async def test_replies_nobody_asked_for_are_not_taken_for_the_next(
+        self, extensions: tuple[str, ...]
+    ) -> None:
+        script = {"END": ["250 ok\r\n550 surprise", NORMAL]}
+        async with (
+            serving(Hostile(script=script, extensions=extensions)) as hostile,
+            transport(a_server(hostile, connections=1)) as out,
+        ):
+            first = await out.send(a_letter("a@x.example"), yes)
+            await asyncio.sleep(0.05)
+            second = await out.send(a_letter("b@x.example"), yes)
+        # A command at a time, aiosmtplib takes it for the reply to MAIL: then nothing was sent, and we know.
+        assert first.fate is Fate.SENT and second.fate in {Fate.SENT, Fate.UNTOUCHED}
+        assert hostile.recipients() == ["a@x.example", "b@x.example"][: 1 + (second.fate is Fate.SENT)]
+
+    async def test_an_idle_connection_closed_by_the_server_costs_nothing(
+        self, extensions: tuple[str, ...]
+    ) -> None:
+        script = {"MAIL": [NORMAL, DROP, NORMAL]}
+        async with (
+            serving(Hostile(script=script, extensions=extensions)) as hostile,
+            transport(a_server(hostile, connections=1)) as out,
+        ):
+            assert (await out.send(a_letter("a@x.example"), yes)).fate is Fate.SENT
+            assert (await out.send(a_letter("b@x.example"), yes)).fate is Fate.SENT
+        assert hostile.connections == 2 and hostile.recipients() == ["a@x.example", "b@x.example"]
+
+
+async def test_a_server_that_takes_a_recipient_without_a_sender_gets_no_empty_mail() -> None:
+    async with serving(Hostile(script={"MAIL": "451 later", "RCPT": "250 fine"})) as hostile:
+        assert (await sent(hostile)).fate is Fate.DEFERRED
+    assert hostile.count("DATA") == 1 and not hostile.count("END")
+
+
+async def test_connections_are_kept_and_replaced_after_their_share() -> None:
+    async with (
+        serving(Hostile()) as hostile,
+        transport(a_server(hostile, connections=1, messages_per_connection=3)) as out,
+    ):
+        for n in range(7):
+            assert (await out.send(a_letter(f"r{n}@x.example"), yes)).fate is Fate.SENT
+    assert hostile.connections == 3
+
+
+async def test_no_more_connections_than_set_and_one_until_one_has_worked() -> None:
+    async with serving(Hostile()) as hostile, transport(a_server(hostile, connections=3)) as out:
+        await asyncio.gather(*(out.send(a_letter(f"r{n}@x.example"), yes) for n in range(30)))
+    assert hostile.most_open == 3 and len(hostile.messages) == 30
+
+
+async def test_an_unreachable_server_is_asked_once_and_rests() -> None:
+    async with serving(Hostile()) as gone:
+        pass
+    async with transport(a_server(gone)) as out:
+        results = await asyncio.gather(*(out.send(a_letter(), yes) for _ in range(20)))
+        assert {result.fate for result in results} == {Fate.UNTOUCHED}
+        assert out.wait_s("r@readers.example.org") > 1
+        assert "127.0.0.1" in out.trouble()[0]
+
+
+async def test_a_wrong_password_is_tried_once() -> None:
+    hostile = Hostile(extensions=("AUTH PLAIN LOGIN CRAM-MD5", *PLAIN), users={"me": "right"})
+    async with serving(hostile):
+        server = a_server(hostile, username="me", password="wrong", clear_credentials=True, connections=4)
+        async with transport(server) as out:
+            results = await asyncio.gather(*(out.send(a_letter(), yes) for _ in range(20)))
+            assert {result.fate for result in results} == {Fate.UNTOUCHED}
+            assert out.wait_s("") > 200
+            assert out.trouble() == (
+                f"127.0.0.1:{hostile.port} refuses the user name or password (535 5.7.8 wrong password)",
+            )
+    assert hostile.count("AUTH") == 1 and not hostile.count("MAIL")
+
+
+@pytest.mark.parametrize("method", ["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"])
+async def test_authentication(method: str) -> None:
+    async def token() -> str:
+        return "right"
+
+    hostile = Hostile(extensions=(f"AUTH {method}",), users={"me": "right"})
+    async with serving(hostile):
+        extra = {"token": token, "auth": "xoauth2"} if method == "XOAUTH2" else {"password": "right"}
+        result = await sent(hostile, username="me", clear_credentials=True, **extra)
+    assert result.fate is Fate.SENT
+    assert hostile.count(f"AUTH {method}") == 1
+
+
+def test_a_password_in_clear_is_refused_before_connecting() -> None:
+    with pytest.raises(TransportSettingsError, match="unencrypted"):
+        SmtpTransport([Server(host="relay.example.org", security=Security.NONE, username="me", password="p")])
+    assert "p4ss" not in repr(Server(host="relay.example.org", username="me", password="p4ss"))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    return path
+
+
+def tls(certificate: Path, **settings: object) -> Hostile:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return Hostile(context=context, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_tls_with_a_private_authority(certificate: Path, security: Security, pipelining: bool) -> None:
+    offered = ("STARTTLS", "AUTH PLAIN", *(["PIPELINING"] if pipelining else []))
+    hostile = tls(certificate, extensions=offered, users={"me": "right"})
+    async with serving(hostile, implicit_tls=security is Security.TLS):
+        settings = {"security": security, "ca_file": certificate, "username": "me", "password": "right"}
+        async with transport(a_server(hostile, connections=1, **settings)) as out:
+            for n in range(3):
+                assert (await out.send(a_letter(f"r{n}@x.example"), yes)).fate is Fate.SENT
+    assert hostile.recipients() == ["r0@x.example", "r1@x.example", "r2@x.example"]
+
+
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+async def test_an_unknown_certificate_is_refused_unless_told(certificate: Path, security: Security) -> None:
+    hostile = tls(certificate, extensions=("STARTTLS",))
+    async with serving(hostile, implicit_tls=security is Security.TLS):
+        result = await sent(hostile, security=security)
+        assert result.fate is Fate.UNTOUCHED and "ca_file" in result.text
+        assert not hostile.count("MAIL")
+        assert (await sent(hostile, security=security, verify=False)).fate is Fate.SENT
+
+
+@pytest.mark.parametrize(
+    "script", [{}, {"STARTTLS": "454 4.7.0 not now"}, {"STARTTLS": "220 go on\r\n250 injected"}]
+)
+async def test_stripped_starttls_gets_neither_mail_nor_password(
+    certificate: Path, script: dict[str, str]
+) -> None:
+    offered = ("STARTTLS", "AUTH PLAIN") if script else ("AUTH PLAIN",)
+    hostile = tls(certificate, extensions=offered, script=dict(script))
+    async with serving(hostile):
+        result = await sent(
+            hostile, security=Security.STARTTLS, ca_file=certificate, username="u", password="p"
+        )
+    assert result.fate is Fate.UNTOUCHED
+    assert not hostile.count("AUTH") and not hostile.count("MAIL")
+
+
+async def test_a_message_too_large_for_the_server_is_one_clear_failure() -> None:
+    async with serving(Hostile(extensions=("SIZE 1000",))) as hostile:
+        result = await sent(hostile, a_letter(content=wire_form(b"x" * 2000)))
+    assert (result.fate, result.code) == (Fate.REFUSED, 552)
+    assert result.text == "message of 2002 octets, the server takes 1000"
+    assert not hostile.count("MAIL")
+
+
+@pytest.mark.parametrize(
+    ("extensions", "letter", "expected"),
+    [
+        (("SIZE",), a_letter(), f"MAIL FROM:<b+1@sender.example.org> SIZE={len(CONTENT)}"),
+        ((), a_letter(), "MAIL FROM:<b+1@sender.example.org>"),
+        (
+            ("8BITMIME",),
+            a_letter(content="Subject: x\r\n\r\n字\r\n".encode()),
+            "MAIL FROM:<b+1@sender.example.org> BODY=8BITMIME",
+        ),
+        (("SMTPUTF8",), a_letter("用户@readers.example.org"), "MAIL FROM:<b+1@sender.example.org> SMTPUTF8"),
+    ],
+)
+async def test_extensions_are_used_where_offered(
+    extensions: tuple[str, ...], letter: Letter, expected: str
+) -> None:
+    async with serving(Hostile(extensions=extensions)) as hostile:
+        assert (await sent(hostile, letter)).fate is Fate.SENT
+    assert expected in hostile.commands
+
+
+@pytest.mark.parametrize(
+    ("letter", "words"),
+    [(a_letter("用户@x.example"), "SMTPUTF8"), (a_letter(content="字\r\n".encode()), "8BITMIME")],
+)
+async def test_what_a_server_cannot_take_is_refused_here(letter: Letter, words: str) -> None:
+    async with serving(Hostile(extensions=())) as hostile:
+        result = await sent(hostile, letter)
+    assert result.fate is Fate.REFUSED and words in result.text
+
+
+async def test_another_server_takes_over() -> None:
+    async with serving(Hostile()) as gone:
+        pass
+    async with serving(Hostile()) as hostile, transport(a_server(gone, weight=9), a_server(hostile)) as out:
+        for _ in range(3):
+            assert (await out.send(a_letter(), yes)).fate is Fate.SENT
+        assert len(out.trouble()) == 1
+
+
+async def test_servers_share_by_weight_and_the_standby_waits() -> None:
+    async with serving(Hostile()) as one, serving(Hostile()) as three, serving(Hostile()) as standby:
+        servers = a_server(one), a_server(three, weight=3), a_server(standby, weight=0)
+        async with transport(*servers) as out:
+            for n in range(40):
+                await out.send(a_letter(f"r{n}@x.example"), yes)
+    assert (len(one.messages), len(three.messages), len(standby.messages)) == (10, 30, 0)
+
+
+async def test_a_421_in_the_middle_rests_that_server_only() -> None:
+    script = {"MAIL": [NORMAL, "421 4.7.0 too fast"]}
+    async with (
+        serving(Hostile(script=script)) as busy,
+        serving(Hostile()) as other,
+        transport(a_server(busy), a_server(other, weight=0)) as out,
+    ):
+        for n in range(5):
+            assert (await out.send(a_letter(f"r{n}@x.example"), yes)).fate is Fate.SENT
+    assert (len(busy.messages), len(other.messages)) == (1, 4)
+
+
+class Ticks:
+    """A clock that stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_rate_limits_of_servers_and_domains() -> None:
+    ticks = Ticks()
+    async with serving(Hostile()) as hostile:
+        server = a_server(hostile, limit=Limit(per_second=10))
+        limits = {"slow.example": Limit(per_minute=6), "*": Limit()}
+        async with transport(server, domain_limits=limits, clock=ticks) as out:
+            await out.send(a_letter("a@slow.example"), yes)
+            assert out.wait_s("b@other.example") == pytest.approx(0.1)
+            assert out.wait_s("b@SLOW.example") == pytest.approx(10)
+            ticks.now += 0.1
+            assert out.wait_s("b@other.example") == 0
+
+
+async def test_it_slows_down_when_asked_and_recovers() -> None:
+    ticks = Ticks()
+    busy = ["450 4.7.1 greylisted"] * 2
+    async with (
+        serving(Hostile(script={"RCPT": busy})) as hostile,
+        transport(a_server(hostile), clock=ticks) as out,
+    ):
+        await out.send(a_letter("a@x.example"), yes)
+        first = out.wait_s("b@x.example")
+        ticks.now += first
+        await out.send(a_letter("a@x.example"), yes)
+        second = out.wait_s("b@x.example")
+        assert 0 < first < second and out.wait_s("b@other.example") == 0
+        for _ in range(40):
+            ticks.now += 1
+            await out.send(a_letter("a@x.example"), yes)
+        assert out.wait_s("b@x.example") == 0
+
+
+def test_the_breaker_rests_longer_each_time_and_counts_joint_failures_once() -> None:
+    breaker = Breaker()
+    breaker.trip(0, "down", first_s=2, most_s=5)
+    breaker.trip(0, "down", first_s=2, most_s=5)
+    assert breaker.wait_s(0) == 2
+    breaker.trip(2, "down", first_s=2, most_s=5)
+    assert breaker.wait_s(2) == 4
+    breaker.trip(6, "down", first_s=2, most_s=5)
+    assert breaker.wait_s(6) == 5
+    breaker.served()
+    assert breaker.wait_s(6) == 0 and not breaker.reason
+
+
+def test_a_domain_with_a_connection_limit_waits_for_room() -> None:
+    pace = Pace(Limit(connections=1))
+    pace.take(0)
+    assert pace.wait_s(0) > 0
+    pace.give_back()
+    assert pace.wait_s(0) == 0
+
+
+async def test_aiosmtplib_still_is_what_pipelining_builds_on() -> None:
+    """If this fails after an upgrade, make_exchange must fall back to a command at a time."""
+    import aiosmtplib
+
+    async with serving(Hostile()) as hostile:
+        smtp = aiosmtplib.SMTP(hostname="127.0.0.1", port=hostile.port, start_tls=False)
+        await smtp.connect()
+        await smtp.ehlo()
+        assert smtp.supports_extension("pipelining") and smtp.protocol is not None
+        assert callable(smtp.protocol.read_response) and callable(smtp.protocol.write)
+        assert isinstance(make_exchange(smtp, pipelining=False), Plain)
+        exchange = make_exchange(smtp, pipelining=True)
+        assert isinstance(exchange, Pipelined)
+        assert [reply.code for reply in await exchange.commands([b"RSET", b"RSET"])] == [250, 250]
+        smtp.close()
+        smtp.transport = None
+        assert isinstance(make_exchange(smtp, pipelining=True), Plain)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"a: b\r\n\r\nc\r\n", b"a: b\r\n\r\nc\r\n"),
+        (b"a: b\n\nc", b"a: b\r\n\r\nc\r\n"),
+        (b"a\rb\r\n.\r\nMAIL\n.\n", b"a\r\nb\r\n..\r\nMAIL\r\n..\r\n"),
+        (b".a\r\n", b"..a\r\n"),
+    ],
+)
+def test_the_wire_form_has_crlf_only_and_no_lone_dot(message: bytes, expected: bytes) -> None:
+    assert wire_form(message) == expected
+
+
+def test_a_servers_words_cannot_forge_a_log_line() -> None:
+    assert printable("no\r\n2026 all well\x1b[31m" + "x" * 900) == ("no 2026 all well [31m" + "x" * 900)[:500]
