@@ -554,7 +554,7 @@ class Entry:
         html: Sanitised, links absolute; empty when the entry is only a title.
         published: None when missing, unreadable, before 1995 or in the future; then *date_note* says which.
         enclosures: Addresses of sound, video and other files.
-        mark, text_mark: See :class:`SeenEntry`; *text_mark* is empty when there are too few words to tell it by.
+        mark, text_mark: See :class:`SeenEntry`; the latter is empty when there are too few words.
     """
 
     guid: str

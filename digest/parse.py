@@ -121,7 +121,7 @@ def _sound(text: str) -> str:
     return _FORBIDDEN.sub("", text)
 
 
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _FAMILIES = (
     ("utf8", "ascii"),
     ("utf16",),

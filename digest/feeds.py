@@ -1,0 +1,450 @@
+"""The feeds' flow: ask those that are due, keep what is new, remember how each is doing.
+
+A feed that fails is a line in the report; it changes nothing of what was kept and holds up no other.
+"""
+
+import asyncio
+import hashlib
+import html
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from digest import guard, polling
+from digest.charset import decode
+from digest.clean import clean_page
+from digest.entries import Met, Sight, is_material, meet
+from digest.errors import FetchError, ParseError
+from digest.fetch import PAGES, Fetched, Fetcher
+from digest.gate import judge
+from digest.model import Article, Entry, Feed, FeedSettings, Flag, Page, SeenEntry, Severity, SiteRule
+from digest.parse import ParsedFeed, parse
+from digest.similar import sketch
+from digest.workers import Overrun, Workers
+
+if TYPE_CHECKING:
+    from digest.store import Store
+
+FULL_TEXTS = 20
+"""Article pages fetched of one feed in one poll; the newest entries get theirs."""
+_SPAM_SHARE, _SPAM_LEAST = 0.5, 2
+_FLUSH = 40
+"""Articles or feeds kept in memory before they are written; a few transactions instead of hundreds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """What a poll of one feed came to.
+
+    Args:
+        state: ``new`` (something new or changed), ``unchanged``, ``failed``, ``gone`` or ``left``
+            (not reached in time; nothing about it changed).
+        new, changed: Articles; *background* of the new ones are no news.
+        quarantined: Of the new and changed ones. *empty*: entries without text enough for an article.
+        detail: For ``failed``, ``gone`` and ``left``: why.
+        steps: Every decision in order, for ``digest feeds check``.
+        articles: New and changed ones as they were kept.
+    """
+
+    feed: Feed
+    state: str
+    new: int = 0
+    background: int = 0
+    changed: int = 0
+    quarantined: int = 0
+    empty: int = 0
+    detail: str = ""
+    steps: tuple[str, ...] = ()
+    articles: tuple[Article, ...] = ()
+
+
+@dataclass(slots=True)
+class _Poll:
+    """One feed's poll under way."""
+
+    feed: Feed
+    steps: list[str] = field(default_factory=list)
+    found: list[tuple[Article, tuple[int, ...]]] = field(default_factory=list)
+    seen: list[SeenEntry] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    state: str = "unchanged"
+    detail: str = ""
+
+    def say(self, step: str) -> None:
+        self.steps.append(step)
+
+    def result(self) -> Polled:
+        return Polled(
+            feed=self.feed,
+            state=self.state,
+            detail=self.detail,
+            steps=tuple(self.steps),
+            articles=tuple(article for article, _ in self.found),
+            **self.counts,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """All that polling needs; made by the runtime.
+
+    Args:
+        rules: See `digest.clean.clean_page`.
+    """
+
+    store: "Store"
+    fetcher: Fetcher
+    workers: Workers
+    settings: FeedSettings
+    now: datetime
+    rules: tuple[SiteRule, ...] = ()
+
+    async def poll(
+        self,
+        feeds: Sequence[Feed] | None = None,
+        *,
+        on_progress: Callable[[Polled], None] = lambda _: None,
+    ) -> tuple[Polled, ...]:
+        """Ask *feeds*, else all that are due, and keep what they bring; in the order of the feeds.
+
+        Those that answered badly before go last, so that nobody waits for them. When
+        ``settings.budget_s`` is over the rest is left for the next time.
+        """
+        due = self.store.feeds.due(self.now) if feeds is None else feeds
+        keeper = _Keeper(self.store, self.now)
+        results: dict[str, Polled] = {}
+
+        async def ask(feed: Feed) -> None:
+            poll = await self._ask(feed)
+            keeper.keep(poll)
+            results[feed.id] = poll.result()
+            on_progress(results[feed.id])
+
+        ordered = sorted(due, key=lambda feed: (feed.failures, feed.took_ms))
+        tasks = [asyncio.ensure_future(ask(feed)) for feed in ordered]
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=self.settings.budget_s, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ended:
+            if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError):
+                raise end
+        keeper.flush()
+        late = f"not reached within {self.settings.budget_s:g} s; its turn comes at the next poll"
+        return tuple(results.get(feed.id) or Polled(feed=feed, state="left", detail=late) for feed in due)
+
+    async def check(self, feed: Feed) -> Polled:
+        """Ask one feed as if for the first time, explain every decision, and change nothing at all."""
+        bare = replace(feed, etag=None, modified=None, body_hash="")
+        return (await self._ask(bare)).result()
+
+    async def _ask(self, feed: Feed) -> _Poll:
+        poll = _Poll(feed)
+        try:
+            answer = await self.fetcher.get(
+                feed.fetch_url,
+                source_id=feed.id,
+                etag=feed.etag,
+                modified=feed.modified,
+                allow=self._allow(feed),
+            )
+            _tell(poll, answer)
+            await self._take(poll, answer)
+        except (FetchError, ParseError) as error:
+            self._fail(poll, error.what)
+        except Overrun as error:
+            self._fail(poll, f"could not be parsed: {error}")
+        return poll
+
+    def _allow(self, feed: Feed) -> tuple[str, ...]:
+        return guard.PRIVATE if feed.allow_private else self.settings.allow
+
+    def _fail(self, poll: _Poll, what: str, *, wait_s: float = 0, gone: bool = False) -> None:
+        poll.state, poll.detail = ("gone" if gone else "failed"), what
+        poll.say(what)
+        poll.feed = polling.failed(
+            poll.feed, what, now=self.now, settings=self.settings, wait_s=wait_s, gone=gone
+        )
+
+    async def _take(self, poll: _Poll, answer: Fetched) -> None:
+        feed = poll.feed
+        if answer.status == 410:
+            return self._fail(poll, "its server says it is gone for good (410)", gone=True)
+        if answer.status not in (200, 304) or (answer.status == 304 and not (feed.etag or feed.modified)):
+            return self._fail(poll, _status(answer), wait_s=answer.wait_s)
+        body_hash = hashlib.sha256(answer.body).hexdigest() if answer.status == 200 else feed.body_hash
+        if body_hash == feed.body_hash:
+            poll.say("the same as at the last poll; not parsed again")
+        else:
+            parsed = await self.workers.run(
+                parse,
+                answer.body,
+                url=answer.url,
+                now=self.now,
+                content_type=answer.content_type,
+                charset=answer.charset,
+            )
+            await self._read(poll, parsed)
+        self._settle(poll, answer, body_hash)
+        return None
+
+    def _settle(self, poll: _Poll, answer: Fetched, body_hash: str) -> None:
+        feed = poll.feed
+        if answer.status == 200:
+            feed = replace(feed, etag=answer.etag, modified=answer.modified, body_hash=body_hash)
+        poll.feed = polling.answered(
+            feed,
+            now=self.now,
+            settings=self.settings,
+            wait_s=answer.wait_s,
+            took_s=answer.took_s,
+            moved_to=answer.moved_to,
+        )
+        poll.say(f"asked again in {poll.feed.interval_s // 60} minutes")
+
+    async def _read(self, poll: _Poll, parsed: ParsedFeed) -> None:
+        """From entries to articles worth keeping."""
+        feed = poll.feed
+        met = meet(
+            parsed.entries, self.store.feeds.seen(feed.id), now=self.now, first_news=self.settings.first_news
+        )
+        sights = Counter(m.sight for m in met)
+        poll.say(
+            f"{parsed.kind}, {len(parsed.entries)} entries: "
+            f"{sights[Sight.NEW]} new, {sights[Sight.EDITED]} edited, {sights[Sight.KNOWN]} known"
+        )
+        notes = [note for note in (parsed.charset_note, parsed.syntax_note) if note]
+        poll.steps += notes
+        poll.feed = replace(
+            polling.learned(feed, [m.at for m in met], every_s=parsed.every_s),
+            title=feed.title or parsed.title,
+            teasers=parsed.teasers,
+            note="; ".join(notes),
+        )
+        fresh = [m for m in met if m.sight is not Sight.KNOWN]
+        poll.seen = [m.seen for m in fresh]
+        pages = await self._full_texts(poll, fresh) if feed.full_text else {}
+        sources = [_Source.of(poll.feed, m, parsed, pages.get(m.seen.id)) for m in fresh]
+        for m, (page, marks) in zip(fresh, await self._clean(poll, sources), strict=True):
+            self._weigh(poll, m, page, marks)
+        if poll.counts["quarantined"] >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
+            poll.feed = replace(poll.feed, spam_at=self.now)
+        if poll.found:
+            poll.state = "new"
+
+    async def _full_texts(self, poll: _Poll, fresh: Sequence[Met]) -> "dict[str, Fetched | str]":
+        """The newest entries' own pages by entry id, or why one could not be had."""
+        pages: dict[str, Fetched | str] = {}
+        failures = 0
+        for m in [m for m in fresh if m.entry.link][:FULL_TEXTS]:
+            if failures == 2:
+                break
+            try:
+                # The allow-list opens the feed's own host only, not where its entries point.
+                own = self._allow(poll.feed) if _same_site(m.entry.link, poll.feed.fetch_url) else ()
+                answer = await self.fetcher.get(m.entry.link, source_id=poll.feed.id, allow=own, accept=PAGES)
+                pages[m.seen.id] = answer if answer.status == 200 else _status(answer)
+            except FetchError as error:
+                pages[m.seen.id] = error.what
+            failures += isinstance(pages[m.seen.id], str)
+        poll.say(f"{len(pages)} article pages asked for, {failures} of them in vain")
+        return pages
+
+    async def _clean(self, poll: _Poll, sources: "list[_Source]") -> "list[_Cleaned]":
+        """All in one call; one by one when something in them overruns, so that it costs itself alone."""
+        try:
+            return await self.workers.run(read_entries, sources, rules=self.rules, now=self.now)
+        except Overrun:
+            cleaned: list[_Cleaned] = []
+            for source in sources:
+                try:
+                    cleaned += await self.workers.run(read_entries, [source], rules=self.rules, now=self.now)
+                except Overrun as error:
+                    poll.say(f"{source.entry.title}: left out, its markup could not be read: {error}")
+                    cleaned.append((Page(article=None, reason=str(error)), ()))
+            return cleaned
+
+    def _weigh(self, poll: _Poll, m: Met, page: Page, marks: tuple[int, ...]) -> None:
+        """Count what one entry came to, and keep it unless it is nothing new."""
+        article = page.article
+        title = m.entry.title
+        if article is None:
+            poll.counts["empty"] += 1
+            return poll.say(f"{title}: no article: {page.reason}")
+        old = self.store.articles.find(article.source_id) if m.sight is Sight.EDITED else None
+        if old is not None and not is_material(old.article.text, article.text):
+            poll.say(f"{title}: edited, nothing a reader would notice; kept as it was")
+            if old.article.title == article.title:
+                return None
+            article = replace(
+                article, text=old.article.text, blocks=old.article.blocks, cuts=old.article.cuts
+            )
+        poll.found.append((article, marks))
+        poll.counts["changed" if old else "new"] += 1
+        poll.counts["background"] += bool(article.evergreen and not old)
+        quarantined = article.severity is Severity.QUARANTINE
+        poll.counts["quarantined"] += quarantined
+        verdict = "changed" if old else "background" if article.evergreen else "news"
+        grave = next((flag.reason for flag in article.flags if flag.severity is Severity.QUARANTINE), "")
+        return poll.say(f"{title}: {verdict}{f', kept from readers: {grave}' if quarantined else ''}")
+
+
+def _tell(poll: _Poll, answer: Fetched) -> None:
+    for status, target in answer.hops:
+        poll.say(f"{status} to {target}")
+    kind = f", {answer.content_type}" if answer.content_type else ""
+    poll.say(f"{answer.status} from {answer.url} in {answer.took_s:.1f} s, {len(answer.body):,} bytes{kind}")
+    if answer.wait_s:
+        poll.say(f"its publisher asks to wait {answer.wait_s / 60:.0f} minutes")
+
+
+def _status(answer: Fetched) -> str:
+    known = {401: "needs a password", 403: "refuses us", 404: "not found", 429: "asks for fewer requests"}
+    what = known.get(
+        answer.status, "its server is in trouble" if answer.status >= 500 else "no feed in the answer"
+    )
+    return f"{what} ({answer.status})"
+
+
+def _same_site(link: str, feed_url: str) -> bool:
+    return link.split("/")[:3] == feed_url.split("/")[:3]
+
+
+class _Keeper:
+    """Writes many polls in one go, articles first: nothing is marked seen that was not kept."""
+
+    def __init__(self, store: "Store", now: datetime) -> None:
+        self._store, self._now = store, now
+        self._polls: list[_Poll] = []
+
+    def keep(self, poll: _Poll) -> None:
+        self._polls.append(poll)
+        if len(self._polls) >= _FLUSH or sum(len(p.found) for p in self._polls) >= _FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        polls, self._polls = self._polls, []
+        found = [pair for poll in polls for pair in poll.found]
+        if found:
+            self._store.articles.save_all(found, now=self._now)
+        if polls:
+            self._store.feeds.save([p.feed for p in polls], {p.feed.id: p.seen for p in polls if p.seen})
+
+
+_Cleaned = tuple[Page, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """An entry on its way to an article; crosses into a worker.
+
+    Args:
+        page: Body and charset label of the entry's own page, when that is wanted and was had.
+        missed: Why it was not had.
+    """
+
+    entry: Entry
+    source_id: str
+    outlet: str
+    language: str
+    charset_note: str
+    background: bool
+    page: tuple[bytes, str | None] | None = None
+    missed: str = ""
+
+    @classmethod
+    def of(cls, feed: Feed, m: Met, parsed: ParsedFeed, page: Fetched | str | None) -> "_Source":
+        return cls(
+            entry=m.entry,
+            source_id=f"feeds/{feed.id}/{m.seen.id}",
+            outlet=feed.title or parsed.title,
+            language=parsed.language,
+            charset_note=parsed.charset_note,
+            background=m.seen.background,
+            page=(page.body, page.charset) if isinstance(page, Fetched) else None,
+            missed=page if isinstance(page, str) else "",
+        )
+
+
+def read_entries(sources: Iterable[_Source], *, rules: tuple[SiteRule, ...], now: datetime) -> list[_Cleaned]:
+    """Clean, complete and judge entries; for a worker: it is most of the work, on hostile markup."""
+    return [_read_entry(source, rules, now) for source in sources]
+
+
+def _read_entry(source: _Source, rules: tuple[SiteRule, ...], now: datetime) -> _Cleaned:
+    entry = source.entry
+    page = _cleaned(_document(entry, source.language), source, rules, now)
+    if source.page is not None:
+        own = _cleaned(_page_text(*source.page), source, rules, now)
+        if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
+            page = own
+    if page.article is None:
+        return replace(page, decisions=()), ()
+    article = _completed(page.article, source, now)
+    judged = judge(replace(page, article=article, decisions=()))
+    return judged, tuple(sketch(article.text))
+
+
+def _cleaned(raw: str, source: _Source, rules: tuple[SiteRule, ...], now: datetime) -> Page:
+    return clean_page(
+        raw,
+        source_id=source.source_id,
+        html=True,
+        url=source.entry.link or None,
+        now=now,
+        rules=rules,
+        evergreen=source.background,
+    )
+
+
+def _document(entry: Entry, language: str) -> str:
+    title, lang = html.escape(entry.title), html.escape(language)
+    head = (
+        f'<html lang="{lang}"><head><title>{title}</title></head>'
+        if lang
+        else f"<head><title>{title}</title></head>"
+    )
+    return f"{head}<body><article><h1>{title}</h1>{entry.html}</article></body></html>"
+
+
+def _page_text(body: bytes, charset: str | None) -> str:
+    own = re.search(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([\w.:-]+)", body[:4096], re.IGNORECASE)
+    return decode(body, charset or (own[1].decode("ascii") if own else None)).text
+
+
+def _completed(article: Article, source: _Source, now: datetime) -> Article:
+    """What the feed says of an entry is better known than what its text looks like."""
+    entry = source.entry
+    outlet = article.outlet or source.outlet or None
+    return replace(
+        article,
+        title=entry.title or article.title,
+        authors=entry.authors or article.authors,
+        published=entry.published or article.published,
+        outlet=outlet,
+        republisher=article.republisher or (source.outlet if source.outlet != outlet else None) or None,
+        flags=(*article.flags, *_flags(article, source)),
+        collected_at=now,
+    )
+
+
+def _flags(article: Article, source: _Source) -> Iterable[Flag]:
+    if source.entry.date_note and article.published is None:
+        reason = f"the entry {source.entry.date_note}; the time it was first seen counts"
+        yield Flag(code="undated", severity=Severity.NOTE, reason=reason)
+    if source.charset_note:
+        yield Flag(
+            code="charset-repaired", severity=Severity.NOTE, reason=f"the feed was {source.charset_note}"
+        )
+    if "\ufffd" in article.text:
+        lost = f"{article.text.count(chr(0xFFFD))} characters of it were damaged before it reached us"
+        yield Flag(code="charset-damaged", severity=Severity.CAUTION, reason=lost)
+    if source.missed:
+        reason = f"its own page was to be read, but: {source.missed}"
+        yield Flag(code="teaser", severity=Severity.NOTE, reason=reason)
