@@ -41,13 +41,25 @@ class Editions:
         self._database = database
 
     def freeze(
-        self, edition: Edition, *, now: datetime, review: bool = False, corrects: int | None = None
+        self,
+        edition: Edition,
+        *,
+        now: datetime,
+        to_readers: bool = False,
+        review: bool = False,
+        corrects: int | None = None,
     ) -> Edition:
         """Keep *edition* for good under the next number: everything or nothing, in one transaction.
 
         The edition, its excerpts and its slot are written together, so that a killed run leaves no half.
         Identity is (schedule, slot, revision): when there is one already, that one is returned, unchanged.
-        The numbers have no gaps. With *review* it is held until :meth:`set_status` makes it ready.
+        The numbers have no gaps.
+
+        Args:
+            to_readers: It is to be planned for subscribers: noted with it, so that a run killed between
+                freezing and planning forgets nobody (``ledger.unplanned``).
+            review: Held until :meth:`set_status` makes it ready.
+            corrects: Number of the edition this is a new revision of.
 
         Raises:
             StoreError: An excerpt is not what stands in the stored article; nothing was written.
@@ -65,7 +77,14 @@ class Editions:
                 return documents.read(Edition, known)
             last = connection.scalar(sa.select(sa.func.max(editions.c.number))) or 0
             frozen = replace(edition, number=last + 1)
-            _insert(connection, frozen, now, "review" if review else "ready", corrects)
+            _insert(
+                connection,
+                frozen,
+                frozen_at=now,
+                status="review" if review else "ready",
+                corrects=corrects,
+                planned_to=0 if to_readers else None,
+            )
             _insert_excerpts(connection, frozen)
             close_slot(
                 connection, frozen.schedule, frozen.slot, SlotState.MADE, now=now, edition=frozen.number
@@ -188,9 +207,7 @@ class Editions:
         )
 
 
-def _insert(
-    connection: sa.Connection, edition: Edition, now: datetime, status: str, corrects: int | None
-) -> None:
+def _insert(connection: sa.Connection, edition: Edition, **more: Any) -> None:
     themes = tuple(section.theme.id for section in edition.sections)
     connection.execute(
         sa.insert(editions).values(
@@ -198,13 +215,11 @@ def _insert(
             schedule=edition.schedule,
             slot=edition.slot,
             revision=edition.revision,
-            corrects=corrects,
-            status=status,
             subject=documents.printable(edition.subject),
             made_at=edition.made_at,
-            frozen_at=now,
             themes=documents.words(themes),
             document=documents.write(edition),
+            **more,
         )
     )
     counts = {section.theme.id: len(section.items) for section in edition.sections}

@@ -23,7 +23,7 @@ from digest.model import Delivery, DeliveryState
 
 from . import documents
 from .database import Database
-from .schema import deliveries, editions, subscribers
+from .schema import UNPLANNED, deliveries, editions, subscribers
 from .subscribers import deliverable, takes
 
 CRASHES_TO_PARK = 3
@@ -34,10 +34,19 @@ RESENDS = 1
 
 Policy = Literal["resend", "hold"]
 
+STEP = 50_000
+"""Readers planned in one transaction: about 0.2 s, so that sending can begin while planning goes on."""
+
 row = deliveries.c
-QUEUED = row.state == sa.literal_column("'queued'")
-UNSETTLED: sa.ColumnElement[bool] = sa.literal_column("state NOT IN ('queued', 'sent')").self_group()
-"""Written out as the partial indexes have it, not bound: else PostgreSQL and SQLite do not use them."""
+
+# Written out as the partial indexes have them, not bound: only then does either database use those.
+QUEUED: sa.ColumnElement[bool] = sa.literal_column("deliveries.state = 'queued'").self_group()
+MOVING: sa.ColumnElement[bool] = sa.literal_column(
+    "deliveries.state IN ('leased', 'wire', 'unknown')"
+).self_group()
+ENDED: sa.ColumnElement[bool] = sa.literal_column(
+    "deliveries.state IN ('failed', 'held', 'suppressed')"
+).self_group()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,34 +107,39 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def plan(self, edition: int, *, now: datetime, due_by_zone: Mapping[str, datetime] | None = None) -> int:
+    def plan(
+        self,
+        edition: int,
+        *,
+        now: datetime,
+        due_by_zone: Mapping[str, datetime] | None = None,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> int:
         """Queue the edition for everybody who is to have it; how many rows were new.
 
-        Confirmed, unpaused readers of its schedule who take one of its themes. One ``INSERT .. SELECT``
-        in the database, so memory does not grow with the list; calling it again adds only who is new.
+        Confirmed, unpaused readers of its schedule who take one of its themes, by ``INSERT .. SELECT``
+        in the database, so memory does not grow with the list. Done in steps that are committed each, so
+        sending may begin beside it; killed and called again it goes on, and once done does nothing more:
+        who subscribes later waits for the next edition.
 
         Args:
             due_by_zone: When it is due for readers of a time zone; at once for others.
+            on_progress: Called after each step with the rows so far.
         """
-        with self._database.write() as connection:
-            known = _edition(connection, edition)
-            due: sa.ColumnElement[datetime] = sa.literal(now, row.next_at.type)
-            if due_by_zone:
-                moments = {zone: sa.literal(moment, row.next_at.type) for zone, moment in due_by_zone.items()}
-                due = sa.case(moments, value=subscribers.c.timezone, else_=due)
-            readers = sa.select(
-                sa.literal(edition, sa.Integer),
-                subscribers.c.id,
-                sa.literal(DeliveryState.QUEUED.value, sa.Text),
-                due,
-                sa.literal(now, row.updated_at.type),
-            ).where(
-                deliverable(now),
-                takes(subscribers.c.schedules, (known.schedule,)),
-                takes(subscribers.c.themes, documents.ids(known.themes)),
-            )
-            columns = ["edition", "subscriber_id", "state", "next_at", "updated_at"]
-            return self._insert(connection, edition, lambda insert: insert.from_select(columns, readers))
+        total = 0
+        while True:
+            with self._database.write() as connection:
+                added = self._plan_step(connection, edition, now, due_by_zone or {})
+            if added is None:
+                return total
+            total += added
+            on_progress(total)
+
+    def unplanned(self) -> tuple[int, ...]:
+        """Ready editions for readers whose planning has not been done to the end."""
+        query = sa.select(editions.c.number).where(sa.text(UNPLANNED.text), editions.c.status == "ready")
+        with self._database.read() as connection:
+            return tuple(connection.scalars(query.order_by(editions.c.number)))
 
     def plan_addresses(self, edition: int, addresses: Iterable[str], *, now: datetime) -> int:
         """Queue the edition for addresses given by hand; they become nobody's subscription."""
@@ -163,25 +177,11 @@ class Ledger:
         """Mark, durably, that these are about to be handed over; those that may be, in order.
 
         Left out: rows somebody else took over, and readers who left, bounced or paused since (these
-        become ``suppressed``). The lease starts anew.
+        become ``suppressed``). The lease starts anew. Asking twice gives the same answer, so that it can be
+        asked again when a commit's answer was lost.
         """
-        allowed: set[int] = set()
-        wanted = sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(now))
-        may = row.subscriber_id.is_(None) | wanted.exists()
         with self._database.write() as connection:
-            for fence, lease_s, ids in _by_lease(claims):
-                mine = (row.id.in_(ids)) & fence & (row.state == DeliveryState.LEASED)
-                until = now + timedelta(seconds=lease_s)
-                marked = sa.update(deliveries).where(mine, may)
-                marked = marked.values(state=DeliveryState.WIRE, lease_until=until, updated_at=now)
-                passed = set(connection.scalars(marked.returning(row.id)))
-                if len(passed) < len(ids):
-                    gone = sa.update(deliveries).where(mine, ~may)
-                    connection.execute(
-                        gone.values(**_settled(DeliveryState.SUPPRESSED, now), text="no longer subscribed")
-                    )
-                allowed |= passed
-        return tuple(claim for claim in claims if claim.id in allowed)
+            return _to_wire(connection, claims, now)
 
     def settle(self, outcomes: Sequence[Outcome], *, now: datetime) -> int:
         """Record outcomes in one transaction; how many rows were still ours.
@@ -189,49 +189,31 @@ class Ledger:
         ``sent`` and ``unknown`` are taken only from the wire; the others from a lease too (a recipient
         refused before the message). Each counts as an attempt.
         """
-        if not outcomes:
-            return 0
-        change = (
-            sa.update(deliveries)
-            .where(
-                row.id == sa.bindparam("this"),
-                row.owner == sa.bindparam("by"),
-                row.lease == sa.bindparam("under"),
-                (row.state == DeliveryState.WIRE) | (row.state == sa.bindparam("or_from")),
-            )
-            .values(
-                state=sa.bindparam("new_state"),
-                code=sa.bindparam("reply"),
-                text=sa.bindparam("said"),
-                next_at=sa.func.coalesce(sa.bindparam("again_at", type_=row.next_at.type), row.next_at),
-                attempts=row.attempts + 1,
-                owner=None,
-                lease_until=None,
-                updated_at=now,
-            )
-        )
         with self._database.write() as connection:
-            return connection.execute(change, [_parameters(outcome) for outcome in outcomes]).rowcount
+            return _settle(connection, outcomes, now)
+
+    def exchange(
+        self, outcomes: Sequence[Outcome], claims: Sequence[Claim], *, now: datetime
+    ) -> tuple[int, tuple[Claim, ...]]:
+        """:meth:`settle` and :meth:`to_wire` in one transaction: one wait for the disk instead of two."""
+        with self._database.write() as connection:
+            return _settle(connection, outcomes, now), _to_wire(connection, claims, now)
 
     def release(self, claims: Sequence[Claim], *, now: datetime, next_at: datetime | None = None) -> int:
         """Give rows back that were certainly not sent, whether marked or not; costs them no attempt."""
-        given = 0
+        back = _settled(DeliveryState.QUEUED, now) | ({"next_at": next_at} if next_at else {})
         with self._database.write() as connection:
-            for fence, _, ids in _by_lease(claims):
-                mine = row.id.in_(ids) & fence & row.state.in_([DeliveryState.LEASED, DeliveryState.WIRE])
-                back = _settled(DeliveryState.QUEUED, now) | ({"next_at": next_at} if next_at else {})
-                given += connection.execute(sa.update(deliveries).where(mine).values(back)).rowcount
-        return given
+            changes = [sa.update(deliveries).where(mine).values(back) for mine, _, _ in _by_lease(claims)]
+            return sum(connection.execute(change).rowcount for change in changes)
 
     def renew(self, claims: Sequence[Claim], *, now: datetime) -> int:
         """Start the leases of claimed rows anew; how many are still ours."""
-        kept = 0
         with self._database.write() as connection:
-            for fence, lease_s, ids in _by_lease(claims):
-                mine = row.id.in_(ids) & fence & row.state.in_([DeliveryState.LEASED, DeliveryState.WIRE])
-                until = {"lease_until": now + timedelta(seconds=lease_s)}
-                kept += connection.execute(sa.update(deliveries).where(mine).values(until)).rowcount
-        return kept
+            changes = [
+                sa.update(deliveries).where(mine).values(lease_until=now + timedelta(seconds=lease_s))
+                for mine, lease_s, _ in _by_lease(claims)
+            ]
+            return sum(connection.execute(change).rowcount for change in changes)
 
     def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
         """Take back what dead owners and ended leases left, and deal with what is unknown.
@@ -241,7 +223,7 @@ class Ledger:
         is sent again once. Under policy hold all of them wait for a person.
         """
         with self._database.write() as connection:
-            rows = _in_flight(connection, lock=not self._database.is_sqlite)
+            rows = _in_flight(connection)
             owners = {found.owner for found in rows if found.owner is not None}
             dead = {owner for owner in owners if owner_gone(owner)}
             lost = [r for r in rows if r.owner is not None and (r.owner in dead or r.lease_until <= now)]
@@ -300,40 +282,41 @@ class Ledger:
     def list(
         self, edition: int, state: DeliveryState | None = None, after: int = 0, limit: int = 50
     ) -> tuple[Delivery, ...]:
-        """By id; pass the last id as *after* for the next page."""
+        """By id, the queued ones by when they are due; pass the last id as *after* for the next page."""
         with self._database.read() as connection:
-            first = connection.scalar(
-                sa.select(editions.c.first_delivery).where(editions.c.number == edition)
-            )
-            start = max(after, (first or 0) - 1)
-            query = _listed().where(row.edition == edition, row.id > start).order_by(row.id).limit(limit)
-            if state is not None:
-                query = query.where(row.state == sa.literal_column(f"'{state.value}'"))
-            return tuple(_delivery(found) for found in connection.execute(query))
+            query = _page(connection, edition, state, after)
+            return tuple(_delivery(found) for found in connection.execute(query.limit(limit)))
 
     def counts(self, edition: int) -> dict[DeliveryState, int]:
         """How many rows in each state (those that occur), counted now.
 
-        ``sent`` is what is neither queued nor otherwise unsettled: indexes answer without reading the rows.
+        ``sent`` is what is in no other state: the indexes answer without reading the rows.
         """
         mine = row.edition == edition
         total = sa.select(sa.func.count()).select_from(deliveries).where(mine)
-        rest = sa.select(row.state, sa.func.count()).where(mine, UNSETTLED).group_by(row.state)
+        by_state = sa.select(row.state, sa.func.count()).where(mine).group_by(row.state)
         with self._database.read() as connection:
-            found = {DeliveryState(state): n for state, n in connection.execute(rest)}
+            found = {
+                DeliveryState(state): count
+                for some in (MOVING, ENDED)
+                for state, count in connection.execute(by_state.where(some))
+            }
             found[DeliveryState.QUEUED] = connection.scalar(total.where(QUEUED)) or 0
             everything = connection.scalar(total) or 0
         found[DeliveryState.SENT] = everything - sum(found.values())
-        return {state: n for state, n in found.items() if n}
+        return {state: count for state, count in found.items() if count}
 
     def finished(self, edition: int) -> bool:
-        """Nothing queued, leased, on the wire or unknown. Held rows wait for a person, not for us."""
+        """Planned to the end, and nothing queued, leased, on the wire or unknown.
+
+        Held rows wait for a person, not for us.
+        """
         mine = row.edition == edition
-        open_states = [DeliveryState.LEASED, DeliveryState.WIRE, DeliveryState.UNKNOWN]
+        planning = sa.select(editions.c.number).where(editions.c.number == edition, sa.text(UNPLANNED.text))
         queued = sa.select(row.id).where(mine, QUEUED).limit(1)
-        moving = sa.select(row.id).where(mine, UNSETTLED, row.state.in_(open_states)).limit(1)
+        moving = sa.select(row.id).where(mine, MOVING).limit(1)
         with self._database.read() as connection:
-            return connection.scalar(queued) is None and connection.scalar(moving) is None
+            return all(connection.scalar(left) is None for left in (planning, queued, moving))
 
     def due(self, *, now: datetime) -> int:
         """Rows that could be claimed now."""
@@ -369,6 +352,26 @@ class Ledger:
                     gone += connection.execute(sa.delete(deliveries).where(row.edition == number)).rowcount
         return gone
 
+    def _plan_step(
+        self, connection: sa.Connection, edition: int, now: datetime, due_by_zone: Mapping[str, datetime]
+    ) -> int | None:
+        """Plan the next readers by id; None when all are."""
+        known = _edition(connection, edition)
+        if known.planned_at is not None:
+            return None
+        done = known.planned_to or 0
+        this = sa.update(editions).where(editions.c.number == edition)
+        some = sa.select(subscribers.c.id).where(subscribers.c.id > done)
+        some = some.order_by(subscribers.c.id).limit(STEP)
+        last = connection.scalar(sa.select(sa.func.max(some.subquery().c.id)))
+        if last is None:
+            connection.execute(this.values(planned_to=done, planned_at=now))
+            return None
+        connection.execute(this.values(planned_to=last))
+        readers = _readers(known, now, due_by_zone).where(subscribers.c.id > done, subscribers.c.id <= last)
+        columns = ["edition", "subscriber_id", "state", "next_at", "updated_at"]
+        return self._insert(connection, edition, lambda insert: insert.from_select(columns, readers))
+
     def _insert(self, connection: sa.Connection, edition: int, fill: Callable[[Any], Any]) -> int:
         """Insert what is not there yet, and remember where the edition's rows begin."""
         insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
@@ -394,10 +397,51 @@ class Ledger:
 
 
 def _edition(connection: sa.Connection, number: int) -> sa.Row[Any]:
-    found = connection.execute(sa.select(editions).where(editions.c.number == number)).first()
+    query = sa.select(editions).where(editions.c.number == number).with_for_update()
+    found = connection.execute(query).first()
     if found is None:
         raise StoreError(f"there is no edition {number}: freeze it before planning its deliveries")
     return found
+
+
+def _readers(edition: Any, now: datetime, due_by_zone: Mapping[str, datetime]) -> sa.Select[Any]:
+    """Who is to have it, as rows of the ledger."""
+    due: sa.ColumnElement[datetime] = sa.literal(now, row.next_at.type)
+    if due_by_zone:
+        moments = {zone: sa.literal(moment, row.next_at.type) for zone, moment in due_by_zone.items()}
+        due = sa.case(moments, value=subscribers.c.timezone, else_=due)
+    return (
+        sa.select(
+            sa.literal(edition.number, sa.Integer),
+            subscribers.c.id,
+            sa.literal(DeliveryState.QUEUED.value, sa.Text),
+            due,
+            sa.literal(now, row.updated_at.type),
+        )
+        .where(
+            deliverable(now),
+            takes(subscribers.c.schedules, (edition.schedule,)),
+            takes(subscribers.c.themes, documents.ids(edition.themes)),
+        )
+        .order_by(subscribers.c.id)
+    )
+
+
+def _page(connection: sa.Connection, edition: int, state: DeliveryState | None, after: int) -> sa.Select[Any]:
+    """The query of one page, so written that an index gives its order, whatever the number of rows."""
+    query = _listed()
+    if state is DeliveryState.QUEUED:
+        last = sa.select(row.next_at, row.id).where(row.id == after)
+        query = query.where(row.edition == edition, QUEUED).order_by(row.next_at, row.id)
+        return query.where(sa.tuple_(row.next_at, row.id) > last.scalar_subquery()) if after else query
+    query = query.where(row.id > after).order_by(row.id)
+    if state in {None, DeliveryState.SENT}:
+        first = connection.scalar(sa.select(editions.c.first_delivery).where(editions.c.number == edition))
+        # Adding nothing hides the column from the other indexes: only the primary key's order is left.
+        query = query.where(row.id >= (first or 0), row.edition + 0 == edition)
+        return query if state is None else query.where(row.state == state)
+    part = ENDED if state in {DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRESSED} else MOVING
+    return query.where(row.edition == edition, part, row.state == state)
 
 
 def _editions_to_send(connection: sa.Connection, only: int | None) -> list[int]:
@@ -465,13 +509,55 @@ def _claim(
     ]
 
 
+def _to_wire(connection: sa.Connection, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
+    reader = sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(now))
+    may = row.subscriber_id.is_(None) | reader.exists()
+    allowed: set[int] = set()
+    for mine, lease_s, ids in _by_lease(claims):
+        until = now + timedelta(seconds=lease_s)
+        marked = sa.update(deliveries).where(mine, may)
+        marked = marked.values(state=DeliveryState.WIRE, lease_until=until, updated_at=now)
+        passed = set(connection.scalars(marked.returning(row.id)))
+        if len(passed) < len(ids):
+            left = _settled(DeliveryState.SUPPRESSED, now) | {"text": "no longer subscribed"}
+            connection.execute(sa.update(deliveries).where(mine, ~may).values(left))
+        allowed |= passed
+    return tuple(claim for claim in claims if claim.id in allowed)
+
+
+def _settle(connection: sa.Connection, outcomes: Sequence[Outcome], now: datetime) -> int:
+    if not outcomes:
+        return 0
+    change = (
+        sa.update(deliveries)
+        .where(
+            row.id == sa.bindparam("this"),
+            row.owner == sa.bindparam("by"),
+            row.lease == sa.bindparam("under"),
+            (row.state == DeliveryState.WIRE) | (row.state == sa.bindparam("or_from")),
+        )
+        .values(
+            state=sa.bindparam("new_state"),
+            code=sa.bindparam("reply"),
+            text=sa.bindparam("said"),
+            next_at=sa.func.coalesce(sa.bindparam("again_at", type_=row.next_at.type), row.next_at),
+            attempts=row.attempts + 1,
+            owner=None,
+            lease_until=None,
+            updated_at=now,
+        )
+    )
+    return connection.execute(change, [_parameters(outcome) for outcome in outcomes]).rowcount
+
+
 def _by_lease(claims: Sequence[Claim]) -> Iterable[tuple[sa.ColumnElement[bool], float, list[int]]]:
-    """(fence, seconds, ids) for claims of one lease number: nearly always all of them at once."""
+    """(these rows while they are ours, seconds, ids) by lease number: nearly always all in one group."""
     groups: dict[tuple[str, int, float], list[int]] = {}
     for claim in claims:
         groups.setdefault((claim.owner, claim.lease, claim.lease_s), []).append(claim.id)
     for (owner, lease, lease_s), ids in groups.items():
-        yield (row.owner == owner) & (row.lease == lease), lease_s, ids
+        moving = row.state.in_([DeliveryState.LEASED, DeliveryState.WIRE])
+        yield row.id.in_(ids) & (row.owner == owner) & (row.lease == lease) & moving, lease_s, ids
 
 
 def _settled(state: DeliveryState, now: datetime) -> dict[str, Any]:
@@ -495,12 +581,10 @@ def _parameters(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _in_flight(connection: sa.Connection, *, lock: bool) -> Sequence[Any]:
-    states = [DeliveryState.LEASED, DeliveryState.WIRE, DeliveryState.UNKNOWN]
-    query = sa.select(row.id, row.state, row.owner, row.lease_until, row.crashes, row.resends).where(
-        UNSETTLED, row.state.in_(states)
-    )
-    return connection.execute(query.with_for_update(skip_locked=True) if lock else query).all()
+def _in_flight(connection: sa.Connection) -> Sequence[Any]:
+    """Rows leased, on the wire or unknown, of all editions; on PostgreSQL save those being changed now."""
+    query = sa.select(row.id, row.state, row.owner, row.lease_until, row.crashes, row.resends).where(MOVING)
+    return connection.execute(query.with_for_update(skip_locked=True)).all()
 
 
 def _move(

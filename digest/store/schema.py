@@ -107,10 +107,17 @@ editions = sa.Table(
     sa.Column("frozen_at", Moment, nullable=False),
     sa.Column("themes", sa.Text, nullable=False),
     sa.Column("first_delivery", sa.BigInteger, comment="No delivery of this edition has a smaller id."),
+    sa.Column(
+        "planned_to", sa.BigInteger, comment="Readers up to this id are planned; null: not for readers."
+    ),
+    sa.Column("planned_at", Moment, comment="When the last reader was planned."),
     sa.Column("document", sa.Text, nullable=False),
     sa.UniqueConstraint("schedule", "slot", "revision"),
     sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name="status"),
 )
+UNPLANNED = sa.text("planned_to IS NOT NULL AND planned_at IS NULL")
+sa.Index("ix_editions_unplanned", editions.c.number, postgresql_where=UNPLANNED, sqlite_where=UNPLANNED)
+sa.Index("ix_editions_frozen", editions.c.frozen_at)
 
 edition_themes = sa.Table(
     "edition_themes",
@@ -221,7 +228,8 @@ deliveries = sa.Table(
     ),
 )
 QUEUED = sa.text("state = 'queued'")
-UNSETTLED = sa.text("state NOT IN ('queued', 'sent')")
+MOVING = sa.text("state IN ('leased', 'wire', 'unknown')")
+ENDED = sa.text("state IN ('failed', 'held', 'suppressed')")
 HAS_ADDRESS = sa.text("address IS NOT NULL")
 sa.Index(
     "ix_deliveries_queue",
@@ -231,14 +239,15 @@ sa.Index(
     postgresql_where=QUEUED,
     sqlite_where=QUEUED,
 )
-sa.Index(
-    "ix_deliveries_unsettled",
-    deliveries.c.edition,
-    deliveries.c.state,
-    deliveries.c.id,
-    postgresql_where=UNSETTLED,
-    sqlite_where=UNSETTLED,
-)
+for name, where in (("ix_deliveries_moving", MOVING), ("ix_deliveries_ended", ENDED)):
+    sa.Index(
+        name,
+        deliveries.c.edition,
+        deliveries.c.state,
+        deliveries.c.id,
+        postgresql_where=where,
+        sqlite_where=where,
+    )
 sa.Index(
     "uq_deliveries_address",
     deliveries.c.edition,

@@ -46,11 +46,26 @@ def upgrade() -> None:
             nullable=True,
             comment="No delivery of this edition has a smaller id.",
         ),
+        sa.Column(
+            "planned_to",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Readers up to this id are planned; null: not for readers.",
+        ),
+        sa.Column("planned_at", Moment, nullable=True, comment="When the last reader was planned."),
         sa.Column("document", sa.Text(), nullable=False),
         sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name="ck_editions_status"),
         sa.ForeignKeyConstraint(["corrects"], ["editions.number"], name="fk_editions_corrects"),
         sa.PrimaryKeyConstraint("number", name="pk_editions"),
         sa.UniqueConstraint("schedule", "slot", "revision", name="uq_editions_schedule_slot_revision"),
+    )
+    op.create_index("ix_editions_frozen", "editions", ["frozen_at"])
+    op.create_index(
+        "ix_editions_unplanned",
+        "editions",
+        ["number"],
+        postgresql_where=sa.text("planned_to IS NOT NULL AND planned_at IS NULL"),
+        sqlite_where=sa.text("planned_to IS NOT NULL AND planned_at IS NULL"),
     )
     op.create_table(
         "state",
@@ -142,18 +157,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("edition", "subscriber_id", name="uq_deliveries_edition_subscriber_id"),
     )
     op.create_index(
+        "ix_deliveries_ended",
+        "deliveries",
+        ["edition", "state", "id"],
+        postgresql_where=sa.text("state IN ('failed', 'held', 'suppressed')"),
+        sqlite_where=sa.text("state IN ('failed', 'held', 'suppressed')"),
+    )
+    op.create_index(
+        "ix_deliveries_moving",
+        "deliveries",
+        ["edition", "state", "id"],
+        postgresql_where=sa.text("state IN ('leased', 'wire', 'unknown')"),
+        sqlite_where=sa.text("state IN ('leased', 'wire', 'unknown')"),
+    )
+    op.create_index(
         "ix_deliveries_queue",
         "deliveries",
         ["edition", "next_at", "id"],
         postgresql_where=sa.text("state = 'queued'"),
         sqlite_where=sa.text("state = 'queued'"),
-    )
-    op.create_index(
-        "ix_deliveries_unsettled",
-        "deliveries",
-        ["edition", "state", "id"],
-        postgresql_where=sa.text("state NOT IN ('queued', 'sent')"),
-        sqlite_where=sa.text("state NOT IN ('queued', 'sent')"),
     )
     op.create_index(
         "uq_deliveries_address",
