@@ -1,6 +1,6 @@
 # Any Debian with Python 3.11 or later will do: python:3.11-slim, debian:bookworm-slim, ...
 #   docker build -t digest .
-#   docker run --rm -v ./config.toml:/data/config.toml:ro -v ./seeds:/data/seeds:ro -v digest:/data/var digest now
+#   docker run --rm -v digest:/data -v ./config.toml:/data/config.toml:ro -v ./seeds:/data/seeds:ro digest now
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS base

@@ -171,8 +171,9 @@ def _note(table: _Note) -> Note:
 
 
 def _is_seed(path: Path) -> bool:
-    """Hidden files are editors' and file managers' own."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    """Hidden files are editors' and file managers' own; a link to nowhere is a file that is missing."""
+    named = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return named and (path.is_file() or not path.exists())
 
 
 def _published(said: date) -> Published:

@@ -7,11 +7,10 @@ document once more for them. The grammar is TOML 1.0, https://toml.io/en/v1.0.0.
 import difflib
 import re
 import tomllib
-import types
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 from digest.errors import ConfigError
 
@@ -234,8 +233,11 @@ def _known(model: "type[BaseModel]", where: Location) -> tuple[str, ...]:
     """The keys allowed in the table at *where*."""
     found: Any = model
     for part in where:
-        if isinstance(part, str) and part in getattr(found, "model_fields", {}):
+        if "root" in getattr(found, "model_fields", {}):  # a file of freely named tables
+            found = get_args(found.model_fields["root"].annotation)[-1]
+        elif isinstance(part, str) and part in getattr(found, "model_fields", {}):
             found = found.model_fields[part].annotation
-        while get_origin(found) in (list, dict, tuple, Union, types.UnionType):
-            found = [kind for kind in get_args(found) if kind not in (type(None), ...)][-1]
+        while arguments := get_args(found):
+            kinds = arguments[:1] if get_origin(found) is Annotated else arguments
+            found = [kind for kind in kinds if kind is not type(None)][-1]
     return tuple(getattr(found, "model_fields", {}))

@@ -1,0 +1,387 @@
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from digest.config import Config, load_config, write_defaults
+from digest.config.tables import File
+from digest.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+
+GOOD = """
+[newsletter]
+name = "Notes"
+sender = "notes@example.org"
+
+[[schedules]]
+id = "daily"
+
+[[themes]]
+id = "tea"
+names = { en = "Tea" }
+terms.en = ["tea", { text = "leaf", weight = 0.5 }]
+"""
+
+Load = Callable[..., Config]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def load(text: str = GOOD, **environ: str) -> Config:
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        return load_config(path, environ=environ)
+
+    return load
+
+
+def problems(load: Load, text: str, **environ: str) -> list[tuple[int, str, str]]:
+    with pytest.raises(ConfigError) as caught:
+        load(text, **environ)
+    return caught.value.problems
+
+
+def line(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
+def test_the_least_that_is_needed_gives_working_defaults(load: Load, tmp_path: Path) -> None:
+    config = load()
+    assert (config.newsletter.sender_name, config.newsletter.list_id) == ("Notes", "digest.example.org")
+    assert config.database_url == f"sqlite:///{tmp_path}/var/digest.db"
+    assert (config.seeds_dir, config.secret_file) == (tmp_path / "seeds", tmp_path / "var/secret.key")
+    assert (config.mail_servers, config.feeds, config.secret, config.warnings) == ((), (), None, ())
+    assert [(term.text, term.weight) for term in config.themes[0].terms["en"]] == [
+        ("tea", 1.0),
+        ("leaf", 0.5),
+    ]
+    assert config.schedules[0].themes == ("rotate",)
+
+
+def test_the_default_file_is_right_and_the_one_init_writes(tmp_path: Path) -> None:
+    shown = (ROOT / "config.toml").read_bytes()
+    assert write_defaults(tmp_path) == [
+        (tmp_path / "config.toml", True),
+        (tmp_path / "seeds/example.txt", True),
+    ]
+    assert (tmp_path / "config.toml").read_bytes() == shown
+    config = load_config(tmp_path / "config.toml", environ={})
+    assert [theme.id for theme in config.themes] == ["mentorship", "large-models", "compute-cost"]
+
+
+def test_init_never_overwrites_and_leaves_seeds_alone(tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "config.toml").write_text("mine")
+    assert write_defaults(tmp_path) == [(tmp_path / "config.toml", False)]
+    assert (tmp_path / "config.toml").read_text() == "mine"
+
+
+def test_every_commented_default_is_a_key_and_the_default(load: Load, tmp_path: Path) -> None:
+    """Uncommenting a line of the default file must change nothing but what says it is an example."""
+    text = (ROOT / "config.toml").read_text("utf-8")
+    bare = re.sub(r"^# (?=[a-z_]+ = |\[[a-z.]+\])", "", text, flags=re.MULTILINE)
+    (tmp_path / "my-templates").mkdir()
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/secret.key").write_text("s" * 40)
+    (tmp_path / "var/secret.key").chmod(0o600)
+    plain, full = load(text), load(bare)
+    assert bare.count("\n# ") < text.count("\n# ") - 15
+    differing = {name for name in Config.__slots__ if getattr(plain, name) != getattr(full, name)}
+    assert differing == {"newsletter", "templates_dirs", "design_tokens"}
+
+
+MISTAKES = [
+    ('sender = "notes@example.org"', 'sender = "nobody"', "newsletter.sender", "is not a mail address"),
+    (
+        'sender = "notes@example.org"',
+        'sender = "a@b.example, c@d.example"',
+        "newsletter.sender",
+        "not a mail address",
+    ),
+    (
+        'sender = "notes@example.org"',
+        'sender = "a@b\\r\\nBcc: x@y.z"',
+        "newsletter.sender",
+        "not a mail address",
+    ),
+    ('name = "Notes"', 'name = "a\\nb"', "newsletter.name", "one line of text"),
+    ('name = "Notes"', "name = 7", "newsletter.name", "should be a valid string, not 7"),
+    (
+        'name = "Notes"',
+        'name = "x"\ntimezone = "Mars/Base"',
+        "newsletter.timezone",
+        "write one like Asia/Shanghai",
+    ),
+    ('name = "Notes"', 'name = "x"\ntimezone = "../../etc"', "newsletter.timezone", "is not a time zone"),
+    ('name = "Notes"', 'name = "x"\ntimezon = "UTC"', "newsletter.timezon", "did you mean timezone?"),
+    ('name = "Notes"', 'name = "x"\nbase_url = "ftp://x"', "newsletter.base_url", "is not a web address"),
+    (
+        'name = "Notes"',
+        'name = "x"\nbase_url = "https://u:p@x.example"',
+        "newsletter.base_url",
+        "leave them out",
+    ),
+    (
+        'name = "Notes"',
+        'name = "x"\nbase_url = "https://x:99999"',
+        "newsletter.base_url",
+        "is not a web address",
+    ),
+    ('name = "Notes"', 'name = "x"\nbase_url = "x.example"', "newsletter.base_url", "write it with https://"),
+    (
+        'name = "Notes"',
+        'name = "x"\nlanguage = "Chinese!"',
+        "newsletter.language",
+        "write one like zh-CN or en",
+    ),
+    (
+        'id = "daily"',
+        'id = "daily"\nthemes = ["tee"]',
+        "schedules[1].themes[1]",
+        "no theme 'tee'; there are: 'tea'",
+    ),
+    (
+        'id = "daily"',
+        'id = "daily"\nthemes = "some"',
+        "schedules[1].themes",
+        'must be "rotate", "auto" or a list',
+    ),
+    ('id = "daily"', 'id = "daily"\nthemes = []', "schedules[1].themes", "at least 1 item"),
+    ('id = "daily"', 'id = "Daily edition"', "schedules[1].id", "use small letters"),
+    (
+        'id = "daily"',
+        'id = "daily"\nthemes_per_edition = "2"',
+        "schedules[1].themes_per_edition",
+        "whole number",
+    ),
+    (
+        'id = "daily"',
+        'id = "daily"\nitems_per_theme = 0',
+        "schedules[1].items_per_theme",
+        "greater than or equal to 1",
+    ),
+    (
+        'id = "daily"',
+        'id = "daily"\n[[schedules]]\nid = "daily"',
+        "schedules[2].id",
+        "is taken by schedules[1]",
+    ),
+    ('id = "tea"', 'id = "rotate"', "themes[1].id", "has a meaning of its own"),
+    ('names = { en = "Tea" }', "names = {}", "themes[1].names", "at least 1 item"),
+    (
+        'names = { en = "Tea" }',
+        'names = { en = "Tea" }\naccent = "red"',
+        "themes[1].accent",
+        "write it like #8a2b2b",
+    ),
+    ('terms.en = ["tea"', 'terms.en = [3, "tea"', "themes[1].terms.en[1]", "should be a table, not 3"),
+    ("weight = 0.5", "weight = -1", "themes[1].terms.en[2].weight", "greater than 0"),
+    ("weight = 0.5", "wieght = 1.0", "themes[1].terms.en[2].wieght", "did you mean weight?"),
+    (
+        "[newsletter]",
+        '[[feeds]]\nid = "a"\nurl = "file:///x"\n[newsletter]',
+        "feeds[1].url",
+        "is not a web address",
+    ),
+    (
+        "[newsletter]",
+        '[fetching]\nallow = ["10.0.0.0/33"]\n[newsletter]',
+        "fetching.allow[1]",
+        "like 10.1.2.0/24",
+    ),
+    (
+        "[newsletter]",
+        '[[site_rules]]\nname = "a"\nmatch = "("\n[newsletter]',
+        "site_rules[1].match",
+        "not a regular",
+    ),
+    (
+        "[newsletter]",
+        '[delivery]\nuncertain = "maybe"\n[newsletter]',
+        "delivery.uncertain",
+        "'resend' or 'hold'",
+    ),
+    ("[newsletter]", "[newsleter]\n[newsletter]", "newsleter", "did you mean newsletter?"),
+    (
+        "[newsletter]",
+        '[paths]\ntemplates = ["none"]\n[newsletter]',
+        "paths.templates[1]",
+        "there is no folder",
+    ),
+    (
+        "[newsletter]",
+        '[database]\nurl = "mysql://x/y"\n[newsletter]',
+        "database.url",
+        "sqlite:///FILE or postgresql",
+    ),
+    (
+        "[newsletter]",
+        '[database]\nurl = "postgresql://u:p@h/d"\n[newsletter]',
+        "database.url",
+        "holds a password",
+    ),
+    ("[newsletter]", "feeds = 3\n[newsletter]", "feeds", "should be a list, not 3"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "what"), MISTAKES)
+def test_a_mistake_is_named_by_line_key_and_remedy(
+    load: Load, old: str, new: str, key: str, what: str
+) -> None:
+    text = GOOD.replace(old, new)
+    [(at, named, said)] = problems(load, text)
+    assert named == key
+    assert what in said
+    last = key.rpartition(".")[2].partition("[")[0]
+    assert last in text.splitlines()[at - 1] or key.endswith("]")
+
+
+def test_mistakes_are_told_all_at_once_in_order_of_lines(load: Load) -> None:
+    text = (
+        GOOD.replace('"tea"', "5")
+        .replace('"notes@example.org"', '"x"')
+        .replace('id = "daily"', 'id = "daily"\nx = 1')
+    )
+    found = problems(load, text)
+    assert [key for _, key, _ in found] == [
+        "newsletter.sender",
+        "schedules[1].x",
+        "themes[1].id",
+        "themes[1].terms.en[1]",
+    ]
+    assert [at for at, _, _ in found] == [
+        line(text, part) for part in ("sender", "x = 1", "id = 5", "terms.en")
+    ]
+
+
+def test_the_message_reads_like_a_compiler(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(GOOD.replace('name = "Notes"', 'nam = "Notes"'))
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/config.toml:2: newsletter.name: is missing; add it",
+        f"{tmp_path}/config.toml:3: newsletter.nam: unknown key; did you mean name?",
+    ]
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="make one with: digest init"):
+        load_config(tmp_path / "config.toml")
+
+
+RELAY = GOOD + '\n[[mail_servers]]\nid = "my-relay"\nhost = "mx.example.org"\nusername = "u"\n'
+
+
+def test_a_missing_password_is_a_mistake_that_says_where_to_put_it(load: Load) -> None:
+    [(at, key, what)] = problems(load, RELAY)
+    assert (at, key) == (line(RELAY, "username"), "mail_servers[1].username")
+    assert what == "has no password; set password_file, or DIGEST_MAIL_MY_RELAY_PASSWORD in the environment"
+
+
+def test_a_password_in_the_file_is_refused(load: Load) -> None:
+    found = problems(load, RELAY + 'password = "hunter2"\n', DIGEST_MAIL_MY_RELAY_PASSWORD="x")
+    assert [key for _, key, _ in found] == ["mail_servers[1].password"]
+    assert "hunter2" not in found[0][2]
+
+
+def test_secrets_come_from_the_environment_or_files_and_are_never_shown(load: Load, tmp_path: Path) -> None:
+    secret = tmp_path / "relay.secret"
+    secret.write_text("from-file\n")
+    secret.chmod(0o600)
+    text = RELAY + 'password_file = "relay.secret"\n'
+    assert load(text).mail_servers[0].password == "from-file"
+    config = load(text, DIGEST_MAIL_MY_RELAY_PASSWORD="from-env", DIGEST_SECRET="k" * 32)
+    assert (config.mail_servers[0].password, config.secret) == ("from-env", b"k" * 32)
+    assert not re.search("from-env|kkkk", repr(config))
+
+
+def test_a_secret_others_can_read_is_warned_about(load: Load, tmp_path: Path) -> None:
+    secret = tmp_path / "relay.secret"
+    secret.write_text("x")
+    secret.chmod(0o644)
+    config = load(RELAY + 'password_file = "relay.secret"\n')
+    assert config.warnings == (f"{secret} holds a secret and others can read it; run: chmod 600 {secret}",)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(None, "cannot be read (No such file"), (b"", "is empty"), (b"\xff\xfe\xff", "not UTF-8")],
+)
+def test_a_secret_file_that_gives_none_is_a_mistake(
+    load: Load, tmp_path: Path, content: bytes | None, what: str
+) -> None:
+    if content is not None:
+        (tmp_path / "relay.secret").write_bytes(content)
+    found = problems(load, RELAY + 'password_file = "relay.secret"\n')
+    assert [key for _, key, _ in found] == ["mail_servers[1].password_file"]
+    assert what in found[0][2]
+
+
+def test_a_short_secret_is_refused(load: Load) -> None:
+    assert "use 32 characters or more" in problems(load, GOOD, DIGEST_SECRET="short")[0][2]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///x/y.db", "sqlite:///{here}/x/y.db"),
+        ("sqlite:////a/y.db", "sqlite:////a/y.db"),
+        ("postgresql://u@h/d", "postgresql://u@h/d"),
+    ],
+)
+def test_database_addresses(load: Load, tmp_path: Path, url: str, expected: str) -> None:
+    config = load(GOOD + f'\n[database]\nurl = "{url}"\n')
+    assert config.database_url == expected.format(here=tmp_path)
+
+
+def test_the_environment_may_name_a_database_with_a_password(load: Load) -> None:
+    config = load(DIGEST_DATABASE_URL="postgresql://u:pw@h/d")
+    assert config.database_url == "postgresql://u:pw@h/d"
+    assert "pw@" not in repr(config)
+
+
+def test_paths_start_from_the_files_own_folder(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    config = load(GOOD + '\n[paths]\ndata = "../d"\nseeds = "/abs/seeds"\n')
+    assert (config.data_dir, config.seeds_dir) == (tmp_path.parent / "d", Path("/abs/seeds"))
+
+
+def tables(model: type[BaseModel], name: str = "") -> dict[str, type[BaseModel]]:
+    """Every table a file may hold, by its heading in the documentation."""
+    found: dict[str, type[BaseModel]] = {}
+    for key, field in model.model_fields.items():
+        kind: Any = field.annotation
+        many = get_origin(kind) is list
+        kind = get_args(kind)[0] if many else kind
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found[f"[[{key}]]" if many else f"[{key}]"] = kind
+    return found
+
+
+def test_every_key_and_default_is_documented() -> None:
+    text = (ROOT / "docs/configuration.md").read_text("utf-8")
+    for heading, model in tables(File).items():
+        _, _, section = text.partition(f"## `{heading}`\n")
+        rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", section.partition("\n## ")[0], re.MULTILINE)
+        assert [key for key, _ in rows] == list(model.model_fields), heading
+        for key, shown in rows:
+            field = model.model_fields[key]
+            if field.is_required():
+                assert shown == "needed", (heading, key)
+            elif shown.startswith("`") and shown.endswith("`") and field.default is not None:
+                default = tomllib.loads(f"x = {shown.strip('`')}")["x"]
+                assert field.default in (default, [default]), (heading, key)
+            else:
+                assert field.default is None, (heading, key)
+
+
+def test_the_environment_is_documented() -> None:
+    used = set(re.findall(r"DIGEST_[A-Z_]+", (ROOT / "digest/config/__init__.py").read_text("utf-8")))
+    documented = set(re.findall(r"DIGEST_[A-Z_]+", (ROOT / "docs/configuration.md").read_text("utf-8")))
+    assert used == documented
