@@ -284,8 +284,11 @@ class Ledger:
     ) -> tuple[Delivery, ...]:
         """By id, the queued ones by when they are due; pass the last id as *after* for the next page."""
         with self._database.read() as connection:
-            query = _page(connection, edition, state, after)
-            return tuple(_delivery(found) for found in connection.execute(query.limit(limit)))
+            found: list[Delivery] = []
+            for query in _page(connection, edition, state, after):
+                rows = connection.execute(query.limit(limit - len(found)))
+                found.extend(_delivery(one) for one in rows)
+            return tuple(found)
 
     def counts(self, edition: int) -> dict[DeliveryState, int]:
         """How many rows in each state (those that occur), counted now.
@@ -427,21 +430,28 @@ def _readers(edition: Any, now: datetime, due_by_zone: Mapping[str, datetime]) -
     )
 
 
-def _page(connection: sa.Connection, edition: int, state: DeliveryState | None, after: int) -> sa.Select[Any]:
-    """The query of one page, so written that an index gives its order, whatever the number of rows."""
-    query = _listed()
+def _page(
+    connection: sa.Connection, edition: int, state: DeliveryState | None, after: int
+) -> list[sa.Select[Any]]:
+    """Queries whose rows, one after the other, are the pages after a row.
+
+    So written that an index gives the order, whatever the number of rows.
+    """
+    mine = row.edition == edition
     if state is DeliveryState.QUEUED:
-        last = sa.select(row.next_at, row.id).where(row.id == after)
-        query = query.where(row.edition == edition, QUEUED).order_by(row.next_at, row.id)
-        return query.where(sa.tuple_(row.next_at, row.id) > last.scalar_subquery()) if after else query
-    query = query.where(row.id > after).order_by(row.id)
+        queue = _listed().where(mine, QUEUED).order_by(row.next_at, row.id)
+        last = connection.scalar(sa.select(row.next_at).where(row.id == after))
+        if last is None:
+            return [queue]
+        return [queue.where(row.next_at == last, row.id > after), queue.where(row.next_at > last)]
+    query = _listed().where(row.id > after).order_by(row.id)
     if state in {None, DeliveryState.SENT}:
         first = connection.scalar(sa.select(editions.c.first_delivery).where(editions.c.number == edition))
         # Adding nothing hides the column from the other indexes: only the primary key's order is left.
         query = query.where(row.id >= (first or 0), row.edition + 0 == edition)
-        return query if state is None else query.where(row.state == state)
+        return [query if state is None else query.where(row.state == state)]
     part = ENDED if state in {DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRESSED} else MOVING
-    return query.where(row.edition == edition, part, row.state == state)
+    return [query.where(mine, part, row.state == state)]
 
 
 def _editions_to_send(connection: sa.Connection, only: int | None) -> list[int]:

@@ -54,7 +54,7 @@ def upgrade() -> None:
         ),
         sa.Column("planned_at", Moment, nullable=True, comment="When the last reader was planned."),
         sa.Column("document", sa.Text(), nullable=False),
-        sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name="ck_editions_status"),
+        sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name=op.f("ck_editions_status")),
         sa.ForeignKeyConstraint(["corrects"], ["editions.number"], name="fk_editions_corrects"),
         sa.PrimaryKeyConstraint("number", name="pk_editions"),
         sa.UniqueConstraint("schedule", "slot", "revision", name="uq_editions_schedule_slot_revision"),
@@ -149,7 +149,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "state IN ('queued', 'leased', 'wire', 'sent', 'failed', 'unknown', 'held', 'suppressed')",
-            name="ck_deliveries_state",
+            name=op.f("ck_deliveries_state"),
         ),
         sa.ForeignKeyConstraint(["edition"], ["editions.number"], name="fk_deliveries_edition"),
         sa.ForeignKeyConstraint(["subscriber_id"], ["subscribers.id"], name="fk_deliveries_subscriber_id"),
@@ -212,7 +212,7 @@ def upgrade() -> None:
         sa.Column("edition", sa.Integer(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("updated_at", Moment, nullable=False),
-        sa.CheckConstraint("state IN ('due', 'made', 'dropped', 'folded')", name="ck_slots_state"),
+        sa.CheckConstraint("state IN ('due', 'made', 'dropped', 'folded')", name=op.f("ck_slots_state")),
         sa.ForeignKeyConstraint(["edition"], ["editions.number"], name="fk_slots_edition"),
         sa.PrimaryKeyConstraint("schedule", "slot", name="pk_slots"),
     )

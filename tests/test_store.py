@@ -1,0 +1,202 @@
+"""Opening, migrating, failing, owning and copying a database."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from stored import NOW, article, edition
+
+from digest.errors import StoreError
+from digest.store import Store, open_store
+from digest.store.database import Database
+from digest.store.schema import Moment, metadata
+
+
+def described(database: Database) -> dict[str, object]:
+    """Everything a database says about its tables, in an order of our own."""
+
+    def ordered(found: list) -> list[str]:
+        return sorted(repr(sorted((key, str(value)) for key, value in one.items())) for one in found)
+
+    inspector = sa.inspect(database.engine)
+    return {
+        table: {
+            "columns": ordered(inspector.get_columns(table)),
+            "key": sorted(inspector.get_pk_constraint(table)["constrained_columns"]),
+            "foreign": ordered(inspector.get_foreign_keys(table)),
+            "unique": ordered(inspector.get_unique_constraints(table)),
+            "indexes": ordered(inspector.get_indexes(table)),
+            "checks": ordered(inspector.get_check_constraints(table)),
+        }
+        for table in sorted(inspector.get_table_names())
+        if table != "alembic_version"
+    }
+
+
+def test_migrating_gives_the_tables_of_the_schema(empty_url: str, tmp_path: Path) -> None:
+    with open_store(empty_url) as store:
+        store.migrate()
+        migrated = described(store.database)
+        with store.database.engine.begin() as connection:
+            connection.execute(sa.text("DROP TABLE alembic_version"))
+            metadata.drop_all(connection)
+            metadata.create_all(connection)
+        assert migrated == described(store.database)
+        assert set(migrated) == set(metadata.tables)
+
+
+def test_migrating_again_changes_nothing(store: Store) -> None:
+    store.articles.save(article(), sketch=(1,), now=NOW)
+    store.migrate()
+    assert store.articles.count() == 1
+
+
+def test_a_database_that_was_never_prepared_says_what_to_do(empty_url: str) -> None:
+    with open_store(empty_url) as store, pytest.raises(StoreError, match="digest migrate"):
+        store.articles.count()
+
+
+@pytest.mark.parametrize("url", ["mysql://somewhere/digest", "not an address", "var/digest.db"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(StoreError, match=r"database\.url"):
+        open_store(url)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "digest.db"
+    path.write_text("notes to myself " * 1000)
+    with open_store(f"sqlite:///{path}") as store, pytest.raises(StoreError, match="not a Digest database"):
+        store.migrate()
+
+
+def test_a_server_that_is_not_there_is_a_store_error() -> None:
+    unreachable = open_store("postgresql://nobody@127.0.0.1:1/digest")
+    with unreachable as store, pytest.raises(StoreError, match="cannot be reached"):
+        store.articles.count()
+
+
+def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'var' / 'deep' / 'digest.db'}") as store:
+        store.migrate()
+        assert store.state.get("nothing", "here") == "here"
+
+
+def test_sqlite_commits_survive_a_power_cut(sqlite_url: str) -> None:
+    with open_store(sqlite_url) as store, store.database.read() as connection:
+        settings = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert settings == ["wal", 2, 1]
+
+
+def test_a_database_locked_for_too_long_is_a_store_error(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digest.store.database.BUSY_TIMEOUT_MS", 50)
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with open_store(sqlite_url) as store:
+        with pytest.raises(StoreError, match="another process is writing"):
+            store.state.set("key", "value")
+        other.execute("ROLLBACK")
+        other.close()
+        store.state.set("key", "value")
+        assert store.state.get("key") == "value"
+
+
+def test_a_full_disk_is_a_store_error_and_nothing_is_half_written(sqlite_url: str) -> None:
+    with open_store(sqlite_url) as store:
+        store.articles.save(article(), sketch=(), now=NOW)
+        with store.database.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StoreError, match="make room on the disk"):
+            store.articles.save(article("long", "长" * 500_000), sketch=(), now=NOW)
+        assert store.articles.count() == 1
+        assert store.articles.find("seeds/long") is None
+
+
+def test_a_server_that_closes_our_connections_costs_one_call_at_most(postgresql_url: str) -> None:
+    with open_store(postgresql_url) as store, open_store(postgresql_url) as admin:
+        store.state.set("key", "value")
+        with admin.database.write() as connection:
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                )
+            )
+        assert store.state.get("key") == "value"
+
+
+def test_times_without_a_zone_are_refused(store: Store) -> None:
+    with pytest.raises(StoreError, match="without a zone"):
+        store.articles.save(article(), sketch=(), now=datetime(2026, 3, 2))  # noqa: DTZ001
+
+
+def test_times_keep_their_microseconds(store: Store) -> None:
+    moment = NOW.replace(microsecond=123_457)
+    table = sa.Table("moments", sa.MetaData(), sa.Column("at", Moment))
+    with store.database.write() as connection:
+        table.create(connection)
+        connection.execute(sa.insert(table).values(at=moment))
+        assert connection.scalar(sa.select(table.c.at)) == moment
+
+
+def test_an_owner_is_gone_only_once_it_is(store: Store, open_again: Callable[[], Store]) -> None:
+    other = open_again()
+    with store.owner() as mine, other.owner() as theirs:
+        assert mine != theirs
+        assert not store.owner_gone(mine)
+        assert not store.owner_gone(theirs)
+        assert not other.owner_gone(mine)
+    assert store.owner_gone(theirs)
+    assert other.owner_gone(mine)
+    assert other.owner_gone("host-1-never-was")
+
+
+def test_a_killed_owner_is_gone_at_once(store: Store, store_url: str) -> None:
+    program = (
+        "import sys; from digest.store import open_store\n"
+        "with open_store(sys.argv[1]).owner() as name: print(name, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, store_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        name = process.stdout.readline().strip()
+        assert name
+        assert not store.owner_gone(name)
+        process.kill()
+        process.wait()
+    for _ in range(100):  # PostgreSQL notices a closed connection a moment later
+        if store.owner_gone(name):
+            return
+    raise AssertionError("still held")
+
+
+def test_a_backup_is_a_whole_database(sqlite_url: str, tmp_path: Path) -> None:
+    with open_store(sqlite_url) as store:
+        store.articles.save(article(), sketch=(1, 2), now=NOW)
+        store.editions.freeze(edition(article()), now=NOW)
+        store.backup(tmp_path / "copy.db")
+        with pytest.raises(StoreError, match="exists"):
+            store.backup(tmp_path / "copy.db")
+        original = store.editions.get(1)
+    with open_store(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
+        assert copy.editions.get(1) == original
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_backup_to_nowhere_leaves_nothing(sqlite_url: str, tmp_path: Path) -> None:
+    with open_store(sqlite_url) as store, pytest.raises(StoreError, match="could not be written"):
+        store.backup(tmp_path / "missing" / "copy.db")
+
+
+def test_backup_of_postgresql_names_its_own_tool(postgresql_url: str, tmp_path: Path) -> None:
+    with open_store(postgresql_url) as store, pytest.raises(StoreError, match="pg_dump"):
+        store.backup(tmp_path / "copy.db")
