@@ -5,24 +5,19 @@ A feed that fails is a line in the report; it changes nothing of what was kept a
 
 import asyncio
 import hashlib
-import html
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from digest import guard, polling
-from digest.charset import decode
-from digest.clean import clean_page
 from digest.entries import Met, Sight, is_material, meet
 from digest.errors import FetchError, ParseError
 from digest.fetch import PAGES, Fetched, Fetcher
-from digest.gate import judge
-from digest.model import Article, Entry, Feed, FeedSettings, Flag, Page, SeenEntry, Severity, SiteRule
+from digest.harvest import Cleaned, Source, read_entries
+from digest.model import Article, Feed, FeedSettings, Page, SeenEntry, Severity, SiteRule
 from digest.parse import ParsedFeed, parse
-from digest.similar import sketch
 from digest.workers import Overrun, Workers
 
 if TYPE_CHECKING:
@@ -230,7 +225,7 @@ class Reader:
         fresh = [m for m in met if m.sight is not Sight.KNOWN]
         poll.seen = [m.seen for m in fresh]
         pages = await self._full_texts(poll, fresh) if feed.full_text else {}
-        sources = [_Source.of(poll.feed, m, parsed, pages.get(m.seen.id)) for m in fresh]
+        sources = [_source(poll.feed, m, parsed, pages.get(m.seen.id)) for m in fresh]
         for m, (page, marks) in zip(fresh, await self._clean(poll, sources), strict=True):
             self._weigh(poll, m, page, marks)
         if poll.counts["quarantined"] >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
@@ -256,12 +251,12 @@ class Reader:
         poll.say(f"{len(pages)} article pages asked for, {failures} of them in vain")
         return pages
 
-    async def _clean(self, poll: _Poll, sources: "list[_Source]") -> "list[_Cleaned]":
+    async def _clean(self, poll: _Poll, sources: list[Source]) -> list[Cleaned]:
         """All in one call; one by one when something in them overruns, so that it costs itself alone."""
         try:
             return await self.workers.run(read_entries, sources, rules=self.rules, now=self.now)
         except Overrun:
-            cleaned: list[_Cleaned] = []
+            cleaned: list[Cleaned] = []
             for source in sources:
                 try:
                     cleaned += await self.workers.run(read_entries, [source], rules=self.rules, now=self.now)
@@ -337,114 +332,14 @@ class _Keeper:
             self._store.feeds.save([p.feed for p in polls], {p.feed.id: p.seen for p in polls if p.seen})
 
 
-_Cleaned = tuple[Page, tuple[int, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """An entry on its way to an article; crosses into a worker.
-
-    Args:
-        page: Body and charset label of the entry's own page, when that is wanted and was had.
-        missed: Why it was not had.
-    """
-
-    entry: Entry
-    source_id: str
-    outlet: str
-    language: str
-    charset_note: str
-    background: bool
-    page: tuple[bytes, str | None] | None = None
-    missed: str = ""
-
-    @classmethod
-    def of(cls, feed: Feed, m: Met, parsed: ParsedFeed, page: Fetched | str | None) -> "_Source":
-        return cls(
-            entry=m.entry,
-            source_id=f"feeds/{feed.id}/{m.seen.id}",
-            outlet=feed.title or parsed.title,
-            language=parsed.language,
-            charset_note=parsed.charset_note,
-            background=m.seen.background,
-            page=(page.body, page.charset) if isinstance(page, Fetched) else None,
-            missed=page if isinstance(page, str) else "",
-        )
-
-
-def read_entries(sources: Iterable[_Source], *, rules: tuple[SiteRule, ...], now: datetime) -> list[_Cleaned]:
-    """Clean, complete and judge entries; for a worker: it is most of the work, on hostile markup."""
-    return [_read_entry(source, rules, now) for source in sources]
-
-
-def _read_entry(source: _Source, rules: tuple[SiteRule, ...], now: datetime) -> _Cleaned:
-    entry = source.entry
-    page = _cleaned(_document(entry, source.language), source, rules, now)
-    if source.page is not None:
-        own = _cleaned(_page_text(*source.page), source, rules, now)
-        if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
-            page = own
-    if page.article is None:
-        return replace(page, decisions=()), ()
-    article = _completed(page.article, source, now)
-    judged = judge(replace(page, article=article, decisions=()))
-    return judged, tuple(sketch(article.text))
-
-
-def _cleaned(raw: str, source: _Source, rules: tuple[SiteRule, ...], now: datetime) -> Page:
-    return clean_page(
-        raw,
-        source_id=source.source_id,
-        html=True,
-        url=source.entry.link or None,
-        now=now,
-        rules=rules,
-        evergreen=source.background,
+def _source(feed: Feed, m: Met, parsed: ParsedFeed, page: Fetched | str | None) -> Source:
+    return Source(
+        entry=m.entry,
+        source_id=f"feeds/{feed.id}/{m.seen.id}",
+        outlet=feed.title or parsed.title,
+        language=parsed.language,
+        charset_note=parsed.charset_note,
+        background=m.seen.background,
+        page=(page.body, page.charset) if isinstance(page, Fetched) else None,
+        missed=page if isinstance(page, str) else "",
     )
-
-
-def _document(entry: Entry, language: str) -> str:
-    title, lang = html.escape(entry.title), html.escape(language)
-    head = (
-        f'<html lang="{lang}"><head><title>{title}</title></head>'
-        if lang
-        else f"<head><title>{title}</title></head>"
-    )
-    return f"{head}<body><article><h1>{title}</h1>{entry.html}</article></body></html>"
-
-
-def _page_text(body: bytes, charset: str | None) -> str:
-    own = re.search(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([\w.:-]+)", body[:4096], re.IGNORECASE)
-    return decode(body, charset or (own[1].decode("ascii") if own else None)).text
-
-
-def _completed(article: Article, source: _Source, now: datetime) -> Article:
-    """What the feed says of an entry is better known than what its text looks like."""
-    entry = source.entry
-    outlet = article.outlet or source.outlet or None
-    return replace(
-        article,
-        title=entry.title or article.title,
-        authors=entry.authors or article.authors,
-        published=entry.published or article.published,
-        outlet=outlet,
-        republisher=article.republisher or (source.outlet if source.outlet != outlet else None) or None,
-        flags=(*article.flags, *_flags(article, source)),
-        collected_at=now,
-    )
-
-
-def _flags(article: Article, source: _Source) -> Iterable[Flag]:
-    if source.entry.date_note and article.published is None:
-        reason = f"the entry {source.entry.date_note}; the time it was first seen counts"
-        yield Flag(code="undated", severity=Severity.NOTE, reason=reason)
-    if source.charset_note:
-        yield Flag(
-            code="charset-repaired", severity=Severity.NOTE, reason=f"the feed was {source.charset_note}"
-        )
-    if "\ufffd" in article.text:
-        lost = f"{article.text.count(chr(0xFFFD))} characters of it were damaged before it reached us"
-        yield Flag(code="charset-damaged", severity=Severity.CAUTION, reason=lost)
-    if source.missed:
-        reason = f"its own page was to be read, but: {source.missed}"
-        yield Flag(code="teaser", severity=Severity.NOTE, reason=reason)

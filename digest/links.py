@@ -3,6 +3,7 @@
 import html
 import re
 from functools import partial
+from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 # Parameters that only say who shared a link: analytics (Google, Baidu, Matomo), advertising clicks, mailings.
@@ -93,6 +94,48 @@ def tidy_html(markup: str, base: str = "") -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel=None,
     )
+
+
+def feed_links(page: str, base: str) -> tuple[str, ...]:
+    """Addresses a web page gives for its feeds: those it declares first, comment feeds last, then
+    links that look like one. Each once."""
+    found = _Links(base)
+    found.feed(page[:1_000_000])
+    declared = sorted(found.declared, key=lambda url: "comment" in url.lower())
+    return tuple(dict.fromkeys([*declared, *found.likely[:3]]))
+
+
+def usual_feeds(base: str) -> tuple[str, ...]:
+    """Where feeds lie when their page does not say."""
+    return tuple(dict.fromkeys(urljoin(base, path) for path in _USUAL))
+
+
+_FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+_LIKELY = re.compile(r"(?:^|[/.?=_-])(?:rss|atom|feed)s?(?:[/.?&=_-]|$)", re.IGNORECASE)
+_USUAL = ("feed", "/feed", "/rss.xml", "/atom.xml", "/feed.xml", "/index.xml", "/rss", "/feed.json")
+
+
+class _Links(HTMLParser):
+    """Collects what a page says of its feeds; html.parser because pages are read here, not shown."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__()
+        self._base = base
+        self.declared: list[str] = []
+        self.likely: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = {name: value or "" for name, value in attrs}
+        url = tidy_url(told.get("href", ""), self._base) if told.get("href") else None
+        if url is None:
+            return
+        if tag == "base":
+            self._base = url
+        elif tag == "link" and "alternate" in told.get("rel", "").lower():
+            if told.get("type", "").lower().partition(";")[0].strip() in _FEED_TYPES:
+                self.declared.append(url)
+        elif tag == "a" and _LIKELY.search(urlsplit(url)._replace(netloc="", scheme="").geturl()):
+            self.likely.append(url)
 
 
 def plain(markup: str) -> str:

@@ -1,0 +1,97 @@
+"""Lists of feeds as other programs write and read them: OPML 1.0 to 2.0, folders as tags.
+
+http://opml.org/spec2.opml; what programs really write is more various, and read here too.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import quoteattr
+
+from digest.links import one_line, tidy_url
+from digest.model import Feed, FeedConfig
+
+
+def read_opml(raw: bytes) -> tuple[FeedConfig, ...]:
+    """The feeds of a list, each address once, in its order; ids are made from the addresses.
+
+    Tags are the folders a feed lies in and its ``category``; a feed in several folders has them all.
+
+    Raises:
+        ValueError: It is no OPML, with what to do.
+    """
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
+    root = etree.fromstring(raw, parser) if raw.strip() else None
+    if root is None or not isinstance(root.tag, str) or root.tag.lower() != "opml":
+        raise ValueError("is not an OPML file; export the feeds as OPML from the other program")
+    found: dict[str, FeedConfig] = {}
+    for url, title, tags in _outlines(root, ()):
+        old = found.get(url)
+        if old is None:
+            found[url] = FeedConfig(
+                id=make_id(url, {feed.id for feed in found.values()}), url=url, title=title or None, tags=tags
+            )
+        else:
+            merged = tuple(dict.fromkeys((*old.tags, *tags)))
+            found[url] = FeedConfig(id=old.id, url=url, title=old.title, tags=merged)
+    return tuple(found.values())
+
+
+def _outlines(node: Any, folders: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for child in node:
+        told = {str(name).lower(): one_line(str(value)) for name, value in child.attrib.items()}
+        name = told.get("title") or told.get("text") or ""
+        address = told.get("xmlurl") or (told.get("url", "") if told.get("type", "").lower() == "rss" else "")
+        if url := tidy_url(address):
+            paths = told.get("category", "").split(",")
+            categories = (part for path in paths for part in path.split("/") if part.strip())
+            yield url, name, tuple(dict.fromkeys((*folders, *map(str.strip, categories))))
+        inside = (*folders, name) if name and not address and child.tag == "outline" else folders
+        yield from _outlines(child, inside)
+
+
+def write_opml(feeds: Iterable[Feed], *, title: str, now: datetime) -> str:
+    """OPML 2.0; a feed stands in the folder of its first tag, all its tags in ``category``."""
+    folders: dict[str, list[str]] = {}
+    for feed in feeds:
+        folders.setdefault(feed.tags[0] if feed.tags else "", []).append(_outline(feed))
+    body = [line for folder, lines in folders.items() for line in _folder(folder, lines)]
+    head = f"<head><title>{_escaped(title)}</title><dateCreated>{format_datetime(now)}</dateCreated></head>"
+    start = '<?xml version="1.0" encoding="UTF-8"?>'
+    return "\n".join([start, '<opml version="2.0">', head, "<body>", *body, "</body>", "</opml>", ""])
+
+
+def _folder(name: str, lines: list[str]) -> list[str]:
+    if not name:
+        return lines
+    return [f"<outline text={quoteattr(name)} title={quoteattr(name)}>", *lines, "</outline>"]
+
+
+def _outline(feed: Feed) -> str:
+    told = {
+        "type": "rss",
+        "text": feed.title or feed.id,
+        "title": feed.title or feed.id,
+        "xmlUrl": feed.fetch_url,
+    }
+    if feed.tags:
+        told["category"] = ",".join(feed.tags)
+    return f"<outline {' '.join(f'{name}={quoteattr(value)}' for name, value in told.items())}/>"
+
+
+def _escaped(text: str) -> str:
+    return quoteattr(text)[1:-1]
+
+
+def make_id(url: str, taken: Iterable[str]) -> str:
+    """A short name for a feed, from its host; numbered when another has it."""
+    host = (urlsplit(url).hostname or "feed").removeprefix("www.")
+    name = "".join(char if char.isascii() and char.isalnum() else "-" for char in host).strip("-") or "feed"
+    name = "-".join(part for part in name.split("-") if part)[:40].strip("-")
+    used = set(taken)
+    numbered = (f"{name}-{n}" for n in range(2, len(used) + 3))
+    return name if name not in used else next(other for other in numbered if other not in used)
