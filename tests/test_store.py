@@ -20,8 +20,13 @@ from digest.store.schema import Moment, metadata
 def described(database: Database) -> dict[str, object]:
     """Everything a database says about its tables, in an order of our own."""
 
+    def plain(value: object) -> object:
+        return (
+            sorted((key, str(part)) for key, part in value.items()) if isinstance(value, dict) else str(value)
+        )
+
     def ordered(found: list) -> list[str]:
-        return sorted(repr(sorted((key, str(value)) for key, value in one.items())) for one in found)
+        return sorted(repr(sorted((key, plain(value)) for key, value in one.items())) for one in found)
 
     inspector = sa.inspect(database.engine)
     return {
