@@ -206,6 +206,8 @@ class _Run:
 
     async def run(self) -> Report:
         self.scribe = Scribe(self.ledger, self.clock, self.stop)
+        await self._recover()
+        self._queued = await self.scribe.call(self.ledger.due, now=self.clock())
         writing = asyncio.create_task(self.scribe.run())
         ticking = asyncio.create_task(self._tick())
         stopping = asyncio.create_task(self._watch_stop())
@@ -230,9 +232,7 @@ class _Run:
 
     async def _feed(self) -> None:
         """Keep the workers in work until nothing is due, or somebody says stop."""
-        await self._recover()
         recovered_at = time.monotonic()
-        self._queued = await self.scribe.call(self.ledger.due, now=self.clock())
         while not self.stop.is_set():
             if len(self._ready) > self.policy.batch // 2 or len(self._parked) >= _MOST_PARKED:
                 await self._wait(_LOOK_AGAIN_S)

@@ -65,7 +65,8 @@ class Hostile:
 class _Session:
     def __init__(self, server: Hostile, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.server, self.reader, self.writer = server, reader, writer
-        self.sender = self.recipient = ""
+        self.sender: str | None = None
+        self.recipient = ""
 
     async def run(self) -> None:
         await self.answer("GREETING")
@@ -131,12 +132,15 @@ class _Session:
         await self.answer("AUTH", "235 2.7.0 welcome" if known else "535 5.7.8 wrong password")
 
     async def on_mail(self, command: str, verb: str) -> None:
-        self.recipient = self.sender = ""
+        self.recipient, self.sender = "", None
         if await self.answer("MAIL"):
             self.sender = command[command.index("<") + 1 : command.index(">")]
 
     async def on_rcpt(self, command: str, verb: str) -> None:
-        if await self.answer("RCPT", "" if self.sender else "503 5.5.1 who from?") and self.sender:
+        if (
+            await self.answer("RCPT", "503 5.5.1 who from?" if self.sender is None else "")
+            and self.sender is not None
+        ):
             self.recipient = command[command.index("<") + 1 : command.index(">")]
 
     async def on_data(self, command: str, verb: str) -> None:
@@ -151,7 +155,7 @@ class _Session:
         planned = self.server.script.get("END", NORMAL)
         planned = planned if isinstance(planned, str) else next(iter(planned), NORMAL)
         if self.recipient and planned[:1] not in {"4", "5"}:  # DROP and its like come after it was taken
-            self.server.messages.append((self.sender, self.recipient, b"".join(lines)))
+            self.server.messages.append((self.sender or "", self.recipient, b"".join(lines)))
         await self.answer("END", "" if self.recipient else "554 5.5.1 no valid recipients")
 
     async def on_rset(self, command: str, verb: str) -> None:

@@ -86,14 +86,13 @@ class Connection:
                     return refused
                 self._exchange.write(letter.content)
                 await self._drained()
+            self.marked = True
+            wanted = await mark()
         except _TROUBLE as trouble:
             self.close()
             return self._result(Fate.DEFERRED, 0, self._what(trouble))
-        self.marked = True
-        try:
-            wanted = await mark()
         except BaseException:
-            self.close()
+            self.close()  # in the middle of something: no use for the next letter
             raise
         if not wanted:
             self.close()

@@ -1,0 +1,354 @@
+"""Delivery from the ledger: the truth about each reader, whatever the server does."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile_smtp import DROP, NORMAL, STALL, Hostile, serving
+from sending import SLOT, a_ledger, a_message, an_edition
+
+from digest.deliver import Policy, Progress, Report, deliver, retry_at
+from digest.errors import StoreError
+from digest.mail.maildir import MaildirTransport
+from digest.mail.smtp import SmtpTransport
+from digest.mail.transport import Limit, Security, Server
+from digest.model import ConsentState, DeliveryState
+from digest.store import Claim, Store
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+QUICK = Policy(patience_s=0.2, lease_s=60, grace_s=0.3)
+
+
+def smtp(hostile: Hostile, **settings: Any) -> SmtpTransport:
+    usual: dict[str, Any] = {"connections": 4, "command_s": 0.4, "reply_s": 0.5, "connect_s": 0.4}
+    limits = settings.pop("domain_limits", None)
+    server = Server(host="127.0.0.1", port=hostile.port, security=Security.NONE, **{**usual, **settings})
+    return SmtpTransport([server], domain_limits=limits)
+
+
+async def run(store: Store, out: Any, policy: Policy = QUICK, **more: Any) -> Report:
+    with store.owner() as owner:
+        try:
+            return await deliver(
+                store.ledger, a_message, out, owner=owner, policy=policy, owner_gone=store.owner_gone, **more
+            )
+        finally:
+            await out.close()
+
+
+async def test_everybody_gets_it_once_and_the_edition_is_finished(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 300) as (store, number):
+        async with serving(Hostile()) as hostile:
+            seen: list[Progress] = []
+            report = await run(
+                store, smtp(hostile), on_progress=seen.append, return_path=lambda c: f"b{c.id}@x.example"
+            )
+        assert report.sent == 300 and not report.trouble and report.next_due is None
+        assert Counter(hostile.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(300))
+        assert hostile.messages[0][0].startswith("b") and hostile.connections <= 4
+        assert store.ledger.counts(number) == {DeliveryState.SENT: 300} and store.ledger.finished(number)
+        assert seen[0].queued == 300 and (seen[-1].sent, seen[-1].queued) == (300, 0)
+        again = await run(store, MaildirTransport(tmp_path / "m"))
+        assert again.sent == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "counts", "row"),
+    [
+        ({"RCPT": ["451 4.3.0 later"]}, {"sent": 9, "queued": 1}, (451, "4.3.0 later")),
+        ({"RCPT": ["550 5.1.1 gone"]}, {"sent": 9, "failed": 1}, (550, "5.1.1 gone")),
+        (
+            {"RCPT": ["550 Domain frequency limited"]},
+            {"sent": 9, "queued": 1},
+            (550, "Domain frequency limited"),
+        ),
+        ({"END": ["554 5.7.1 spam"]}, {"sent": 9, "failed": 1}, (554, "5.7.1 spam")),
+        ({"MAIL": [DROP]}, {"sent": 9, "queued": 1}, None),
+        ({"RCPT": [STALL]}, {"sent": 9, "queued": 1}, (None, "timed out")),
+        ({"RCPT": ["nonsense"]}, {"sent": 9, "queued": 1}, None),
+        ({"MAIL": ["421 4.7.0 hush"]}, {"sent": 10}, None),
+        ({"END": [DROP]}, {"sent": 10}, None),
+        ({"END": [STALL]}, {"sent": 10}, None),
+    ],
+)
+async def test_each_reply_leads_to_its_state(
+    tmp_path: Path, script: dict[str, Any], counts: dict[str, int], row: tuple[int | None, str] | None
+) -> None:
+    with a_ledger(tmp_path / "d.db", 10) as (store, number):
+        async with serving(Hostile(script=script)) as hostile:
+            report = await run(store, smtp(hostile), Policy(patience_s=3, lease_s=60))
+        assert {state.value: n for state, n in store.ledger.counts(number).items()} == counts
+        others = [d for d in store.ledger.list(number) if d.state is not DeliveryState.SENT]
+        if row is not None:
+            assert [(d.code, d.text) for d in others] == [row]
+        if counts.get("queued"):
+            assert report.deferred == 1 and report.next_due is not None
+            assert report.next_due > datetime.now(UTC) + timedelta(seconds=200)
+
+
+async def test_an_unknown_one_is_sent_again_once_with_the_same_bytes(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 1) as (store, number):
+        async with serving(Hostile(script={"END": [DROP, DROP]})) as hostile:
+            await run(store, smtp(hostile))
+        assert store.ledger.counts(number) == {DeliveryState.HELD: 1}
+        assert len(hostile.messages) == 2 and hostile.messages[0] == hostile.messages[1]
+
+
+async def test_with_hold_an_unknown_one_waits_for_a_person(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 3) as (store, number):
+        async with serving(Hostile(script={"END": [DROP]})) as hostile:
+            report = await run(store, smtp(hostile), Policy(patience_s=0.2, uncertain="hold"))
+        assert report.unknown == 1 and len(hostile.messages) == 3
+        assert store.ledger.counts(number) == {DeliveryState.SENT: 2, DeliveryState.HELD: 1}
+
+
+async def test_a_dead_server_costs_no_row_an_attempt_and_is_named(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 50) as (store, number):
+        async with serving(Hostile()) as gone:
+            pass
+        report = await run(store, smtp(gone))
+        assert report.sent == 0 and "127.0.0.1" in report.trouble[0]
+        assert store.ledger.counts(number) == {DeliveryState.QUEUED: 50}
+        assert {d.attempts for d in store.ledger.list(number)} == {0}
+
+
+async def test_a_server_that_comes_back_gets_everything(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 20) as (store, number):
+        async with serving(Hostile(script={"GREETING": [DROP, NORMAL]})) as hostile:
+            report = await run(store, smtp(hostile), Policy(patience_s=5))
+        assert report.sent == 20 and store.ledger.finished(number)
+
+
+async def test_a_row_that_is_always_answered_421_is_put_off_not_tried_for_ever(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 1) as (store, number):
+        async with serving(Hostile(script={"RCPT": "421 4.7.0 no"})) as hostile:
+            out = smtp(hostile)
+            for lane in out._lanes:
+                lane.breaker.trip = lambda *args, **more: None  # type: ignore[method-assign]
+            report = await run(store, out, Policy(patience_s=5))
+        assert report.deferred == 1 and hostile.count("RCPT") == 3
+        assert store.ledger.list(number)[0].attempts == 1
+
+
+async def test_who_leaves_between_claim_and_wire_gets_nothing(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 5) as (store, number):
+        found = store.subscribers.find("r3@readers.example.org")
+        assert found is not None
+
+        def build(claim: Claim) -> bytes:
+            if claim.address == "r3@readers.example.org":
+                store.subscribers.set_state(
+                    found.id, ConsentState.UNSUBSCRIBED, actor="t", now=NOW, reason=""
+                )
+            return a_message(claim)
+
+        async with serving(Hostile()) as hostile:
+            out = smtp(hostile)
+            with store.owner() as owner:
+                report = await deliver(store.ledger, build, out, owner=owner, policy=QUICK)
+            await out.close()
+        assert report.suppressed == 1 and "r3@readers.example.org" not in hostile.recipients()
+        assert store.ledger.counts(number) == {DeliveryState.SENT: 4, DeliveryState.SUPPRESSED: 1}
+
+
+async def test_a_message_that_cannot_be_built_fails_alone(tmp_path: Path) -> None:
+    def build(claim: Claim) -> bytes:
+        if claim.address.startswith("r2@"):
+            raise ValueError("a name with a line break")
+        return a_message(claim)
+
+    with a_ledger(tmp_path / "d.db", 5) as (store, number), store.owner() as owner:
+        report = await deliver(
+            store.ledger, build, MaildirTransport(tmp_path / "m"), owner=owner, policy=QUICK
+        )
+        assert (report.sent, report.failed) == (4, 1)
+        failed = store.ledger.list(number, DeliveryState.FAILED)
+        assert failed[0].text == "cannot be built: a name with a line break"
+
+
+async def test_maildir_holds_what_was_sent_with_its_envelope(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 3) as (store, _):
+        report = await run(store, MaildirTransport(tmp_path / "m"), return_path=lambda claim: "b@x.example")
+        assert report.sent == 3
+    kept = sorted(path.read_bytes() for path in (tmp_path / "m" / "new").iterdir())
+    assert len(kept) == 3 and not list((tmp_path / "m" / "tmp").iterdir())
+    assert kept[0].startswith(b"Return-Path: <b@x.example>\r\nDelivered-To: r0@readers.example.org\r\n")
+    assert kept[0].endswith(b"<p>one</p>\r\n.\r\n..two\r\n")
+
+
+async def test_a_slow_domain_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 20, domain="slow.example") as (store, number):
+        store.ledger.plan_addresses(number, [f"q{n}@quick.example" for n in range(20)], now=SLOT)
+        limits = {"slow.example": Limit(per_second=20)}
+        async with serving(Hostile()) as hostile:
+            report = await run(store, smtp(hostile, domain_limits=limits))
+        assert report.sent == 40
+        domains = [recipient.rpartition("@")[2] for recipient in hostile.recipients()]
+        assert domains[:22].count("quick.example") >= 18
+        assert report.seconds > 0.9
+
+
+async def test_stopping_ends_in_good_order_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 400) as (store, number):
+        async with serving(Hostile()) as hostile:
+            stop = asyncio.Event()
+
+            def enough(progress: Progress) -> None:
+                if hostile.messages:
+                    stop.set()
+
+            limit = Limit(per_second=200)
+            report = await run(store, smtp(hostile, limit=limit), stop=stop, on_progress=enough)
+            counts = store.ledger.counts(number)
+            assert report.stopped and 0 < report.sent < 400
+            assert counts == {DeliveryState.SENT: report.sent, DeliveryState.QUEUED: 400 - report.sent}
+            assert len(hostile.messages) == report.sent
+            await run(store, smtp(hostile))
+        assert len(hostile.messages) == 400 == len(set(hostile.recipients()))
+
+
+async def test_stopping_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 5) as (store, number):
+        async with serving(Hostile(script={"RCPT": STALL})) as hostile:
+            stop = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.3, stop.set)
+            report = await run(store, smtp(hostile, command_s=60), stop=stop)
+        assert report.seconds < 3
+        assert store.ledger.counts(number) == {DeliveryState.QUEUED: 5}
+
+
+async def test_a_locked_database_pauses_and_nothing_unrecorded_is_sent(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 200) as (store, number):
+        async with serving(Hostile()) as hostile:
+            sending = asyncio.create_task(run(store, smtp(hostile, limit=Limit(per_second=400))))
+            await hostile.seen.wait()
+            locker = sqlite3.connect(tmp_path / "d.db", isolation_level=None)
+            locker.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(0.2)
+            sent_then = len(hostile.messages)
+            await asyncio.sleep(1)
+            assert len(hostile.messages) == sent_then
+            assert not sending.done()
+            locker.execute("ROLLBACK")
+            locker.close()
+            report = await sending
+        assert report.sent == 200 == len(hostile.messages)
+        assert store.ledger.counts(number) == {DeliveryState.SENT: 200}
+
+
+class Failing:
+    """A ledger whose disk fills up now and then."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._ledger, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls[name] += 1
+            if name in {"to_wire", "settle", "claim"} and self.calls[name] % 3 == 1:
+                raise StoreError("database or disk is full")
+            return real(*args, **kwargs)
+
+        return call
+
+
+async def test_a_full_disk_pauses_every_step(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 60) as (store, number), store.owner() as owner:
+        async with serving(Hostile()) as hostile:
+            out = smtp(hostile, connections=16)
+            ledger: Any = Failing(store.ledger)
+            report = await deliver(ledger, a_message, out, owner=owner, policy=QUICK)
+            await out.close()
+        assert report.sent == 60 == len(hostile.messages) and report.fenced == 0
+        assert store.ledger.finished(number)
+
+
+async def test_two_senders_share_one_ledger(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 300) as (store, number):
+        async with serving(Hostile()) as hostile:
+            few = Policy(patience_s=0.2, batch=20)
+            one, two = await asyncio.gather(run(store, smtp(hostile), few), run(store, smtp(hostile), few))
+        assert one.sent + two.sent == 300 and one.fenced == two.fenced == 0
+        assert len(set(hostile.recipients())) == 300 == len(hostile.messages)
+        assert store.ledger.finished(number)
+
+
+async def test_a_sender_frozen_past_its_lease_sends_nothing_more_and_is_fenced(tmp_path: Path) -> None:
+    """It claims, freezes before the mark, and wakes when another has taken its rows over."""
+    with a_ledger(tmp_path / "d.db", 8) as (store, number):
+        later = [NOW]
+        async with serving(Hostile()) as slow, serving(Hostile()) as quick:
+            frozen = threading.Event()
+
+            def build(claim: Claim) -> bytes:
+                frozen.set()
+                time.sleep(0.4)  # the whole process stands still
+                return a_message(claim)
+
+            def first() -> Report:
+                async def freeze() -> Report:
+                    out = smtp(slow, connections=1)
+                    policy = Policy(patience_s=0.1, lease_s=0.2, batch=1)
+                    report = await deliver(
+                        store.ledger, build, out, owner="slow", policy=policy, clock=lambda: later[0]
+                    )
+                    await out.close()
+                    return report
+
+                return asyncio.run(freeze())
+
+            freezing = asyncio.create_task(asyncio.to_thread(first))
+            await asyncio.to_thread(frozen.wait)
+            later[0] = NOW + timedelta(seconds=60)
+            out = smtp(quick)
+            await deliver(store.ledger, a_message, out, owner="quick", policy=QUICK, clock=lambda: later[0])
+            await out.close()
+            await freezing
+        assert sorted(quick.recipients() + slow.recipients()) == [
+            f"r{n}@readers.example.org" for n in range(8)
+        ]
+        assert store.ledger.finished(number)
+
+
+async def test_only_one_edition_when_asked(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 4) as (store, number):
+        other = an_edition(store, SLOT + timedelta(days=1))
+        report = await run(store, MaildirTransport(tmp_path / "m"), edition=other)
+        assert report.sent == 4
+        assert store.ledger.counts(number) == {DeliveryState.QUEUED: 4}
+
+
+def a_claim(attempts: int, **changes: Any) -> Claim:
+    values: dict[str, Any] = {
+        "id": 7, "edition": 1, "subscriber_id": 7, "address": "r@x.example", "name": "", "language": "", "themes": (),
+        "token_version": 1, "attempts": attempts, "lease": 1, "owner": "o", "first_at": NOW, "lease_s": 60.0,
+    }  # fmt: skip
+    return Claim(**{**values, **changes})
+
+
+def test_retries_double_from_five_minutes_to_four_hours_with_jitter_until_it_is_too_late() -> None:
+    waits = [(retry_at(a_claim(n), Policy(), NOW) or NOW) - NOW for n in range(9)]
+    for n, wait in enumerate(waits):
+        least = min(300 * 2**n, 4 * 3600)
+        assert least <= wait.total_seconds() <= least * 1.25
+    assert retry_at(a_claim(2), Policy(), NOW) == retry_at(a_claim(2), Policy(), NOW)
+    assert len({retry_at(a_claim(2, id=n), Policy(), NOW) for n in range(20)}) > 15
+    assert retry_at(a_claim(0), Policy(), NOW + timedelta(days=2)) is None
+    assert retry_at(a_claim(0), Policy(give_up_at=NOW + timedelta(minutes=4)), NOW) is None
+
+
+async def test_a_row_past_its_time_fails_as_expired_without_an_attempt(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 2) as (store, number):
+        policy = Policy(patience_s=0.1, give_up_at=NOW - timedelta(minutes=1))
+        report = await run(store, MaildirTransport(tmp_path / "m"), policy, clock=lambda: NOW)
+        assert report.failed == 2
+        assert {d.text for d in store.ledger.list(number)} == {"expired"}
