@@ -47,11 +47,11 @@ wheel: .venv/.dev
 # Needs uv (https://docs.astral.sh/uv/). The locks pin packages, versions and hashes, for every platform
 # and Python from 3.11 on, and name no index: pip takes the one it is set up for.
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-              --no-emit-index-url --no-header pyproject.toml
+              --no-emit-index-url --no-header
 lock:
-	$(UV_COMPILE) --all-extras -o requirements.lock
-	$(UV_COMPILE) --only-group build -o requirements-build.lock
-	$(UV_COMPILE) --all-extras --group dev -c requirements.lock -c requirements-build.lock -o requirements-dev.lock
+	$(UV_COMPILE) pyproject.toml --all-extras -o requirements.lock
+	$(UV_COMPILE) --group build -o requirements-build.lock
+	$(UV_COMPILE) pyproject.toml --all-extras --group dev -c requirements.lock -c requirements-build.lock -o requirements-dev.lock
 
 .venv/.run: requirements-build.lock requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Setting up .venv from requirements.lock; this happens once." >&2
