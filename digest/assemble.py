@@ -1,0 +1,156 @@
+"""Put picked and summarized articles together as an edition: order, subject, preheader.
+
+The rules are those of the editorial guide: a headline in its own words, short enough for a phone;
+an old article's headline carries its year; a subject is never used twice by a schedule.
+"""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from digest.model import Article, Edition, Item, Section, Severity, Skipped
+from digest.text import columns, count, sentences
+
+SUBJECT_COLUMNS = 60
+SUBJECT_MOST = 70
+PREHEADER_CHARACTERS = 70
+OLD_DAYS = 365
+"""From here on an article is labelled with its year (Guardian and NYT practice)."""
+
+_CLAUSE = re.compile(r"[,，。;；:：!！?？、|丨—–]|\s-\s")
+
+
+def assemble(
+    sections: Sequence[Section],
+    *,
+    schedule: str,
+    slot: datetime,
+    made_at: datetime,
+    language: str,
+    past_subjects: Collection[str] = (),
+    skipped: tuple[Skipped, ...] = (),
+    coverage: tuple[tuple[str, tuple[int, ...]], ...] = (),
+    shared_names: Callable[[Sequence[Article]], Sequence[tuple[str, tuple[int, ...]]]] = lambda _: (),
+) -> Edition:
+    """An edition ready to be checked, frozen and numbered; its number is still 0.
+
+    Args:
+        sections: In reading order, items best first; none of them empty.
+        shared_names: Finds names standing in several of the articles it is given, by index.
+
+    Raises:
+        ValueError: There is no item at all; an empty edition must never be made.
+    """
+    items = [item for section in sections for item in section.items]
+    if not items:
+        raise ValueError("an edition needs at least one item")
+    linked = iter(_link(items, shared_names([item.article for item in items])))
+    sections = [replace(section, items=tuple(next(linked) for _ in section.items)) for section in sections]
+    subject, preheader = _headlines(sections, made_at, language, past_subjects)
+    return Edition(
+        number=0,
+        schedule=schedule,
+        slot=slot,
+        made_at=made_at,
+        subject=subject,
+        preheader=preheader,
+        sections=tuple(sections),
+        skipped=skipped,
+        coverage=coverage,
+    )
+
+
+def _link(items: Sequence[Item], shared: Sequence[tuple[str, tuple[int, ...]]]) -> list[Item]:
+    """Each item with at most two "also in" links: a name, and the title of the other item."""
+    links: list[list[tuple[str, str]]] = [[] for _ in items]
+    for name, indexes in shared:
+        for index in indexes:
+            other = next((i for i in indexes if i != index), None)
+            if other is not None and len(links[index]) < 2 and _quotes(items[index], name):
+                links[index].append((name, items[other].article.title))
+    return [replace(item, also_in=tuple(found)) for item, found in zip(items, links, strict=True)]
+
+
+def _quotes(item: Item, name: str) -> bool:
+    """Whether a reader of the item has met the name: a link from nowhere only puzzles."""
+    return name in item.article.title or any(name in excerpt.text for excerpt in item.excerpts)
+
+
+def is_old(article: Article, now: datetime) -> bool:
+    return article.published is not None and (now - article.published.at).days >= OLD_DAYS
+
+
+def _headlines(
+    sections: Sequence[Section], now: datetime, language: str, past: Collection[str]
+) -> tuple[str, str]:
+    """Subject and preheader.
+
+    Headlines of clean copies come before those of doubtful ones, which only serve behind the theme's name.
+    """
+    pairs = [(section, item) for section in sections for item in section.items]
+    pairs.sort(key=lambda pair: pair[1].article.severity is not Severity.NOTE)
+    candidates: list[tuple[Item, str]] = []
+    for section, item in pairs:
+        year = _year(item.article, now)
+        room = SUBJECT_COLUMNS - columns(year)
+        name = section.theme.name(language)
+        theme = f"{name}：{_shorten(item.article.title, room - columns(name) - 2)}{year}"
+        if item.article.severity is Severity.NOTE:
+            candidates.append((item, _shorten(item.article.title, room) + year))
+        candidates.append((item, theme))
+    lead, subject = next(
+        ((item, text) for item, text in candidates if text not in past),
+        (candidates[0][0], _numbered(candidates[0][1], past)),
+    )
+    others = [item for _, item in pairs if item is not lead and item.article.severity is Severity.NOTE]
+    return subject, _preheader([item.article.title for item in others[:2]], lead)
+
+
+def _year(article: Article, now: datetime) -> str:
+    """What an old article's headline must carry, unless it stands in it."""
+    year = str(article.published.at.year) if article.published else ""
+    return f"（{year}）" if is_old(article, now) and year not in article.title else ""
+
+
+def _numbered(subject: str, past: Collection[str]) -> str:
+    n = 2
+    while f"{subject} ({n})" in past:
+        n += 1
+    return f"{subject} ({n})"
+
+
+def _shorten(title: str, width: int) -> str:
+    """*title*, cut at a clause mark to *width* columns; a title without one is cut at a blank or anywhere."""
+    if columns(title) <= width:
+        return title
+    best = ""
+    for mark in _CLAUSE.finditer(title):
+        head = title[: mark.start()].rstrip()
+        if columns(head) + 4 > width:
+            break
+        best = head
+    if columns(best) < width // 3:
+        best = ""
+        for char in title:
+            if columns(best + char) + 4 > width:
+                break
+            best += char
+        if best[-1:].isascii() and " " in best:
+            best = best.rpartition(" ")[0]
+    return best.rstrip() + "……"
+
+
+def _preheader(titles: Sequence[str], lead: Item) -> str:
+    """The next headlines joined by ；, or what the lead says when the edition has one item."""
+    text = ""
+    for title in titles:
+        joined = f"{text}；{title}" if text else title
+        if count(joined) > PREHEADER_CHARACTERS:
+            break
+        text = joined
+    if text:
+        return text
+    said = lead.excerpts[0].text if lead.excerpts else lead.article.title
+    first = said[slice(*sentences(said)[0])] if sentences(said) else said
+    return _shorten(first, PREHEADER_CHARACTERS * 2)

@@ -1,0 +1,72 @@
+"""The command line. Each command imports what it needs when it runs, so that help stays quick.
+
+Exit codes: 0 done, 1 done but something failed (it is said on stderr), 2 the command or the
+configuration is wrong and nothing ran, 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digest import __version__
+from digest.cli import collecting, editions, inbox, making, reading, themes
+from digest.errors import ConfigError, DigestError
+
+app = typer.Typer(
+    name="digest",
+    help="Themed digests: exact, attributed excerpts from your sources, mailed once to every reader.",
+    epilog="Start with: digest init, then digest now. Every command has --help.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"digest {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The configuration file.", show_default="config.toml here"),
+    ] = None,
+    clock: Annotated[
+        str | None,
+        typer.Option(
+            help="Pretend it is this moment, as 2026-01-05T08:00:00+08:00: the same inputs and clock give "
+            "the same bytes. SOURCE_DATE_EPOCH does the same.",
+            show_default="now",
+        ),
+    ] = None,
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    context.obj = {"config": config, "clock": clock}
+
+
+for module in (making, collecting, themes, editions, reading, inbox):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one message on stderr, never a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except DigestError as error:
+        print(f"digest: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,94 @@
+"""``digest editions``: what was made, what is in it, and why."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from digest.cli.making import Format
+from digest.cli.output import emit_json, runtime, table
+
+editions = typer.Typer(help="Past editions: list, show, why.", no_args_is_help=True, rich_markup_mode=None)
+Number = Annotated[int, typer.Argument(help="The edition's number, as digest editions list gives it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(editions, name="editions")
+    app.command(name="why")(why)
+
+
+@editions.command(name="list")
+def list_(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the editions, newest first, with their deliveries by state."""
+    from digest.report import edition_overview
+
+    with runtime(context) as opened:
+        rows = edition_overview(opened.store, limit)
+    if as_json:
+        emit_json(rows)
+        return
+    table(
+        ("number", "schedule", "slot", "themes", "items", "deliveries", "subject"),
+        [
+            (
+                row["number"],
+                row["schedule"],
+                str(row["slot"])[:16],
+                ", ".join(row["themes"]),
+                row["items"],
+                ", ".join(f"{n} {state}" for state, n in row["deliveries"].items()) or "none",
+                row["subject"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@editions.command()
+def show(
+    context: typer.Context,
+    number: Number,
+    shape: Annotated[Format, typer.Option("--format", "-f", help="How.")] = Format.MARKDOWN,
+    language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
+) -> None:
+    """Show an edition again, in any format, from what the store keeps."""
+    with runtime(context) as opened:
+        edition = opened.edition(number)
+        shape = Format.MARKDOWN if shape is Format.TERMINAL else shape
+        print(opened.shown(edition, shape, language), end="")
+
+
+@editions.command()
+def why(
+    context: typer.Context,
+    number: Number,
+    item: Annotated[int | None, typer.Argument(help="One item of it, from 1.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why an edition holds what it holds: themes, scores, terms, and what was left out."""
+    from digest.report import explain
+
+    with runtime(context) as opened:
+        rows = explain(opened.edition(number))
+    rows["items"] = [row for row in rows["items"] if item in (None, row["item"])]
+    if as_json:
+        emit_json(rows)
+        return
+    print(f"Edition {rows['number']} of {rows['schedule']}, made {rows['made_at']}: {rows['subject']}")
+    for theme in rows["themes"]:
+        print(f"{theme['id']}: {theme['why']}")
+    for row in rows["items"]:
+        print(f"{row['item']}. {row['title']} [{row['theme']}, {row['source']}]")
+        print(f"   {row['reason']} (score {row['score']:.2f}); terms: {', '.join(row['terms'])}")
+        for flag in row["flags"]:
+            print(f"   {flag}")
+        for excerpt in row["excerpts"]:
+            text = json.dumps(excerpt["text"], ensure_ascii=False)
+            print(f"   {excerpt['role']:6} {excerpt['start']}–{excerpt['end']}: {text}")
+    for skipped in rows["skipped"] if item is None else ():
+        print(f"left out {skipped['kind']} {skipped['name']}: {skipped['why']}")

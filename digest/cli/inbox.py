@@ -1,0 +1,39 @@
+"""``digest inbox``: the built-in mail server, to look at what is sent."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digest.cli.output import runtime, say
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(inbox)
+
+
+def inbox(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Where mail is taken in.")] = 1025,
+    web_port: Annotated[int, typer.Option(help="Where it can be read in a browser.")] = 8025,
+) -> None:
+    """Run a mail server on this machine only that keeps what it gets and shows it in a browser.
+
+    Ends with ctrl-C. Nothing ever leaves the machine.
+    """
+    with runtime(context) as opened:
+        folder = opened.inbox_dir
+    say(f"Mail to 127.0.0.1:{port} is kept in {folder}; read it at http://127.0.0.1:{web_port}/")
+    asyncio.run(_serve(folder, port, web_port))
+
+
+async def _serve(folder: Path, port: int, web_port: int) -> None:
+    import uvicorn
+
+    from digest.mail.inbox import open_inbox
+    from digest.mail.inbox_web import make_inbox_app
+
+    async with open_inbox(folder, port=port):
+        pages = uvicorn.Config(make_inbox_app(folder), host="127.0.0.1", port=web_port, log_level="warning")
+        await uvicorn.Server(pages).serve()

@@ -1,0 +1,179 @@
+"""``digest now``, and ``digest init`` that comes before it."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.cli.output import console, progress, runtime, say
+
+if TYPE_CHECKING:
+    from digest.collect import Collected
+    from digest.model import Edition
+    from digest.publish import Made
+    from digest.runtime import Runtime
+
+
+class Format(StrEnum):
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+    EML = "eml"
+
+
+SUFFIXES = {
+    ".md": Format.MARKDOWN,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".json": Format.JSON,
+    ".eml": Format.EML,
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(now)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where; made when it is not there.")] = Path(),
+) -> None:
+    """Write a commented config.toml and an example seed folder; nothing is ever overwritten."""
+    from digest.config import write_defaults
+
+    for path, written in write_defaults(folder):
+        say(f"{'wrote' if written else 'kept '} {path}")
+    say("Next: put documents into seeds/, then run digest now.")
+
+
+def now(
+    context: typer.Context,
+    themes: Annotated[
+        list[str] | None,
+        typer.Argument(help="Theme ids or names; none: those whose turn it is.", metavar="[THEME]…"),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Mail it to this address; may be given several times.", metavar="ADDR"),
+    ] = None,
+    shape: Annotated[
+        Format | None, typer.Option("--format", "-f", help="Default: terminal on one, markdown in a pipe.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write it to this file; its ending chooses the format."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the HTML in a browser.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing at all: no mail, and nothing counts as sent.")
+    ] = False,
+    language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
+) -> None:
+    """Make a digest now: read the sources, pick themes, show it, or mail it with --to.
+
+    Excerpts shown once are not shown again by the next digest now.
+    """
+    shape = shape or SUFFIXES.get(output.suffix.lower() if output else "")
+    with runtime(context) as opened:
+        only = tuple(opened.theme(name).id for name in themes or ())
+        addresses = tuple(_address(address) for address in to or ())
+        if dry_run:
+            opened.rehearse()
+        with progress("Reading the sources") as note:
+            collected = opened.collect(on_progress=note)
+        _say_collected(collected)
+        with progress("Making the edition"):
+            made = opened.publish_now(only, language=language)
+        _say_plan(made, dry_run=dry_run)
+        if made.edition is None:
+            say("Nothing new to send: no edition was made and no mail was sent.")
+            return
+        if addresses:
+            _deliver(opened, made.edition, addresses, dry_run=dry_run)
+        if show:
+            _open(opened, made.edition, language, dry_run=dry_run)
+        if output or shape or not (addresses or show):
+            _show(opened, made.edition, shape, output, language)
+    if any(one.state == "failed" for one in collected):
+        raise typer.Exit(1)
+
+
+def _address(typed: str) -> str:
+    from digest.address import canonical
+
+    try:
+        return canonical(typed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--to") from None
+
+
+def _say_collected(collected: "list[Collected]") -> None:
+    """What was read, kept and thrown away."""
+    say("Sources")
+    for one in collected:
+        if one.page and one.page.article:
+            article = one.page.article
+            dropped = [decision for decision in one.page.decisions if not decision.kept]
+            thrown = f"{sum(len(decision.text) for decision in dropped)} in {len(dropped)} blocks"
+            say(f"  {one.state:9} {one.source_id}: {article.title}")
+            say(f"            kept {len(article.text)} characters, threw away {thrown}")
+            for flag in article.flags:
+                say(f"            {flag.severity}: {flag.reason}")
+        else:
+            say(f"  {one.state:9} {one.source_id}{': ' if one.detail else ''}{one.detail}")
+
+
+def _say_plan(made: "Made", *, dry_run: bool) -> None:
+    if made.edition:
+        say(f"Edition {made.edition.number}{' (dry run)' if dry_run else ''}: {made.edition.subject}")
+    for section in made.edition.sections if made.edition else ():
+        say(f"  {section.theme.id}: {section.why}")
+        for item in section.items:
+            say(f"    {item.article.title} ({item.reason.kind}; {', '.join(item.reason.terms[:5])})")
+    for skipped in made.plan.skipped:
+        say(f"  left out {skipped.kind} {skipped.name}: {skipped.why}")
+
+
+def _deliver(opened: "Runtime", edition: "Edition", addresses: tuple[str, ...], *, dry_run: bool) -> None:
+    if dry_run:
+        say(f"Dry run: would mail {', '.join(addresses)}")
+        return
+    import asyncio
+
+    report = asyncio.run(opened.deliver_to(edition, addresses))
+    for line in report.lines:
+        say(line)
+    if not report.all_sent:
+        raise typer.Exit(1)
+
+
+def _open(opened: "Runtime", edition: "Edition", language: str | None, *, dry_run: bool) -> None:
+    """In a browser, from a file; that of a dry run is for the system's own cleaning to remove."""
+    import tempfile
+    import webbrowser
+
+    folder = Path(tempfile.mkdtemp(prefix="digest-")) if dry_run else opened.data_dir
+    path = folder / f"edition-{edition.number}.html"
+    path.write_text(opened.shown(edition, Format.HTML, language), encoding="utf-8")
+    say(f"Open {path}")
+    webbrowser.open(path.resolve().as_uri())
+
+
+def _show(
+    opened: "Runtime", edition: "Edition", shape: Format | None, output: Path | None, language: str | None
+) -> None:
+    if shape is None:
+        shape = Format.TERMINAL if sys.stdout.isatty() and not output else Format.MARKDOWN
+    text = opened.shown(edition, Format.MARKDOWN if shape is Format.TERMINAL else shape, language)
+    if output:
+        output.write_text(text, encoding="utf-8", newline="")
+        say(f"Wrote {output}")
+    elif shape is Format.TERMINAL:
+        from rich.markdown import Markdown
+
+        console().print(Markdown(text), width=min(console().width, 88))
+    else:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")

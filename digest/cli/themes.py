@@ -1,0 +1,138 @@
+"""``digest themes``: what readers can subscribe to, how it is covered, what comes next and why."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from digest.cli.output import emit_json, progress, runtime, say, table
+from digest.cli.reading import json_lines
+
+BACKGROUND = 500
+"""Stored articles that examples are compared with; more change little."""
+
+themes = typer.Typer(help="The themes: coverage, last sent, what comes next and why.", rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(themes, name="themes", invoke_without_command=True)
+
+
+@themes.callback()
+def overview(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the themes in the order in which they would be picked now, with the sum behind it."""
+    if context.invoked_subcommand:
+        return
+    from digest.report import theme_overview
+    from digest.runtime import NOW
+
+    with runtime(context) as opened:
+        rows = theme_overview(
+            opened.store, opened.themes, opened.schedule(NOW), language=opened.language, now=opened.now
+        )
+    if as_json:
+        emit_json(rows)
+        return
+    table(
+        ("theme", "name", "articles", "unused", "sent", "last sent", "score", "because"),
+        [
+            (
+                row["id"],
+                row["name"],
+                row["articles"],
+                row["unused"],
+                row["times_sent"],
+                str(row["last_sent"] or "never")[:10],
+                f"{row['score']:.2f}",
+                " + ".join(f"{name} {value:.2f}" for name, value in row["parts"].items()),
+            )
+            for row in rows
+        ],
+    )
+
+
+@themes.command()
+def check(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="A text, or the name of a file that holds one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Explain how much a text is about each theme: the terms found and what each adds."""
+    from digest.cli.reading import read_article
+    from digest.themes import score
+
+    with runtime(context) as opened:
+        article = read_article(text)
+        scores = [(theme, score(theme, article)) for theme in opened.themes]
+    scores.sort(key=lambda pair: -pair[1].total)
+    if as_json:
+        emit_json(
+            [
+                {
+                    "theme": theme.id,
+                    "score": found.total,
+                    "threshold": theme.threshold,
+                    "matches": [
+                        {"term": m.term, "count": m.count, "points": m.points} for m in found.matches
+                    ],
+                }
+                for theme, found in scores
+            ]
+        )
+        return
+    for theme, found in scores:
+        verdict = "about it" if found.total >= theme.threshold else "not about it"
+        print(f"{theme.id}: {found.total:.2f} ({verdict}; the threshold is {theme.threshold:.2f})")
+        for match in found.matches:
+            print(f"  {match.points:6.2f}  {match.term} ×{match.count}")
+
+
+@themes.command()
+def suggest(
+    context: typer.Context,
+    theme: Annotated[str, typer.Argument(help="The theme the terms are for.")],
+    files: Annotated[list[Path], typer.Argument(help="Example texts or pages about it.", metavar="FILE…")],
+    count: Annotated[int, typer.Option(min=1, help="How many terms.")] = 20,
+) -> None:
+    """Propose terms for a theme from examples, against everything else in the store.
+
+    Prints lines for config.toml; nothing is changed.
+    """
+    from digest.cli.reading import read_article
+    from digest.themes import suggest as propose
+
+    with runtime(context) as opened, progress("Comparing with the articles in the store"):
+        found = opened.theme(theme)
+        texts = [read_article(str(path)).text for path in files]
+        stored = opened.store.articles.list(limit=BACKGROUND)
+        background = [one.article.text for _, one in stored if one.article.text not in texts]
+        terms = propose(found, texts, background)[:count]
+    if not terms:
+        say("No word stands out in these texts; give more, or longer, examples.")
+    for term in terms:
+        print(f"{{ text = {json.dumps(term.text, ensure_ascii=False)}, weight = {term.weight:.1f} }},")
+
+
+@themes.command()
+def rank(
+    file: Annotated[str | None, typer.Argument(help="The lines; - is stdin.", metavar="FILE")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="The only form there is.")] = True,
+) -> None:
+    """Rank documents for queries by the theme score, for evaluation.
+
+    Reads {"kind": "doc" or "query", "id", "text"} lines in any order, writes {"id", "ranking": [doc ids]}.
+    """
+    from digest.themes import Index
+
+    docs: list[tuple[Any, str]] = []
+    queries: list[tuple[Any, str]] = []
+    for line in json_lines(file, need=("kind", "id", "text")):
+        (queries if line["kind"] == "query" else docs).append((line["id"], str(line["text"])))
+    index = Index((str(n), text) for n, (_, text) in enumerate(docs))
+    for name, text in queries:
+        ranking = [docs[int(n)][0] for n in index.rank(text)]
+        print(json.dumps({"id": name, "ranking": ranking}, ensure_ascii=False))

@@ -1,0 +1,130 @@
+"""The collecting flow: seeds and feeds in, cleaned and judged articles in the store.
+
+A file that cannot be read, or holds no article, is a line in the report; the others go on.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from digest import __version__
+from digest.clean import clean_page
+from digest.gate import judge
+from digest.model import Article, Flag, Page, SiteRule
+from digest.seeds import Note, Seed, Seeds
+from digest.similar import sketch
+
+if TYPE_CHECKING:
+    from digest.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What became of one source.
+
+    Args:
+        state: ``new``, ``changed``, ``unchanged``, ``empty`` (holds no article) or ``failed``.
+        detail: For ``empty`` and ``failed``: why, and what to do.
+    """
+
+    source_id: str
+    state: str
+    detail: str = ""
+    page: Page | None = None
+
+
+def read_page(
+    raw: str,
+    *,
+    source_id: str,
+    html: bool = False,
+    url: str | None = None,
+    now: datetime | None = None,
+    rules: Sequence[SiteRule] = (),
+    note: Note | None = None,
+    flags: tuple[Flag, ...] = (),
+    evergreen: bool = False,
+) -> Page:
+    """Clean and judge one page; the operator's note has the last word on what no program can know."""
+    page = judge(
+        clean_page(
+            raw, source_id=source_id, html=html, url=url, now=now, rules=tuple(rules), evergreen=evergreen
+        )
+    )
+    if page.article is None:
+        return page
+    article = replace(page.article, flags=flags + page.article.flags)
+    return replace(page, article=annotate(article, note) if note else article)
+
+
+def annotate(article: Article, note: Note) -> Article:
+    """Correct an article by hand. What the note leaves open stays as read; the text is never touched."""
+    said = {
+        "title": note.title,
+        "authors": note.authors,
+        "outlet": note.outlet,
+        "published": note.published,
+        "held_on": note.held_on,
+        "url": note.url,
+        "note": note.text,
+    }
+    told = {key: value for key, value in said.items() if value}
+    settled = {"outlet-inferred"} if note.outlet else set()
+    kept = tuple(flag for flag in article.flags if flag.code not in settled)
+    return replace(article, flags=kept, **told)  # type: ignore[arg-type]
+
+
+def read_seed(seed: Seed, *, note: Note | None, rules: Sequence[SiteRule], now: datetime) -> Page:
+    return read_page(
+        seed.text,
+        source_id=seed.source_id,
+        html=seed.html,
+        now=now,
+        rules=rules,
+        note=note,
+        flags=seed.flags,
+        evergreen=True,
+    )
+
+
+def collect_seeds(
+    store: "Store",
+    seeds: Seeds,
+    *,
+    notes: Mapping[str, Note],
+    rules: Sequence[SiteRule],
+    now: datetime,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> list[Collected]:
+    """Read every seed into the store; those read before by this version, unchanged, are not cleaned again."""
+    report = [
+        Collected(source_id=f"seeds/{error.path.name}", state="failed", detail=error.what)
+        for error in seeds.failures
+    ]
+    for seed in seeds.loaded:
+        on_progress(seed.source_id)
+        note = notes.get(seed.name)
+        key, mark = f"seen:{seed.source_id}", _mark(seed, note, rules)
+        if store.state.get(key) == mark:
+            report.append(Collected(source_id=seed.source_id, state="unchanged"))
+            continue
+        page = read_seed(seed, note=note, rules=rules, now=now)
+        report.append(save_page(store, page, source_id=seed.source_id, now=now))
+        store.state.set(key, mark)
+    return report
+
+
+def save_page(store: "Store", page: Page, *, source_id: str, now: datetime) -> Collected:
+    if page.article is None:
+        return Collected(source_id=source_id, state="empty", detail=page.reason, page=page)
+    article = replace(page.article, collected_at=now)
+    state = store.articles.save(article, sketch=sketch(article.text), now=now)
+    return Collected(source_id=source_id, state=state, page=page)
+
+
+def _mark(seed: Seed, note: Note | None, rules: Sequence[SiteRule]) -> str:
+    """Changes whenever cleaning could come out differently."""
+    told = repr((__version__, seed.text, note, tuple(rules)))
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,73 @@
+"""From a claimed delivery to the bytes of its mail: rendered once per variant, filled in per reader."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from digest.message import MessageTemplate, Personal, compile_message, message_id
+from digest.model import Edition, Newsletter
+from digest.tokens import Purpose, make_token
+
+if TYPE_CHECKING:
+    from digest.render import Renderer
+    from digest.store import Claim
+
+VARIANTS = 64
+"""Compiled mails kept at once: languages times the sets of themes readers chose, about 200 kB each."""
+
+
+def make_builder(
+    editions: Callable[[int], Edition],
+    renderer: "Renderer",
+    newsletter: Newsletter,
+    keys: Mapping[str, bytes],
+) -> "Callable[[Claim], bytes]":
+    """A function from a claim to its complete mail; the same claim always gives the same bytes.
+
+    Args:
+        editions: Looks an edition up by number.
+        keys: Sign links and message ids, current one first (see ``tokens``).
+    """
+    secret = next(iter(keys.values()))
+    domain = newsletter.sender.rpartition("@")[2]
+
+    @lru_cache(maxsize=4)
+    def edition(number: int) -> Edition:
+        return editions(number)
+
+    @lru_cache(maxsize=VARIANTS)
+    def template(number: int, language: str, themes: frozenset[str] | None) -> MessageTemplate:
+        found = edition(number)
+        parts = renderer.mail(found, language=language, themes=themes)
+        return compile_message(parts, newsletter, edition=number, schedule=found.schedule, date=found.made_at)
+
+    def build(claim: "Claim") -> bytes:
+        sections = frozenset(section.theme.id for section in edition(claim.edition).sections)
+        chosen = frozenset(claim.themes) & sections
+        found = template(claim.edition, claim.language, chosen if chosen and chosen != sections else None)
+        return found.fill(
+            Personal(
+                address=claim.address,
+                name=claim.name,
+                message_id=message_id(secret, claim.edition, _recipient(claim), domain),
+                unsubscribe_url=_link(claim, Purpose.UNSUBSCRIBE),
+                preferences_url=_link(claim, Purpose.PREFERENCES),
+            )
+        )
+
+    def _link(claim: "Claim", purpose: Purpose) -> str | None:
+        if newsletter.base_url is None or claim.subscriber_id is None:
+            return None
+        # Issued at a fixed moment: these links never expire, and a retry must give the same bytes.
+        token = make_token(
+            purpose, claim.subscriber_id, claim.token_version, keys=keys, now=datetime.fromtimestamp(0, UTC)
+        )
+        return f"{newsletter.base_url}/{purpose}/{token}"
+
+    return build
+
+
+def _recipient(claim: "Claim") -> int:
+    """Tells recipients of an edition apart: subscribers by id, addresses given by hand by their row."""
+    return claim.subscriber_id if claim.subscriber_id is not None else -claim.id

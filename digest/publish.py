@@ -1,0 +1,186 @@
+"""The publishing flow: from the articles in the store to a frozen edition.
+
+Freezing reads every span again from the stored article, in the same transaction; an edition in which
+one does not match is not published.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from digest.assemble import assemble
+from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Skipped, Theme
+from digest.names import shared_names
+from digest.pick import Candidate, Memory, Plan, Planned, pick
+from digest.similar import same_story, sketch
+from digest.summarize import share, summarize
+from digest.text import count, minutes
+from digest.themes import focus, score
+
+if TYPE_CHECKING:
+    from digest.store import Store, Stored
+
+SUBJECTS_REMEMBERED = 200
+"""Editions of the schedule whose subjects are not used again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An edition and the plan behind it; *edition* is None when nothing was new enough to send."""
+
+    edition: Edition | None
+    plan: Plan
+
+
+def publish(
+    store: "Store",
+    themes: Sequence[Theme],
+    schedule: Schedule,
+    *,
+    slot: datetime,
+    now: datetime,
+    language: str,
+    only: tuple[str, ...] = (),
+) -> Made:
+    """Make the edition of a slot: pick, summarize, assemble, check, freeze.
+
+    Args:
+        only: Theme ids asked for by name; empty leaves the choice to the schedule.
+
+    Raises:
+        StoreError: A span does not stand in the stored article, or the edition cannot be recorded.
+    """
+    candidates = read_candidates(store, themes, schedule, now=now)
+    memory = read_memory(store, themes, schedule)
+    same = find_copies(store, [candidate.article for candidate in candidates])
+    exhausted: list[Skipped] = []
+    while True:
+        plan = pick(candidates, themes, memory, schedule, now=now, only=only, same=same)
+        sections, dry = _summarize(plan)
+        if not dry:
+            break
+        gone = {candidate.article.source_id for candidate in dry}
+        exhausted += [
+            Skipped(kind="article", name=candidate.article.title, why="no unused passage can stand alone")
+            for candidate in dry
+        ]
+        candidates = [one for one in candidates if one.article.source_id not in gone]
+    plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
+    if not sections:
+        return Made(edition=None, plan=plan)
+    edition = assemble(
+        sections,
+        schedule=schedule.id,
+        slot=slot,
+        made_at=now,
+        language=language,
+        past_subjects={
+            past.subject for past in store.editions.list(SUBJECTS_REMEMBERED, schedule=schedule.id)
+        },
+        skipped=plan.skipped,
+        coverage=store.editions.history(schedule.id).coverage,
+        shared_names=shared_names,
+    )
+    return Made(edition=store.editions.freeze(edition, now=now), plan=plan)
+
+
+def read_candidates(
+    store: "Store", themes: Sequence[Theme], schedule: Schedule, *, now: datetime
+) -> list[Candidate]:
+    """What may be quoted, scored for every theme, with what was quoted from it before.
+
+    Passages sent longer ago than the schedule recycles after count as unused for it; the share of an
+    article that may be quoted over all is counted over every schedule and never comes back.
+    """
+    stored = store.articles.candidates(now=now)
+    ids = [one.article.source_id for one in stored]
+    by_schedule = store.editions.used(schedule.id, ids)
+    by_any = store.editions.used(None, ids)
+    recycled = now - timedelta(days=schedule.recycle_after_days)
+    return [_candidate(one, themes, by_schedule, by_any, recycled) for one in stored]
+
+
+def _candidate(
+    stored: "Stored",
+    themes: Sequence[Theme],
+    by_schedule: dict[str, tuple[tuple[int, int, datetime], ...]],
+    by_any: dict[str, tuple[tuple[int, int, datetime], ...]],
+    recycled: datetime,
+) -> Candidate:
+    article = stored.article
+    this_edition, over_all = share(article)
+    quoted = {at for start, end, _ in by_any.get(article.source_id, ()) for at in range(start, end)}
+    said = count("".join(article.text[at] for at in sorted(quoted)))
+    return Candidate(
+        article=article,
+        scores={theme.id: score(theme, article) for theme in themes},
+        first_seen_at=stored.first_seen_at,
+        used=tuple(
+            (start, end)
+            for start, end, sent_at in by_schedule.get(article.source_id, ())
+            if sent_at > recycled
+        ),
+        room=max(0, min(this_edition, over_all - said)),
+    )
+
+
+def read_memory(store: "Store", themes: Sequence[Theme], schedule: Schedule) -> Memory:
+    history = store.editions.history(schedule.id)
+    return Memory(
+        last_sent=history.last_sent,
+        times_sent=history.times_sent,
+        demand=store.subscribers.demand([theme.id for theme in themes]),
+        editions=history.editions,
+    )
+
+
+def find_copies(store: "Store", articles: Sequence[Article]) -> dict[str, str]:
+    """Which of *articles* are one text: source id to the first of its copies; found by the sketch index."""
+    known = {article.source_id: article for article in articles}
+    first = {source_id: source_id for source_id in known}
+    for article in articles:
+        for other in store.articles.near(sketch(article.text), min_shared=2):
+            if other > article.source_id and other in known and same_story(article, known[other]) == "same":
+                low, high = sorted((first[article.source_id], first[other]))
+                first.update({source_id: low for source_id, top in first.items() if top == high})
+    return first
+
+
+def _summarize(plan: Plan) -> tuple[list[Section], list[Candidate]]:
+    """The plan's sections with their excerpts, and the candidates that had nothing left to say."""
+    said: list[str] = []
+    dry: list[Candidate] = []
+    sections = []
+    for planned in plan.sections:
+        items = []
+        for choice in planned.items:
+            candidate = choice.candidate
+            excerpts = summarize(
+                candidate.article,
+                focus=focus(planned.theme),
+                size=choice.size,
+                room=candidate.room,
+                used=candidate.used,
+                avoid=said,
+            )
+            if not excerpts:
+                dry.append(candidate)
+                continue
+            said += [excerpt.text for excerpt in excerpts]
+            items.append(_item(choice, excerpts))
+        if items:
+            sections.append(Section(theme=planned.theme, items=tuple(items), why=planned.why))
+    return sections, dry
+
+
+def _item(choice: Planned, excerpts: tuple[Excerpt, ...]) -> Item:
+    article = choice.candidate.article
+    return Item(
+        article=article,
+        size=choice.size,
+        excerpts=excerpts,
+        reason=choice.reason,
+        reading_minutes=minutes(article.text),
+        also_from=choice.also,
+    )

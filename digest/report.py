@@ -1,0 +1,91 @@
+"""Answers to what an operator asks: which theme is next and why, what was made, what an edition rests on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from digest.model import Edition, Schedule, Severity, Theme
+from digest.pick import pick
+from digest.publish import find_copies, read_candidates, read_memory
+
+if TYPE_CHECKING:
+    from digest.store import Store
+
+
+def theme_overview(
+    store: "Store", themes: Sequence[Theme], schedule: Schedule, *, language: str, now: datetime
+) -> list[dict[str, Any]]:
+    """A row a theme, in the order in which they would be picked now: coverage, history, and the sum."""
+    candidates = read_candidates(store, themes, schedule, now=now)
+    memory = read_memory(store, themes, schedule)
+    copies = find_copies(store, [candidate.article for candidate in candidates])
+    plan = pick(candidates, themes, memory, schedule, now=now, same=copies)
+    places = {rank.theme_id: place for place, rank in enumerate(plan.board)}
+    rows = []
+    for theme in sorted(themes, key=lambda one: places.get(one.id, len(places))):
+        about = [c for c in candidates if c.scores[theme.id].total >= theme.threshold]
+        rank = next((one for one in plan.board if one.theme_id == theme.id), None)
+        rows.append(
+            {
+                "id": theme.id,
+                "name": theme.name(language),
+                "articles": len(about),
+                "unused": sum(candidate.room > 0 and not candidate.used for candidate in about),
+                "times_sent": memory.times_sent.get(theme.id, 0),
+                "last_sent": memory.last_sent.get(theme.id),
+                "next": any(section.theme.id == theme.id for section in plan.sections),
+                "score": rank.total if rank else 0.0,
+                "parts": dict(rank.parts) if rank else {},
+            }
+        )
+    return rows
+
+
+def edition_overview(store: "Store", limit: int) -> list[dict[str, Any]]:
+    """A row an edition, newest first, with its deliveries counted by state."""
+    return [
+        {
+            "number": edition.number,
+            "schedule": edition.schedule,
+            "slot": edition.slot,
+            "subject": edition.subject,
+            "themes": [section.theme.id for section in edition.sections],
+            "items": len(edition.items()),
+            "deliveries": {str(state): n for state, n in store.ledger.counts(edition.number).items()},
+        }
+        for edition in store.editions.list(limit)
+    ]
+
+
+def explain(edition: Edition) -> dict[str, Any]:
+    """Why an edition holds what it holds, from what was frozen with it."""
+    items = [(section, item) for section in edition.sections for item in section.items]
+    return {
+        "number": edition.number,
+        "schedule": edition.schedule,
+        "slot": edition.slot,
+        "made_at": edition.made_at,
+        "subject": edition.subject,
+        "themes": [{"id": section.theme.id, "why": section.why} for section in edition.sections],
+        "items": [
+            {
+                "item": number,
+                "theme": section.theme.id,
+                "source": item.article.source_id,
+                "title": item.article.title,
+                "reason": item.reason.kind,
+                "score": item.reason.score,
+                "terms": item.reason.terms,
+                "flags": [
+                    f"{flag.severity} {flag.code}: {flag.reason}"
+                    for flag in item.article.flags
+                    if flag.severity is not Severity.NOTE
+                ],
+                "excerpts": [
+                    {"role": e.role, "start": e.start, "end": e.end, "text": e.text} for e in item.excerpts
+                ],
+            }
+            for number, (section, item) in enumerate(items, 1)
+        ],
+        "skipped": [{"kind": s.kind, "name": s.name, "why": s.why} for s in edition.skipped],
+    }

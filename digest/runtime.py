@@ -1,0 +1,320 @@
+"""The one place that constructs things: a configuration in, an installation that can be asked to act out."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from digest.errors import ConfigError
+
+if TYPE_CHECKING:
+    from digest.collect import Collected
+    from digest.config import Config, MailServer
+    from digest.mail.transport import Server
+    from digest.model import Edition, Schedule, Theme
+    from digest.publish import Made
+    from digest.render import Renderer
+    from digest.store import Store
+
+NOW = "now"
+"""The schedule editions made by hand belong to."""
+
+
+def find_config(path: Path | None) -> "Config | None":
+    """The configuration named, or the one in the current folder; None when there is none there.
+
+    Raises:
+        ConfigError: It is wrong, or the one named is not there.
+    """
+    from digest.config import NAME, load_config
+
+    if path is None and not Path(NAME).is_file():
+        return None
+    return load_config(path or Path(NAME))
+
+
+def read_clock(text: str | None) -> datetime:
+    """The moment to work at: *text*, else ``SOURCE_DATE_EPOCH`` (reproducible-builds.org), else now. In UTC.
+
+    Raises:
+        ConfigError: It is no moment.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        if text:
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.astimezone()).astimezone(UTC)
+        return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    except (ValueError, OverflowError, OSError):
+        name = "--clock" if text else "SOURCE_DATE_EPOCH"
+        what = f"{text or epoch!r} is no moment; write one like 2026-01-05T08:00:00+08:00"
+        raise ConfigError(None, [(0, name, what if text else "must be seconds since 1970")]) from None
+
+
+@contextmanager
+def open_runtime(path: Path | None, *, clock: str | None = None) -> Iterator["Runtime"]:
+    """Open the installation a configuration describes.
+
+    Raises:
+        ConfigError: There is no configuration, or it is wrong.
+    """
+    config = find_config(path)
+    if config is None:
+        raise ConfigError(
+            Path("config.toml"), [(0, "", "there is none in this folder; make one with: digest init")]
+        )
+    with ExitStack() as stack:
+        yield Runtime(config, read_clock(clock), stack)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """How an ad-hoc delivery went, in lines for the operator."""
+
+    lines: tuple[str, ...]
+    all_sent: bool
+
+
+class Runtime:
+    """An installation: configuration, store, renderer, mail. Parts are made when they are first used."""
+
+    def __init__(self, config: "Config", now: datetime, stack: ExitStack) -> None:
+        self.config = config
+        self.now = now
+        self._stack = stack
+
+    @property
+    def themes(self) -> "tuple[Theme, ...]":
+        return self.config.themes
+
+    def theme(self, name: str) -> "Theme":
+        """By id or by its name in any language.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        wanted = name.strip().casefold()
+        for theme in self.themes:
+            if wanted in {theme.id.casefold(), *(n.casefold() for n in theme.names.values())}:
+                return theme
+        known = ", ".join(f"{theme.id} ({theme.name(self.language)})" for theme in self.themes)
+        raise ConfigError(self.config.path, [(0, "themes", f"there is no theme {name!r}; there are {known}")])
+
+    @property
+    def language(self) -> str:
+        return self.config.newsletter.language
+
+    @cached_property
+    def data_dir(self) -> Path:
+        self.config.data_dir.mkdir(parents=True, exist_ok=True)
+        return self.config.data_dir
+
+    @property
+    def inbox_dir(self) -> Path:
+        return self.data_dir / "inbox"
+
+    @cached_property
+    def store(self) -> "Store":
+        """The database, its tables brought to this version's form; closed with the runtime."""
+        from digest.store import open_store
+
+        if self.config.database_url.startswith("sqlite"):
+            self.data_dir  # noqa: B018 - the folder must be there before the file
+        store = self._stack.enter_context(open_store(self.config.database_url))
+        store.migrate()
+        return store
+
+    @cached_property
+    def renderer(self) -> "Renderer":
+        from digest.render import make_renderer
+
+        return make_renderer(
+            self.config.newsletter,
+            template_dirs=self.config.templates_dirs,
+            tokens=self.config.design_tokens,
+            punctuation=self.config.punctuation,
+            themes=self.themes,
+        )
+
+    @cached_property
+    def keys(self) -> dict[str, bytes]:
+        """What signs links and message ids. Made and kept on first use when none is configured."""
+        return {"a": self.config.secret or _make_secret(self.config.secret_file)}
+
+    def rehearse(self) -> None:
+        """From now on nothing is kept: work on a copy of the database that is thrown away at the end."""
+        from digest.store import open_store
+
+        folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="digest-")))
+        url = self.config.database_url
+        file = Path(url.removeprefix("sqlite:///"))
+        copy = folder / "rehearsal.db"
+        if url.startswith("sqlite") and file.is_file():
+            with open_store(url) as original:
+                original.backup(copy)
+        elif not url.startswith("sqlite"):
+            raise ConfigError(
+                self.config.path, [(0, "database", "a dry run needs SQLite: try it with a copy of the data")]
+            )
+        secret = self.config.secret or (b"rehearsal" * 4)
+        self.config = replace(self.config, database_url=f"sqlite:///{copy}", data_dir=folder, secret=secret)
+
+    def collect(self, *, on_progress: Callable[[str], None]) -> "list[Collected]":
+        """Read the seeds and every feed that is due.
+
+        Raises:
+            SeedError: There is no seed folder, or nothing in it, and no feed either.
+        """
+        from digest.collect import collect_seeds
+        from digest.seeds import load_notes, load_seeds
+
+        return collect_seeds(
+            self.store,
+            load_seeds(self.config.seeds_dir),
+            notes=load_notes(self.config.seeds_dir),
+            rules=self.config.site_rules,
+            now=self.now,
+            on_progress=on_progress,
+        )
+
+    def publish_now(self, only: tuple[str, ...], *, language: str | None) -> "Made":
+        """An edition of the schedule ``now``, made at this moment."""
+        from digest.publish import publish
+
+        return publish(
+            self.store,
+            self.themes,
+            self.schedule(NOW),
+            slot=self.now,
+            now=self.now,
+            language=language or self.language,
+            only=only,
+        )
+
+    def schedule(self, name: str) -> "Schedule":
+        """The schedule of that name; ``now`` needs none in the configuration.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        from digest.model import Schedule
+
+        for schedule in self.config.schedules:
+            if schedule.id == name:
+                return schedule
+        if name == NOW:
+            return Schedule(id=NOW)
+        known = ", ".join(schedule.id for schedule in self.config.schedules)
+        what = f"there is no schedule {name!r}; there are {known}"
+        raise ConfigError(self.config.path, [(0, "schedules", what)])
+
+    def edition(self, number: int) -> "Edition":
+        return self.store.editions.get(number)
+
+    def shown(self, edition: "Edition", shape: str, language: str | None) -> str:
+        """*edition* as ``markdown``, ``html``, ``json`` or ``eml``."""
+        language = language or self.language
+        if shape == "json":
+            import json
+
+            from digest.render import edition_json
+
+            return json.dumps(edition_json(edition), ensure_ascii=False, indent=2) + "\n"
+        if shape == "markdown":
+            return self.renderer.markdown(edition, language=language)
+        if shape == "html":
+            return self.renderer.web(edition, language=language)
+        return self._sample(edition, language)
+
+    def _sample(self, edition: "Edition", language: str) -> str:
+        """The mail as a reader nobody knows would get it."""
+        from digest.message import Personal, compile_message, message_id
+
+        parts = self.renderer.mail(edition, language=language)
+        template = compile_message(
+            parts,
+            self.config.newsletter,
+            edition=edition.number,
+            schedule=edition.schedule,
+            date=edition.made_at,
+        )
+        domain = self.config.newsletter.sender.rpartition("@")[2]
+        reader = Personal(
+            address="reader@example.org",
+            name="",
+            message_id=message_id(next(iter(self.keys.values())), edition.number, 0, domain),
+            unsubscribe_url=None,
+            preferences_url=None,
+        )
+        return template.fill(reader).decode("ascii")
+
+    async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> Delivered:
+        """Mail a frozen edition to addresses given by hand, and wait until it is out."""
+        from digest.deliver import deliver
+        from digest.letters import make_builder
+        from digest.mail.inbox import open_inbox
+        from digest.mail.smtp import SmtpTransport
+        from digest.mail.transport import Security, Server
+
+        ledger = self.store.ledger
+        ledger.plan_addresses(edition.number, addresses, now=self.now)
+        build = make_builder(self.edition, self.renderer, self.config.newsletter, self.keys)
+        async with AsyncExitStack() as stack:
+            servers = [_server(server) for server in self.config.mail_servers]
+            inbox = None
+            if not servers:
+                inbox = await stack.enter_async_context(open_inbox(self.inbox_dir))
+                servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
+            transport = SmtpTransport(servers)
+            stack.push_async_callback(transport.close)
+            owner = stack.enter_context(self.store.owner())
+            report = await deliver(
+                ledger,
+                build,
+                transport,
+                owner=owner,
+                edition=edition.number,
+                owner_gone=self.store.owner_gone,
+            )
+        lines = [f"Mailed {report.sent} of {len(addresses)}"]
+        lines += [f"  {trouble}" for trouble in report.trouble]
+        for path in inbox.received if inbox else ():
+            lines += [f"  {path}", f"  {path.with_suffix('.html')}"]
+        return Delivered(lines=tuple(lines), all_sent=report.sent == len(addresses))
+
+
+def _server(configured: "MailServer") -> "Server":
+    from digest.mail.transport import Limit, Security, Server
+
+    return Server(
+        host=configured.host,
+        port=configured.port,
+        name=configured.id,
+        security=Security(configured.security),
+        username=configured.username,
+        password=configured.password,
+        auth=configured.auth,
+        verify=configured.verify,
+        ca_file=configured.ca_file,
+        clear_credentials=configured.clear_credentials,
+        connections=configured.connections,
+        weight=configured.weight,
+        limit=Limit(per_second=configured.per_second, per_minute=configured.per_minute),
+    )
+
+
+def _make_secret(file: Path) -> bytes:
+    """A new secret in *file*, readable by its owner only; the one that is there when two start at once."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(48) + "\n")
+    except FileExistsError:
+        pass
+    return file.read_text("utf-8").strip().encode()
