@@ -75,6 +75,11 @@ def _weights(terms: tuple[Term, ...]) -> dict[str, float]:
     return weights
 
 
+@lru_cache(maxsize=256)
+def _spellings(terms: tuple[Term, ...]) -> dict[str, str]:
+    return {fold(term.text).strip(): term.text.strip() for term in terms}
+
+
 def score(theme: Theme, article: Article) -> Score:
     """How much *article* is about *theme*: 0 without any term, or when ``must`` or ``never`` say so.
 
@@ -336,8 +341,12 @@ _GLUE = set(
     "的了是在和与及而并也就都这那有不我你他她它们被将把从到对为以于之其所或但因者会能可要说着过中上下个一二三两"
 )
 _COMMON = frozenset(
-    "the a an of to in on for and or but is are was were be been by with at from as that this it its their his her"
-    " not no has have had will would can could may more than which who what when how they we you he she i said".split()
+    re.findall(
+        r"\w+",
+        "the a an of to in on for and or but is are was were be been by with at from as that this it its their"
+        " his her not no has have had will would can could may more than which who what when how they we you he"
+        " she i said",
+    )
 )
 
 

@@ -1,0 +1,401 @@
+"""What goes into the next edition: which themes, which articles, how large; what was left out, and why.
+
+Themes compete by three numbers, kept apart so that a person can read them: what is *fresh*, how long a
+theme has waited (its *debt*), and how many readers ask for it (*demand*). Debt grows without bound and the others
+do not, so every theme with something to say gets its turn.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from digest.model import Article, Reason, Schedule, Score, Severity, Size, Skipped, Theme
+from digest.text import Span
+
+_DAY = timedelta(days=1)
+_FRESH_DAYS, _HALF_LIFE_DAYS = 14, 5
+"""An article is news for a fortnight, and worth half of it after five days."""
+_FRESH, _DEMAND = 1.5, 0.5
+"""The most freshness and demand add; having waited one edition more adds 1."""
+_BRIEF, _MEDIUM, _FULL = 50, 140, 260
+"""Fewest characters that make an item of that size (editorial guide, section 2)."""
+_CAUTION = 0.85
+"""What a cautioned article's score is worth against a clean one's."""
+_ENOUGH = 3.0
+"""Score of an article half as relevant as can be."""
+_NAMED, _LOST = 3, 3
+"""Terms named in a reason; articles named that were close and lost, per theme."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An article that may be quoted from.
+
+    Args:
+        scores: By theme id; a theme that is missing scores 0.
+        used: Spans this schedule has sent, and not so long ago that they may come again.
+        room: Characters that may still be quoted now (what the share rules leave).
+    """
+
+    article: Article
+    scores: Mapping[str, Score]
+    first_seen_at: datetime
+    used: tuple[Span, ...] = ()
+    room: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a schedule has sent so far.
+
+    Args:
+        last_sent: By theme id; a theme never sent is missing.
+        times_sent: By theme id, of *editions* in all.
+        demand: Readers by theme id; a theme given as 0 while others have readers is not sent.
+    """
+
+    last_sent: Mapping[str, datetime] = field(default_factory=dict)
+    times_sent: Mapping[str, int] = field(default_factory=dict)
+    demand: Mapping[str, int] = field(default_factory=dict)
+    editions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """An article to be quoted; *also* are other sources of the same story, best first."""
+
+    candidate: Candidate
+    size: Size
+    reason: Reason
+    also: tuple[Article, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSection:
+    theme: Theme
+    why: str
+    items: tuple[Planned, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThemeRank:
+    """A theme's place on the board: *total* is the sum of *parts* ``fresh``, ``debt`` and ``demand``."""
+
+    theme_id: str
+    total: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """An edition to be written. Without sections there is nothing to send, and *skipped* says why.
+
+    Args:
+        board: Every theme, highest total first, whether it is in the edition or not.
+    """
+
+    sections: tuple[PlannedSection, ...]
+    skipped: tuple[Skipped, ...]
+    board: tuple[ThemeRank, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Story:
+    """Candidates that are one text: the one to quote, and the others."""
+
+    candidate: Candidate
+    also: tuple[Article, ...]
+    fresh: float
+
+    @property
+    def id(self) -> str:
+        return self.candidate.article.source_id
+
+
+def pick(
+    candidates: Sequence[Candidate],
+    themes: Sequence[Theme],
+    memory: Memory,
+    schedule: Schedule,
+    *,
+    now: datetime,
+    only: tuple[str, ...] = (),
+    same: Mapping[str, str] | None = None,
+) -> Plan:
+    """Plan the next edition of *schedule*; candidates in any order give the same plan.
+
+    An article goes to one theme only, and so that as many themes as possible have one: a theme keeps its turn
+    when its only article could also stand elsewhere. Fresh articles come before old ones, untouched before
+    quoted ones, clean before cautioned ones of about the same score; quarantined ones never.
+
+    Args:
+        themes: In the order of the configuration, which decides between equals.
+        now: Aware. Articles seen later count as seen now.
+        only: Theme ids asked for; they are taken in this order, whatever the schedule says.
+        same: Source id to cluster id; candidates of one cluster become one item. Without it nothing is merged.
+    """
+    skipped, usable = _sift(candidates, themes)
+    stories = _merge(usable, same or {}, now)
+    board = _board(themes, stories, memory, now)
+    order, most = _order(board, themes, schedule, memory, only)
+    wishes = {theme.id: _wishes(theme, stories) for theme in order}
+    chosen = _assign(order, wishes, most, schedule.items_per_theme)
+    sections = _sections(chosen, {theme.id: theme for theme in themes}, board, bool(only))
+    skipped += _left_out(board, chosen, wishes, memory)
+    return Plan(sections=sections, skipped=tuple(skipped), board=board)
+
+
+def _sift(candidates: Sequence[Candidate], themes: Sequence[Theme]) -> tuple[list[Skipped], list[Candidate]]:
+    """Those that may be quoted, by source id; why the others that speak to a theme may not."""
+    skipped, usable = [], []
+    for candidate in sorted(candidates, key=lambda candidate: candidate.article.source_id):
+        article = candidate.article
+        if not any(_about(candidate, theme) for theme in themes):
+            continue
+        if article.severity is Severity.QUARANTINE:
+            why = "quarantined: " + "; ".join(
+                f.reason for f in article.flags if f.severity is Severity.QUARANTINE
+            )
+            skipped.append(Skipped(kind="article", name=article.title, why=why))
+        elif candidate.room < _BRIEF:
+            why = f"{candidate.room} characters of its share are left, {_BRIEF} are needed"
+            skipped.append(Skipped(kind="article", name=article.title, why=why))
+        else:
+            usable.append(candidate)
+    return skipped, usable
+
+
+def _score(candidate: Candidate, theme_id: str) -> float:
+    score = candidate.scores.get(theme_id)
+    return score.total if score else 0.0
+
+
+def _about(candidate: Candidate, theme: Theme) -> bool:
+    return _score(candidate, theme.id) >= max(theme.threshold, 1e-9)
+
+
+def _merge(usable: Sequence[Candidate], same: Mapping[str, str], now: datetime) -> list[_Story]:
+    """One story a cluster: of what was quoted before, so that its spans are known, else of the cleanest."""
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in usable:
+        groups[same.get(candidate.article.source_id, candidate.article.source_id)].append(candidate)
+    stories = []
+    for group in groups.values():
+        first, *others = sorted(group, key=_preference)
+        fresh = 0.0 if any(c.used for c in group) else max(_freshness(c, now) for c in group)
+        stories.append(_Story(candidate=first, also=tuple(c.article for c in others), fresh=fresh))
+    return stories
+
+
+def _preference(candidate: Candidate) -> tuple[bool, bool, bool, int, str]:
+    article = candidate.article
+    return (
+        not candidate.used,
+        article.severity is Severity.CAUTION,
+        article.republisher is not None,
+        -len(article.text),
+        article.source_id,
+    )
+
+
+def _freshness(candidate: Candidate, now: datetime) -> float:
+    """1 for what came in just now, 0 for no news: evergreen, quoted before, or older than a fortnight."""
+    article = candidate.article
+    if article.evergreen or candidate.used:
+        return 0.0
+    born = candidate.first_seen_at
+    if article.published:
+        born = min(born, article.published.at)
+    age_days = max(0.0, (now - born) / _DAY)
+    return 0.0 if age_days > _FRESH_DAYS else 0.5 ** (age_days / _HALF_LIFE_DAYS)
+
+
+def _board(
+    themes: Sequence[Theme], stories: Sequence[_Story], memory: Memory, now: datetime
+) -> tuple[ThemeRank, ...]:
+    """All themes with the parts of their totals, best first; equals stay in the order of *themes*."""
+    latest = max(memory.last_sent.values(), default=now)
+    oldest = min(memory.last_sent.values(), default=now)
+    interval = max(now - latest, _DAY)
+    most_wanted = max(memory.demand.values(), default=0)
+    ranks = []
+    for theme in themes:
+        news = sum(story.fresh for story in stories if _about(story.candidate, theme))
+        waited = now - memory.last_sent[theme.id] if theme.id in memory.last_sent else now - oldest + interval
+        parts = {
+            "fresh": round(_FRESH * min(1.0, news / 2), 3),
+            "debt": round(max(0.0, waited / interval), 3),
+            "demand": round(_DEMAND * memory.demand.get(theme.id, 0) / most_wanted, 3)
+            if most_wanted
+            else 0.0,
+        }
+        ranks.append(ThemeRank(theme_id=theme.id, total=round(sum(parts.values()), 3), parts=parts))
+    return tuple(sorted(ranks, key=lambda rank: -rank.total))
+
+
+def _order(
+    board: Sequence[ThemeRank],
+    themes: Sequence[Theme],
+    schedule: Schedule,
+    memory: Memory,
+    only: tuple[str, ...],
+) -> tuple[list[Theme], int]:
+    """The themes that may claim articles, in their order, and how many of them an edition holds."""
+    by_id = {theme.id: theme for theme in themes}
+    ranked = [by_id[rank.theme_id] for rank in board]
+    if only:
+        return [by_id[id_] for id_ in dict.fromkeys(only) if id_ in by_id], len(only)
+    most = schedule.themes_per_edition
+    wanted = [
+        theme for theme in ranked if memory.demand.get(theme.id, 1) > 0 or not any(memory.demand.values())
+    ]
+    if schedule.themes == ("rotate",):
+        return wanted, most
+    if schedule.themes == ("auto",):
+        fresh = {rank.theme_id for rank in board if rank.parts["fresh"] > 0}
+        return ([theme for theme in wanted if theme.id in fresh], most) if fresh else (wanted, 1)
+    named = [by_id[id_] for id_ in dict.fromkeys(schedule.themes) if id_ in by_id]
+    return (named if len(named) <= most else [theme for theme in ranked if theme in named]), most
+
+
+def _wishes(theme: Theme, stories: Sequence[_Story]) -> list[_Story]:
+    """What a theme would like to show, best first: news, then the rest by worth."""
+    mine = [story for story in stories if _about(story.candidate, theme)]
+    return sorted(mine, key=lambda story: (not _is_news(story), -_worth(story, theme), story.id))
+
+
+def _is_news(story: _Story) -> bool:
+    return story.fresh > 0 and story.candidate.article.severity is not Severity.CAUTION
+
+
+def _worth(story: _Story, theme: Theme) -> float:
+    """How much it is about the theme; less when more about another, quoted before, or doubtful."""
+    scores = [score.total for score in story.candidate.scores.values()]
+    own = _score(story.candidate, theme.id)
+    relevance = own / (own + _ENOUGH)
+    belonging = (own / max(scores)) ** 0.5
+    doubt = _CAUTION if story.candidate.article.severity is Severity.CAUTION else 1.0
+    worth: float = relevance * belonging * doubt * (1 + story.fresh) / (1 + len(story.candidate.used) / 3)
+    return worth
+
+
+def _assign(
+    order: Sequence[Theme], wishes: Mapping[str, list[_Story]], most: int, per_theme: int
+) -> dict[str, list[_Story]]:
+    """Stories by theme, each used once: the first *most* themes that can be given one, then filled up.
+
+    A theme whose every story is taken may have one whose holder finds another (an augmenting path, Kuhn 1955).
+    """
+    holder: dict[str, str] = {}
+
+    def place(theme_id: str, tried: set[str]) -> bool:
+        free = (story.id for story in wishes[theme_id] if story.id not in holder)
+        held = (story.id for story in wishes[theme_id] if story.id in holder and story.id not in tried)
+        for story_id in (*free, *held):
+            tried.add(story_id)
+            if story_id not in holder or place(holder[story_id], tried):
+                holder[story_id] = theme_id
+                return True
+        return False
+
+    taken: list[str] = []
+    for theme in order:
+        if len(taken) < most and place(theme.id, set()):
+            taken.append(theme.id)
+    for _ in range(per_theme - 1):
+        for theme_id in taken:
+            story = next((story for story in wishes[theme_id] if story.id not in holder), None)
+            if story:
+                holder[story.id] = theme_id
+    return {id_: [story for story in wishes[id_] if holder.get(story.id) == id_] for id_ in taken}
+
+
+def _sections(
+    chosen: Mapping[str, list[_Story]], themes: Mapping[str, Theme], board: Sequence[ThemeRank], asked: bool
+) -> tuple[PlannedSection, ...]:
+    sizes = _sizes(chosen)
+    sections = []
+    for theme_id, stories in chosen.items():
+        rank = next(rank for rank in board if rank.theme_id == theme_id)
+        sum_ = " + ".join(f"{name} {value:.2f}" for name, value in rank.parts.items())
+        items = tuple(_planned(story, themes[theme_id], sizes[story.id]) for story in stories)
+        why = "asked for" if asked else f"{sum_} = {rank.total:.2f}"
+        sections.append(PlannedSection(theme=themes[theme_id], why=why, items=items))
+    return tuple(sections)
+
+
+def _sizes(chosen: Mapping[str, list[_Story]]) -> dict[str, Size]:
+    """One item in five is full, at least one; after the sixth they are brief (editorial guide, section 3).
+
+    The first of each section come before the second of any. An item is never larger than its room.
+    """
+    ranked = sorted(
+        (
+            (place, section, story)
+            for section, s in enumerate(chosen.values())
+            for place, story in enumerate(s)
+        ),
+        key=lambda entry: entry[:2],
+    )
+    count = len(ranked)
+    sizes = {}
+    for number, (_, _, story) in enumerate(ranked):
+        size = Size.FULL if number < max(1, count // 5) else Size.MEDIUM if number < 6 else Size.BRIEF
+        if size is Size.FULL and story.candidate.room < _FULL:
+            size = Size.MEDIUM
+        sizes[story.id] = Size.BRIEF if story.candidate.room < _MEDIUM else size
+    return sizes
+
+
+def _planned(story: _Story, theme: Theme, size: Size) -> Planned:
+    score = story.candidate.scores[theme.id]
+    reason = Reason(
+        kind="new" if story.fresh > 0 else "unused",
+        terms=tuple(match.term for match in score.matches[:_NAMED]),
+        score=score.total,
+    )
+    return Planned(candidate=story.candidate, size=size, reason=reason, also=story.also)
+
+
+def _left_out(
+    ranked: Sequence[ThemeRank],
+    chosen: Mapping[str, list[_Story]],
+    wishes: Mapping[str, list[_Story]],
+    memory: Memory,
+) -> list[Skipped]:
+    """Every theme that has no section, and the articles that came next in each that has one."""
+    skipped = []
+    placed = {story.id: theme_id for theme_id, stories in chosen.items() for story in stories}
+    last = min((rank.total for rank in ranked if rank.theme_id in chosen), default=0.0)
+    for rank in ranked:
+        if rank.theme_id not in chosen:
+            why = _why_not(rank, wishes, placed, memory, last)
+            skipped.append(Skipped(kind="theme", name=rank.theme_id, why=why))
+    for theme_id, stories in chosen.items():
+        lost = [story for story in wishes[theme_id] if story.id not in placed][:_LOST]
+        skipped += [_lost(story.candidate, stories[-1].candidate, theme_id) for story in lost]
+    return skipped
+
+
+def _lost(loser: Candidate, winner: Candidate, theme_id: str) -> Skipped:
+    numbers = " to ".join(f"{_score(c, theme_id):.2f} ({len(c.used)} sent before)" for c in (loser, winner))
+    why = f"{theme_id}: after {winner.article.title!r}; scores {numbers}"
+    return Skipped(kind="article", name=loser.article.title, why=why)
+
+
+def _why_not(
+    rank: ThemeRank,
+    wishes: Mapping[str, list[_Story]],
+    placed: Mapping[str, str],
+    memory: Memory,
+    last: float,
+) -> str:
+    if rank.theme_id not in wishes:
+        return "no reader asks for it" if memory.demand.get(rank.theme_id, 1) == 0 else "not asked for"
+    if not wishes[rank.theme_id]:
+        return "no article about it has anything left to quote"
+    holders = {placed.get(story.id, "") for story in wishes[rank.theme_id]}
+    if "" not in holders:
+        return f"its only articles stand under {', '.join(sorted(holders))}"
+    return f"its turn comes later: {rank.total:.2f} against {last:.2f} of the last one taken"
