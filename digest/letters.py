@@ -45,7 +45,8 @@ def make_builder(
     def build(claim: "Claim") -> bytes:
         sections = frozenset(section.theme.id for section in edition(claim.edition).sections)
         chosen = frozenset(claim.themes) & sections
-        found = template(claim.edition, claim.language, chosen if chosen and chosen != sections else None)
+        language = claim.language if claim.subscriber_id is not None else newsletter.language
+        found = template(claim.edition, language, chosen if chosen and chosen != sections else None)
         return found.fill(
             Personal(
                 address=claim.address,
