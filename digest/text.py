@@ -40,6 +40,16 @@ _TORN_NUMBER = re.compile(rf"\s?\d+(?:%|[{CJK}])")  # 4. 94%
 _GOES_ON = re.compile(r"\s{0,40}(?:[a-z，,、；;：:]|[的地得之等和与及或]|——)")
 
 
+def word_table(table: str) -> frozenset[str]:
+    """The blank-separated words of a table in source code."""
+    return frozenset(table.split())
+
+
+def alternatives(table: str) -> str:
+    """A regular expression for any of the blank-separated pieces of *table*; ``_`` is a blank in one."""
+    return "(?:" + "|".join(table.replace("_", r"\s").split()) + ")"
+
+
 def is_cjk(char: str) -> bool:
     return bool(_CJK.match(char))
 

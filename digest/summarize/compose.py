@@ -2,25 +2,38 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from digest import figures
 from digest.model import Article, Excerpt, Role, Size
 from digest.summarize.dangling import Fix, standing
-from digest.summarize.passages import Passage, Reading, passages, read
-from digest.summarize.people import TITLE
+from digest.summarize.passages import Passage, Reading, Sentence, passages, read
+from digest.summarize.people import named_in
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, terms
 from digest.text import CJK, Span, count, fold, sentences
 
+# Characters without white space, from the editorial guide, section 2.
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
 _POINTS = {Size.FULL: 4, Size.MEDIUM: 2, Size.BRIEF: 0}
-_LEAD = (40, 110)
-_POINT = (35, 160)
-_QUOTE = (18, 70)
-_ENGLISH = 2.35
-"""Characters of English for one of Chinese: two of ours are a word (editorial guide: 480 to 230 words)."""
-_SAME = 0.5
+_LEAD, _POINT, _QUOTE = (40, 110), (35, 160), (18, 70)
 _ALWAYS, _NEVER, _PER_EDITION, _OVER_ALL = 200, 500, 0.12, 0.30
+_ENGLISH = 2.35
+"""Characters of English for one of Chinese: the guide counts a word as two (480 characters, 230 words)."""
+
+_SAME, _HELD = 0.5, 0.8
+"""Share of a passage's terms already said, or of something said that it holds, to call it a repetition."""
+_CONSIDERED = 150
+_FLOOR = 0.4
+"""Of the best point's worth: what is much weaker is left out rather than filled in."""
+_TELLING = 0.5
+_FIGURE_SENTENCE = 90
+_SPEAKER_CHARS = 20
+_OFFICE = re.compile(
+    rf"[{CJK}A-Za-z0-9 ]*(?:教授|博士|院士|院长|所长|校长|主任|总裁|董事长|经理|创始人|科学家|研究员|负责人"
+    r"|理事长|董事|工程师|主席|部长|局长|书记|分析师|律师|医生|学生|CEO|CTO|COO|CFO)\s?$"
+)
+_JOINING = re.compile("[和与及我他访的对是在了由被让给向从到位]")
 
 
 def share(article: Article) -> tuple[int, int]:
@@ -63,189 +76,180 @@ def summarize(
     scale = _scale(article)
     budget = min(room, round(_ROOM[size] * scale))
     reading = read(article, focus)
-    said = [frozenset(terms(fold(t))) for t in (*avoid, *(article.text[a:b] for a, b in used))]
-    free = [
-        p
-        for p in passages(reading, least=round(_POINT[0] * scale), most=min(budget, round(_POINT[1] * scale)))
-        if not _touches(p.start, p.end, used) and not _is_said(p.terms, said)
-    ]
-    lead = _lead(reading, free, scale)
+    page = _Page(reading, budget, used, [*avoid, *(article.text[a:b] for a, b in used)], scale)
+    lead = page.lead()
     if lead is None:
         return ()
-    chosen = [lead, *_points(free, lead, budget - lead.size, _POINTS[size], scale)]
-    left = budget - sum(p.size for p in chosen)
-    found = [_excerpt(article, Role.LEAD, lead)]
-    found += [_excerpt(article, Role.POINT, p) for p in sorted(chosen[1:], key=lambda p: p.start)]
-    if size is Size.BRIEF:
-        return tuple(found)
-    taken = [*used, *((p.start, p.end) for p in chosen)]
-    said += [p.terms for p in chosen]
-    if size is Size.FULL and (quote := _quote(reading, taken, said, left, scale)):
-        found.append(quote)
-        taken.append((quote.start, quote.end))
-        left -= count(quote.text)
-    found += _figures(reading, taken, said, left, 4 if size is Size.FULL else 1)
-    return tuple(found)
+    excerpts = [page.take(Role.LEAD, lead)]
+    if size is not Size.BRIEF:
+        excerpts += page.points(2)
+    if size is Size.FULL:
+        excerpts += [*page.quote(), *page.figures(2), *page.points(_POINTS[size] - 2), *page.figures(2)]
+    order = list(Role)
+    return tuple(sorted(excerpts, key=lambda excerpt: (order.index(excerpt.role), excerpt.start)))
 
 
-def _touches(start: int, end: int, spans: Sequence[Span]) -> bool:
-    return any(start < b and a < end for a, b in spans)
+class _Page:
+    """An item in the making: what is taken, what is said, how much room is left."""
 
+    def __init__(
+        self, reading: Reading, budget: int, used: Sequence[Span], avoid: Sequence[str], scale: float
+    ) -> None:
+        self.reading, self.room, self.scale = reading, budget, scale
+        self.taken = list(used)
+        self.said = [words for words in (frozenset(terms(fold(text))) for text in avoid) if words]
+        self.chosen: list[Passage] = []
+        self.floor = 0.0
+        most = min(budget, round(_POINT[1] * scale))
+        self.free = [
+            p for p in passages(reading, least=round(_POINT[0] * scale), most=most) if self._is_new(p)
+        ]
 
-def _is_said(mine: frozenset[str], said: Sequence[frozenset[str]]) -> bool:
-    return any(overlap(mine, other) > _SAME or overlap(other, mine) > 0.8 for other in said if other)
+    def _is_new(self, p: Passage) -> bool:
+        return self.is_free(p.start, p.end) and not self._is_said(p.terms)
 
+    def is_free(self, start: int, end: int) -> bool:
+        return not any(start < b and a < end for a, b in self.taken)
 
-def _length_fit(size: int, scale: float, *, lead: bool) -> float:
-    """1 for 50 to 110 characters, less for shorter and longer ones."""
-    size = round(size / scale)
-    if size < 50:
-        return 0.85 + 0.15 * (size - 35) / 15
-    return 1.0 if size <= 110 else max(0.5, 1.0 - (size - 110) / (60 if lead else 150))
+    def _is_said(self, mine: frozenset[str]) -> bool:
+        return any(overlap(mine, other) > _SAME or overlap(other, mine) > _HELD for other in self.said)
 
+    def take(self, role: Role, p: Passage) -> Excerpt:
+        """Make an excerpt of *p*; nothing may touch or repeat it from now on."""
+        self.chosen.append(p)
+        self._spend(p.start, p.end, p.size, p.terms)
+        return self._excerpt(role, p.start, p.end, p.speaker)
 
-def _lead(reading: Reading, free: Sequence[Passage], scale: float) -> Passage | None:
-    """Who and what: early, close to the title, something named, best on the theme."""
-    title = frozenset(terms(fold(reading.article.title)))
-    length = max(1, len(reading.article.text))
-    best, top = None, 0.0
-    for p in free:
-        if not p.leads or not _LEAD[0] * scale <= p.size <= _LEAD[1] * scale:
-            continue
-        named = any(name in reading.article.text[p.start : p.end] for name in reading.names)
-        score = p.score * _length_fit(p.size, scale, lead=True)
-        score += 0.25 * overlap(title, p.terms) + 0.15 * (1 - p.start / length) + 0.1 * named
-        if score > top:
-            best, top = p, score
-    return best
+    def _spend(self, start: int, end: int, size: int, words: frozenset[str]) -> None:
+        self.taken.append((start, end))
+        self.said.append(words)
+        self.room -= size
 
+    def _excerpt(self, role: Role, start: int, end: int, speaker: str | None = None) -> Excerpt:
+        article = self.reading.article
+        named = with_office(article, speaker) if speaker else None
+        return Excerpt(role=role, text=article.text[start:end], start=start, end=end, speaker=named)
 
-def _points(free: Sequence[Passage], lead: Passage, room: int, most: int, scale: float) -> list[Passage]:
-    """The best passages that say something else (MMR), never touching one another."""
-    chosen: list[Passage] = []
-    ranked = sorted(free, key=lambda p: -p.score * _length_fit(p.size, scale, lead=False))[:150]
-    while len(chosen) < most:
+    def lead(self) -> Passage | None:
+        """Who and what: on the theme, close to the title, early, somebody or something named."""
+        article, names = self.reading.article, self.reading.names
+        title = frozenset(terms(fold(article.title)))
+        in_title = [name for _, name in named_in(article.title, names)]
+        length = max(1, len(article.text))
         best, top = None, 0.0
-        for p in ranked:
-            if p.size > room or _touches(p.start, p.end, [(c.start, c.end) for c in (lead, *chosen)]):
+        for p in self.free:
+            size = p.size / self.scale
+            if not p.leads or not _LEAD[0] <= size <= _LEAD[1]:
                 continue
-            same = max(overlap(p.terms, c.terms) for c in (lead, *chosen))
-            if same > _SAME:
-                continue
-            near = any(p.paragraph == c.paragraph for c in (lead, *chosen))
-            score = p.score * _length_fit(p.size, scale, lead=False) * (1 - same) * (0.85 if near else 1.0)
+            text = article.text[p.start : p.end]
+            score = (0.4 * p.score + 0.4 * p.own) * _length_fit(size)
+            score += 0.35 * overlap(title, p.terms) + 0.12 * any(name in text for name in in_title)
+            score += 0.15 * (1 - p.start / length) + 0.05 * any(name in text for name in names)
             if score > top:
                 best, top = p, score
+        return best
+
+    def points(self, most: int) -> list[Excerpt]:
+        """The best passages that say something else (maximal marginal relevance), at most *most*."""
+        found: list[Excerpt] = []
+        ranked = sorted(self.free, key=lambda p: -p.score * _length_fit(p.size / self.scale))[:_CONSIDERED]
+        while len(found) < most:
+            open_ = [(self._worth(p), -p.start, p) for p in ranked if p.size <= self.room and self._is_new(p)]
+            worth, _, best = max(open_, default=(0.0, 0, None), key=lambda option: option[:2])
+            self.floor = self.floor or _FLOOR * worth
+            if best is None or worth < self.floor:
+                break
+            found.append(self.take(Role.POINT, best))
+        return found
+
+    def _worth(self, p: Passage) -> float:
+        same = max((overlap(p.terms, other) for other in self.said), default=0.0)
+        near = any(p.paragraph == c.paragraph for c in self.chosen)
+        return p.score * _length_fit(p.size / self.scale) * (1 - same) * (0.85 if near else 1.0)
+
+    def quote(self) -> list[Excerpt]:
+        """Somebody's words worth setting large: whole sentences inside the marks, the speaker known."""
+        best: tuple[float, Span, str] | None = None
+        for quotation in self.reading.quotes:
+            if not quotation.speaker or not quotation.whole:
+                continue
+            inner = sentences(self.reading.article.text, quotation.start + 1, quotation.end - 1)
+            for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
+                worth = self._quote_worth(parts) * (1.2 if parts == inner else 1.0)
+                if worth > 0 and (best is None or worth > best[0]):
+                    best = worth, (parts[0][0], parts[-1][1]), quotation.speaker
         if best is None:
-            break
-        chosen.append(best)
-        room -= best.size
-    return chosen
+            return []
+        _, (start, end), speaker = best
+        text = self.reading.article.text[start:end]
+        self._spend(start, end, count(text), frozenset(terms(fold(text))))
+        return [self._excerpt(Role.QUOTE, start, end, speaker)]
 
-
-def _excerpt(article: Article, role: Role, p: Passage) -> Excerpt:
-    speaker = _with_office(article, p.speaker) if p.speaker else None
-    return Excerpt(role=role, text=article.text[p.start : p.end], start=p.start, end=p.end, speaker=speaker)
-
-
-def _with_office(article: Article, name: str) -> str:
-    """The name with the office the article gives it, when that is short: 王晓刚，商汤科技首席科学家 as printed."""
-    text = f"{article.title}\n{article.text}"
-    pattern = re.compile(rf"(?<![{CJK}A-Za-z])[{CJK}A-Za-z ]{{0,16}}{TITLE}{re.escape(name)}")
-    found = sorted((m.group() for m in pattern.finditer(text) if count(m.group()) <= 20), key=len)
-    return found[-1].strip() if found else name
-
-
-def _quote(
-    reading: Reading, taken: Sequence[Span], said: Sequence[frozenset[str]], room: int, scale: float
-) -> Excerpt | None:
-    """Somebody's words worth setting large: 18 to 70 characters, whole, the speaker known."""
-    article = reading.article
-    best: Excerpt | None = None
-    top = 0.0
-    score_at = {s.start: s.score for s in reading.sentences}
-    for quotation in reading.quotes:
-        if not quotation.speaker or not quotation.whole:
-            continue
-        inner = sentences(article.text, quotation.start + 1, quotation.end - 1)
-        for i in range(len(inner)):
-            for j in range(i, min(i + 2, len(inner))):
-                start, end = inner[i][0], inner[j][1]
-                size = count(article.text[start:end])
-                if not _QUOTE[0] * scale <= size <= min(room, _QUOTE[1] * scale) or _touches(
-                    start, end, taken
-                ):
-                    continue
-                if not _is_quotable(reading, article.text[start:end], inner[i : j + 1]):
-                    continue
-                mine = frozenset(terms(fold(article.text[start:end])))
-                if _is_said(mine, said):
-                    continue
-                near = (
-                    max((v for s, v in score_at.items() if s <= start), default=0.0) if not score_at else 0.0
-                )
-                score = near + len(mine) / 60 + 0.2 * (i == 0 and j == len(inner) - 1)
-                if score > top:
-                    top = score
-                    best = Excerpt(
-                        role=Role.QUOTE,
-                        text=article.text[start:end],
-                        start=start,
-                        end=end,
-                        speaker=_with_office(article, quotation.speaker),
-                    )
-    return best
-
-
-def _is_quotable(reading: Reading, body: str, parts: Sequence[Span]) -> bool:
-    if not is_balanced(body) or any(parts[0][0] < cut.at < parts[-1][1] for cut in reading.article.cuts):
-        return False
-    text = reading.article.text
-    ended = text[parts[-1][0] : parts[-1][1]]
-    if ended[-1:] not in "。！!.…":
-        ended += "。"
-    first = text[parts[0][0] : parts[0][1]] if len(parts) > 1 else ended
-    for sentence in {first, ended}:
-        stands = standing(sentence, chinese=reading.chinese, names=reading.names, spoken=True)
-        if stands.fix is Fix.DROP or (sentence is first and stands.fix is not Fix.FINE):
-            return False
-    return True
-
-
-def _figures(
-    reading: Reading, taken: Sequence[Span], said: Sequence[frozenset[str]], room: int, most: int
-) -> list[Excerpt]:
-    """The most telling figures of sentences not quoted otherwise, one a sentence, in article order."""
-    article = reading.article
-    options: list[tuple[float, figures.Figure, int, int]] = []
-    for s in reading.sentences:
-        body = article.text[s.start : s.end]
+    def _quote_worth(self, parts: Sequence[Span]) -> float:
+        """0 for what cannot stand by itself or was said; else how much the theme and the centre are in it."""
+        reading, start, end = self.reading, parts[0][0], parts[-1][1]
+        text = reading.article.text[start:end]
+        size = count(text)
         if (
-            s.standing.fix is not Fix.FINE
-            or s.spoken
-            or _touches(s.start, s.end, taken)
-            or not is_balanced(body)
+            not _QUOTE[0] <= size / self.scale <= _QUOTE[1]
+            or size > self.room
+            or not self.is_free(start, end)
         ):
-            continue
-        if any(s.start < cut.at < s.end for cut in article.cuts) or _is_said(s.terms, said):
-            continue
-        best = max(figures.find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
-        if best and best.weight >= 0.5:
-            options.append((best.weight * (0.5 + s.score), best, s.start, s.end))
-    found: list[Excerpt] = []
-    for _, figure, start, end in sorted(options, key=lambda option: (-option[0], option[2])):
-        size = count(article.text[start:end])
-        if size > room or len(found) == most:
-            continue
-        room -= size
-        found.append(
-            Excerpt(
-                role=Role.FIGURE,
-                text=article.text[start:end],
-                start=start,
-                end=end,
-                number=figure.number,
-                label=figure.label,
-            )
-        )
-    return sorted(found, key=lambda excerpt: excerpt.start)
+            return 0.0
+        if not is_balanced(text) or any(start < cut.at < end for cut in reading.article.cuts):
+            return 0.0
+        for n, (a, b) in enumerate(parts):
+            sentence = reading.article.text[a:b]
+            ended = sentence if sentence[-1] in "。！!？?.…" else sentence.rstrip("，,") + "。"
+            stands = standing(ended, chinese=reading.chinese, names=reading.names, spoken=True)
+            if stands.fix is Fix.DROP or (n == 0 and stands.fix is not Fix.FINE):
+                return 0.0
+        words = frozenset(terms(fold(text)))
+        return 0.0 if self._is_said(words) else reading.score_at(start) + min(1.0, len(words) / 40)
+
+    def figures(self, most: int) -> list[Excerpt]:
+        """The most telling figures of sentences not quoted otherwise, one a sentence."""
+        article = self.reading.article
+        options: list[tuple[float, figures.Figure, Sentence]] = []
+        for s in self.reading.sentences:
+            if (
+                s.standing.fix is not Fix.FINE
+                or s.spoken
+                or not self.is_free(s.start, s.end)
+                or s.is_cut(article)
+            ):
+                continue
+            if not is_balanced(article.text[s.start : s.end]) or self._is_said(s.terms):
+                continue
+            best = max(figures.find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
+            if best and best.weight >= _TELLING:
+                options.append((best.weight * (0.5 + s.score), best, s))
+        found: list[Excerpt] = []
+        for _, figure, s in sorted(options, key=lambda option: -option[0]):
+            size = count(article.text[s.start : s.end])
+            if len(found) < most and size <= min(self.room, _FIGURE_SENTENCE * self.scale):
+                self._spend(s.start, s.end, size, s.terms)
+                excerpt = self._excerpt(Role.FIGURE, s.start, s.end)
+                found.append(replace(excerpt, number=figure.number, label=figure.label))
+        return found
+
+
+def _length_fit(size: float) -> float:
+    """1 for 50 to 110 characters, less for shorter and longer ones."""
+    if size < 50:
+        return 0.85 + 0.15 * (size - 35) / 15
+    return max(0.5, 1.0 - max(0.0, size - 110) / 150)
+
+
+def with_office(article: Article, name: str) -> str:
+    """The name with the office the article prints in front of it, 20 characters at most."""
+    if name.isascii():
+        return name
+    text = f"{article.title}\n{article.text}"
+    best = name
+    for m in re.finditer(re.escape(name), text):
+        if office := _OFFICE.search(text[max(0, m.start() - 24) : m.start()]):
+            named = _JOINING.split(office.group())[-1].lstrip() + name
+            if count(best) < count(named) <= _SPEAKER_CHARS:
+                best = named
+    return best

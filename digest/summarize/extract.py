@@ -52,10 +52,10 @@ def extract(
 def _units(text: str) -> list[Span]:
     """Sentences with something in them, speakers' labels left off."""
     found: list[Span] = []
-    for start, end in sentences(text):
-        if m := _LABEL.match(text, start, end):
-            at_line = start == 0 or text[start - 1] in "\n\r"
-            start = m.end() if at_line else start
+    for begin, end in sentences(text):
+        opens_line = begin == 0 or text[begin - 1] in "\n\r"
+        label = _LABEL.match(text, begin, end) if opens_line else None
+        start = label.end() if label else begin
         if sum(c.isalnum() for c in text[start:end]) >= 4:
             found.append((start, end))
     return found

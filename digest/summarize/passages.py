@@ -1,5 +1,6 @@
 """Every run of one to three neighbouring sentences of an article that could be quoted by itself."""
 
+import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,13 @@ from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, stand
 from digest.summarize.people import SAYING, named_in, people
 from digest.summarize.quotes import Quotation, is_balanced, quotations
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled
-from digest.text import Span, count, fold, sentences
+from digest.text import CJK, Span, count, fold, sentences
 
 _MOST_SENTENCES = 3
+_THEMED = 0.5
+"""Share of the theme in a sentence's score."""
+_SHORTEST = 10
+"""Characters of an opening sentence: shorter ones (张宏江尤其。) lean on what stood before."""
 _INFORMS = re.compile(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
 _PRONOUN_SAYS = re.compile(rf"(?:他|她)[^，。“「]{{0,10}}?{SAYING}[^，。“「]{{0,6}}[：:，,]?\s*[“「\"]")
 
@@ -26,6 +31,11 @@ class Sentence:
     standing: Standing
     spoken: Quotation | None
     score: float
+    own: float
+
+    def is_cut(self, article: Article) -> bool:
+        """Whether words a site had spliced in were taken out of it."""
+        return any(self.start < cut.at < self.end for cut in article.cuts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class Passage:
     end: int
     size: int
     score: float
+    own: float
     leads: bool
     terms: frozenset[str]
     paragraph: int
@@ -52,7 +63,11 @@ class Reading:
     names: frozenset[str]
     quotes: tuple[Quotation, ...]
     sentences: tuple[Sentence, ...]
-    news: float
+
+    def score_at(self, offset: int) -> float:
+        """Of the sentence that covers *offset*."""
+        at = bisect_right(self.sentences, offset, key=lambda s: s.start) - 1
+        return self.sentences[at].score if at >= 0 else 0.0
 
 
 def read(article: Article, focus: Mapping[str, float]) -> Reading:
@@ -67,15 +82,28 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     ]
     words = bag(text, [span for span, _ in spans])
     news = newsness(text, [text[b.start : b.end] for b in paragraphs])
-    scores = _scores(article, [span for span, _ in spans], words, focus, news)
+    own = _own_scores(article, [span for span, _ in spans], words, news)
+    about = relevance(article, [span for span, _ in spans], focus)
+    themed = _THEMED if any(about) else 0.0
     starts = [quote.start for quote in quotes]
+    selves = _selves(article)
     read_: list[Sentence] = []
     for i, ((start, end), paragraph) in enumerate(spans):
         spoken = _spoken(start, end, quotes, starts)
         body = text[start:end]
-        stands = standing(body, chinese=chinese, names=names, spoken=bool(spoken and spoken.speaker))
-        read_.append(Sentence(start, end, paragraph, words.terms[i], stands, spoken, scores[i]))
-    return Reading(article, chinese, names, quotes, tuple(read_), news)
+        score = (1 - themed) * own[i] + themed * about[i]
+        known = bool(spoken and spoken.speaker)
+        stands = standing(body, chinese=chinese, names=names, selves=selves, spoken=known)
+        read_.append(Sentence(start, end, paragraph, words.terms[i], stands, spoken, score, own[i]))
+    return Reading(article, chinese, names, quotes, tuple(read_))
+
+
+def _selves(article: Article) -> tuple[str, ...]:
+    """What the authors may call themselves in a first-person piece: 谭老师, 谭姐 for 谭婧."""
+    chinese = [author for author in article.authors if re.fullmatch(f"[{CJK}]{{2,4}}", author)]
+    return tuple(
+        author[0] + called for author in chinese for called in ("老师", "姐", "哥", "叔", "主编", "同学")
+    )
 
 
 def _spoken(start: int, end: int, quotes: Sequence[Quotation], starts: Sequence[int]) -> Quotation | None:
@@ -86,18 +114,13 @@ def _spoken(start: int, end: int, quotes: Sequence[Quotation], starts: Sequence[
     return None
 
 
-def _scores(
-    article: Article, spans: Sequence[Span], words: Bag, focus: Mapping[str, float], news: float
-) -> list[float]:
+def _own_scores(article: Article, spans: Sequence[Span], words: Bag, news: float) -> list[float]:
+    """How much each sentence says of the article as a whole, 0 to 1."""
     central = centrality(words)
-    about = relevance(article, spans, focus)
-    themed = max(about, default=0.0) > 0
     scores = []
     for i, (start, end) in enumerate(spans):
-        informs = min(1.0, len(set(_INFORMS.findall(article.text[start:end]))) / 4)
-        position = news / (1 + 0.3 * i)
-        own = 0.5 * central[i] + 0.25 * informs + 0.25 * position
-        scores.append(0.45 * own + 0.55 * about[i] if themed else own)
+        informs = min(1.0, len(set(_INFORMS.findall(article.text[start:end]))) / 5)
+        scores.append(0.5 * central[i] + 0.3 * informs + 0.2 * news / (1 + 0.3 * i))
     return scores
 
 
@@ -122,7 +145,7 @@ def relevance(article: Article, spans: Sequence[Span], focus: Mapping[str, float
                 stop = headings[b + 1].start if b + 1 < len(headings) else len(folded)
                 for i in range(bisect_left(starts, block.end), bisect_left(starts, stop)):
                     raw[i] += 0.3 * weight
-    return scaled([min(value, 3.0) for value in raw])
+    return scaled([1 - math.exp(-value / 1.5) for value in raw])
 
 
 def passages(reading: Reading, *, least: int, most: int) -> list[Passage]:
@@ -147,9 +170,9 @@ def passages(reading: Reading, *, least: int, most: int) -> list[Passage]:
 def _can_open(sentence: Sentence, reading: Reading) -> bool:
     if sentence.spoken and not sentence.spoken.speaker:
         return False
-    if sentence.standing.fix is Fix.FINE:
-        return True
     body = reading.article.text[sentence.start : sentence.end]
+    if sentence.standing.fix is Fix.FINE:
+        return len(body) >= _SHORTEST
     return sentence.standing.person and bool(_PRONOUN_SAYS.match(body))
 
 
@@ -170,7 +193,7 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
     if not named:
         return None
     weights = [count(text[s.start : s.end]) for s in run]
-    mean = sum(s.score * w for s, w in zip(run, weights, strict=True)) / max(1, sum(weights))
+    total = max(1, sum(weights))
     clean = (
         min(s.standing.weight for s in run if s.standing.fix is Fix.FINE)
         if run[0].standing.fix is Fix.FINE
@@ -180,7 +203,8 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
         start=start,
         end=end,
         size=size,
-        score=mean * clean,
+        score=clean * sum(s.score * w for s, w in zip(run, weights, strict=True)) / total,
+        own=clean * sum(s.own * w for s, w in zip(run, weights, strict=True)) / total,
         leads=run[0].standing.leads and run[0].standing.fix is Fix.FINE and run[0].spoken is None,
         terms=frozenset().union(*(s.terms for s in run)),
         paragraph=run[0].paragraph,

@@ -8,63 +8,78 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Set
 
-from digest.text import CJK
+from digest.text import CJK, is_cjk, word_table
 
 SAYING = (
-    r"(?:说道|表示|认为|指出|谈道|谈到|提到|强调|坦言|透露|回忆|解释|补充|介绍|告诉|称|感慨|总结|回答|评价|写道|写下"
+    r"(?:说道|表示|认为|以为|指出|谈道|谈到|提到|强调|坦言|透露|回忆|解释|补充|介绍|告诉|称|感慨|总结|回答|评价|写道|写下"
     r"|展现|先容|叙到|直言|建议|呼吁|说|道|问|讲)"
 )
 TITLE = (
     r"(?:教授|博士|院士|院长|所长|校长|老师|先生|女士|主任|总裁|董事长|总经理|经理|创始人|科学家|研究员|负责人|理事长|董事"
-    r"|工程师|导师|主席|部长|局长|书记|分析师|律师|医生|作者|同学|学者|专家|CEO|CTO|COO|CFO)"
+    r"|工程师|导师|主席|部长|局长|书记|分析师|律师|医生|作者|同学|学生|学者|专家|CEO|CTO|COO|CFO)"
 )
-ADVERB = (
-    r"(?:却|还|也|则|又|曾|都|就|再次|随后|进一步|特别|特意|这样|如此|笑|同样|明确|最后|接着|先生|教授|老师)"
-)
+ADVERB = r"(?:却|还|也|则|又|曾|都|就|再次|随后|进一步|特别|特意|这样|如此|笑|同样|明确|最后|接着)"
 _SURNAME = (
     "(?:欧阳|司马|上官|诸葛|司徒|[王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏"
     "魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤温康施"
     "文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单裴霍涂成苗谷盛曲翁骆蓝路游辛"
     "靳管柴蒙鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米柏宗瞿桂佟闵苟邬边卞姬])"
 )
-_COMMON = re.compile(
-    r"[的了是在不有和我他她它这那们个与及或等也都还就而但为之其]|公司|研究|记者|项目|计划|解决|管理|应用|文化|时代|金融|方面|"
-    r"方法|方案|高管|高校|高性|于是|任何|何时|成员|文章|安全|时候|时间|安排|成功|成为|明确|连续|单位|包括|关于|关键|华为|史上|"
-    r"路径|路线|游戏|温度|左右|纪录|纪念|成果|成本|成立|成长|成就|任务|任职|白宫|江苏|江西|江湖|黄金|马克|马上|米兰|石油|万|"
-    r"国|海外|古代|司法|农业|农民|单一|景区|党委|卫星|席位|费用|边界|车辆|车型|连接|简单|解释|房地|华人|管控|游客|路上|曲线|"
-    r"文学|文明|武器|康复|施工|温暖|安装|安徽|宁波|宁夏|尚未|符合|成熟|高度|高端|高等|高速|高质|金属|金额|白天|石头|毛利|钱包|"
-    r"严重|严格|顾客|龙头|雷达|段时|秦岭|江南|夏天|贺词|史料|陶瓷|汪洋|范围|钟头|陆续|程序|程度|余下|蔡司|于此|董事|田野|曾经|唐代|宋代"
+
+
+_NOT_IN_NAMES = re.compile(
+    "[的了是在不有和我他她它这那们个与及或等也都还就而但为之其正会能要被把说从到对名位些每各三两]"
+)
+_COMMON = word_table(
+    """
+    公司 研究 管理 应用 文化 时代 金融 方面 方法 方案 高管 高校 高性 任何 何时 成员 文章 安全 时候 时间
+    安排 成功 成为 明确 连续 单位 包括 关于 关键 华为 史上 路径 路线 游戏 温度 左右 纪录 纪念 成果 成本
+    成立 成长 成就 任务 任职 白宫 江苏 江西 江湖 黄金 马克 马上 米兰 石油 海外 古代 司法 农业 农民 单一
+    景区 党委 卫星 席位 费用 边界 车辆 车型 连接 简单 解释 房地 华人 管控 游客 路上 曲线 文学 文明 武器
+    康复 施工 温暖 安装 安徽 宁波 宁夏 尚未 符合 成熟 高度 高端 高等 高速 高质 金属 金额 白天 石头 毛利
+    钱包 严重 严格 顾客 龙头 雷达 秦岭 江南 夏天 史料 陶瓷 范围 钟头 陆续 程序 程度 余下 董事 田野 曾经
+    唐代 宋代 万元 万人 万亿 易于 解决 计划 项目 记者 游泳 关系 华东 华南 华北 龙江 高铁 高层 方向 方式
+    周年 周期 周末 周围 全国 严肃 金牌 纪律 党员 党和 费者 农村 时空 时刻 时期 时尚 时长 路透 路边 武汉
+    武术 温州 汤加 兰州 柳州 苏州 徐州 郑州 广州 杭州 石家 张家 马来 牛津 巴黎 古典 简直 简介 车主 车站
+    车间 连锁 连云 边缘 费城 司机 盛大 盛会 成都 章程 章节 尤其 尤为 关注 关税 关心 温室 康奈 向前 向上
+    安卓 任期 任命 任意 汪洋 宗旨 宗教 席卷 单纯 单独 单日 单次 段落 史诗 毕业 毕竟 左侧 甘肃 宁愿 尚且
+    舒适 童年 成交 谷歌 曲目 路演 游击 房价 房屋 房企 房产 解读 解放 蒙古 华尔 华夏 管道 管辖 柴油 阳光
+    阳台 农历 农产 卓越 古老 吉林 简历 景点 景观 党组 宫殿 费率 冷静 冷链 卫生 米饭 柏林 边境 万物 万科
+    钱币 文件 文本 文字 牛奶 牛市 齐全 齐心 易用 庄园 章鱼 岳阳 申请 申报 申购 焦点 焦虑 包装 包容 包含
+    符号 纪元 梅花 凌晨 单元 成分 苗头 谷物 盛行 蓝色 蓝图 路由 游览 辛苦 马路 马力 朱红 胡同 何况 何必
+    何处 高峰 高考 高温 高额 高原 高效 高达 高于 高手 林业 林区 罗马 宋体 唐朝 许多 许可 韩国 曾任 田径
+    于今 余额 叶片 程式 苏联 魏晋 任教 金钱 石化 方便 方程 方可 白色 白领 江河 江边 雷电 龙虾 史学 陶醉
+    毛病 万事 严峻 武装 莫名 莫过 孔子 向来 温和 文艺 安心 安静 齐鲁 易懂 伍德 齐声
+    """
 )
 _BEFORE_SAYING = re.compile(
-    rf"(?<![{CJK}])?({_SURNAME}[{CJK}]{{1,2}})(?:{TITLE})?(?:[（(][^（）()]{{1,20}}[)）])?{ADVERB}?{SAYING}"
+    rf"({_SURNAME}[{CJK}]{{1,2}})(?:{TITLE})?(?:[（(][^（）()]{{1,20}}[)）])?{ADVERB}?{SAYING}"
 )
 _AFTER_TITLE = re.compile(
-    rf"{TITLE}({_SURNAME}[{CJK}]{{1,2}})(?=[，,。、：:（()）\s在]|{TITLE}|{ADVERB}?{SAYING}|$)"
+    rf"{TITLE}({_SURNAME}[{CJK}]{{1,2}})(?=[，,。、：:（()）\s]|{TITLE}|{ADVERB}?{SAYING}|正?在|$)"
 )
 _BEFORE_TITLE = re.compile(rf"(?:^|[，,。、：:“”「」\s与和给对向])({_SURNAME}[{CJK}]{{1,2}}){TITLE}")
 _REPEATED = re.compile(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
 _FOREIGN = re.compile(rf"[{CJK}]{{1,6}}(?:·[{CJK}]{{1,8}})+")
-_LATIN = re.compile(r"\b[A-Z][a-zé]+(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)|[A-Z][a-zé’'-]+)){1,3}")
+_LATIN_NAME = r"[A-Z][a-zé]+(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)|[A-Z][a-zé’'-]+)){1,3}"
+_LATIN = re.compile(rf"\b{_LATIN_NAME}")
+_LATIN_IN_CHINESE = re.compile(
+    rf"(?:{TITLE}|[主员人、])\s?({_LATIN_NAME})|({_LATIN_NAME})\s?(?:等人|{ADVERB}?{SAYING})"
+)
+_MAY_PRECEDE = re.compile(rf"(?:^|[^{CJK}]|{TITLE}|[与和给向由被让据问是者])$")
 _LATIN_SAYS = re.compile(
     r"\b([A-Z][a-zé’'-]{2,})\s+(?:said|says|told|added|asked|wrote|argued|explained|recalled|warned|noted)\b"
     r"|\b(?:said|says|added|asked|Mr|Mrs|Ms|Dr|Prof)\.?\s+([A-Z][a-zé’'-]{2,})"
 )
-_NOT_LATIN = {
-    "The",
-    "This",
-    "That",
-    "They",
-    "But",
-    "And",
-    "She",
-    "His",
-    "Her",
-    "Who",
-    "What",
-    "When",
-    "There",
-    "Its",
-}
+_NOT_LATIN = word_table(
+    """
+    The This That They But And She His Her Who What When There Its Police Officials New In On At For A An
+    It He We You I Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April
+    May June July August September October November December
+    """
+)
+_HONORED = re.compile(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院长|院士)")
+_ENDS_IN_TITLE = re.compile(f"{TITLE}$|^.{TITLE}")
 
 
 def people(text: str) -> frozenset[str]:
@@ -72,19 +87,32 @@ def people(text: str) -> frozenset[str]:
 
     A Chinese name needs a verb of saying or a title beside it, or three uses with different neighbours.
     """
-    found: Counter[str] = Counter()
-    for pattern in (_BEFORE_SAYING, _AFTER_TITLE, _BEFORE_TITLE):
-        found.update(m.group(1) for m in pattern.finditer(text))
-    names = {name for name in found if not _COMMON.search(name[1:]) and not _COMMON.search(name)}
-    names |= _often_used(text)
-    names = {name for name in names if not _is_stump(name, names, text)}
+    patterns = (_BEFORE_SAYING, _AFTER_TITLE, _BEFORE_TITLE)
+    found = {m.group(1) for pattern in patterns for m in pattern.finditer(text)} | _often_used(text)
+    names = {name for name in found if _can_be_a_name(name) and _begins_a_word(name, text)}
+    names = {name for name in names if not _is_misread(name, names, text)}
     names.update(m.group() for m in _FOREIGN.finditer(text))
+    if any(is_cjk(c) for c in text[:200]):
+        names.update(m.group(1) or m.group(2) for m in _LATIN_IN_CHINESE.finditer(text))
+        return frozenset(names)
     names.update(m.group() for m in _LATIN.finditer(text) if m.group().split()[0] not in _NOT_LATIN)
-    for m in _LATIN_SAYS.finditer(text):
-        name = m.group(1) or m.group(2)
-        if name not in _NOT_LATIN:
-            names.add(name)
+    said = (m.group(1) or m.group(2) for m in _LATIN_SAYS.finditer(text))
+    names.update(name for name in said if name not in _NOT_LATIN)
     return frozenset(names)
+
+
+def _can_be_a_name(name: str) -> bool:
+    return not (
+        _NOT_IN_NAMES.search(name, 1)
+        or name[:2] in _COMMON
+        or name[1:3] in _COMMON
+        or _ENDS_IN_TITLE.search(name)
+    )
+
+
+def _begins_a_word(name: str, text: str) -> bool:
+    """Whether some use stands behind a mark, a title or a preposition: 商|汤研发 never does."""
+    return any(_MAY_PRECEDE.search(text, max(0, m.start() - 3), m.start()) for m in re.finditer(name, text))
 
 
 def _often_used(text: str) -> Set[str]:
@@ -94,16 +122,24 @@ def _often_used(text: str) -> Set[str]:
     return {
         name
         for name, neighbours in after.items()
-        if neighbours.total() >= 3 and len(neighbours) >= 3 and not _COMMON.search(name)
+        if len(neighbours) >= 3 and neighbours.total() >= 3 and _can_be_a_name(name)
     }
 
 
-def _is_stump(name: str, names: Set[str], text: str) -> bool:
-    """Whether a two-character candidate is only ever the head of a three-character name (张祥 of 张祥雨)."""
-    if len(name) != 2:
-        return False
-    longer = [other for other in names if len(other) == 3 and other.startswith(name)]
-    return bool(longer) or text.count(name) < 2
+def _is_misread(name: str, names: Set[str], text: str) -> bool:
+    """Whether 张祥 is only ever the head of 张祥雨, or 田丰正 a 田丰 with the next word's first character."""
+    if len(name) == 2:
+        uses = text.count(name)
+        longer = [text.count(other) for other in names if len(other) == 3 and other.startswith(name)]
+        return uses < 2 or any(2 * count > uses for count in longer)
+    return len(name) == 3 and name[:2] in names and 2 * text.count(name) <= text.count(name[:2])
+
+
+def honored(clause: str, names: Set[str]) -> str | None:
+    """The one full name a 王教授 or 王老师 in *clause* stands for."""
+    found = {m.group(1) for m in _HONORED.finditer(clause)}
+    fitting = {name for name in names for surname in found if name.startswith(surname) and not name.isascii()}
+    return fitting.pop() if len(fitting) == 1 else None
 
 
 def named_in(sentence: str, names: Set[str]) -> list[tuple[int, str]]:

@@ -5,11 +5,12 @@ Scare quotes and names in marks (「智源模式」) are not quotations.
 """
 
 import re
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 
 from digest.model import Block
-from digest.summarize.people import ADVERB, SAYING, named_in
+from digest.summarize.people import ADVERB, SAYING, honored, named_in
 
 _PAIRS = {
     "“": "”",
@@ -35,11 +36,8 @@ _CLOSING = {
 }
 _MARKS = re.compile('[“”「」『』（）()《》【】\\[\\]〈〉"‘]')
 _SPEECH_MARKS = re.compile('[“”「」"]')
+_SENTENCE = re.compile(r"[。！？!?\n]")
 _CLAUSE = re.compile(r"[。！？!?；;”」\n]")
-_SAYS_BEFORE = re.compile(
-    rf"(?:{SAYING}(?:道|着|说|过|了)?.{{0,12}}|[，,]\s*|[^，。,]{{0,30}})[：:，,]?\s*$"
-    r"|\b(?:said|says|added|told .{1,30}|asked|wrote|explained|argued|noted|warned|recalled)[,:]?\s*$"
-)
 _SAID_BEFORE = re.compile(
     rf"{SAYING}(?:道|着|说|过|了)?[^，。,：:]{{0,8}}[：:，,]?\s*$|[：:]\s*$"
     r"|\b(?:said|says|added|told .{1,30}|asked|wrote|explained|argued|noted|warned|recalled)[,:]?\s*$"
@@ -52,8 +50,12 @@ _SAID_AFTER_ENGLISH = re.compile(
     r"|([^,.;“\"]{2,60}?)\s+(?:said|says|added|asked|told|wrote|explained|argued|noted|warned|recalled)\b)"
 )
 _PRONOUN = re.compile(r"他|她|\b(?:[Hh]e|[Ss]he)\b")
-_REPORTER = re.compile(r"(?:^|[，,\s])(?:我|记者|笔者|本刊|主持人)|问\S{0,12}$|\b[Ii]\b")
+_REPORTER = re.compile(
+    r"(?:^|[，,\s])(?:我|记者|笔者|本刊|主持人)|问\S{0,12}$|\b[Ii]\b|援引|引用|台词|歌词|俗话|名言"
+)
+_CLOSE = {"“": "”", "「": "」", '"': '"'}
 _LONGEST_RUN = 8
+_LOOK_BACK = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,6 @@ class Quotation:
     Args:
         whole: Both marks stand in one paragraph.
         speaker: As printed, None when the text does not say.
-        named: The speaker's name stands in the same paragraph, outside the marks.
     """
 
     start: int
@@ -89,49 +90,70 @@ def is_balanced(text: str) -> bool:
 
 
 def quotations(text: str, paragraphs: Sequence[Block], names: Set[str]) -> tuple[Quotation, ...]:
-    """Every quotation of *text* in order, with its speaker."""
+    """Every quotation of *text* in order, with its speaker; scare quotes and titles are left out."""
     found: list[Quotation] = []
-    speaker: str | None = None
-    for start, end, whole, paragraph in _spans(text, paragraphs):
-        if end - start < 8:
-            continue
-        if not _is_speech(text, start, end, paragraph):
-            continue
-        speaker = _speaker(text, start, end, paragraph, names, found)
-        found.append(Quotation(start=start, end=end, whole=whole, speaker=speaker))
-    return tuple(found)
+    for start, end, whole in _spans(text, paragraphs):
+        if _is_speech(text, start, end):
+            speaker = _speaker(text, start, end, names, found)
+            found.append(Quotation(start=start, end=end, whole=whole, speaker=speaker))
+    return _with_main_speaker(text, names, found)
 
 
-def _spans(text: str, paragraphs: Sequence[Block]) -> list[tuple[int, int, bool, int]]:
-    """Outermost spans between speech marks; paragraphs in the middle of a long quotation count whole."""
-    found: list[tuple[int, int, bool, int]] = []
+def _with_main_speaker(text: str, names: Set[str], found: Sequence[Quotation]) -> tuple[Quotation, ...]:
+    """Full sentences between marks, without a word of who says them, are the person's the line speaks of.
+
+    They are the interviewed person's where no other one is named and one voice has most of the quotations.
+    """
+    spoken = Counter(q.speaker for q in found if q.speaker)
+    main, uses = spoken.most_common(1)[0] if spoken else (None, 0)
+    if uses < 3 or uses < 0.7 * spoken.total():
+        main = None
+    return tuple(
+        replace(q, speaker=_of_this_line(text, q.start, names) or main)
+        if q.speaker is None and _is_unattributed(text, q.start, q.end)
+        else q
+        for q in found
+    )
+
+
+def _of_this_line(text: str, start: int, names: Set[str]) -> str | None:
+    line = text[max(text.rfind("\n", 0, start) + 1, start - 120) : start]
+    inside = {name for _, name in named_in(line, names)}
+    return inside.pop() if len(inside) == 1 else None
+
+
+def _is_unattributed(text: str, start: int, end: int) -> bool:
+    before = text[max(0, start - 40) : start].rstrip()
+    behind = _SENTENCE.split(text[end : end + 60].lstrip("。.,，"), maxsplit=1)[0]
+    stands_free = not before or before[-1] in "。！？!?.”」" or text[start - 1 : start] == "\n"
+    ended = text[end - 2 : end - 1] in "。！!…." or text[end : end + 1] in "。."
+    return stands_free and ended and not re.search(SAYING, behind)
+
+
+def _spans(text: str, paragraphs: Sequence[Block]) -> Iterator[tuple[int, int, bool]]:
+    """start, end, whole of the outermost pairs; in a long quotation each paragraph is a span of its own."""
     carried = ""
     for number, block in enumerate(paragraphs):
         depth, opened, mark = (1, block.start, carried) if carried else (0, -1, "")
         if carried and text[block.start] == carried:
             depth = 0
-        whole = not depth
         for m in _SPEECH_MARKS.finditer(text, block.start, block.end):
             char = m.group()
-            opens = char in "“「" or (char == '"' and depth == 0)
-            if opens and (depth == 0 or char == mark):
-                if depth == 0:
-                    opened, mark, whole = m.start(), char, not carried or m.start() > block.start
-                depth += 1
-            elif depth and char == {"“": "”", "「": "」", '"': '"'}[mark]:
+            if depth and char == _CLOSE[mark]:
                 depth -= 1
                 if depth == 0:
-                    found.append((opened, m.end(), whole, number))
+                    yield opened, m.end(), not carried or opened > block.start
                     carried = ""
-        if depth and opened >= 0:
-            goes_on = carried != "" or _is_closed_later(text, paragraphs, number, mark)
-            found.append((opened, block.end, False, number))
-            carried = mark if goes_on else ""
-    return found
+            elif char in _CLOSE and (depth == 0 or char == mark):
+                opened, mark = (m.start(), char) if depth == 0 else (opened, mark)
+                depth += 1
+        if depth:
+            yield opened, block.end, False
+            carried = mark if carried or _is_closed_later(text, paragraphs, number, mark) else ""
 
 
 def _is_closed_later(text: str, paragraphs: Sequence[Block], number: int, mark: str) -> bool:
-    close = {"“": "”", "「": "」", '"': '"'}[mark]
+    close = _CLOSE[mark]
     for block in paragraphs[number + 1 : number + 1 + _LONGEST_RUN]:
         body = text[block.start : block.end]
         if close in body and (
@@ -143,31 +165,30 @@ def _is_closed_later(text: str, paragraphs: Sequence[Block], number: int, mark: 
     return False
 
 
-def _is_speech(text: str, start: int, end: int, paragraph: int) -> bool:
+def _is_speech(text: str, start: int, end: int) -> bool:
     inner = text[start + 1 : end - 1]
+    if end - start < 8:
+        return False
     if end - start >= 24 and re.search(r"[，。！？,.!?；;]", inner):
         return True
     before, after = text[max(0, start - 12) : start], text[end : end + 24]
-    return bool(
-        re.search(r"[：:]\s*$", before)
-        or inner[-1:] in "。！？!?.,，"
-        or re.match(rf"\s*[，,]?\s*[^，。]{{1,12}}?{SAYING}", after)
+    return (
+        before.rstrip().endswith(("：", ":"))
+        or inner[-1] in "。！？!?.,，"
+        or re.match(rf"\s*[，,]?\s*[^，。]{{1,12}}?{SAYING}", after) is not None
     )
 
 
-def _speaker(
-    text: str, start: int, end: int, paragraph: int, names: Set[str], earlier: Sequence[Quotation]
-) -> str | None:
+def _speaker(text: str, start: int, end: int, names: Set[str], earlier: Sequence[Quotation]) -> str | None:
     """Who says ``text[start:end]``: looked for before it, behind it, then in the paragraph above."""
-    line_start = text.rfind("\n", 0, start) + 1
-    before = text[max(line_start, start - 120) : start]
+    line = text.rfind("\n", 0, start) + 1
+    before = text[max(line, start - 120) : start]
     if not before.strip():
-        above = text[: max(0, line_start)].rstrip()
-        tail = above[max(above.rfind("\n") + 1, len(above) - 120) :]
-        if tail.endswith(("：", ":")):
-            before = tail
-        elif earlier and _continues(text, earlier[-1], start):
+        if earlier and not earlier[-1].whole and not text[earlier[-1].end : start].strip():
             return earlier[-1].speaker
+        above = text[max(0, line - 160) : line].rstrip()
+        if above.endswith(("：", ":")):
+            before = above[above.rfind("\n") + 1 :]
     clause = _CLAUSE.split(before)[-1]
     if clause.strip() and _SAID_BEFORE.search(clause):
         return _who(text, clause, start, names, earlier)
@@ -175,34 +196,35 @@ def _speaker(
     for pattern in (_SAID_AFTER_CHINESE, _SAID_AFTER_ENGLISH):
         if m := pattern.match(behind):
             return _who(text, next(g for g in m.groups() if g), start, names, earlier)
-    return None
-
-
-def _continues(text: str, last: Quotation, start: int) -> bool:
-    return not last.whole and not text[last.end : start].strip()
+    following = named_in(behind[:16].lstrip("，, "), names)
+    return following[0][1] if following and following[0][0] == 0 else None
 
 
 def _who(text: str, clause: str, start: int, names: Set[str], earlier: Sequence[Quotation]) -> str | None:
     if _REPORTER.search(clause):
         return None
-    inside = named_in(clause, names)
-    if inside:
-        return inside[0][1] if len({n for _, n in inside}) == 1 else _nearest(clause, inside)
+    if inside := named_in(clause, names):
+        return inside[0][1]
     if _PRONOUN.search(clause):
         return _antecedent(text, start, names, earlier)
-    return None
-
-
-def _nearest(clause: str, inside: Sequence[tuple[int, str]]) -> str:
-    """The subject comes first, unless it only introduces: 研究员张三告诉李四 names 张三."""
-    return max((pair for pair in inside if pair[0] == inside[0][0]), key=lambda pair: len(pair[1]))[1]
+    return honored(clause, names)
 
 
 def _antecedent(text: str, start: int, names: Set[str], earlier: Sequence[Quotation]) -> str | None:
-    """The one person a pronoun can mean: the last speaker when nobody else was named since."""
-    window_from = max(0, start - 400)
-    recent = [name for _, name in named_in(text[window_from:start], names)]
-    spoken = [q.speaker for q in earlier if q.speaker and q.start >= window_from]
-    if spoken and spoken[-1] and all(name in (spoken[-1],) for name in recent if name not in spoken):
-        return spoken[-1]
+    """The one person a pronoun can mean: the only one named lately, or the last speaker."""
+    since = max(0, start - _LOOK_BACK)
+    told = text[since:start]
+    last = None
+    for quote in reversed(earlier):
+        if quote.end <= since:
+            break
+        last = last or quote
+        told = told[: max(0, quote.start - since)] + " " + told[max(0, quote.end - since) :]
+    after = text[last.end : start] if last else told
+    recent = [name for _, name in named_in(after, names)]
+    if not recent and (called := honored(after, names)):
+        recent = [called]
+    if last and last.speaker and set(recent) <= {last.speaker}:
+        return last.speaker
+    recent = recent or [name for _, name in named_in(told, names)]
     return recent[0] if len(set(recent)) == 1 else None

@@ -6,19 +6,26 @@ with their centroid, so no pair is ever compared.
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from digest.text import CJK, Span, fold
+from digest.text import CJK, Span, fold, word_table
 
 _RUN = re.compile(rf"[{CJK}]+|[a-z0-9][a-z0-9'’.+\-]*")
 _FUNCTION = frozenset(
     "的了是在就这那我你他她它们个么吗呢吧啊嗯呃哦哎呀嘛有也都还和与或不说要会能可以为着过上下没很对把被让给从到去来做想看得地"
     "之其而且但因所如果然后里面一些样什怎谁哪几多大家觉时候现在其实应该比较非常已经可能需必"
 )
-_ENGLISH_FUNCTION = frozenset(
-    ["a", "an", "the", "and", "or", "but", "nor", "so", "yet", "of", "in", "on", "at", "by", "to", "for", "from", "with", "without", "as", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "have", "has", "had", "having", "will", "would", "can", "could", "should", "may", "might", "must", "shall", "not", "no", "this", "that", "these", "those", "there", "here", "it", "its", "he", "him", "his", "she", "her", "they", "them", "their", "we", "us", "our", "you", "your", "i", "me", "my", "who", "whom", "whose", "which", "what", "when", "where", "why", "how", "if", "then", "than", "because", "while", "about", "into", "over", "after", "before", "between", "out", "up", "down", "off", "again", "more", "most", "some", "such", "only", "own", "same", "too", "very", "just", "also", "said", "says", "say", "one", "two", "other", "new", "mr", "mrs", "ms", "all", "any", "both", "each", "few", "s", "t", "get", "got", "like"]
+_ENGLISH_FUNCTION = word_table(
+    """
+    a an the and or but nor so yet of in on at by to for from with without as is are was were be been
+    being am do does did have has had having will would can could should may might must shall not no this
+    that these those it there here its he him his she her they them their we us our you your i me my who
+    whom whose which what when where why how if then than because while about into over after before
+    between out up down off again more most some such only own same too very just also said says say one
+    two other new mr mrs ms dr any both each few all s t get got like
+    """
 )
 
 
@@ -70,7 +77,7 @@ class Bag:
 def bag(text: str, spans: Sequence[Span]) -> Bag:
     folded = fold(text)
     sets = tuple(frozenset(terms(folded[start:end])) for start, end in spans)
-    centre: Counter[str] = Counter()
+    centre: defaultdict[str, float] = defaultdict(float)
     spread: Counter[str] = Counter()
     for words in sets:
         if words:
@@ -115,10 +122,10 @@ def newsness(text: str, lines: Sequence[str]) -> float:
     Talk is known by speaker marks, questions, first persons and fillers; interviews and profiles, by
     quotation and questions, lie between.
     """
-    size = max(1, len(re.findall(rf"[{CJK}]", text)) + 2 * len(re.findall(r"[A-Za-z]+", text)))
+    size = max(1.0, len(re.findall(rf"[{CJK}]", text)) + 2.0 * len(re.findall(r"[A-Za-z]+", text)))
     marked = sum(bool(_SPEAKER.match(line)) for line in lines) / max(1, len(lines))
     questions = len(re.findall(r"[？?]", text)) * 1000 / size
     first = len(_FIRST_PERSON.findall(re.sub(r"“[^”]*”|「[^」]*」|\"[^\"]*\"", "", text))) * 1000 / size
     filler = len(_FILLER.findall(text)) * 1000 / size
-    talk = 1.6 * marked + questions / 12 + first / 14 + filler / 8 + max(0.0, size - 2500) / 6000
+    talk: float = 1.6 * marked + questions / 12 + first / 14 + filler / 8 + max(0.0, size - 2500) / 6000
     return max(0.0, 1.0 - talk)
