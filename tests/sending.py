@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 from digest.model import ConsentState, Edition, Subscriber
@@ -16,12 +17,17 @@ def a_ledger(path: Path, readers: int, *, domain: str = "readers.example.org") -
     """A fresh SQLite store, and the number of an edition planned for so many confirmed readers."""
     with open_store(f"sqlite:///{path}") as store:
         store.migrate()
-        found = (
-            Subscriber(id=0, address=f"r{n}@{domain}", name=f"读者{n}", state=ConsentState.CONFIRMED)
-            for n in range(readers)
-        )
-        store.subscribers.add_all(found, actor="test", now=SLOT)
-        yield store, an_edition(store, SLOT)
+        yield store, with_readers(store, readers, domain=domain)
+
+
+def with_readers(store: Store, readers: int, *, domain: str = "readers.example.org") -> int:
+    """So many confirmed readers, and the number of an edition planned for them."""
+    found = (
+        Subscriber(id=0, address=f"r{n}@{domain}", name=f"读者{n}", state=ConsentState.CONFIRMED)
+        for n in range(readers)
+    )
+    store.subscribers.add_all(found, actor="test", now=SLOT)
+    return an_edition(store, SLOT)
 
 
 def an_edition(store: Store, slot: datetime) -> int:
@@ -37,7 +43,7 @@ def a_message(claim: Claim) -> bytes:
     """Small, and the same for the same row every time."""
     return (
         f"From: digest@sender.example.org\r\nTo: {claim.address}\r\nSubject: =?utf-8?b?6K+V?=\r\n"
-        f"Message-ID: <{claim.id}.{claim.edition}@sender.example.org>\r\nMIME-Version: 1.0\r\n"
+        f"Date: {format_datetime(claim.first_at)}\r\nMessage-ID: <{claim.id}.{claim.edition}@sender.example.org>\r\nMIME-Version: 1.0\r\n"
         "Content-Type: text/html; charset=utf-8\r\n\r\n<p>one</p>\r\n.\r\n..two\r\n"
     ).encode()
 
