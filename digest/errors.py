@@ -19,6 +19,7 @@ Every message says what happened and what to do; the attributes hold the values 
 A bad item is a value in a report; only a bad run is an exception.
 """
 
+from functools import partial
 from pathlib import Path
 
 
@@ -63,6 +64,10 @@ class SourceError(DigestError):
         self.what = what
         self.retryable = retryable
         super().__init__(f"{source_id}: {what}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Crosses between processes: parsing runs in one that may be killed."""
+        return partial(type(self), retryable=self.retryable), (self.source_id, self.what)
 
 
 class FetchError(SourceError):

@@ -18,7 +18,7 @@ from digest.fetch import PAGES, Fetched, Fetcher
 from digest.harvest import Cleaned, Source, read_entries
 from digest.model import Article, Feed, FeedSettings, Page, SeenEntry, Severity, SiteRule
 from digest.parse import ParsedFeed, parse
-from digest.workers import Overrun, Workers
+from digest.workers import WorkError, Workers
 
 if TYPE_CHECKING:
     from digest.store import Store
@@ -153,7 +153,7 @@ class Reader:
             await self._take(poll, answer)
         except (FetchError, ParseError) as error:
             self._fail(poll, error.what)
-        except Overrun as error:
+        except WorkError as error:
             self._fail(poll, f"could not be parsed: {error}")
         return poll
 
@@ -255,12 +255,12 @@ class Reader:
         """All in one call; one by one when something in them overruns, so that it costs itself alone."""
         try:
             return await self.workers.run(read_entries, sources, rules=self.rules, now=self.now)
-        except Overrun:
+        except WorkError:
             cleaned: list[Cleaned] = []
             for source in sources:
                 try:
                     cleaned += await self.workers.run(read_entries, [source], rules=self.rules, now=self.now)
-                except Overrun as error:
+                except WorkError as error:
                     poll.say(f"{source.entry.title}: left out, its markup could not be read: {error}")
                     cleaned.append((Page(article=None, reason=str(error)), ()))
             return cleaned

@@ -6,6 +6,7 @@ aiohttp underneath; redirects are followed here, so that every hop is checked, c
 import asyncio
 import contextlib
 import email.utils
+import errno
 import re
 import socket
 from collections import defaultdict
@@ -194,7 +195,7 @@ class Fetcher:
             def guarded(address: Any) -> socket.socket:
                 family, kind, protocol, _, target = address
                 if reason := refusal(str(target[0]), allow):
-                    raise Refused(f"address refused: {reason}")
+                    raise Refused(errno.EACCES, f"address refused: {reason}")
                 return socket.socket(family, kind, protocol)
 
             self._sessions[allow] = aiohttp.ClientSession(

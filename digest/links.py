@@ -24,6 +24,8 @@ _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 _TINY = re.compile(r"\b(?:width|height)\s*[=:]\s*[\"']?\s*[01](?:px)?\s*(?=[\"';\s/>]|$)", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
+_DEEPEST = 500
+
 _TAGS = {
     *(
         "a",
@@ -85,6 +87,8 @@ def tidy_html(markup: str, base: str = "") -> str:
     """
     import nh3
 
+    if len(markup) > 5_000 and _is_deep(markup):
+        return f"<p>{html.escape(plain(markup), quote=False)}</p>"
     return nh3.clean(
         _IMAGE.sub(_visible, markup),
         tags=_TAGS,
@@ -156,6 +160,16 @@ def one_line(text: str) -> str:
     return " ".join(
         re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\ufeff]", "", text).split()
     )
+
+
+def _is_deep(markup: str) -> bool:
+    """Whether tags nest as no writer nests them; the time to close them grows with the square."""
+    depth = 0
+    for tag in re.finditer(r"<(/?)(?!br\b|img\b|hr\b|p\b|li\b)[a-zA-Z]", markup):
+        depth += -1 if tag[1] else 1
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _visible(image: re.Match[str]) -> str:

@@ -106,14 +106,7 @@ def _text_of(body: bytes, charset: str | None, url: str) -> tuple[str, str]:
     read = decode(body, label)
     if read.replaced > len(read.text) / 50 + 2:
         raise ParseError(url, "is in no charset that could be told; ask its publisher for UTF-8")
-    text, note = _undouble(read.text), ""
-    if text != read.text:
-        note = "encoded as UTF-8 twice; undone"
-    elif read.replaced:
-        note = f"{read.replaced} characters could not be read as {read.encoding}"
-    elif label and not body.isascii() and not _same_charset(label, read.encoding):
-        note = f"labelled {label} but written in {read.encoding}; read as the latter"
-    return _sound(text), note
+    return _sound(read.text), read.note
 
 
 def _sound(text: str) -> str:
@@ -122,33 +115,6 @@ def _sound(text: str) -> str:
 
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-_FAMILIES = (
-    ("utf8", "ascii"),
-    ("utf16",),
-    ("gb", "hz"),
-    ("big5", "cp950"),
-    ("latin", "iso88591", "cp1252", "windows1252"),
-)
-
-
-def _same_charset(label: str, encoding: str) -> bool:
-    a, b = (re.sub(r"[^a-z0-9]", "", name.lower()) for name in (label, encoding))
-    return (
-        a == b
-        or any(a.startswith(family) and b.startswith(family) for family in _FAMILIES)
-        or a[-4:] == b[-4:]
-    )
-
-
-def _undouble(text: str) -> str:
-    """Undo UTF-8 that was read as Latin-1 and written as UTF-8 again (``ä¸`` for half of 中)."""
-    wide = re.sub(r"[\x00-\x7f]+", "", text[:20_000])
-    if len(wide) < 6 or sum("\x80" <= char <= "\xff" for char in wide) < len(wide) / 2:
-        return text
-    try:
-        return b"".join(c.encode("latin-1" if ord(c) < 256 else "cp1252") for c in text).decode("utf-8")
-    except UnicodeError:
-        return text
 
 
 def _check_root(text: str, start: str, url: str) -> None:

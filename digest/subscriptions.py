@@ -13,7 +13,7 @@ from digest.links import feed_links, usual_feeds
 from digest.model import Feed, FeedConfig
 from digest.opml import make_id
 from digest.parse import ParsedFeed, parse
-from digest.workers import Overrun
+from digest.workers import WorkError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -135,7 +135,7 @@ async def _parse(reader: Reader, answer: Fetched) -> ParsedFeed:
             content_type=answer.content_type,
             charset=answer.charset,
         )
-    except Overrun as error:
+    except WorkError as error:
         raise ParseError(answer.url, f"could not be parsed: {error}") from error
 
 

@@ -13,6 +13,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
+from digest.errors import DigestError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -21,8 +23,8 @@ _CALLS_BEFORE_RENEWAL = 2000
 """A worker is replaced after so many calls, so that memory its libraries leak stays bounded."""
 
 
-class Overrun(Exception):  # noqa: N818 - what happened, as in asyncio
-    """The call used more time or memory than it may, or took its process down."""
+class WorkError(Exception):
+    """The call used more time or memory than it may, took its process down, or met a bug."""
 
 
 class Workers:
@@ -30,7 +32,7 @@ class Workers:
 
     Args:
         wall_s, cpu_s: Limits of one call.
-        memory_bytes: Address space of a worker; a call that wants more fails with `Overrun`.
+        memory_bytes: Address space of a worker; a call that wants more fails with `WorkError`.
     """
 
     def __init__(self, *, size: int, wall_s: float, cpu_s: int, memory_bytes: int) -> None:
@@ -45,8 +47,8 @@ class Workers:
         """``call(*args, **kwargs)`` in a worker; both must be picklable.
 
         Raises:
-            Overrun: See above.
-            Exception: Whatever the call raised.
+            WorkError: See above.
+            DigestError: That the call raised.
         """
         worker = await self._free.get()
         keep = None
@@ -58,33 +60,30 @@ class Workers:
             if not (not good and isinstance(value, MemoryError)) and worker.calls < _CALLS_BEFORE_RENEWAL:
                 keep = worker
         except TimeoutError:
-            raise Overrun(f"took longer than {self._wall_s:g} s") from None
+            raise WorkError(f"took longer than {self._wall_s:g} s") from None
         except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise Overrun("used up its time or memory") from error
+            raise WorkError("used up its time or memory") from error
         finally:
             if worker is not None and keep is None:
-                self._discard(worker)
+                worker.kill()
             self._free.put_nowait(keep)
         if good:
             return cast(T, value)
-        if isinstance(value, (MemoryError, RecursionError)):
-            raise Overrun("needs too much memory") from value
-        raise cast(Exception, value)
+        if isinstance(value, DigestError):
+            raise value
+        if isinstance(value, MemoryError | RecursionError):
+            raise WorkError("needs too much memory") from cast(Exception, value)
+        raise WorkError(str(value))
 
     async def _start(self) -> "_Worker":
         worker = await _Worker.start(*self._limits)
         self._all.add(worker)
         return worker
 
-    def _discard(self, worker: "_Worker") -> None:
-        self._all.discard(worker)
-        worker.kill()
-
     async def close(self) -> None:
-        workers, self._all = self._all, set()
-        for worker in workers:
+        for worker in self._all:
             worker.kill()
-        await asyncio.gather(*(worker.process.wait() for worker in workers))
+        await asyncio.gather(*(worker.ended() for worker in self._all))
 
 
 class _Worker:
@@ -120,6 +119,15 @@ class _Worker:
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+
+    async def ended(self) -> None:
+        """Wait until it is gone and its pipes are closed."""
+        assert self.process.stdin and self.process.stdout
+        await self.process.wait()
+        self.process.stdin.close()
+        with contextlib.suppress(OSError):
+            await self.process.stdin.wait_closed()
+        await self.process.stdout.read()
 
 
 @contextlib.asynccontextmanager
@@ -163,13 +171,10 @@ def _answer(request: bytes) -> bytes:
         call, args, kwargs = pickle.loads(request)  # noqa: S301 - from our own parent
         return pickle.dumps((True, call(*args, **kwargs)), 5)
     except Exception as error:
-        return pickle.dumps((False, _portable(error)), 5)
-
-
-def _portable(error: Exception) -> Exception:
-    """The error itself when it survives pickling (many with own constructors do not)."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - made a line above
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+        # Many foreign errors do not survive pickling; their words do.
+        told = (
+            error
+            if isinstance(error, (DigestError, MemoryError, RecursionError))
+            else RuntimeError(repr(error))
+        )
+        return pickle.dumps((False, told), 5)
