@@ -36,6 +36,10 @@ def postgresql_server() -> Iterator[str]:
                 server = package.get_server(Path(folder) / "data", cleanup_mode="stop")
         except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
             pytest.skip(f"no PostgreSQL server available: {problem}")
+        with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                admin.execute(f"ALTER SYSTEM SET {setting} = off")  # only a power cut would tell
+            admin.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 

@@ -101,8 +101,8 @@ def edition(
     )
 
 
-def reader(name: str = "ann", **changes: object) -> Subscriber:
-    one = Subscriber(id=0, address=f"{name}@example.org", name=name.title(), state=ConsentState.CONFIRMED)
+def reader(local: str = "ann", /, **changes: object) -> Subscriber:
+    one = Subscriber(id=0, address=f"{local}@example.org", name=local.title(), state=ConsentState.CONFIRMED)
     return replace(one, **changes)  # type: ignore[arg-type]
 
 

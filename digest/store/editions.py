@@ -115,6 +115,12 @@ class Editions:
     def latest(self, schedule: str | None = None) -> Edition | None:
         return next(iter(self.list(1, schedule=schedule)), None)
 
+    def subjects(self, schedule: str, *, limit: int = 200) -> tuple[str, ...]:
+        """Of the schedule's last editions, newest first."""
+        query = sa.select(editions.c.subject).where(editions.c.schedule == schedule)
+        with self._database.read() as connection:
+            return tuple(connection.scalars(query.order_by(editions.c.slot.desc()).limit(limit)))
+
     def at(self, schedule: str, slot: datetime) -> Edition | None:
         """The last revision of the edition of a slot, None when it is not made."""
         query = (

@@ -50,15 +50,13 @@ class Subscribers:
 
         When the address (in any case) is there already, that reader is returned, unchanged.
         """
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        new = insert(subscribers).values(_columns(subscriber, now)).on_conflict_do_nothing()
         with self._database.write() as connection:
-            known = _find(connection, subscriber.address)
-            if known is not None:
-                return known
-            row = sa.insert(subscribers).values(_columns(subscriber, now)).returning(subscribers.c.id)
-            new_id = connection.scalar(row)
-            assert new_id is not None
-            _note(connection, new_id, None, subscriber.state, actor, now, reason)
-            return _get(connection, new_id)
+            new_id = connection.scalar(new.returning(subscribers.c.id))
+            if new_id is not None:
+                _note(connection, new_id, None, subscriber.state, actor, now, reason)
+            return _found(connection, subscriber.address)
 
     def add_all(
         self, found: Iterable[Subscriber], *, actor: str, now: datetime, reason: str = ""
@@ -199,7 +197,7 @@ class Subscribers:
             connection.execute(
                 sa.update(deliveries)
                 .where(deliveries.c.edition.in_(all_editions), deliveries.c.address == address)
-                .values(address="erased", text=None)
+                .values(address=sa.literal("erased ") + sa.cast(deliveries.c.id, sa.Text), text=None)
             )
             connection.execute(
                 sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(forgotten)
@@ -336,6 +334,12 @@ def _get(connection: sa.Connection, subscriber_id: int) -> Subscriber:
     if row is None:
         raise StoreError(f"there is no subscriber {subscriber_id}")
     return _subscriber(row)
+
+
+def _found(connection: sa.Connection, address: str) -> Subscriber:
+    known = _find(connection, address)
+    assert known is not None
+    return known
 
 
 def _find(connection: sa.Connection, address: str) -> Subscriber | None:

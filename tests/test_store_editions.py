@@ -1,0 +1,188 @@
+"""Editions: frozen whole, once a slot, checked against what they quote; and the picker's memory."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from stored import COST, CRAFT, DAY, HOUR, NOW, TEXT, add_readers, article, edition, excerpt
+
+from digest.errors import StoreError
+from digest.store import SlotState, Store
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    store.articles.save_all(
+        [(article(), ()), (article("tea", "茶师傅说水要滚三遍才好喝。" * 3), ())], now=NOW
+    )
+    return store
+
+
+def test_an_edition_comes_back_as_it_was_frozen(filled: Store) -> None:
+    made = edition(article(), filled.articles.get("seeds/tea"))
+    frozen = filled.editions.freeze(made, now=NOW)
+    assert frozen == replace(made, number=1)
+    assert filled.editions.get(1) == frozen
+    assert filled.editions.latest() == filled.editions.latest("daily") == frozen
+    assert filled.editions.at("daily", NOW) == frozen
+
+
+def test_a_slot_has_one_edition_whoever_comes_second(filled: Store) -> None:
+    first = filled.editions.freeze(edition(article()), now=NOW)
+    second = filled.editions.freeze(edition(filled.articles.get("seeds/tea")), now=NOW + HOUR)
+    assert second == first
+    assert filled.editions.used("daily", ["seeds/tea"]) == {}
+
+
+def test_many_processes_at_once_make_one_edition(filled: Store, open_again: Callable[[], Store]) -> None:
+    stores = [open_again() for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda one: one.editions.freeze(edition(article()), now=NOW), stores))
+    assert {one.number for one in made} == {1}
+    assert len(filled.editions.list()) == 1
+
+
+def test_numbers_count_up_over_all_schedules_without_gaps(filled: Store) -> None:
+    filled.editions.freeze(edition(article()), now=NOW)
+    with pytest.raises(StoreError):
+        filled.editions.freeze(edition(article("unknown"), slot=NOW + DAY), now=NOW)
+    filled.editions.freeze(edition(article(), schedule="weekly"), now=NOW)
+    filled.editions.freeze(edition(article(), slot=NOW + DAY), now=NOW)
+    assert [one.number for one in filled.editions.list()] == [3, 2, 1]
+    assert [one.number for one in filled.editions.list(schedule="daily")] == [3, 1]
+    assert [one.number for one in filled.editions.list(2, before=3)] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (edition(article("nowhere")), "collect it first"),
+        (edition(article(text="别的话。")), "collect it first"),
+    ],
+)
+def test_what_is_not_stored_as_quoted_is_not_published(filled: Store, made: object, why: str) -> None:
+    with pytest.raises(StoreError, match=why):
+        filled.editions.freeze(made, now=NOW)  # type: ignore[arg-type]
+    assert filled.editions.list() == ()
+    assert filled.editions.used(None, ["seeds/watch"]) == {}
+
+
+def test_an_excerpt_that_is_no_span_is_not_published(filled: Store) -> None:
+    made = edition(article())
+    section = made.sections[0]
+    wrong = replace(excerpt(article()), text="老周修表三十年。")
+    items = (replace(section.items[0], excerpts=(excerpt(article()), wrong)),)
+    with pytest.raises(StoreError, match="not what the article says"):
+        filled.editions.freeze(replace(made, sections=(replace(section, items=items),)), now=NOW)
+    assert filled.editions.list() == ()
+
+
+def test_a_models_words_are_no_span_and_need_none(filled: Store) -> None:
+    made = edition(article())
+    section = made.sections[0]
+    said = replace(excerpt(article()), by="model", text="A watchmaker of forty years.", start=0, end=0)
+    items = (replace(section.items[0], excerpts=(said,)),)
+    frozen = filled.editions.freeze(replace(made, sections=(replace(section, items=items),)), now=NOW)
+    assert filled.editions.get(frozen.number).items()[0].excerpts == (said,)
+    assert filled.editions.used("daily", ["seeds/watch"]) == {}
+
+
+def test_used_passages_are_told_by_schedule(filled: Store) -> None:
+    filled.editions.freeze(edition(article()), now=NOW)
+    filled.editions.freeze(edition(article(), schedule="weekly", span=(8, 15)), now=NOW)
+    names = ["seeds/watch", "seeds/tea"]
+    assert filled.editions.used("daily", names) == {"seeds/watch": ((0, 8, NOW),)}
+    assert filled.editions.used(None, names) == {"seeds/watch": ((0, 8, NOW), (8, 15, NOW))}
+    assert filled.editions.used("daily", []) == {}
+
+
+def test_used_passages_move_with_an_edited_text(filled: Store) -> None:
+    filled.editions.freeze(edition(article()), now=NOW)
+    filled.editions.freeze(edition(article(), slot=NOW + DAY, span=(8, 15)), now=NOW)
+    rewritten = "更正:" + TEXT[:8] + "后半段全部重写。"
+    filled.articles.save(article(text=rewritten), sketch=(), now=NOW)
+    assert filled.editions.used("daily", ["seeds/watch"]) == {"seeds/watch": ((3, 11, NOW),)}
+    assert filled.articles.text("seeds/watch", 1)[8:15] == TEXT[8:15]
+
+
+def test_an_edition_may_quote_a_version_that_is_no_longer_present(filled: Store) -> None:
+    filled.articles.save(article(text="全部重写。"), sketch=(), now=NOW)
+    frozen = filled.editions.freeze(edition(article()), now=NOW)
+    assert filled.editions.get(frozen.number).items()[0].article.text == TEXT
+
+
+def test_the_memory_of_a_schedule(filled: Store) -> None:
+    for day, theme in enumerate([CRAFT, COST, CRAFT]):
+        filled.editions.freeze(edition(article(), slot=NOW + day * DAY, theme=theme), now=NOW)
+    filled.editions.freeze(edition(article(), schedule="weekly"), now=NOW)
+    history = filled.editions.history("daily", last=2)
+    assert history.last_sent == {"cost": NOW + DAY, "craft": NOW + 2 * DAY}
+    assert history.times_sent == {"cost": 1, "craft": 2}
+    assert history.editions == 3
+    assert history.coverage == (("cost", (1, 0)), ("craft", (0, 1)))
+    assert filled.editions.history("never").editions == 0
+    assert filled.editions.subjects("daily", limit=2) == ("手艺要慢慢学", "手艺要慢慢学")
+
+
+def test_a_correction_is_a_new_revision_with_a_number_of_its_own(filled: Store) -> None:
+    first = filled.editions.freeze(edition(article()), now=NOW)
+    better = replace(edition(article()), revision=2, subject="更正")
+    second = filled.editions.freeze(better, now=NOW + HOUR, corrects=first.number)
+    assert (second.number, second.revision) == (2, 2)
+    assert filled.editions.at("daily", NOW) == second
+
+
+def test_freezing_makes_the_slot(filled: Store) -> None:
+    filled.slots.add("daily", [NOW], now=NOW)
+    filled.editions.freeze(edition(article()), now=NOW)
+    assert filled.slots.due(now=NOW) == ()
+    latest = filled.slots.latest("daily")
+    assert latest and (latest.state, latest.edition) == (SlotState.MADE, 1)
+
+
+def test_asking_for_an_edition_that_is_not_there(store: Store) -> None:
+    assert store.editions.latest() is None
+    assert store.editions.at("daily", NOW) is None
+    assert not store.editions.set_status(1, "stopped")
+    for ask in (store.editions.get, store.editions.status):
+        with pytest.raises(StoreError, match="no edition 1"):
+            ask(1)
+
+
+def test_an_edition_held_for_review_is_not_sent_until_approved(filled: Store) -> None:
+    add_readers(filled, 3)
+    filled.editions.freeze(edition(article()), now=NOW, to_readers=True, review=True)
+    assert filled.ledger.unplanned() == ()
+    assert filled.editions.status(1) == "review"
+    filled.ledger.plan(1, now=NOW)
+    assert filled.ledger.claim("me", limit=5, lease_s=60, now=NOW) == ()
+    assert filled.editions.set_status(1, "ready")
+    assert len(filled.ledger.claim("me", limit=5, lease_s=60, now=NOW)) == 3
+
+
+DIES_FREEZING = """
+import os, sys
+from stored import NOW, article, edition
+from digest.store import editions, open_store
+editions.close_slot = lambda *args, **kwargs: os._exit(9)
+open_store(sys.argv[1]).editions.freeze(edition(article()), now=NOW)
+"""
+
+
+def test_a_run_killed_while_freezing_leaves_nothing(filled: Store, store_url: str) -> None:
+    filled.slots.add("daily", [NOW], now=NOW)
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_FREEZING, store_url],
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])},
+    )
+    assert died.returncode == 9
+    assert filled.editions.list() == ()
+    assert filled.editions.used(None, ["seeds/watch"]) == {}
+    assert len(filled.slots.due(now=NOW)) == 1
+    assert filled.editions.freeze(edition(article()), now=NOW).number == 1
