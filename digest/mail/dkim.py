@@ -1,0 +1,187 @@
+"""DKIM signatures (RFC 6376) with RSA-2048 (RFC 8301) and Ed25519 (RFC 8463), one or both.
+
+relaxed headers, simple body: ours is base64 or quoted-printable with CRLF, which relays leave alone.
+From is signed once more than it stands there, so that none can be added; there is no ``l=``, so that
+nothing can be appended; there is no ``t=``, so that a message sent again has the same bytes.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from digest.errors import DigestError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+Algorithm = Literal["rsa", "ed25519"]
+
+SIGNED = (
+    "from", "to", "subject", "date", "message-id", "reply-to", "mime-version", "content-type",
+    "content-transfer-encoding", "list-id", "list-unsubscribe", "list-unsubscribe-post", "feedback-id",
+    "auto-submitted", "precedence",
+)  # fmt: skip
+"""Signed where present. RFC 8058 section 4 wants both unsubscribe headers among them."""
+
+_LEAST_RSA_BITS = 2048
+_BLANKS = re.compile(rb"[ \t]+")
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]*\r\n(?=[ \t]))*[^\r\n]*)\r\n")
+
+
+class DkimKeyError(DigestError):
+    """The key cannot sign; nothing is sent unsigned instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A private key and where its public half is published: ``selector._domainkey.domain``."""
+
+    domain: str
+    selector: str
+    private: "RSAPrivateKey | Ed25519PrivateKey"
+
+    @property
+    def algorithm(self) -> Algorithm:
+        return "rsa" if hasattr(self.private, "key_size") else "ed25519"
+
+    @property
+    def record_name(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain}"
+
+
+class Signer:
+    """Puts a signature of each key on top of a message.
+
+    Raises:
+        DkimKeyError: No key was given.
+    """
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        if not keys:
+            raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new`")
+        self._keys = [(key, _start(key)) for key in keys]
+
+    def sign(self, message: bytes) -> bytes:
+        """The signed message. It must have CRLF line ends; safe to call from any thread."""
+        head, _, body = message.partition(b"\r\n\r\n")
+        fields = [(m[1].lower(), m[0]) for m in _FIELD.finditer(head + b"\r\n")]
+        names, canonical = _selected(fields)
+        body_hash = base64.b64encode(hashlib.sha256(_simple(body)).digest())
+        signatures = [self._signature(key, start, names, body_hash, canonical) for key, start in self._keys]
+        return b"".join(signatures) + message
+
+    def _signature(self, key: Key, start: bytes, names: bytes, body_hash: bytes, canonical: bytes) -> bytes:
+        field = b"%b\r\n h=%b;\r\n bh=%b;\r\n b=" % (start, names, body_hash)
+        value = base64.b64encode(_signed(key, canonical + _relaxed(field)))
+        lines = [value[at : at + 72] for at in range(0, len(value), 72)]
+        return field + b"\r\n ".join(lines) + b"\r\n"
+
+
+def make_key(algorithm: Algorithm) -> bytes:
+    """A new private key, as PEM (PKCS #8), to be kept in a file only its owner can read."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+    private = (
+        rsa.generate_private_key(65537, _LEAST_RSA_BITS)
+        if algorithm == "rsa"
+        else ed25519.Ed25519PrivateKey.generate()
+    )
+    return private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def load_key(path: Path, *, domain: str, selector: str) -> Key:
+    """Read a PEM key.
+
+    Raises:
+        DkimKeyError: unreadable, of another kind, or RSA of fewer than 2048 bits.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        private = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise DkimKeyError(f"{path}: {error.strerror}; make a key with `digest doctor dkim --new`") from error
+    except (ValueError, TypeError) as error:
+        raise DkimKeyError(f"{path}: not an unencrypted PEM private key") from error
+    if isinstance(private, RSAPrivateKey):
+        if private.key_size < _LEAST_RSA_BITS:
+            raise DkimKeyError(
+                f"{path}: RSA key of {private.key_size} bits; receivers want {_LEAST_RSA_BITS}"
+            )
+    elif not isinstance(private, Ed25519PrivateKey):
+        raise DkimKeyError(f"{path}: a key of a kind DKIM does not know; RSA and Ed25519 are")
+    return Key(domain=domain, selector=selector, private=private)
+
+
+def dns_record(key: Key) -> str:
+    """The value of the TXT record at :attr:`Key.record_name`."""
+    from cryptography.hazmat.primitives import serialization
+
+    public = key.private.public_key()
+    if key.algorithm == "rsa":
+        raw = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    else:
+        raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return f"v=DKIM1; k={key.algorithm}; p={base64.b64encode(raw).decode()}"
+
+
+def zone_line(key: Key) -> str:
+    """The record as a line for a zone file, in strings of at most 255 octets."""
+    value = dns_record(key)
+    strings = " ".join(f'"{value[at : at + 255]}"' for at in range(0, len(value), 255))
+    return f"{key.record_name}. 3600 IN TXT ( {strings} )"
+
+
+def _start(key: Key) -> bytes:
+    domain = key.domain.encode("idna") if not key.domain.isascii() else key.domain.encode()
+    return b"DKIM-Signature: v=1; a=%b-sha256; c=relaxed/simple; d=%b; s=%b;" % (
+        key.algorithm.encode(), domain, key.selector.encode(),
+    )  # fmt: skip
+
+
+def _signed(key: Key, data: bytes) -> bytes:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    if isinstance(key.private, RSAPrivateKey):
+        return key.private.sign(data, PKCS1v15(), hashes.SHA256())
+    return key.private.sign(hashlib.sha256(data).digest())
+
+
+def _selected(fields: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """The value of ``h=``, and the fields it names in canonical form, each with its CRLF.
+
+    Several fields of a name are taken from the bottom up (RFC 6376 section 5.4.2).
+    """
+    names, canonical = [], []
+    for wanted in SIGNED:
+        name = wanted.encode()
+        here = [field for found, field in reversed(fields) if found == name]
+        names += [name] * (len(here) + (wanted == "from"))
+        canonical += [_relaxed(field) + b"\r\n" for field in here]
+    return b":".join(names), b"".join(canonical)
+
+
+def _relaxed(field: bytes) -> bytes:
+    """RFC 6376 section 3.4.2, without the final CRLF."""
+    name, _, value = field.partition(b":")
+    value = _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t")
+    return name.strip().lower() + b":" + value
+
+
+def _simple(body: bytes) -> bytes:
+    """RFC 6376 section 3.4.3: one CRLF at the end."""
+    while body.endswith(b"\r\n"):
+        body = body[:-2]
+    return body + b"\r\n"
