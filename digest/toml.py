@@ -16,7 +16,6 @@ from digest.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from pydantic_core import ErrorDetails
 
 Location = tuple[str | int, ...]
 """Keys and, inside arrays, indexes from 0: ``("themes", 0, "names", "zh")``."""
@@ -198,7 +197,7 @@ class _Walk:
         self.at += 1
 
 
-def _mistake(model: "type[BaseModel]", detail: "ErrorDetails") -> Mistake:
+def _mistake(model: "type[BaseModel]", detail: Mapping[str, Any]) -> Mistake:
     where = tuple(part for part in detail["loc"] if part != "[key]")
     kind, said = detail["type"], detail["msg"]
     if kind == "extra_forbidden":

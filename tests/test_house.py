@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,37 @@ def test_each_library_has_one_home() -> None:
     assert strays == []
 
 
+def test_everything_imported_is_declared() -> None:
+    """Installed by accident, as a dependency of something else, is not declared."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = [
+        *project["project"]["dependencies"],
+        *(one for extra in project["project"]["optional-dependencies"].values() for one in extra),
+    ]
+    tools = [one for one in project["dependency-groups"]["dev"] if isinstance(one, str)]
+    packages = packages_distributions()
+
+    def undeclared(folders: tuple[str, ...], declared: list[str]) -> set[str]:
+        names = {re.split(r"[<>=\[ ]", one)[0].lower().replace("-", "_") for one in declared}
+        own = {
+            "digest",
+            *folders,
+            *(path.stem for folder in folders for path in (ROOT / folder).glob("*.py")),
+        }
+        used = {
+            name for folder in folders for path in (ROOT / folder).rglob("*.py") for name in imports(path)
+        }
+        foreign = used - own - set(sys.stdlib_module_names)
+        return {
+            name
+            for name in foreign
+            if not {one.lower().replace("-", "_") for one in packages.get(name, [name])} & names
+        }
+
+    assert undeclared(("digest",), wanted) == set()
+    assert undeclared(("tests", "benchmarks", "evals"), wanted + tools) == set()
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = "import sys; sys.argv = ['digest', '--help']; from digest.cli import main; main()"
     code = f"try:\n {code}\nexcept SystemExit: pass\nprint(*(set({HEAVY!r}) & sys.modules.keys()), file=sys.stderr)"
@@ -83,7 +115,7 @@ def test_help_loads_nothing_heavy() -> None:
 def test_the_map_names_every_module_and_no_other() -> None:
     text = (ROOT / "docs/architecture.md").read_text("utf-8")
     named = re.findall(r"^\| `([\w/]+?)/?` \|", text, re.MULTILINE)
-    expected = [name for name in MODULES if name != "__main__" and "/migrations" not in name]
+    expected = [name for name in MODULES if "/migrations" not in name]
     assert sorted(named) == sorted(expected)
 
 
