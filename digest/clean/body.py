@@ -100,10 +100,19 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     """A sheet with every line classified and second copies taken out; the body is not yet chosen."""
     sheet = Sheet(lines=lines, kinds=[kind(line) for line in lines], dropped=[""] * len(lines))
     whole = sheet.mass(0, len(lines))
+    _allow_promotion(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
     if whole:
         sheet.doubled = 1 - sheet.mass(0, len(lines)) / whole
     return sheet
+
+
+def _allow_promotion(sheet: Sheet) -> None:
+    """Where promotion is all a page has, it is the page's text, for the gate to judge."""
+    calls = [i for i, found in enumerate(sheet.kinds) if found is Kind.CALL and is_prose(sheet.lines[i])]
+    if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
+        for i in calls:
+            sheet.kinds[i] = Kind.PROSE
 
 
 def _copies(lines: Sequence[Line]) -> set[int]:
@@ -223,19 +232,45 @@ def cut_at_ends(sheet: Sheet) -> None:
 
 def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
     """Whether the article continues below the mark *i*: enough text, on the same subject."""
-    needed = 1.0 if sheet.kinds[i] is Kind.FINAL else 0.3
-    if after < before * needed or after < 60 or not sheet.tests_left:
+    final = sheet.kinds[i] is Kind.FINAL
+    if after < before * (1.0 if final else 0.2) or after < 25 or not sheet.tests_left:
+        return False
+    follows = _first_prose(sheet, i + 1)
+    if any(sheet.kinds[k] is Kind.META for k in range(i + 1, min(follows + 3, sheet.end))):
         return False
     sheet.tests_left -= 1
-    return is_kin(sheet.text(sheet.start, i), sheet.text(i + 1, sheet.end))
+    if is_kin(sheet.text(sheet.start, i), sheet.text(i + 1, sheet.end)):
+        return True
+    return not final and _is_box(sheet, i, follows)
+
+
+def _first_prose(sheet: Sheet, start: int) -> int:
+    return next((k for k in range(start, sheet.end) if sheet.kinds[k] is Kind.PROSE), sheet.end)
+
+
+def _is_box(sheet: Sheet, i: int, follows: int) -> bool:
+    """Whether mark *i* looks set into a text: it carries its own link, or few lines and then paragraphs in a row."""
+    carries = bool(re.search(r"[:：]\s?\S", sheet.lines[i].text)) or sheet.lines[i].size > 12
+    row = range(follows, min(follows + 2, sheet.end))
+    paragraphs = len(row) == 2 and all(sheet.kinds[k] is Kind.PROSE and sheet.lines[k].size >= 20 for k in row)
+    few = follows - i <= 5
+    return few and (paragraphs or (carries and follows < sheet.end and sheet.lines[follows].size >= 20))
 
 
 def is_kin(text: str, other: str) -> bool:
-    """Whether *other* is about what *text* is about, measured against how much the halves of *text* share."""
+    """Whether *other* is about what *text* is about.
+
+    Measured against how much the halves of *text* share; in short texts, where halves share little, by the
+    words *text* uses more than once.
+    """
     text, other = text[:20_000], other[: max(400, len(text[:20_000]))]
+    known, asked = grams(text), grams(other)
+    subject = [gram for gram, n in known.items() if n > 1]
+    if len(text) < 600:
+        return sum(1 for gram in subject if gram in asked) >= max(2, len(subject) * 0.15)
     half = len(text) // 2
     usual = share_known(text[half:], grams(text[:half]))
-    shared = share_known(other, grams(text))
+    shared = share_known(other, known)
     return shared >= 0.15 and shared >= usual * 0.75
 
 
@@ -297,6 +332,7 @@ def sift(sheet: Sheet) -> None:
     title = sheet.lines[sheet.title].text if sheet.title is not None else None
     for i in range(sheet.start, sheet.end):
         sheet.drop([i] if (why := _why_not(sheet, i, seen, title)) else [], why)
+    _drop_pull_quotes(sheet)
     for streak in _streaks(sheet):
         _judge_streak(sheet, streak)
 
@@ -316,6 +352,17 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
             "not taken for body by its tags" if line.vote is False and not is_prose(line, strict=True) else ""
         )
     return found.value
+
+
+def _drop_pull_quotes(sheet: Sheet) -> None:
+    """Drop lines that only repeat, in quotation marks, words of a paragraph; at most twenty are looked at."""
+    kept = [i for i in sheet.kept() if 12 <= len(sheet.lines[i].text) <= 240]
+    quoted = [i for i in kept if re.fullmatch(r"[“\"‘'「].+[”\"’'」]", sheet.lines[i].text)][:20]
+    for i in quoted:
+        bare = sheet.lines[i].text.strip("“”\"‘’'「」 .。,，").lower()
+        others = (sheet.lines[k].text for k in sheet.kept() if k != i)
+        if any(bare in text.lower() for text in others if len(text) > len(bare) + 12):
+            sheet.drop([i], "repeats words of a paragraph in large type")
 
 
 def _is_alone(sheet: Sheet, i: int) -> bool:
@@ -342,7 +389,7 @@ def _streaks(sheet: Sheet) -> Iterable[list[int]]:
 def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
     sizes = [sheet.lines[i].size for i in streak]
     items = sum(1 for i in streak if sheet.lines[i].bullet or sheet.lines[i].vote)
-    if len(streak) >= 6 and sum(sizes) / len(sizes) < 8 and items * 2 < len(streak):
+    if len(streak) >= 6 and sum(sizes) / len(sizes) < 4.5 and items * 2 < len(streak):
         sheet.drop(streak, "run of short lines without punctuation")
         return
     for i in streak:

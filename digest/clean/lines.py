@@ -28,6 +28,10 @@ _COMMON = re.compile(
 )
 _GLUE = re.compile(rf"(?<=[{CJK}。！？”」』）!?,，:：)])[ \u3000]+(?=[{CJK}「『“‘（(《【])")
 _PARAGRAPH = re.compile(rf"(?<=[。！？!?…”」』）])[ \u3000]+(?=[{CJK}A-Z0-9「『“‘（(《【◎])")
+_HEAD_DATE = re.compile(
+    r"(?:\b(?:By|BY) (?:[A-Z][\w.'’-]+ ){1,4}(?:[|·•-] )?)?(?:(?:Published|Posted|Updated)(?: on)?:? )?"
+    r"(?:[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}|\d{1,2} [A-Z][a-z]{2,8}\.? \d{4}|\d{4}-\d\d-\d\d)(?: (?:at )?\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?)?"
+)
 _STOP_BEFORE_CJK = re.compile(rf"[。！？!?…]+[”’」』）]*(?=[ \u3000]*[{CJK}「『“‘（(《【])")
 
 
@@ -107,7 +111,7 @@ def read(raw: str) -> list[Line]:
     whole = sum(len(text) for _, text, _ in texts)
     lines: list[Line] = []
     for number, text, gap in texts:
-        flat = len(text) > 600 and len(text) * 2 > whole
+        flat = len(text) > 240 and len(text) * 4 > whole * 3
         for i, (piece, goes_on) in enumerate(_pieces(text, flat=flat)):
             lines.append(measure(piece, number, gap=0 if i else gap, goes_on=goes_on))
     return lines
@@ -142,7 +146,8 @@ def _unwrap(texts: list[tuple[int, str, int]]) -> None:
         return
     width = long[len(long) * 9 // 10]
     full = [i for i in range(len(texts) - 1) if _is_full(texts, i, width)]
-    if width > 130 or len(full) * 2 < len(long):
+    stopped = sum(1 for i in full if _ENDING.search(texts[i][1][-24:]))
+    if width > 130 or len(full) * 2 < len(long) or stopped * 5 > len(full) * 2:
         return
     wrapped = set(full)
     joined: list[tuple[int, str, int]] = []
@@ -167,14 +172,26 @@ def _pieces(text: str, *, flat: bool) -> Iterator[tuple[str, bool]]:
         yield text, False
         return
     chinese = len(_NON_CJK.sub("", text[:4000])) * 4 > len(text[:4000])
-    if flat and chinese:
+    if flat and chinese and text.count(" ") * 8 < len(text):
         yield from _cut(text, _GLUE)
-    elif flat:
-        yield from ((text[a:b], i > 0) for i, (a, b) in enumerate(sentences(text)))
+    elif flat and not chinese:
+        yield from _sentences(text)
     elif chinese and _blanks_are_breaks(text):
         yield from ((piece, False) for piece, _ in _cut(text, _PARAGRAPH))
     else:
         yield text, False
+
+
+def _sentences(text: str) -> Iterator[tuple[str, bool]]:
+    """The sentences of a page without line breaks; title and byline are parted from the first one."""
+    for i, (start, end) in enumerate(sentences(text)):
+        piece = text[start:end]
+        match = _HEAD_DATE.search(piece[:400]) if i < 8 else None
+        if match:
+            parts = [piece[: match.start()].strip(), match.group().strip(), piece[match.end() :].strip()]
+            yield from ((part, False) for part in parts if part)
+        else:
+            yield piece, i > 0
 
 
 def _cut(text: str, at: re.Pattern[str]) -> Iterator[tuple[str, bool]]:

@@ -53,7 +53,8 @@ _BYLINE = re.compile(
     r"(?:[|•·,–—/(-].{0,80})?$(?<![.!?])"
 )
 
-_SEPARATOR = re.compile(r"\s[|｜·•>»›/_-]\s|[|｜丨·•»›]|\s(?=\S{1,8}(?:\s|$))")
+_SEPARATOR = re.compile(r"\s[|｜·•>»›/_-]\s|[|｜丨·•»›]")
+_BLANKS = re.compile(rf"{_SEPARATOR.pattern}|[/ ]")
 _ELLIPSIS = re.compile(
     r"(?:\.{2,}|…+|\[(?:…|\.{3})\])\s?(?:[\[【(（<]?(?:详细|全文|阅读全文"
     r"|更多|查看全文|详情|展开|more|read more"
@@ -68,11 +69,13 @@ def kind(line: Line) -> Kind:
     """What *line* looks like on its own."""
     text = line.text
     if len(text) <= 600 and line.size <= _LONG * 2:
-        for name, found in (("final", Kind.FINAL), ("caption", Kind.CAPTION), ("end", Kind.END)):
-            if _MARKS[name].search(text):
-                return found
+        if _MARKS["final"].search(text):
+            return Kind.FINAL
         if line.size <= _LONG and is_byline(text) and not is_prose(line, strict=True):
             return Kind.META
+        for name, found in (("caption", Kind.CAPTION), ("end", Kind.END)):
+            if _MARKS[name].search(text):
+                return found
         if _MARKS["call"].search(text):
             return Kind.CALL
         if (line.size <= _LONG or not is_prose(line, strict=True)) and _MARKS["junk"].search(text):
@@ -96,7 +99,8 @@ def is_prose(line: Line, *, strict: bool = False) -> bool:
 def _is_links(line: Line) -> bool:
     if line.stops or line.size < 6:
         return False
-    pieces = [piece for piece in _SEPARATOR.split(line.text[:600]) if piece.strip()]
+    separator = _BLANKS if line.chinese else _SEPARATOR
+    pieces = [piece for piece in separator.split(line.text[:600]) if piece.strip()]
     return len(pieces) >= 4 and line.common < 0.15 and line.size / len(pieces) <= 8 and not line.ends
 
 

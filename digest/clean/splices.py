@@ -52,13 +52,21 @@ def is_spliced(name: str, body: str) -> bool:
 
 
 def title_removals(paragraph: str, title: str, name: str | None) -> tuple[Removal, ...]:
-    """Where the page's title stands inside a sentence: between other words, not quoted."""
-    forms = [title, *([name + title] if name else [])]
-    for form in sorted(forms, key=len, reverse=True):
+    """Where the page's title stands inside a sentence that has no place for it.
+
+    News repeats its title in its first sentence for good reason. Spliced is what carries the site's name,
+    or has marks of its own and a pause behind it, and is not quoted.
+    """
+    forms = [name + title] if name else []
+    if re.search("[:：,，|!！?？ ]", title[1:-1]):
+        forms.append(title)
+    for form in forms:
         found = tuple(
             (at.start(), at.end())
             for at in re.finditer(re.escape(form), paragraph)
             if len(form) >= _MIN_TITLE
+            and _PAUSE.match(paragraph, at.end())
+            and not _PAUSE.match(paragraph[max(0, at.start() - 1) : at.start()] or "。")
             and len(paragraph) > len(form) * 1.5
             and not _QUOTE_BEFORE.search(paragraph[max(0, at.start() - 3) : at.start()])
         )

@@ -11,6 +11,7 @@ _SITE_SEPARATOR = re.compile(
     r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|—{2,}|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
 )
 _LABEL = re.compile(r"^(?:标题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
+_ENOUGH = 0.95
 _WINDOW = 60
 """Lines above the body in which a title is looked for."""
 
@@ -23,34 +24,54 @@ def find(sheet: Sheet) -> int | None:
     known = grams(sheet.text(first, sheet.end)[:60_000])
     seen = Counter(line.text for line in sheet.lines)
     until = min(sheet.end, first + 4)
+    owners = [sheet.lines[i].text for i, found in enumerate(sheet.kinds) if found is Kind.JUNK][-8:]
     scored = [
         (points, -i)
         for i in range(max(0, first - _WINDOW), until)
-        if (points := _points(sheet, i, first, known, seen)) > 1.25
+        if _may_be(sheet, i, first) and (points := _points(sheet, i, first, known, seen, owners)) > _ENOUGH
     ]
-    return -max(scored)[1] if scored else None
+    if not scored:
+        return None
+    best = -max(scored)[1]
+    return best - 1 if _is_subtitle(sheet, best, first, known) else best
 
 
-def _points(sheet: Sheet, i: int, first: int, known: Counter[str], seen: Counter[str]) -> float:
+def _is_subtitle(sheet: Sheet, i: int, first: int, known: Counter[str]) -> bool:
+    """Whether the longer line *i* merely explains the title above it."""
+    if i == 0 or not _may_be(sheet, i - 1, first) or sheet.lines[i].heading:
+        return False
+    above, line = sheet.lines[i - 1], sheet.lines[i]
+    enough = share_known(above.text, known) >= 0.3 if above.chinese else above.size > 4.8
+    return 4.5 <= above.size < line.size and enough
+
+
+def _points(
+    sheet: Sheet, i: int, first: int, known: Counter[str], seen: Counter[str], owners: Sequence[str]
+) -> float:
+    """How much speaks for line *i*; *owners* are lines of furniture that name the site."""
     line = sheet.lines[i]
-    if not _may_be(sheet, i):
-        return 0.0
     text = strip_site(line.text)
     near = sheet.kinds[i + 1 : i + 5]
-    points = 2.0 * share_known(text, known) + min(line.size, 18) / 18 * 0.7
+    points = 2.0 * share_known(text, known) + min(line.size, 18) / 18 * 1.2
     points += 0.9 if Kind.META in near else 0.0
+    points += 0.4 if near[:1] == [Kind.META] else 0.0
     points += 0.5 if seen[line.text] > 1 else 0.0
     points += 1.5 if line.heading else 0.0
     points -= 0.03 * max(0, first - i) + (0.8 if i > first else 0.0)
+    points -= 0.8 if Kind.META in sheet.kinds[max(0, i - 3) : i] else 0.0
+    points -= 1.0 if any(text in name for name in owners) else 0.0
     return points
 
 
-def _may_be(sheet: Sheet, i: int) -> bool:
+def _may_be(sheet: Sheet, i: int, first: int) -> bool:
     line, found = sheet.lines[i], sheet.kinds[i]
-    if sheet.dropped[i] or line.goes_on or not 4 <= line.size <= 90 or is_bare_date(line.text):
+    least = 2 if sheet.kinds[i + 1 : i + 2] == [Kind.META] else 4
+    if sheet.dropped[i] or line.goes_on or not least <= line.size <= 90 or is_bare_date(line.text):
+        return False
+    if re.search(r"\s[>›»]+\s|[›»]", line.text) and not line.heading:
         return False
     if found is Kind.PROSE:
-        return line.size <= 60 and line.stops <= 2 and not re.search(r"[。.;；:：,，][”\"’'」]*$", line.text)
+        return i <= first and line.size <= 60 and line.stops <= 2 and not re.search(r"[。.;；:：,，][”\"’'」]*$", line.text)
     return found in (Kind.SHORT, Kind.TEASER)
 
 
