@@ -97,7 +97,9 @@ def test_same_inputs_and_clock_same_bytes(
     installation: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     twin = tmp_path_factory.mktemp("twin")
-    digest(installation, "themes")
+    (installation / "var").mkdir()
+    (installation / "var/secret.key").write_text("the same secret for both of the two installations")
+    (installation / "var/secret.key").chmod(0o600)
     shutil.copytree(installation, twin, dirs_exist_ok=True)
     one, two = (digest(folder, "now", "-f", "eml") for folder in (installation, twin))
     assert one.returncode == 0, one.stderr
