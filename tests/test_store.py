@@ -146,7 +146,7 @@ def test_times_without_a_zone_are_refused(store: Store) -> None:
 
 def test_times_keep_their_microseconds(store: Store) -> None:
     moment = NOW.replace(microsecond=123_457)
-    table = sa.Table("moments", sa.MetaData(), sa.Column("at", Moment))
+    table = sa.Table("moments", sa.MetaData(), sa.Column("at", Moment), prefixes=["TEMPORARY"])
     with store.database.write() as connection:
         table.create(connection)
         connection.execute(sa.insert(table).values(at=moment))
