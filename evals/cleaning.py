@@ -62,7 +62,10 @@ def _parse(path: Path) -> Labelled:
     lines = [line.partition(" ") for line in rest.splitlines()]
     return Labelled(
         name=path.stem,
-        head={key.strip(): value.strip() for key, _, value in (line.partition(":") for line in head.splitlines())},
+        head={
+            key.strip(): value.strip()
+            for key, _, value in (line.partition(":") for line in head.splitlines())
+        },
         lines=_spread([(label, text) for label, _, text in lines], head),
     )
 
@@ -71,7 +74,9 @@ def _spread(lines: list[tuple[str, str]], head: str) -> tuple[tuple[str, str], .
     """The lines, with the article a second time for a page that says ``doubled``."""
     if "doubled: yes" not in head:
         return tuple(lines)
-    article = [(("f" if label in BODY else label), text) for label, text in lines if label in {"t", "m", *BODY}]
+    article = [
+        (("f" if label in BODY else label), text) for label, text in lines if label in {"t", "m", *BODY}
+    ]
     return (*lines, *article)
 
 
@@ -92,7 +97,17 @@ def _wrap(text: str, width: int = 72) -> str:
     return textwrap.fill(text, width)
 
 
-_TAGS = {"t": "h1", "h": "h2", "p": "p", "li": "li", "c": "figcaption", "m": "div", "s": "p", "x": "p", "f": "div"}
+_TAGS = {
+    "t": "h1",
+    "h": "h2",
+    "p": "p",
+    "li": "li",
+    "c": "figcaption",
+    "m": "div",
+    "s": "p",
+    "x": "p",
+    "f": "div",
+}
 
 
 def as_html(page: Labelled) -> str:
@@ -107,7 +122,9 @@ def as_html(page: Labelled) -> str:
         parts.append('<div class="content">' if i == first else "")
         parts.append(_tagged(label, text))
         parts.append("</div>" if i == last else "")
-    return f"<!doctype html><html><head><meta charset=utf-8>{named}</head><body>{''.join(parts)}</body></html>"
+    return (
+        f"<!doctype html><html><head><meta charset=utf-8>{named}</head><body>{''.join(parts)}</body></html>"
+    )
 
 
 def _tagged(label: str, text: str) -> str:

@@ -252,7 +252,9 @@ def _is_box(sheet: Sheet, i: int, follows: int) -> bool:
     """Whether mark *i* looks set into a text: it carries its own link, or few lines and then paragraphs in a row."""
     carries = bool(re.search(r"[:：]\s?\S", sheet.lines[i].text)) or sheet.lines[i].size > 12
     row = range(follows, min(follows + 2, sheet.end))
-    paragraphs = len(row) == 2 and all(sheet.kinds[k] is Kind.PROSE and sheet.lines[k].size >= 20 for k in row)
+    paragraphs = len(row) == 2 and all(
+        sheet.kinds[k] is Kind.PROSE and sheet.lines[k].size >= 20 for k in row
+    )
     few = follows - i <= 5
     return few and (paragraphs or (carries and follows < sheet.end and sheet.lines[follows].size >= 20))
 

@@ -87,6 +87,14 @@ def find(text: str, *, now: datetime | None, chinese: bool, relative: bool = Fal
     return None
 
 
+def locate(text: str) -> tuple[int, int] | None:
+    """Where a byline's date stands with its time, relative ones too; None when there is none."""
+    for form in (*_FULL, _DAY_WORD, _AGO):
+        if match := form.search(text):
+            return match.start(), match.end()
+    return None
+
+
 def days(text: str) -> Iterator[tuple[int, int, date]]:
     """(start, end, day) of every full date in running text, in order of form, then place."""
     for form in _FULL[:4]:

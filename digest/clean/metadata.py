@@ -24,8 +24,8 @@ _EDITOR = re.compile(
     rf"{_LABEL}(?:本文|责任|责|执行|值班|网络|文字|版面)?(?:编辑|责编|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
 )
 _REPORTER = re.compile(
-    rf"(?:[(（]|^)[{CJK}]{{0,10}}?(?:记者|通讯员)[ :：]{{0,2}}"
-    rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?[)）]"
+    rf"(?:[(（〔\[【]|^)[{CJK}]{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
+    rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?[)）/／]"
 )
 _BY = re.compile(
     r"^(?:By|BY|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter):? "
@@ -35,7 +35,7 @@ _LATIN_NAME = re.compile(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
 )
 _NOT_A_PERSON = re.compile(
-    r"\b(?:news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
+    r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
     r"|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
     re.IGNORECASE,
 )
@@ -46,7 +46,7 @@ _NOBODY = re.compile(
 )
 _SOURCE = re.compile(
     rf"{_LABEL}(?:稿件|信息|文章|内容|原文|本文|新闻)?(?:来源|出处|稿源|转自|转载自|来自|首发于?){_SIGN}(?P<name>[^:：丨|｜;；。]{{2,40}})"
-    r"|(?:^|\s)Source:\s?(?P<en>[A-Z][\w .&'’-]{1,40})$"
+    r"|(?:^|\s)(?:Source:|SOURCE:?)\s?(?P<en>[A-Z][\w .&'’-]{1,40})$"
 )
 _ACCOUNT = re.compile(
     r"公众号\s?[:：]?\s?[“\"「『《【]?\s?(?P<name>[^“”\"「」『』《》【】:：,，;；。(（\s]{2,20})\s?[”\"」』》】(（,，。;；\s]"
@@ -63,6 +63,17 @@ _WIRE = re.compile(r"^(?:[A-Z][\w.,'’ -]{1,40} )?\((?P<name>[A-Z][A-Za-z ]{1,2
 _REPORTER_OF = re.compile(
     rf"《(?P<quoted>[^》]{{2,12}})》(?:杂志|报社)?(?:的)?记者|接受(?:了)?(?P<plain>[{CJK}A-Za-z]{{2,8}}?)(?:的)?(?:独家)?(?:专访|采访)"
 )
+_MEDIUM = re.compile(
+    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|局|厅|委|办公室|大学|学院|公司|集团|研究院)$"
+    r"|\b(?:Herald|Times|News|Post|Courier|Press|Gazette|Journal|Tribune|Ledger|Chronicle|Review|Weekly|Observer|Telegraph|Standard|Mirror"
+    r"|Magazine|Globe|Register|Bulletin|Examiner|Inquirer|Dispatch|Sentinel|Reuters|BBC|CNN|Daily|Today|Online|Media|Radio|Agency|Wire)$"
+)
+_NO_TOKEN = re.compile(
+    r"[:：]|^(?:于|在|发布|发表|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
+    r"|^\d|浏览|阅读|评论|字体|字号|星期|楼|关注|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
+    re.IGNORECASE,
+)
+_BY_WORD = re.compile(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
 _NO_OUTLET = re.compile(
     r"^(?:网络|互联网|本站|本网|原创|未知|综合|整理|转载|其他|其它|不详|官网|作者|网友|佚名|新闻|资讯|公众号|微信|微信公众号|官方|记者|媒体|我们|图片).{0,3}$"
 )
@@ -70,9 +81,9 @@ _AUTHORISED = re.compile(
     rf"(?P<name>[{CJK}\w]{{2,12}}?)(?:已|获|获得)?经(?:作者|原作者|平台|本人|许可)?授权(?:发布|转载|发表)"
 )
 _COPYRIGHT = re.compile(
-    rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有)[\s\d©()\-–—~,.:：Cc&;@]*(?:[Cc]opyright|by|BY)?\s*"
+    rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有|版權所有)[\s\d©()\-–—~,.:：Cc&;@]*(?:[Cc]opyright|by|BY)?\s*"
     rf"(?P<name>[{CJK}][{CJK}A-Za-z·\d]{{1,14}}?|[A-Z][\w&'’ -]{{2,30}}?)"
-    r"\s*(?:官方网站|官网)?\s*(?:版权所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
+    r"\s*(?:官方网站|官网)?\s*(?:版权所有|版權所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
     r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|$)"
 )
 _FORUM_BAR = re.compile(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
@@ -115,23 +126,25 @@ class Credits:
 
 
 def credits(
-    around: Sequence[str], body: Sequence[str], footer: Sequence[str], *, brand: str | None
+    head: Sequence[str], tail: Sequence[str], body: Sequence[str], footer: Sequence[str], *, brand: str | None
 ) -> Credits:
     """Read authors, editors, outlet and republisher.
 
     Args:
-        around: Lines of the head, then of the tail right below the body.
+        head: Lines from the title down to the body; tail: those right below the body.
         body: Its paragraphs.
         footer: The last lines of the page.
         brand: The name header and footer share, if any.
     """
     edges = [*(text[:120] for text in body[:2]), *(text[-60:] for text in body[-1:])]
-    outlet, inferred = _outlet(around, body)
+    named, medium = _unlabelled(head)
+    outlet, inferred = _outlet([*head, *tail], body, medium)
+    around = [*head, *tail]
     site = _republisher([*around, *footer]) or brand
     if site and outlet and (site in outlet or outlet in site):
         site = None
     return Credits(
-        authors=_people(around, _AUTHOR) or _bylines(around) or _reporters([*around, *edges]),
+        authors=_people(around, _AUTHOR) or _bylines(around) or _reporters([*around, *edges]) or named,
         editors=_people(around, _EDITOR),
         outlet=outlet,
         inferred_from=inferred,
@@ -148,9 +161,57 @@ def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
     return ()
 
 
+def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+    """(authors, outlet) of bylines without labels: name and source beside a date, or alone on the next line."""
+    authors: list[str] = []
+    outlet: str | None = None
+    dated = [dates.locate(line) for line in lines]
+    for i, line in enumerate(lines):
+        near = any(dated[max(0, i - 2) : i + 3])
+        if (place := dated[i]) and len(line) <= 90:
+            before, after = line[: place[0]], line[place[1] :]
+        elif near and len(line) <= 40:
+            before, after = line, ""
+        else:
+            continue
+        for token in _tokens(before, after):
+            if is_medium(token):
+                outlet = outlet or tidy_outlet(re.split(r"[-—]", token)[-1])
+            elif _is_person(token, alone=not place):
+                authors.append(token)
+    return tuple(dict.fromkeys(authors)), outlet
+
+
+def _tokens(before: str, after: str) -> list[str]:
+    parts = re.split(r"[|｜·•»>，,]|\s[-–—]\s", f"{before}|{after}")
+    pieces = (
+        piece.strip(" 】【()（）[]") for part in parts for piece in _words(_BY_WORD.sub("", part.strip()))
+    )
+    return [piece for piece in pieces if piece and not _NO_TOKEN.search(piece)]
+
+
+def _words(part: str) -> list[str]:
+    """Chinese bylines are parted by blanks, English names hold them."""
+    return part.split() if re.search(f"[{CJK}]", part) else [part]
+
+
+def is_medium(name: str) -> bool:
+    """Whether a name is a paper's, a site's or an office's, by its last word."""
+    return bool(_MEDIUM.search(name)) and len(name) <= 30
+
+
+def _is_person(name: str, *, alone: bool) -> bool:
+    if _NOBODY.match(name):
+        return False
+    if _LATIN_NAME.match(name):
+        return not _NOT_A_PERSON.search(name)
+    return not alone and bool(re.fullmatch(rf"[{CJK}\w·]{{2,10}}", name)) and not name.isascii()
+
+
 def split_names(text: str) -> tuple[str, ...]:
     """The persons in a byline's value, as printed; what cannot be a name ends the list."""
     names: list[str] = []
+    text = re.split(r"\s(?:点击|浏览|阅读|来源|时间|发布|编辑|责编|审核|字体|日期|\d)", text.strip())[0]
     for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\band\b", text.strip()):
         pieces = part.split()
         chinese = [p for p in pieces if re.fullmatch(rf"[{CJK}·]{{2,6}}", p)]
@@ -172,7 +233,7 @@ def _is_name(name: str) -> bool:
 def _bylines(lines: Iterable[str]) -> tuple[str, ...]:
     for line in lines:
         if match := _BY.match(line[:200]):
-            text = re.split(r"\s[|•·–—/-]+\s|\s(?:for|in|on|at)\s|\(", match["names"])[0]
+            text = re.split(r"\s*[|•·–—/]+\s|\s-\s|\s(?:for|in|on|at)\s|\(", match["names"])[0]
             names = [_tidy_case(part.strip(" .,;")) for part in re.split(r",|;|\band\b|&|\bAND\b", text)]
             people = [n for n in names if _LATIN_NAME.match(n) and not _NOT_A_PERSON.search(n)]
             if people:
@@ -196,7 +257,10 @@ def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
 
 def tidy_outlet(name: str) -> str | None:
     """A source's name without marks, account ids and addresses; None for "the net" and its like."""
-    name = re.split(r"[(（]|\s(?:作者|编辑|时间|日期|发布|责任|记者|\d)|\s{2}", name.strip())[0]
+    name = re.split(
+        r"[(（)）【】\[\]]|\s(?:作者|编辑|时间|日期|发布|责任|记者|浏览|点击|阅读|参与|评论|我有话说|字体|分享|关注|原标题|\d)|\s{2}",
+        name.strip(),
+    )[0]
     name = name.strip(" 《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
     name = re.sub(r"^(?:微信公众号|公众号|新浪微博|微博)\s?[:：]?\s?[“\"「]?", "", name).strip('“”"「」 ')
     return (
@@ -204,7 +268,7 @@ def tidy_outlet(name: str) -> str | None:
     )
 
 
-def _outlet(around: Sequence[str], body: Sequence[str]) -> tuple[str | None, str | None]:
+def _outlet(around: Sequence[str], body: Sequence[str], medium: str | None) -> tuple[str | None, str | None]:
     """(outlet, the words it was inferred from when no byline names it)."""
     for pattern in (_ACCOUNT, _SOURCE, _ORIGINAL):
         for line in around:
@@ -212,6 +276,8 @@ def _outlet(around: Sequence[str], body: Sequence[str]) -> tuple[str | None, str
                 name = next((value for value in match.groups() if value), "")
                 if found := tidy_outlet(name):
                     return found, None
+    if medium:
+        return medium, None
     for text in body[:2]:
         match = _DATELINE.match(text[:80]) or _WIRE.match(text[:80])
         if match:

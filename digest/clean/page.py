@@ -158,9 +158,7 @@ def _assemble(
     text, blocks, placed = _lay(drafts, cuts)
     paragraphs = [draft.text for draft in drafts if draft.kind is BlockKind.PARAGRAPH]
     head, tail = _around(sheet)
-    said = metadata.credits(
-        [*head, *tail], paragraphs, [*footer, *header[:8]], brand=brand if flags else None
-    )
+    said = metadata.credits(head, tail, paragraphs, [*footer, *header[:8]], brand=brand if flags else None)
     rule_outlet = next((r.outlet for r in rules if r.outlet), None)
     rule_site = next((r.republisher for r in rules if r.republisher), None)
     outlet = rule_outlet or said.outlet
@@ -191,9 +189,9 @@ def _assemble(
 
 
 def _is_article(sheet: Sheet, drafts: Sequence[_Draft]) -> bool:
-    lines = [sheet.lines[draft.line] for draft in drafts if draft.kind is BlockKind.PARAGRAPH]
+    lines = [sheet.lines[i] for i in sheet.kept() if i not in sheet.headings]
     sentences = [line for line in lines if line.stops and is_prose(line)]
-    return bool(sentences) and sum(line.size for line in lines) >= _MIN_BODY
+    return bool(drafts and sentences) and sum(line.size for line in lines) >= _MIN_BODY
 
 
 def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[str, str | None]:

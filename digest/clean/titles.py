@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from digest.clean.body import Sheet, grams, share_known
 from digest.clean.marks import Kind, is_bare_date
+from digest.clean.metadata import is_medium
 
 _SITE_SEPARATOR = re.compile(
     r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|—{2,}|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
@@ -41,7 +42,7 @@ def _is_subtitle(sheet: Sheet, i: int, first: int, known: Counter[str]) -> bool:
     if i == 0 or not _may_be(sheet, i - 1, first) or sheet.lines[i].heading:
         return False
     above, line = sheet.lines[i - 1], sheet.lines[i]
-    enough = share_known(above.text, known) >= 0.3 if above.chinese else above.size > 4.8
+    enough = share_known(above.text, known) >= 0.3 or above.common > 0
     return 4.5 <= above.size < line.size and enough
 
 
@@ -60,6 +61,7 @@ def _points(
     points -= 0.03 * max(0, first - i) + (0.8 if i > first else 0.0)
     points -= 0.8 if Kind.META in sheet.kinds[max(0, i - 3) : i] else 0.0
     points -= 1.0 if any(text in name for name in owners) else 0.0
+    points -= 1.0 if is_medium(text) and line.size <= 8 else 0.0
     return points
 
 
@@ -68,10 +70,15 @@ def _may_be(sheet: Sheet, i: int, first: int) -> bool:
     least = 2 if sheet.kinds[i + 1 : i + 2] == [Kind.META] else 4
     if sheet.dropped[i] or line.goes_on or not least <= line.size <= 90 or is_bare_date(line.text):
         return False
-    if re.search(r"\s[>›»]+\s|[›»]", line.text) and not line.heading:
+    if re.search(r"\s[>›»]+\s|[›»‹]", line.text) and not line.heading:
         return False
     if found is Kind.PROSE:
-        return i <= first and line.size <= 60 and line.stops <= 2 and not re.search(r"[。.;；:：,，][”\"’'」]*$", line.text)
+        return (
+            i <= first
+            and line.size <= 60
+            and line.stops <= 2
+            and not re.search(r"[。.;；:：,，][”\"’'」]*$", line.text)
+        )
     return found in (Kind.SHORT, Kind.TEASER)
 
 
