@@ -13,6 +13,7 @@ from digest.model import Article, Edition, Item, Section, Severity, Skipped
 from digest.text import columns, count, sentences
 
 SUBJECT_COLUMNS = 60
+"""What a cut headline is cut to; a whole one may have SUBJECT_MOST (editorial guide, section 3)."""
 SUBJECT_MOST = 70
 PREHEADER_CHARACTERS = 70
 OLD_DAYS = 365
@@ -94,10 +95,12 @@ def _headlines(
     for section, item in pairs:
         year = _year(item.article, now)
         room = SUBJECT_COLUMNS - columns(year)
+        whole = columns(item.article.title + year) <= SUBJECT_MOST
         name = section.theme.name(language)
         theme = f"{name}：{_shorten(item.article.title, room - columns(name) - 2)}{year}"
         if item.article.severity is Severity.NOTE:
-            candidates.append((item, _shorten(item.article.title, room) + year))
+            headline = item.article.title if whole else _shorten(item.article.title, room)
+            candidates.append((item, headline + year))
         candidates.append((item, theme))
     lead, subject = next(
         ((item, text) for item, text in candidates if text not in past),

@@ -1,0 +1,107 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from digest.assemble import assemble
+from digest.model import (
+    Article,
+    Edition,
+    Excerpt,
+    Flag,
+    Item,
+    Precision,
+    Published,
+    Reason,
+    Role,
+    Section,
+    Severity,
+    Size,
+    Theme,
+)
+from digest.text import columns
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+THEME = Theme(id="compute", names={"zh-CN": "算力成本", "en": "Compute cost"}, terms={})
+TEXT = "芯片的价格在一年里降了一半。机房的电费没有降。"
+
+
+def item(title: str, *, year: int | None = 2026, severity: Severity = Severity.NOTE) -> Item:
+    article = Article(
+        source_id=f"seeds/{title}",
+        title=title,
+        text=TEXT,
+        blocks=(),
+        language="zh",
+        published=(year and Published(at=datetime(year, 1, 1, tzinfo=UTC), precision=Precision.DAY)) or None,
+        flags=(Flag(code="x", severity=severity, reason="x"),),
+    )
+    lead = Excerpt(role=Role.LEAD, text=TEXT[:14], start=0, end=14)
+    reason = Reason(kind="new", terms=())
+    return Item(article=article, size=Size.FULL, excerpts=(lead,), reason=reason, reading_minutes=1)
+
+
+def make(*items: Item, past: tuple[str, ...] = ()) -> Edition:
+    return assemble(
+        [Section(theme=THEME, items=items, why="")],
+        schedule="daily",
+        slot=NOW,
+        made_at=NOW,
+        language="zh-CN",
+        past_subjects=past,
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "subject"),
+    [
+        (item("芯片降价一半"), "芯片降价一半"),
+        (item("芯片降价一半", year=2021), "芯片降价一半（2021）"),
+        (item("2021年芯片降价一半", year=2021), "2021年芯片降价一半"),
+        (item("芯片降价一半", year=None), "芯片降价一半"),
+        (item("芯片降价一半", severity=Severity.CAUTION), "算力成本：芯片降价一半"),
+        (
+            item("他们用了三年时间把一座旧纺织厂改成了全省最大的机房,邻居们却直到去年夏天才知道"),
+            "他们用了三年时间把一座旧纺织厂改成了全省最大的机房……",
+        ),
+    ],
+)
+def test_the_subject_is_a_headline_in_its_own_words(first: Item, subject: str) -> None:
+    assert make(first).subject == subject
+    assert columns(subject) <= 70
+
+
+def test_a_clean_copy_gives_the_subject_before_a_doubtful_one_that_ranks_higher() -> None:
+    edition = make(item("可疑的标题", severity=Severity.CAUTION), item("可靠的标题"))
+    assert edition.subject == "可靠的标题"
+
+
+def test_a_subject_is_never_used_twice() -> None:
+    past: tuple[str, ...] = ()
+    for _ in range(5):
+        subject = make(item("甲"), item("乙"), past=past).subject
+        assert subject not in past
+        past += (subject,)
+
+
+def test_the_preheader_adds_the_next_headlines_or_what_the_only_item_says() -> None:
+    assert make(item("甲"), item("乙"), item("丙")).preheader == "乙；丙"
+    assert make(item("甲")).preheader == "芯片的价格在一年里降了一半。"
+
+
+def test_a_name_links_two_items_only_where_the_reader_has_met_it() -> None:
+    met, unmet = item("张三谈芯片"), replace(item("机房"), excerpts=())
+    edition = assemble(
+        [Section(theme=THEME, items=(met, unmet), why="")],
+        schedule="daily",
+        slot=NOW,
+        made_at=NOW,
+        language="zh-CN",
+        shared_names=lambda articles: [("张三", (0, 1))],
+    )
+    assert [one.also_in for one in edition.items()] == [(("张三", "机房"),), ()]
+
+
+def test_an_empty_edition_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        assemble([], schedule="daily", slot=NOW, made_at=NOW, language="zh-CN")
