@@ -54,9 +54,9 @@ _FEW, _CROWD = 8, 100
 _FURNITURE = 5
 """Texts that share a passage but nothing else, from which it is the site's and not the story's."""
 
-_GLOSS = re.compile(rf"(?<=[{CJK}])\s*[(\[][a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1,24}}[)\]]")
-_WORD = re.compile(rf"[^\W_{CJK}]+")
-_REST = re.compile(rf"[^{CJK}\U00040000-\U0010ffff]+")
+_GLOSS = re.compile(rf"[(\[](?<=[{CJK}].)[a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1,24}}[)\]]")
+_BETWEEN = re.compile(rf"[^{CJK}]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +74,23 @@ def units(text: str) -> str:
     A Latin word becomes one private sign, or two when longer than five letters: five are about three words.
     """
     folded = _GLOSS.sub("", fold(text[: 5 * _LONGEST]))
-    return _REST.sub("", _WORD.sub(lambda match: _signs(match.group()), folded))[:_LONGEST]
+    return _BETWEEN.sub(_signs_between, folded)[:_LONGEST]
 
 
-@lru_cache(maxsize=65_536)
-def _signs(word: str) -> str:
-    parts = (word,) if len(word) <= 5 else (word[: len(word) // 2], word[len(word) // 2 :])
-    return "".join(chr(0x40000 + crc32(p.encode("utf-8", "surrogatepass")) % 0xC0000) for p in parts)
+def _signs_between(match: re.Match[str]) -> str:
+    between = match.group()
+    return _signs(between) if len(between) < 16 else "".join(map(_signs, _WORD.findall(between)))
+
+
+@lru_cache(maxsize=32_768)
+def _signs(between: str) -> str:
+    """The words of a short string as private signs; marks and blanks are nothing."""
+    words = _WORD.findall(between)
+    cuts = [max(5, len(word) // 2) for word in words]
+    halves = [
+        half for word, cut in zip(words, cuts, strict=True) for half in (word[:cut], word[cut:]) if half
+    ]
+    return "".join(chr(0x40000 + crc32(half.encode("utf-8", "surrogatepass")) % 0xC0000) for half in halves)
 
 
 def sketch(text: str) -> tuple[int, ...]:

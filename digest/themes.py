@@ -143,21 +143,26 @@ def _length(text: str) -> float:
 
 @lru_cache(maxsize=16)
 def _prepared(text: str) -> tuple[str, frozenset[str]]:
-    """The text folded, and every pair of characters in it: most terms are ruled out by their first pair."""
+    """The text folded, and its traits: nearly every term is ruled out by one the text has not."""
     folded = fold(text)
-    return folded, frozenset(map(str.__add__, folded, folded[1:]))
+    return folded, frozenset(folded).union(_heads(folded))
+
+
+def _heads(folded: str) -> set[str]:
+    return {word[:2] for word in set(re.findall("[a-z0-9]+", folded))}
 
 
 @lru_cache(maxsize=4_096)
-def _matcher(term: str) -> tuple[str, re.Pattern[str] | None]:
-    """A part every match contains, and how the whole is matched; no pattern: as it stands.
+def _matcher(term: str) -> tuple[frozenset[str], str, re.Pattern[str] | None]:
+    """What a text must have, how every match begins, and how the whole is matched (no pattern: as it stands).
 
     Between Chinese and Latin a blank may stand; blank and hyphen are one.
     """
+    traits = frozenset(re.findall(f"[{CJK}]", term)).union(_heads(term))
     pieces = re.findall(rf"[{CJK}]+|[^\s{CJK}-]+|[\s-]+", term)
     chinese = [bool(re.match(f"[{CJK}]", piece)) for piece in pieces]
     if len(pieces) == 1 and chinese[0]:
-        return term, None
+        return traits, term, None
     body = ""
     for i, piece in enumerate(pieces):
         last = i == len(pieces) - 1
@@ -171,7 +176,7 @@ def _matcher(term: str) -> tuple[str, re.Pattern[str] | None]:
     start = "" if chinese[0] else f"(?<!{letter})"
     end = "" if chinese[-1] else f"(?!{letter})"
     stem = pieces[0] if len(pieces) > 1 else re.sub("[ey]$", "", pieces[0])
-    return stem, re.compile(start + body + end)
+    return traits, stem, re.compile(start + body + end)
 
 
 def _inflected(word: str) -> str:
@@ -188,9 +193,9 @@ def _inflected(word: str) -> str:
 
 def _places(term: str, text: str) -> list[tuple[int, int]]:
     """Where a folded term stands, in order, not overlapping."""
-    stem, pattern = _matcher(term)
-    folded, pairs = _prepared(text)
-    if len(stem) > 1 and stem[:2] not in pairs:
+    traits, stem, pattern = _matcher(term)
+    folded, has = _prepared(text)
+    if not traits <= has:
         return []
     found = []
     at = folded.find(stem)
@@ -206,9 +211,9 @@ def _places(term: str, text: str) -> list[tuple[int, int]]:
 def _counts(terms: tuple[str, ...], text: str) -> Counter[str]:
     """How often each stands, a mention going to the longest term that covers it."""
     found: Counter[str] = Counter()
-    for term, longer in _nested(terms):
-        hits = len(_places(term, text))
-        if hits:
+    _, has = _prepared(text)
+    for term, traits, longer in _nested(terms):
+        if traits <= has and (hits := len(_places(term, text))):
             hits -= sum(found[other] * times for other, times in longer)
             if hits > 0:
                 found[term] = hits
@@ -216,10 +221,14 @@ def _counts(terms: tuple[str, ...], text: str) -> Counter[str]:
 
 
 @lru_cache(maxsize=256)
-def _nested(terms: tuple[str, ...]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
-    """The terms, longest first, each with the longer ones it stands in and how often."""
+def _nested(terms: tuple[str, ...]) -> tuple[tuple[str, frozenset[str], tuple[tuple[str, int], ...]], ...]:
+    """The terms, longest first, each with its traits, and the longer ones it stands in and how often."""
     return tuple(
-        (term, tuple((t, t.count(term)) for t in terms if len(t) > len(term) and term in t))
+        (
+            term,
+            _matcher(term)[0],
+            tuple((t, t.count(term)) for t in terms if len(t) > len(term) and term in t),
+        )
         for term in sorted(terms, key=lambda term: (-len(term), term))
     )
 
