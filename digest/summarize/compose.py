@@ -227,7 +227,8 @@ class _Page:
         found: list[Excerpt] = []
         for _, figure, s in sorted(options, key=lambda option: -option[0]):
             size = count(article.text[s.start : s.end])
-            if len(found) < most and size <= min(self.room, _FIGURE_SENTENCE * self.scale):
+            fits = size <= min(self.room, _FIGURE_SENTENCE * self.scale)
+            if len(found) < most and fits and not self._is_said(s.terms):
                 self._spend(s.start, s.end, size, s.terms)
                 excerpt = self._excerpt(Role.FIGURE, s.start, s.end)
                 found.append(replace(excerpt, number=figure.number, label=figure.label))

@@ -236,12 +236,10 @@ def _english(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool
         return _hangs(Fix.JOIN, m, person=m.group() in ("He", "She", "His", "Her"))
     if (m := _EN_TIME.match(bare)) and not re.search(r"\b\d{4}\b", sentence):
         return _hangs(Fix.JOIN, m)
-    if (
-        (m := _EN_PERSON.search(outer))
-        and not _EN_NAME.search(outer[1 : m.start()])
-        and not _EN_ROLE.search(outer)
-    ):
-        return _hangs(Fix.JOIN, m, person=True)
+    if m := _EN_PERSON.search(outer):
+        before = outer[: m.start()]
+        if not (_EN_NAME.search(before[1:]) or _EN_ROLE.search(before) or named_in(before, names)):
+            return _hangs(Fix.JOIN, m, person=True)
     if (m := _EN_THING.search(outer)) and len(outer[: m.start()].split()) < 2:
         return _hangs(Fix.JOIN, m)
     weight = 1.0 - 0.08 * len(_EN_SOFT.findall(outer))

@@ -1,0 +1,121 @@
+"""The cues of the editorial guide, section 4: what a sentence needs to stand alone."""
+
+import pytest
+
+from digest.summarize.dangling import Fix, standing
+from digest.summarize.people import people
+from digest.summarize.quotes import is_balanced
+
+NAMES = frozenset({"梁玉芬", "邬立志", "Dana Whitcombe", "Whitcombe"})
+
+
+def fix(sentence: str, *, spoken: bool = False) -> Fix:
+    chinese = not sentence.isascii()
+    return standing(sentence, chinese=chinese, names=NAMES, selves=("谭老师",), spoken=spoken).fix
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "梁玉芬坐了四十年轮渡，她记得柴油味。",
+        "两艘渡船由长风船厂建造，这是该厂的第一批电动船。",
+        "2019年，轮渡公司随后停办了夜班。",
+        "邬立志说：“我们试过零下15度，它没有停。”",
+        "在邬立志看来，电池并不是难题。",
+        "我国有四千多座码头，其中三分之一在长江。",
+        "以轮渡为例，一年能省下210吨柴油。",
+        "Dana Whitcombe said the cracks in the girder were new.",
+        "Whitcombe said she would close the bridge on Tuesday.",
+        "The bridge carries 21,000 vehicles a day, and it is 94 years old.",
+    ],
+)
+def test_fine(sentence: str) -> None:
+    assert fix(sentence) is Fix.FINE
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "他在船上工作了二十年。",
+        "她说轮渡的票价没有变。",
+        "这些船都由长风船厂建造。",
+        "该厂去年造了十二艘船。",
+        "此外，夜里还有四个班次。",
+        "但是大雾天仍然停航。",
+        "因此票价一直没有上涨。",
+        "对此，轮渡公司没有回应。",
+        "例如北岸码头就装了两个充电桩。",
+        "其中九艘明年就要更换。",
+        "不久，码头上就挤满了人。",
+        "后者的价格要高出一半。",
+        "双方已经谈了三个月。",
+        "对，那肯定是要换的。",
+        "导致所有的航班晚点两个小时。",
+        "为了这些渡船，市里花了一亿元。",
+        "He had never seen a crack like it before.",
+        "However, the bridge remained open for a week.",
+        "The company declined to comment on the repairs.",
+        "Its owner kept visitors away from the lake.",
+        "For example, the ferry runs until eight at night.",
+    ],
+)
+def test_needs_what_stood_before(sentence: str) -> None:
+    assert fix(sentence) is Fix.JOIN
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "如上述规划所示，航线有五条。",
+        "详情见下图。",
+        "我第一次坐轮渡是在五岁。",
+        "谭老师观察，快速共识是共同特征。",
+        "你一定没有坐过这样的船。",
+        "首先，船厂要解决电池的问题。",
+        "电动船真的可靠吗？",
+        "记者问到的问题有三个：",
+        "欢迎扫码关注临江发布。",
+        "江豚1号停靠在北岸码头 来源：临江发布",
+        "长风船厂总工程师邬立志",
+        "I had never seen a crack like that before.",
+        "Click here to read more about the bridge.",
+        "and nobody knew what to do about it.",
+        "What will happen to the old bridge?",
+        "No way.",
+    ],
+)
+def test_cannot_be_used(sentence: str) -> None:
+    assert fix(sentence) is Fix.DROP
+
+
+def test_words_of_a_named_speaker_may_say_i() -> None:
+    assert fix("我第一次坐轮渡是在五岁。", spoken=True) is Fix.FINE
+    assert fix("We found two new cracks on Monday night.", spoken=True) is Fix.FINE
+
+
+def test_hearsay_does_not_lead() -> None:
+    assert not standing("据悉，新船将在年底前开通。", chinese=True, names=NAMES).leads
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("他说：“好。”", True),
+        ("他说：“好。", False),
+        ("好。”他说。", False),
+        ("（见「附录」）", True),
+        ("（见「附录）」", False),
+        ('a "b" c', True),
+        ('a "b c', False),
+        ("the crew’s boat", True),
+        ("(half", False),
+    ],
+)
+def test_marks_in_pairs(text: str, expected: bool) -> None:
+    assert is_balanced(text) is expected
+
+
+def test_people_need_evidence() -> None:
+    text = "船厂总工程师邬立志表示，电池可靠。于是方面公司说明年再看。教授温如海说，成本会降。温如海还说，高管们同意。"
+    assert people(text) == {"邬立志", "温如海"}
+    assert people("Mayor Ruth Delacroix agreed. The Mayor said no. Bray said yes.") >= {"Bray"}

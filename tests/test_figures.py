@@ -1,0 +1,65 @@
+"""Figures: what counts as one, how it is written, what it counts."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digest.figures import find
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("项目在代码站上累积了8万多个星标。", [("8万多个", "星标", 80_000.0, "count")]),
+        ("60%用户来自海外。", [("60%", "用户来自海外", 60.0, "percent")]),
+        ("新模型有2000亿参数。", [("2000亿", "参数", 2e11, "count")]),
+        ("识别的误差率为5.1%,仍然偏高。", [("5.1%", "识别的误差率", 5.1, "percent")]),
+        ("单机授权费高达450美元。", [("高达450美元", "单机授权费", 450.0, "money")]),
+        ("每艘船造价1900万元。", [("1900万元", "每艘船造价", 1.9e7, "money")]),
+        ("论文从9155篇文章中脱颖而出。", [("9155篇", "文章", 9155.0, "count")]),
+        ("它覆盖100平方公里的城区。", [("100平方公里", "城区", 100.0, "area")]),
+        ("The firm raised $1.2 billion in May.", [("$1.2 billion", "The firm raised", 1.2e9, "money")]),
+        (
+            "About 60 percent of riders live abroad.",
+            [("About 60 percent", "riders live abroad", 60.0, "percent")],
+        ),
+        ("Crashes fell by 16 percent last year.", [("16 percent", "last year", 16.0, "percent")]),
+        (
+            "Some two million users signed the letter.",
+            [("Some two million users", "signed the letter", 2e6, "count")],
+        ),
+    ],
+)
+def test_figures(text: str, expected: list[tuple[str, str, float, str]]) -> None:
+    assert [(f.number, f.label, f.value, f.kind) for f in find(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "电话010-62345678，热线400-123-4567。",
+        "2021年6月1日，第15届大会在19点开幕。",
+        "该奖于2016年设立，20世纪90年代停办。",
+        "京ICP备12345678号，邮编100084。",
+        "1.背景 2.方法 3.结论",
+        "GPT-4、ResNet50和悟空2.0版都参加了测试。",
+        "比分是3:2，卷积核为3x3。",
+        "Call 555-0199 on May 5, 2021, or see Figure 3 and iPhone 15.",
+    ],
+)
+def test_other_numbers_are_none(text: str) -> None:
+    assert find(text) == ()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="约60%万亿元个多年月，。.,$ 人用户ab1-", max_size=50))
+def test_everything_shown_is_in_the_text(text: str) -> None:
+    for figure in find(text):
+        assert text[figure.start : figure.end] == figure.number
+        assert text[figure.label_start : figure.label_end] == figure.label
+        assert figure.end <= figure.label_start or figure.label_end <= figure.start
+
+
+def test_a_handful_and_an_age_tell_little() -> None:
+    weights = {f.number: f.weight for f in find("28岁的工程师带着3个学生，拿到1.2亿元投资。")}
+    assert weights["28岁"] < weights["3个"] < weights["1.2亿元"]

@@ -1,0 +1,234 @@
+"""Summaries: exact spans that stand alone, keep their speakers and fit their room."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digest.model import Article, Block, BlockKind, Cut, Excerpt, Role, Size
+from digest.summarize import extract, share, summarize
+from digest.summarize.quotes import is_balanced
+from digest.text import count
+
+CORPUS = Path(__file__).parent / "corpus" / "summaries"
+
+PROFILE = """\
+凌晨四点，海塘气象站的灯又亮了。
+海塘气象站站长秦屿今年四十六岁，带着七名预报员守着东湾三百公里的海岸线，负责两千六百条渔船的天气预报。
+# 从渔村到气象站
+秦屿出生在东湾的渔村，父亲和两个叔叔都是渔民。1993年的一场台风让村里十一条船没有回来，他的小叔叔也在其中。
+“那天的预报说风力六级，实际到了十级。”秦屿说，“我从那时候起就想知道，为什么会差这么多。”
+1997年，秦屿考上气象学院，导师柯望平让他研究近海的突发大风。柯望平当时是国内少数做海雾和阵风的人，他的办公室里挂着一张手画的东湾海图。
+柯望平说：“预报不是写给同行看的，是写给要出海的人看的。你写一句话，有人会拿命去信。”
+# 自己做的浮标
+2012年，秦屿和同事在东湾布下了第一批六个自制浮标，每个成本只有1.2万元，是进口浮标的十五分之一。
+浮标每十分钟传回一次风速和浪高，让阵风预警的提前量从40分钟增加到3个小时。
+此后，浮标增加到四十个，预警的漏报率从18%降到4%。
+对此，省气象局曾经派人来学习。
+欢迎关注海塘气象公众号，扫码报名参观。
+“机器会算，可是渔民问的是能不能去、几点回来。”秦屿说，他坚持每天早上五点在渔船的对讲频道里亲自播报，十一年没有断过。
+渔民阮阿四说，自己听秦屿的播报出海，十年里只有一次遇到没报出来的大风。
+今年九月，海塘气象站的做法被写进省里的规划，四十八个沿海乡镇明年将布设三百个同样的浮标，总投资约600万元。
+"""
+
+
+def make(text: str = PROFILE, **fields: object) -> Article:
+    body, blocks = "", []
+    for line in text.strip().splitlines():
+        body += "\n\n" if body else ""
+        kind = BlockKind.HEADING if line.startswith("# ") else BlockKind.PARAGRAPH
+        line = line.removeprefix("# ")
+        blocks.append(Block(kind=kind, start=len(body), end=len(body) + len(line)))
+        body += line
+    article = Article(
+        source_id="seeds/profile.txt",
+        title="守着三百公里海岸线的预报员秦屿",
+        text=body,
+        blocks=tuple(blocks),
+        language="zh",
+        authors=("温澜",),
+    )
+    return replace(article, **fields)  # type: ignore[arg-type]
+
+
+def spans(excerpts: tuple[Excerpt, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple((e.start, e.end) for e in excerpts)
+
+
+def summary(article: Article, **changes: object) -> tuple[Excerpt, ...]:
+    options: dict[str, object] = {"focus": {}, "size": Size.FULL, "room": 480, **changes}
+    return summarize(article, **options)  # type: ignore[arg-type]
+
+
+def test_every_excerpt_is_the_source_and_none_overlap() -> None:
+    article = make()
+    found = summary(article)
+    assert all(article.text[e.start : e.end] == e.text and is_balanced(e.text) for e in found)
+    ordered = sorted(spans(found))
+    assert all(one[1] <= other[0] for one, other in zip(ordered, ordered[1:], strict=False))
+
+
+def test_a_full_item_has_a_lead_points_and_keeps_its_budget() -> None:
+    found = summary(make())
+    roles = [e.role for e in found]
+    assert roles[0] is Role.LEAD and "秦屿" in found[0].text
+    assert (
+        2 <= roles.count(Role.POINT) <= 4 and roles.count(Role.QUOTE) <= 1 and roles.count(Role.FIGURE) <= 4
+    )
+    assert 200 <= sum(count(e.text) for e in found) <= 480
+    points = [e.start for e in found if e.role is Role.POINT]
+    assert points == sorted(points)
+
+
+@pytest.mark.parametrize(
+    ("size", "room", "most"), [(Size.BRIEF, 480, 110), (Size.MEDIUM, 480, 260), (Size.FULL, 150, 150)]
+)
+def test_sizes_and_room(size: Size, room: int, most: int) -> None:
+    found = summary(make(), size=size, room=room)
+    assert found and sum(count(e.text) for e in found) <= most
+    if size is Size.BRIEF:
+        assert [e.role for e in found] == [Role.LEAD]
+
+
+def test_no_room_no_summary() -> None:
+    assert summary(make(), room=20) == ()
+    assert summary(make("短。")) == ()
+    assert summary(replace(make(), text="", blocks=())) == ()
+
+
+def test_nothing_dangles_or_advertises() -> None:
+    used: tuple[tuple[int, int], ...] = ()
+    for _ in range(4):
+        found = summary(make(), used=used)
+        for e in found:
+            assert not e.text.startswith(("他", "对此", "此后", "可是")), e.text
+            assert "扫码" not in e.text and not e.text.endswith(("？", "："))
+        assert not any(a < d and c < b for a, b in spans(found) for c, d in used)
+        used += spans(found)
+    assert summary(make(), used=((0, len(make().text)),)) == ()
+
+
+def test_quotations_keep_their_speaker() -> None:
+    found = summary(make(), room=480)
+    quotes = [e for e in found if e.role is Role.QUOTE]
+    assert quotes and all(e.speaker and e.speaker.endswith(("秦屿", "柯望平")) for e in quotes)
+    for e in found:
+        if "我" in e.text:
+            assert e.speaker or "秦屿" in e.text or "柯望平" in e.text
+
+
+def test_a_theme_turns_the_summary() -> None:
+    about = summary(make(), focus={"导师": 1.0, "学院": 1.0, "柯望平": 1.0}, size=Size.MEDIUM)
+    things = summary(make(), focus={"浮标": 1.0, "预警": 1.0}, size=Size.MEDIUM)
+    assert any("柯望平" in e.text for e in about)
+    assert any("浮标" in e.text for e in things[:2])
+
+
+def test_figures_name_their_number_and_label() -> None:
+    figures = [e for e in summary(make(), focus={"渔民": 1.0}) if e.role is Role.FIGURE]
+    for e in figures:
+        assert e.number and e.label and e.number in e.text and e.label in e.text
+
+
+def test_what_was_said_is_not_said_again() -> None:
+    article = make()
+    lead = summary(article)[0]
+    again = summary(article, avoid=[lead.text.replace("，", ",")])
+    assert lead.text not in [e.text for e in again]
+    doubled = make(PROFILE + PROFILE)
+    texts = [e.text for e in summary(doubled)]
+    assert len(texts) == len(set(texts))
+
+
+def test_sentences_that_were_cut_are_left_alone() -> None:
+    article = make()
+    at = article.text.index("布下了第一批")
+    found = summary(
+        replace(article, cuts=(Cut(at=at, removed="某某网", reason="brand"),)), focus={"浮标": 1.0}
+    )
+    assert not any(e.start < at < e.end for e in found)
+
+
+def test_a_quotation_over_several_paragraphs() -> None:
+    text = """\
+港务局局长祝海宁在会上介绍了新码头的建设情况，并回答了代表的提问。
+祝海宁说：“新码头明年六月开通，可以停靠五万吨级的货轮，年吞吐量八百万吨。
+“老码头不会拆，会改成公园，仓库改成展馆和市场，工人全部转岗，不裁一个人。”
+代表们用了两个小时参观老码头，并对仓库的改造提出了十七条意见和建议。"""
+    found = summary(make(text, title="祝海宁谈新码头"), room=480)
+    for e in found:
+        assert is_balanced(e.text)
+        if "不裁一个人" in e.text or "五万吨级" in e.text:
+            assert e.speaker and e.speaker.endswith("祝海宁")
+
+
+def test_share_of_an_article() -> None:
+    assert share(make("字" * 600)) == (200, 200)
+    assert share(make("字" * 3000)) == (360, 900)
+    assert share(make("字" * 9000)) == (500, 2700)
+    words = "word " * 3000
+    edition, everything = share(make(words, language="en"))
+    assert edition == round(500 * 2.35) and everything == 3600
+
+
+def test_english() -> None:
+    text = (CORPUS / "en_news_bridge.txt").read_text(encoding="utf-8").split("\n\n", 1)[1]
+    article = make(text, title="Harlow Street Bridge closes after cracks are found", language="en")
+    found = summary(article, room=1200)
+    assert found[0].role is Role.LEAD and "bridge" in found[0].text.lower()
+    assert len(found) >= 3
+    assert not any(e.text.startswith(("He ", "It ", "That ")) for e in found)
+
+
+@pytest.mark.parametrize("name", ["zh_talk_canteen", "zh_news_ferry", "en_news_seal"])
+@pytest.mark.parametrize("room", [40, 120, 300, 10_000])
+def test_extract_keeps_to_its_limits(name: str, room: int) -> None:
+    text = (CORPUS / f"{name}.txt").read_text(encoding="utf-8").split("\n\n", 1)[1]
+    found = extract(text, max_chars=room)
+    assert list(found) == sorted(found)
+    assert len("\n".join(text[a:b] for a, b in found)) <= room
+    assert found == extract(text, max_chars=room)
+    assert len(extract(text, max_sentences=3)) == 3
+    if room >= 300:
+        assert sum(b - a for a, b in found) >= 0.85 * min(room, 0.9 * len(text))
+
+
+def test_extract_follows_the_query() -> None:
+    text = (CORPUS / "zh_talk_canteen.txt").read_text(encoding="utf-8").split("\n\n", 1)[1]
+    found = extract(text, query="送餐 志愿者 线路", max_chars=80)
+    assert any("送餐" in text[a:b] for a, b in found)
+
+
+@pytest.mark.parametrize("limit", [{"max_chars": 0}, {"max_sentences": 0}, {"max_chars": -5}])
+def test_extract_of_nothing(limit: dict[str, int]) -> None:
+    assert extract("有一句话。", **limit) == ()  # type: ignore[arg-type]
+    assert extract("", max_chars=100) == extract("…… ——", max_chars=100) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text(alphabet="他说：“”「」。，！？\"'.,?!…（）()A b1%万元\n\ud800\u200b秦屿", max_size=200),
+    st.integers(0, 200),
+)
+def test_any_text_is_safe(text: str, room: int) -> None:
+    article = make(text or "。")
+    for e in summary(article, room=room):
+        assert article.text[e.start : e.end] == e.text and is_balanced(e.text)
+    for a, b in extract(text, query="秦屿", max_chars=room):
+        assert 0 <= a < b <= len(text)
+
+
+def test_time_grows_with_the_text() -> None:
+    from time import perf_counter
+
+    def cost(text: str) -> float:
+        article = make(text)
+        started = perf_counter()
+        summary(article)
+        extract(text, max_chars=2000)
+        return perf_counter() - started
+
+    small = min(cost(PROFILE * 8) for _ in range(3))
+    assert cost(PROFILE * 8 * 12) < 12 * 3 * small + 0.2
