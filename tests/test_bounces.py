@@ -1,0 +1,303 @@
+"""What mail servers write back: read, believed only when proven, and acted on."""
+
+import asyncio
+import mailbox
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sending import a_certificate, a_ledger, an_edition
+
+from digest.mail.bounces import Kind, judge_reply, read_returned
+from digest.mail.mailbox import ImapAccount, MailboxError, open_mailbox
+from digest.mail.verp import make_return_path, read_return_path
+from digest.model import ConsentState
+from digest.returns import Returns
+from digest.store import Store
+
+BASE, SECRET = "bounces@news.example.org", b"secret"
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+
+
+def delivery_of(address: str) -> int | None:
+    return read_return_path(address, BASE, secret=SECRET)
+
+
+def path_of(delivery: int) -> str:
+    return make_return_path(BASE, delivery, secret=SECRET)
+
+
+def dsn(
+    delivery: int | None,
+    *,
+    status: str = "5.1.1",
+    action: str = "failed",
+    text: str = "smtp; 550 5.1.1 no such user",
+    recipient: str = "r0@readers.example.org",
+) -> bytes:
+    """As Postfix writes it, in its own automatic manner."""
+    to = path_of(delivery) if delivery is not None else BASE
+    return (
+        f"From: MAILER-DAEMON@mx.example.net\r\nTo: {to}\r\nSubject: Undelivered Mail Returned to Sender\r\n"
+        "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nI'm sorry to have to inform you...\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n"
+        f"Final-Recipient: rfc822; {recipient}\r\nAction: {action}\r\nStatus: {status}\r\n"
+        f"Diagnostic-Code: {text}\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+        "From: digest@news.example.org\r\nSubject: x\r\n\r\nbody\r\n--b--\r\n"
+    ).encode()
+
+
+def complaint(delivery: int | None, kind: str = "abuse") -> bytes:
+    """A feedback loop's report, with the reader's address hidden."""
+    path = f"Original-Mail-From: <{path_of(delivery)}>\r\n" if delivery is not None else ""
+    return (
+        "From: fbl@provider.example\r\nTo: abuse@news.example.org\r\nSubject: FW: x\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nThis is an abuse report\r\n"
+        "--b\r\nContent-Type: message/feedback-report\r\n\r\n"
+        f"Feedback-Type: {kind}\r\nUser-Agent: loop/1.0\r\nVersion: 1\r\n{path}"
+        "Original-Rcpt-To: r0@readers.example.org\r\n\r\n"
+        "--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: digest@news.example.org\r\n\r\nbody\r\n--b--\r\n"
+    ).encode()
+
+
+QMAIL = (
+    f"From: MAILER-DAEMON@mx.example.net\r\nTo: {path_of(4)}\r\nSubject: failure notice\r\n\r\n"
+    "Hi. This is the qmail-send program at mx.example.net.\r\n"
+    "I'm afraid I wasn't able to deliver your message to the following addresses.\r\n"
+    "This is a permanent error; I've given up. Sorry it didn't work out.\r\n\r\n"
+    "<r0@readers.example.org>:\r\nSorry, no mailbox here by that name; user unknown. (#5.1.1)\r\n\r\n"
+    "--- Below this line is a copy of the message.\r\n\r\nReturn-Path: <x@news.example.org>\r\n"
+).encode()
+
+AWAY = (
+    f"From: r0@readers.example.org\r\nTo: {path_of(4)}\r\nSubject: 自动回复: 出差\r\n"
+    "Auto-Submitted: auto-replied (vacation)\r\n\r\nuser unknown to me until Monday\r\n"
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (dsn(4), Kind.HARD, "5.1.1"),
+        (dsn(4, status="5.2.2", text="smtp; 552 5.2.2 mailbox full"), Kind.SOFT, "5.2.2"),
+        (dsn(4, status="4.4.1", text="smtp; timed out"), Kind.SOFT, "4.4.1"),
+        (dsn(4, status="5.0.0", text="smtp; 550 User unknown"), Kind.HARD, "5.0.0"),
+        (dsn(4, status="5.7.1", text="smtp; 550 5.7.1 Domain frequency limited"), Kind.SOFT, "5.7.1"),
+        (dsn(4, status="5.1.10", text="smtp; 556 null MX"), Kind.HARD, "5.1.10"),
+        (dsn(4, status="none", text="smtp; 550 mailbox not found"), Kind.HARD, "5.0.0"),
+        (dsn(4, action="delayed", status="4.4.1"), Kind.OTHER, "4.4.1"),
+        (dsn(4, action="delivered", status="2.0.0"), Kind.OTHER, "2.0.0"),
+        (complaint(4), Kind.COMPLAINT, ""),
+        (complaint(4, "not-spam"), Kind.OTHER, ""),
+        (QMAIL, Kind.HARD, "5.1.1"),
+        (AWAY, Kind.AUTOREPLY, ""),
+        (
+            f"To: {path_of(4)}\r\nSubject: =?utf-8?b?6Ieq5Yqo5Zue5aSN?=\r\n\r\nx\r\n".encode(),
+            Kind.AUTOREPLY,
+            "",
+        ),
+        (f"To: {path_of(4)}\r\nSubject: thanks\r\n\r\nnice\r\n".encode(), Kind.OTHER, ""),
+    ],
+)
+def test_reading(content: bytes, kind: Kind, status: str) -> None:
+    found = read_returned(content, delivery_of)
+    assert (found.kind, found.status, found.delivery) == (kind, status, 4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00" * 50,
+        dsn(4)[:300],
+        dsn(4).replace(b"\r\nFinal-Recipient", b"\r\n\r\n\r\nX"),
+        b"Content-Type: multipart/report; report-type=delivery-status\r\n\r\n--\r\n",
+        b"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\n\r\n--b--",
+        dsn(4).replace(b"message/delivery-status", b"message/delivery-status; charset=klingon"),
+    ],
+)
+def test_nothing_in_a_message_breaks_the_reading(content: bytes) -> None:
+    read_returned(content, delivery_of)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kind"),
+    [
+        (550, "5.1.1 gone", Kind.HARD),
+        (550, "No such user here", Kind.HARD),
+        (550, "5.7.1 blocked by policy", Kind.SOFT),
+        (554, "spam", Kind.SOFT),
+        (452, "4.2.2 full", Kind.SOFT),
+    ],
+)
+def test_replies_in_the_session_are_judged_alike(code: int, text: str, kind: Kind) -> None:
+    assert judge_reply(code, text) is kind
+
+
+def test_a_return_path_cannot_be_made_up() -> None:
+    path = path_of(123)
+    assert path.startswith("bounces+123.") and path.endswith("@news.example.org") and len(path) < 100
+    assert delivery_of(path) == delivery_of(path.upper()) == delivery_of(f"<{path}>") == 123
+    assert delivery_of(path.replace("123", "124")) is None
+    assert delivery_of(path.replace("news", "evil")) is None
+    assert delivery_of(path.replace("bounces", "other")) is None
+    assert delivery_of(BASE) is None and delivery_of("") is None
+    assert read_return_path(path, BASE, secret=b"other") is None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with a_ledger(tmp_path / "b.db", 3) as (store, _):
+        yield store
+
+
+def returns(store: Store) -> Returns:
+    return Returns(store=store, delivery_of=delivery_of, hash_address=lambda address: f"#{address}")
+
+
+def handle(store: Store, content: bytes, *, now: datetime = NOW) -> str:
+    return returns(store).handle(read_returned(content, delivery_of), now=now).done
+
+
+def test_a_hard_bounce_stops_and_the_operator_can_see_why(store: Store) -> None:
+    assert handle(store, dsn(1)) == "stopped: bounced"
+    reader = store.subscribers.find("r0@readers.example.org")
+    assert reader is not None and reader.state is ConsentState.BOUNCED
+    assert store.subscribers.is_suppressed("#r0@readers.example.org")
+    assert "5.1.1" in store.subscribers.events(reader.id)[-1].reason
+    assert handle(store, dsn(1)) == "already bounced"
+
+
+def test_a_complaint_stops(store: Store) -> None:
+    assert handle(store, complaint(2)) == "stopped: complained"
+    assert store.subscribers.is_suppressed("#r1@readers.example.org")
+
+
+def test_three_mails_refused_within_a_month_stop_and_the_same_one_counts_once(store: Store) -> None:
+    for day in range(1, 4):
+        an_edition(store, NOW + timedelta(days=day))
+    deliveries = [d.id for n in range(2, 5) for d in store.ledger.list(n) if d.subscriber_id == 1]
+    full = {"status": "5.2.2", "text": "smtp; 552 5.2.2 full"}
+    assert handle(store, dsn(1, **full), now=NOW - timedelta(days=40)).startswith("noted: refused 1")
+    assert handle(store, dsn(deliveries[0], **full)) == "noted: refused 1 of 3"
+    assert handle(store, dsn(deliveries[0], **full)) == "noted: refused 1 of 3"
+    assert handle(store, dsn(deliveries[1], **full)) == "noted: refused 2 of 3"
+    assert handle(store, dsn(deliveries[2], **full)) == "stopped: bounced"
+
+
+@pytest.mark.parametrize("content", [dsn(None), complaint(None)])
+def test_what_no_signed_path_proves_stops_nobody(store: Store, content: bytes) -> None:
+    assert handle(store, content).startswith("noted: no signed")
+    reader = store.subscribers.find("r0@readers.example.org")
+    assert reader is not None and reader.state is ConsentState.CONFIRMED
+    assert "unproven" in store.subscribers.events(reader.id)[-1].reason
+
+
+def test_strangers_autoreplies_and_unknown_deliveries_are_ignored(store: Store) -> None:
+    assert handle(store, AWAY).startswith("ignored")
+    assert handle(store, dsn(99999)).startswith("ignored")
+    assert handle(store, dsn(None, recipient="who@else.example")).startswith("ignored")
+
+
+def test_a_dry_run_changes_nothing(store: Store, tmp_path: Path) -> None:
+    box = mailbox.Maildir(tmp_path / "m")
+    box.add(dsn(1))
+    with open_mailbox(tmp_path / "m") as opened:
+        found = list(returns(store).process(opened, now=NOW, dry_run=True))
+    assert [one.done for one in found] == ["stopped: bounced"]
+    reader = store.subscribers.get(1)
+    assert reader.state is ConsentState.CONFIRMED
+    with open_mailbox(tmp_path / "m") as opened:
+        assert len(list(opened.messages())) == 1
+
+
+@pytest.mark.parametrize("kind", ["maildir", "mbox"])
+def test_mailboxes_give_each_message_once(store: Store, tmp_path: Path, kind: str) -> None:
+    where = tmp_path / "box"
+    made = mailbox.Maildir(where) if kind == "maildir" else mailbox.mbox(where)
+    for delivery in (1, 2):
+        made.add(dsn(delivery))
+    made.close()
+    with open_mailbox(where) as opened:
+        found = list(returns(store).process(opened, now=NOW))
+    assert [one.subscriber_id for one in found] == [1, 2] and all(one.stopped for one in found)
+    with open_mailbox(where) as opened:
+        assert not list(opened.messages())
+
+
+def test_a_mailbox_that_cannot_be_read_is_one_clear_message(tmp_path: Path) -> None:
+    with pytest.raises(MailboxError, match="no such mbox"), open_mailbox(tmp_path / "none"):
+        pass
+    with pytest.raises(MailboxError, match="not a Maildir"), open_mailbox(tmp_path):
+        pass
+    account = ImapAccount(host="127.0.0.1", port=1, username="me", password="s3cret")
+    with pytest.raises(MailboxError, match=r"127\.0\.0\.1"), open_mailbox(account):
+        pass
+    assert "s3cret" not in repr(account)
+
+
+class Imap:
+    """As much of an IMAP server as reading bounces takes."""
+
+    def __init__(self, messages: list[bytes]) -> None:
+        self.messages, self.seen, self.commands = messages, set[int](), list[str]()
+
+    async def session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK ready\r\n")
+        while line := await reader.readline():
+            tag, command = line.decode().rstrip().split(" ", 1)
+            self.commands.append(command)
+            writer.write(b"".join(self.answer(command)) + f"{tag} OK done\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+    def answer(self, command: str) -> Iterator[bytes]:
+        words = command.split(" ")
+        if words[0] == "CAPABILITY":
+            yield b"* CAPABILITY IMAP4rev1\r\n"
+        elif words[0] == "SELECT":
+            yield f"* {len(self.messages)} EXISTS\r\n".encode()
+        elif words[:2] == ["UID", "SEARCH"]:
+            left = [str(n) for n in range(1, len(self.messages) + 1) if n not in self.seen]
+            yield f"* SEARCH {' '.join(left)}\r\n".encode()
+        elif words[:2] == ["UID", "FETCH"]:
+            for uid in map(int, words[2].split(",")):
+                content = self.messages[uid - 1]
+                yield (
+                    f"* {uid} FETCH (UID {uid} FLAGS () BODY[] {{{len(content)}}}\r\n".encode()
+                    + content
+                    + b")\r\n"
+                )
+        elif words[:2] == ["UID", "STORE"]:
+            assert "Seen" in command
+            self.seen.add(int(words[2]))
+        elif words[0] == "LOGOUT":
+            yield b"* BYE\r\n"
+
+
+async def test_an_imap_folder_is_read_over_verified_tls(store: Store, tmp_path: Path) -> None:
+    certificate = a_certificate(tmp_path / "imap.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    imap = Imap([dsn(1), AWAY])
+    server = await asyncio.start_server(imap.session, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+
+    def read(ca_file: Path | None) -> list[str]:
+        account = ImapAccount(host="127.0.0.1", port=port, username="me", password="pw", ca_file=ca_file)
+        with open_mailbox(account) as box:
+            return [one.done for one in returns(store).process(box, now=NOW)]
+
+    first = await asyncio.to_thread(read, certificate)
+    again = await asyncio.to_thread(read, certificate)
+    with pytest.raises(MailboxError, match="certificate"):
+        await asyncio.to_thread(read, None)
+    server.close()
+    await server.wait_closed()
+    assert first[0] == "stopped: bounced" and first[1].startswith("ignored") and again == []
+    assert not any("(BODY[]" in command for command in imap.commands), "reading must not mark as seen"
