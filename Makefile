@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 
 export PYTHONUTF8 := 1
 
-.PHONY: all digest test check fmt cover eval bench lock wheel clean
+.PHONY: all digest test check lint style types layers fmt cover eval bench lock wheel clean
 
 all: check test
 
@@ -20,10 +20,18 @@ digest: .venv/.run
 test: .venv/.dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: .venv/.dev
+check: lint style types layers
+
+lint: .venv/.dev
 	$(BIN)/ruff check .
+
+style: .venv/.dev
 	$(BIN)/ruff format --check .
+
+types: .venv/.dev
 	$(BIN)/mypy
+
+layers: .venv/.dev
 	$(BIN)/lint-imports
 
 fmt: .venv/.dev
