@@ -198,7 +198,9 @@ class _Reader:
         if scheme == "sqlite" and rest.strip("/"):
             return f"sqlite:///{self._path(rest[1:])}"
         if scheme not in ("postgresql", "postgresql+psycopg"):
-            self.mistakes.append((("database", "url"), "must be sqlite:///FILE or postgresql://USER@HOST/NAME"))
+            self.mistakes.append(
+                (("database", "url"), "must be sqlite:///FILE or postgresql://USER@HOST/NAME")
+            )
         return url
 
     def _mail_server(self, n: int, server: MailServerTable) -> MailServer:
