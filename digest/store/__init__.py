@@ -6,7 +6,7 @@ are aware; ``now`` is always the caller's. Drivers' exceptions leave as ``StoreE
 
 from .articles import Stored
 from .editions import History
-from .ledger import Claim, Outcome, Recovered
+from .leases import Claim, Outcome, Recovered
 from .slots import Slot, SlotState
 from .store import Store, open_store
 from .subscribers import ConsentEvent, address_hash

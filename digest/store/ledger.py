@@ -10,9 +10,8 @@ byte is; so nothing is unknown before ``wire`` and everything is after a crash t
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -21,86 +20,14 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from digest.errors import StoreError
 from digest.model import Delivery, DeliveryState
 
-from . import documents
+from . import documents, leases
 from .database import Database
+from .leases import ENDED, MOVING, QUEUED, Claim, Outcome, Policy, Recovered, row
 from .schema import UNPLANNED, deliveries, editions, subscribers
 from .subscribers import deliverable, takes
 
-CRASHES_TO_PARK = 3
-"""A row that was on the wire in three crashes may be what crashes us."""
-
-RESENDS = 1
-"""How often a message without a final reply is sent again, under policy resend."""
-
-Policy = Literal["resend", "hold"]
-
 STEP = 50_000
 """Readers planned in one transaction: about 0.2 s, so that sending can begin while planning goes on."""
-
-row = deliveries.c
-
-# Written out as the partial indexes have them, not bound: only then does either database use those.
-QUEUED: sa.ColumnElement[bool] = sa.literal_column("deliveries.state = 'queued'").self_group()
-MOVING: sa.ColumnElement[bool] = sa.literal_column(
-    "deliveries.state IN ('leased', 'wire', 'unknown')"
-).self_group()
-ENDED: sa.ColumnElement[bool] = sa.literal_column(
-    "deliveries.state IN ('failed', 'held', 'suppressed')"
-).self_group()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A leased delivery with everything a message needs.
-
-    Args:
-        subscriber_id: None for a recipient given by hand.
-        first_at: When it was first claimed; stays through every retry, so that the Date header does.
-        lease: Number of this lease; with *owner* it fences every later update.
-        lease_s: How long each step may take before somebody else may take over.
-    """
-
-    id: int
-    edition: int
-    subscriber_id: int | None
-    address: str
-    name: str
-    language: str
-    themes: tuple[str, ...]
-    token_version: int
-    attempts: int
-    lease: int
-    owner: str
-    first_at: datetime
-    lease_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of an attempt. *next_at* is needed for ``queued`` only."""
-
-    claim: Claim
-    state: DeliveryState
-    code: int | None = None
-    text: str | None = None
-    next_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered:
-    """What :meth:`Ledger.recover` did, in rows.
-
-    Args:
-        unknown: Found on the wire of a dead owner or an ended lease.
-        resent, held: What became of these and of those without a final reply; parked counts among held.
-        requeued: Leased and never on the wire: simply queued again.
-    """
-
-    unknown: int = 0
-    resent: int = 0
-    held: int = 0
-    requeued: int = 0
-    parked: int = 0
 
 
 class Ledger:
@@ -170,7 +97,7 @@ class Ledger:
             ready = _editions_to_send(connection, edition)
             for position, number in enumerate(ready):
                 share = -(-(limit - len(found)) // (len(ready) - position))
-                found.extend(_claim(connection, number, owner, share, lease_s, now))
+                found += leases.claim(connection, number, owner, most=share, lease_s=lease_s, now=now)
             return tuple(found)
 
     def to_wire(self, claims: Sequence[Claim], *, now: datetime) -> tuple[Claim, ...]:
@@ -181,7 +108,7 @@ class Ledger:
         asked again when a commit's answer was lost.
         """
         with self._database.write() as connection:
-            return _to_wire(connection, claims, now)
+            return leases.to_wire(connection, claims, now)
 
     def settle(self, outcomes: Sequence[Outcome], *, now: datetime) -> int:
         """Record outcomes in one transaction; how many rows were still ours.
@@ -190,30 +117,25 @@ class Ledger:
         refused before the message). Each counts as an attempt.
         """
         with self._database.write() as connection:
-            return _settle(connection, outcomes, now)
+            return leases.settle(connection, outcomes, now)
 
     def exchange(
         self, outcomes: Sequence[Outcome], claims: Sequence[Claim], *, now: datetime
     ) -> tuple[int, tuple[Claim, ...]]:
         """:meth:`settle` and :meth:`to_wire` in one transaction: one wait for the disk instead of two."""
         with self._database.write() as connection:
-            return _settle(connection, outcomes, now), _to_wire(connection, claims, now)
+            settled = leases.settle(connection, outcomes, now)
+            return settled, leases.to_wire(connection, claims, now)
 
     def release(self, claims: Sequence[Claim], *, now: datetime, next_at: datetime | None = None) -> int:
         """Give rows back that were certainly not sent, whether marked or not; costs them no attempt."""
-        back = _settled(DeliveryState.QUEUED, now) | ({"next_at": next_at} if next_at else {})
         with self._database.write() as connection:
-            changes = [sa.update(deliveries).where(mine).values(back) for mine, _, _ in _by_lease(claims)]
-            return sum(connection.execute(change).rowcount for change in changes)
+            return leases.give_back(connection, claims, now, next_at)
 
     def renew(self, claims: Sequence[Claim], *, now: datetime) -> int:
         """Start the leases of claimed rows anew; how many are still ours."""
         with self._database.write() as connection:
-            changes = [
-                sa.update(deliveries).where(mine).values(lease_until=now + timedelta(seconds=lease_s))
-                for mine, lease_s, _ in _by_lease(claims)
-            ]
-            return sum(connection.execute(change).rowcount for change in changes)
+            return leases.renew(connection, claims, now)
 
     def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
         """Take back what dead owners and ended leases left, and deal with what is unknown.
@@ -223,41 +145,7 @@ class Ledger:
         is sent again once. Under policy hold all of them wait for a person.
         """
         with self._database.write() as connection:
-            rows = _in_flight(connection)
-            owners = {found.owner for found in rows if found.owner is not None}
-            dead = {owner for owner in owners if owner_gone(owner)}
-            lost = [r for r in rows if r.owner is not None and (r.owner in dead or r.lease_until <= now)]
-            leased = [r.id for r in lost if r.state == DeliveryState.LEASED]
-            crashed = [r for r in lost if r.state == DeliveryState.WIRE]
-            silent = [r for r in rows if r.state == DeliveryState.UNKNOWN]
-            parked = [r.id for r in crashed if r.crashes + 1 >= CRASHES_TO_PARK]
-            again = [r.id for r in crashed if r.crashes + 1 < CRASHES_TO_PARK] if policy == "resend" else []
-            again_silent = [r.id for r in silent if r.resends < RESENDS] if policy == "resend" else []
-            resent = {*again, *again_silent}
-            held = [r.id for r in crashed + silent if r.id not in resent]
-            _move(connection, leased, DeliveryState.QUEUED, now)
-            _move(connection, again, DeliveryState.QUEUED, now, crashes=row.crashes + 1, next_at=now)
-            _move(connection, again_silent, DeliveryState.QUEUED, now, resends=row.resends + 1, next_at=now)
-            on_wire = [r.id for r in crashed if r.id not in resent]
-            _move(connection, held, DeliveryState.HELD, now)
-            _move(
-                connection,
-                on_wire,
-                DeliveryState.HELD,
-                now,
-                crashes=row.crashes + 1,
-                text="sent or not: the sender died",
-            )
-            _move(
-                connection,
-                parked,
-                DeliveryState.HELD,
-                now,
-                text=f"parked: {CRASHES_TO_PARK} crashes while on the wire",
-            )
-        return Recovered(
-            unknown=len(crashed), resent=len(resent), held=len(held), requeued=len(leased), parked=len(parked)
-        )
+            return leases.recover(connection, now=now, policy=policy, owner_gone=owner_gone)
 
     def retry(self, ids: Sequence[int], *, now: datetime) -> int:
         """An operator sends failed, held or unknown rows again, with a clean slate."""
@@ -395,8 +283,9 @@ class Ledger:
         values: dict[str, Any],
     ) -> int:
         change = sa.update(deliveries).where(row.id.in_(ids), row.state.in_(old))
+        change = change.values(state=new, owner=None, lease_until=None, updated_at=now, **values)
         with self._database.write() as connection:
-            return connection.execute(change.values(**_settled(new, now), **values)).rowcount
+            return connection.execute(change).rowcount
 
 
 def _edition(connection: sa.Connection, number: int) -> sa.Row[Any]:
@@ -454,155 +343,17 @@ def _page(
     return [query.where(mine, part, row.state == state)]
 
 
+HOP = sa.select(sa.func.min(row.edition)).where(QUEUED, row.edition > sa.bindparam("last"))
+READY = sa.select(editions.c.status == "ready").where(editions.c.number == sa.bindparam("number"))
+
+
 def _editions_to_send(connection: sa.Connection, only: int | None) -> list[int]:
     """Ready editions with queued rows, found by hopping through the queue's index: a step an edition."""
-    numbers: list[int] = []
-    hop = sa.select(sa.func.min(row.edition)).where(QUEUED, row.edition > sa.bindparam("last"))
-    last = 0 if only is None else only - 1
-    while (last := connection.scalar(hop, {"last": last})) is not None:
+    numbers = [] if only is None else [only]
+    last = 0
+    while only is None and (last := connection.scalar(HOP, {"last": last})) is not None:
         numbers.append(last)
-        if only is not None:
-            break
-    if only is not None:
-        numbers = [number for number in numbers if number == only]
-    ready = sa.select(editions.c.number).where(editions.c.number.in_(numbers), editions.c.status == "ready")
-    return sorted(connection.scalars(ready)) if numbers else []
-
-
-def _claim(
-    connection: sa.Connection, edition: int, owner: str, limit: int, lease_s: float, now: datetime
-) -> list[Claim]:
-    query = (
-        sa.select(
-            row.id, row.subscriber_id, row.attempts, row.lease, row.first_at, row.address,
-            subscribers.c.address.label("reader"), subscribers.c.name, subscribers.c.language,
-            subscribers.c.themes, subscribers.c.token_version,
-        )
-        .select_from(deliveries.outerjoin(subscribers, subscribers.c.id == row.subscriber_id))
-        .where(row.edition == edition, QUEUED, row.next_at <= now)
-        .order_by(row.next_at, row.id)
-        .limit(limit)
-        .with_for_update(of=deliveries, skip_locked=True)
-    )  # fmt: skip
-    rows = connection.execute(query).all()
-    if not rows:
-        return []
-    connection.execute(
-        sa.update(deliveries)
-        .where(row.id.in_([found.id for found in rows]))
-        .values(
-            state=DeliveryState.LEASED,
-            owner=owner,
-            lease=row.lease + 1,
-            lease_until=now + timedelta(seconds=lease_s),
-            first_at=sa.func.coalesce(row.first_at, sa.literal(now, row.first_at.type)),
-            updated_at=now,
-        )
-    )
-    return [
-        Claim(
-            id=found.id,
-            edition=edition,
-            subscriber_id=found.subscriber_id,
-            address=found.reader or found.address or "",
-            name=found.name or "",
-            language=found.language or "",
-            themes=documents.ids(found.themes or ""),
-            token_version=found.token_version or 0,
-            attempts=found.attempts,
-            lease=found.lease + 1,
-            owner=owner,
-            first_at=found.first_at or now,
-            lease_s=lease_s,
-        )
-        for found in rows
-    ]
-
-
-def _to_wire(connection: sa.Connection, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
-    reader = sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(now))
-    may = row.subscriber_id.is_(None) | reader.exists()
-    allowed: set[int] = set()
-    for mine, lease_s, ids in _by_lease(claims):
-        until = now + timedelta(seconds=lease_s)
-        marked = sa.update(deliveries).where(mine, may)
-        marked = marked.values(state=DeliveryState.WIRE, lease_until=until, updated_at=now)
-        passed = set(connection.scalars(marked.returning(row.id)))
-        if len(passed) < len(ids):
-            left = _settled(DeliveryState.SUPPRESSED, now) | {"text": "no longer subscribed"}
-            connection.execute(sa.update(deliveries).where(mine, ~may).values(left))
-        allowed |= passed
-    return tuple(claim for claim in claims if claim.id in allowed)
-
-
-def _settle(connection: sa.Connection, outcomes: Sequence[Outcome], now: datetime) -> int:
-    if not outcomes:
-        return 0
-    change = (
-        sa.update(deliveries)
-        .where(
-            row.id == sa.bindparam("this"),
-            row.owner == sa.bindparam("by"),
-            row.lease == sa.bindparam("under"),
-            (row.state == DeliveryState.WIRE) | (row.state == sa.bindparam("or_from")),
-        )
-        .values(
-            state=sa.bindparam("new_state"),
-            code=sa.bindparam("reply"),
-            text=sa.bindparam("said"),
-            next_at=sa.func.coalesce(sa.bindparam("again_at", type_=row.next_at.type), row.next_at),
-            attempts=row.attempts + 1,
-            owner=None,
-            lease_until=None,
-            updated_at=now,
-        )
-    )
-    return connection.execute(change, [_parameters(outcome) for outcome in outcomes]).rowcount
-
-
-def _by_lease(claims: Sequence[Claim]) -> Iterable[tuple[sa.ColumnElement[bool], float, list[int]]]:
-    """(these rows while they are ours, seconds, ids) by lease number: nearly always all in one group."""
-    groups: dict[tuple[str, int, float], list[int]] = {}
-    for claim in claims:
-        groups.setdefault((claim.owner, claim.lease, claim.lease_s), []).append(claim.id)
-    for (owner, lease, lease_s), ids in groups.items():
-        moving = row.state.in_([DeliveryState.LEASED, DeliveryState.WIRE])
-        yield row.id.in_(ids) & (row.owner == owner) & (row.lease == lease) & moving, lease_s, ids
-
-
-def _settled(state: DeliveryState, now: datetime) -> dict[str, Any]:
-    return {"state": state, "owner": None, "lease_until": None, "updated_at": now}
-
-
-def _parameters(outcome: Outcome) -> dict[str, Any]:
-    claim, state = outcome.claim, outcome.state
-    if state is DeliveryState.QUEUED and outcome.next_at is None:
-        raise ValueError("a delivery that is queued again needs the time of its next attempt")
-    only_from_wire = {DeliveryState.SENT, DeliveryState.UNKNOWN}
-    return {
-        "this": claim.id,
-        "by": claim.owner,
-        "under": claim.lease,
-        "or_from": DeliveryState.WIRE if state in only_from_wire else DeliveryState.LEASED,
-        "new_state": state,
-        "reply": outcome.code,
-        "said": None if outcome.text is None else documents.printable(outcome.text),
-        "again_at": outcome.next_at,
-    }
-
-
-def _in_flight(connection: sa.Connection) -> Sequence[Any]:
-    """Rows leased, on the wire or unknown, of all editions; on PostgreSQL save those being changed now."""
-    query = sa.select(row.id, row.state, row.owner, row.lease_until, row.crashes, row.resends).where(MOVING)
-    return connection.execute(query.with_for_update(skip_locked=True)).all()
-
-
-def _move(
-    connection: sa.Connection, ids: Sequence[int], state: DeliveryState, now: datetime, **values: Any
-) -> None:
-    for start in range(0, len(ids), 1000):
-        some = row.id.in_(ids[start : start + 1000])
-        connection.execute(sa.update(deliveries).where(some).values(**_settled(state, now), **values))
+    return [number for number in numbers if connection.scalar(READY, {"number": number})]
 
 
 def _listed() -> sa.Select[Any]:

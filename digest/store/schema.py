@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from digest.model import DeliveryState
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -48,6 +50,14 @@ class Moment(TypeDecorator[datetime]):
         if dialect.name == "sqlite":
             return EPOCH + timedelta(microseconds=value)
         return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+def any_of(column: str, *values: str) -> str:
+    """``column IN (values)``, as equalities: SQLite builds a table for an IN each time it checks one.
+
+    Three of those, in the indexes and the check of a row, doubled the cost of every update.
+    """
+    return " OR ".join(f"{column} = '{value}'" for value in values)
 
 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -222,14 +232,11 @@ deliveries = sa.Table(
     sa.Column("code", sa.Integer),
     sa.Column("text", sa.Text),
     sa.UniqueConstraint("edition", "subscriber_id"),
-    sa.CheckConstraint(
-        "state IN ('queued', 'leased', 'wire', 'sent', 'failed', 'unknown', 'held', 'suppressed')",
-        name="state",
-    ),
+    sa.CheckConstraint(any_of("state", *DeliveryState), name="state"),
 )
-QUEUED = sa.text("state = 'queued'")
-MOVING = sa.text("state IN ('leased', 'wire', 'unknown')")
-ENDED = sa.text("state IN ('failed', 'held', 'suppressed')")
+QUEUED = sa.text(any_of("state", "queued"))
+MOVING = sa.text(any_of("state", "leased", "wire", "unknown"))
+ENDED = sa.text(any_of("state", "failed", "held", "suppressed"))
 HAS_ADDRESS = sa.text("address IS NOT NULL")
 sa.Index(
     "ix_deliveries_queue",

@@ -287,7 +287,7 @@ def takes(column: sa.Column[str], ids: Sequence[str]) -> sa.ColumnElement[bool]:
     return sa.or_(column == "", *(column.contains(f"|{one}|", autoescape=True) for one in ids))
 
 
-def deliverable(now: datetime) -> sa.ColumnElement[bool]:
+def deliverable(now: datetime | sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
     """Confirmed, or paused until a moment that has passed."""
     awake = subscribers.c.paused_until.is_(None) | (subscribers.c.paused_until <= now)
     return ((subscribers.c.state == ConsentState.CONFIRMED) & awake) | (

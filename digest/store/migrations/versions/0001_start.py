@@ -148,7 +148,8 @@ def upgrade() -> None:
         sa.Column("code", sa.Integer(), nullable=True),
         sa.Column("text", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('queued', 'leased', 'wire', 'sent', 'failed', 'unknown', 'held', 'suppressed')",
+            "state = 'queued' OR state = 'leased' OR state = 'wire' OR state = 'sent'"
+            " OR state = 'failed' OR state = 'unknown' OR state = 'held' OR state = 'suppressed'",
             name=op.f("ck_deliveries_state"),
         ),
         sa.ForeignKeyConstraint(["edition"], ["editions.number"], name="fk_deliveries_edition"),
@@ -160,15 +161,15 @@ def upgrade() -> None:
         "ix_deliveries_ended",
         "deliveries",
         ["edition", "state", "id"],
-        postgresql_where=sa.text("state IN ('failed', 'held', 'suppressed')"),
-        sqlite_where=sa.text("state IN ('failed', 'held', 'suppressed')"),
+        postgresql_where=sa.text("state = 'failed' OR state = 'held' OR state = 'suppressed'"),
+        sqlite_where=sa.text("state = 'failed' OR state = 'held' OR state = 'suppressed'"),
     )
     op.create_index(
         "ix_deliveries_moving",
         "deliveries",
         ["edition", "state", "id"],
-        postgresql_where=sa.text("state IN ('leased', 'wire', 'unknown')"),
-        sqlite_where=sa.text("state IN ('leased', 'wire', 'unknown')"),
+        postgresql_where=sa.text("state = 'leased' OR state = 'wire' OR state = 'unknown'"),
+        sqlite_where=sa.text("state = 'leased' OR state = 'wire' OR state = 'unknown'"),
     )
     op.create_index(
         "ix_deliveries_queue",

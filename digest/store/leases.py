@@ -1,0 +1,303 @@
+"""What senders do to the ledger's rows: claim, mark, settle, give back, recover.
+
+Runs for every message, so each statement is built once, here, and only its parameters change: building one
+costs SQLAlchemy more than running it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from digest.model import DeliveryState
+
+from . import documents
+from .schema import Moment, any_of, deliveries, subscribers
+from .subscribers import deliverable
+
+CRASHES_TO_PARK = 3
+"""A row that was on the wire in three crashes may be what crashes us."""
+
+RESENDS = 1
+"""How often a message without a final reply is sent again, under policy resend."""
+
+Policy = Literal["resend", "hold"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A leased delivery with everything a message needs.
+
+    Args:
+        subscriber_id: None for a recipient given by hand.
+        first_at: When it was first claimed; stays through every retry, so that the Date header does.
+        lease: Number of this lease; with *owner* it fences every later update.
+        lease_s: How long each step may take before somebody else may take over.
+    """
+
+    id: int
+    edition: int
+    subscriber_id: int | None
+    address: str
+    name: str
+    language: str
+    themes: tuple[str, ...]
+    token_version: int
+    attempts: int
+    lease: int
+    owner: str
+    first_at: datetime
+    lease_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an attempt. *next_at* is needed for ``queued`` only."""
+
+    claim: Claim
+    state: DeliveryState
+    code: int | None = None
+    text: str | None = None
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What :func:`recover` did, in rows.
+
+    Args:
+        unknown: Found on the wire of a dead owner or an ended lease.
+        resent, held: What became of these and of those without a final reply; parked counts among held.
+        requeued: Leased and never on the wire: simply queued again.
+    """
+
+    unknown: int = 0
+    resent: int = 0
+    held: int = 0
+    requeued: int = 0
+    parked: int = 0
+
+
+row = deliveries.c
+
+
+def is_any_of(*states: DeliveryState) -> sa.ColumnElement[bool]:
+    """Written out as the partial indexes have it, not bound: only then does either database use those."""
+    return sa.literal_column(f"({any_of('deliveries.state', *states)})", sa.Boolean)
+
+
+QUEUED = is_any_of(DeliveryState.QUEUED)
+CLAIMED = is_any_of(DeliveryState.LEASED, DeliveryState.WIRE)
+MOVING = is_any_of(DeliveryState.LEASED, DeliveryState.WIRE, DeliveryState.UNKNOWN)
+ENDED = is_any_of(DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRESSED)
+
+_AT = sa.bindparam("at", type_=Moment)
+_UNTIL = sa.bindparam("until", type_=Moment)
+_THESE = row.id.in_(sa.bindparam("ids", expanding=True))
+_MINE = _THESE & (row.owner == sa.bindparam("by")) & (row.lease == sa.bindparam("under")) & CLAIMED
+_MAY_GO = row.subscriber_id.is_(None) | (
+    sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(_AT)).exists()
+)
+_FREE: dict[str, Any] = {"owner": sa.null(), "lease_until": sa.null(), "updated_at": _AT}
+
+_FIND_DUE = (
+    sa.select(
+        row.id, row.subscriber_id, row.attempts, row.lease, row.first_at,
+        sa.func.coalesce(subscribers.c.address, row.address, ""), subscribers.c.name,
+        subscribers.c.language, subscribers.c.themes, subscribers.c.token_version,
+    )
+    .select_from(deliveries.outerjoin(subscribers, subscribers.c.id == row.subscriber_id))
+    .where(row.edition == sa.bindparam("number"), QUEUED, row.next_at <= _AT)
+    .order_by(row.next_at, row.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(of=deliveries, skip_locked=True)
+)  # fmt: skip
+_LEASE = (
+    sa.update(deliveries)
+    .where(_THESE)
+    .values(
+        state=DeliveryState.LEASED,
+        owner=sa.bindparam("by"),
+        lease=row.lease + 1,
+        lease_until=_UNTIL,
+        first_at=sa.func.coalesce(row.first_at, _AT),
+        updated_at=_AT,
+    )
+)
+_MARK = (
+    sa.update(deliveries)
+    .where(_MINE, _MAY_GO)
+    .values(state=DeliveryState.WIRE, lease_until=_UNTIL, updated_at=_AT)
+    .returning(row.id)
+)
+_SUPPRESS = (
+    sa.update(deliveries)
+    .where(_MINE, ~_MAY_GO)
+    .values(state=DeliveryState.SUPPRESSED, text="no longer subscribed", **_FREE)
+)
+_SETTLE = (
+    sa.update(deliveries)
+    .where(
+        row.id == sa.bindparam("this"),
+        row.owner == sa.bindparam("by"),
+        row.lease == sa.bindparam("under"),
+        (row.state == sa.literal_column("'wire'")) | (row.state == sa.bindparam("or_from")),
+    )
+    .values(
+        state=sa.bindparam("becomes"),
+        code=sa.bindparam("reply"),
+        text=sa.bindparam("said"),
+        next_at=sa.func.coalesce(sa.bindparam("again_at", type_=Moment), row.next_at),
+        attempts=row.attempts + sa.literal_column("1"),
+        **_FREE,
+    )
+)
+_GIVE_BACK = (
+    sa.update(deliveries)
+    .where(_MINE)
+    .values(
+        state=DeliveryState.QUEUED,
+        next_at=sa.func.coalesce(sa.bindparam("again_at", type_=Moment), row.next_at),
+        **_FREE,
+    )
+)
+_RENEW = sa.update(deliveries).where(_MINE).values(lease_until=_UNTIL)
+_IN_FLIGHT = (
+    sa.select(row.id, row.state, row.owner, row.lease_until, row.crashes, row.resends)
+    .where(MOVING)
+    .with_for_update(skip_locked=True)
+)
+
+
+def claim(
+    connection: sa.Connection, edition: int, owner: str, *, most: int, lease_s: float, now: datetime
+) -> list[Claim]:
+    """Lease the rows of *edition* that are due, earliest first, past those others are claiming just now."""
+    found = connection.execute(_FIND_DUE, {"number": edition, "at": now, "most": most}).all()
+    if not found:
+        return []
+    until = now + timedelta(seconds=lease_s)
+    leased = {"ids": [one[0] for one in found], "by": owner, "until": until, "at": now}
+    connection.execute(_LEASE, leased)
+    return [
+        Claim(
+            id=delivery,
+            edition=edition,
+            subscriber_id=subscriber_id,
+            address=address,
+            name=name or "",
+            language=language or "",
+            themes=documents.ids(themes or ""),
+            token_version=token_version or 0,
+            attempts=attempts,
+            lease=lease + 1,
+            owner=owner,
+            first_at=first_at or now,
+            lease_s=lease_s,
+        )
+        for (
+            delivery, subscriber_id, attempts, lease, first_at,
+            address, name, language, themes, token_version,
+        ) in found
+    ]  # fmt: skip
+
+
+def to_wire(connection: sa.Connection, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
+    """Mark those that are still ours and whose readers are still readers; suppress the latter's."""
+    allowed: set[int] = set()
+    for these in _by_lease(claims, now):
+        marked = set(connection.scalars(_MARK, these))
+        if len(marked) < len(these["ids"]):
+            connection.execute(_SUPPRESS, these)
+        allowed |= marked
+    return tuple(claim for claim in claims if claim.id in allowed)
+
+
+def settle(connection: sa.Connection, outcomes: Sequence[Outcome], now: datetime) -> int:
+    if not outcomes:
+        return 0
+    return connection.execute(_SETTLE, [_parameters(outcome, now) for outcome in outcomes]).rowcount
+
+
+def give_back(
+    connection: sa.Connection, claims: Sequence[Claim], now: datetime, next_at: datetime | None
+) -> int:
+    later = {"again_at": next_at}
+    return sum(connection.execute(_GIVE_BACK, these | later).rowcount for these in _by_lease(claims, now))
+
+
+def renew(connection: sa.Connection, claims: Sequence[Claim], now: datetime) -> int:
+    return sum(connection.execute(_RENEW, these).rowcount for these in _by_lease(claims, now))
+
+
+def recover(
+    connection: sa.Connection, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]
+) -> Recovered:
+    """Decide on every row that is leased, on the wire or unknown, and move it."""
+    found = connection.execute(_IN_FLIGHT).all()
+    dead = {owner for owner in {one.owner for one in found} if owner is not None and owner_gone(owner)}
+    lost = [one for one in found if one.owner is not None and (one.owner in dead or one.lease_until <= now)]
+    leased = [one.id for one in lost if one.state == DeliveryState.LEASED]
+    crashed = [one for one in lost if one.state == DeliveryState.WIRE]
+    silent = [one for one in found if one.state == DeliveryState.UNKNOWN]
+    parked = [one.id for one in crashed if one.crashes + 1 >= CRASHES_TO_PARK]
+    resend = policy == "resend"
+    again = [one.id for one in crashed if resend and one.id not in parked]
+    again_silent = [one.id for one in silent if resend and one.resends < RESENDS]
+    kept = [one.id for one in crashed if one.id not in {*again, *parked}]
+    kept_silent = [one.id for one in silent if one.id not in again_silent]
+    queued, held = DeliveryState.QUEUED, DeliveryState.HELD
+    more = {"crashes": row.crashes + 1}
+    _move(connection, leased, queued, now)
+    _move(connection, again, queued, now, next_at=now, **more)
+    _move(connection, again_silent, queued, now, next_at=now, resends=row.resends + 1)
+    _move(connection, kept, held, now, text="sent or not: the sender died", **more)
+    _move(connection, kept_silent, held, now)
+    _move(connection, parked, held, now, text=f"parked: {CRASHES_TO_PARK} crashes while on the wire", **more)
+    return Recovered(
+        unknown=len(crashed),
+        resent=len(again) + len(again_silent),
+        held=len(kept) + len(kept_silent) + len(parked),
+        requeued=len(leased),
+        parked=len(parked),
+    )
+
+
+def _by_lease(claims: Sequence[Claim], now: datetime) -> Iterable[dict[str, Any]]:
+    """Parameters of ``_MINE`` by lease number and length: nearly always one group of all."""
+    groups: dict[tuple[str, int, float], list[int]] = {}
+    for claim in claims:
+        groups.setdefault((claim.owner, claim.lease, claim.lease_s), []).append(claim.id)
+    for (owner, lease, lease_s), ids in groups.items():
+        until = now + timedelta(seconds=lease_s)
+        yield {"ids": ids, "by": owner, "under": lease, "at": now, "until": until}
+
+
+def _parameters(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    claim, state = outcome.claim, outcome.state
+    if state is DeliveryState.QUEUED and outcome.next_at is None:
+        raise ValueError("a delivery that is queued again needs the time of its next attempt")
+    only_from_wire = state is DeliveryState.SENT or state is DeliveryState.UNKNOWN
+    return {
+        "this": claim.id,
+        "by": claim.owner,
+        "under": claim.lease,
+        "or_from": DeliveryState.WIRE if only_from_wire else DeliveryState.LEASED,
+        "becomes": state,
+        "reply": outcome.code,
+        "said": None if outcome.text is None else documents.printable(outcome.text),
+        "again_at": outcome.next_at,
+        "at": now,
+    }
+
+
+def _move(
+    connection: sa.Connection, ids: Sequence[int], state: DeliveryState, now: datetime, **values: Any
+) -> None:
+    """Away from their owner, a thousand a statement (both databases limit parameters)."""
+    free = {"state": state, "owner": None, "lease_until": None, "updated_at": now}
+    for start in range(0, len(ids), 1000):
+        these = row.id.in_(ids[start : start + 1000])
+        connection.execute(sa.update(deliveries).where(these).values(**free, **values))
