@@ -139,6 +139,7 @@ MISTAKES = [
         "newsletter.language",
         "write one like zh-CN or en",
     ),
+    ('name = "Notes"', 'name = "x"\nlanguage = "fr"', "newsletter.language", "there are: en, zh-CN"),
     (
         'id = "daily"',
         'id = "daily"\nthemes = ["tee"]',

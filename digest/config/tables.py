@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -24,6 +25,8 @@ _ADDRESS = re.compile(
 )
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+LOCALES = Path(__file__).parent.parent / "locale"
+"""A catalog of the interface's words for each language, shipped with the program."""
 _WORDS = ("rotate", "auto")
 """What a schedule may say instead of naming its themes; no theme can be called so."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -75,6 +78,13 @@ def _network(value: str) -> str:
     return value
 
 
+def _interface(value: str) -> str:
+    tags = sorted(folder.name.replace("_", "-") for folder in LOCALES.iterdir() if folder.is_dir())
+    if value.partition("-")[0] not in {tag.partition("-")[0] for tag in tags}:
+        raise ValueError(f"there are no words in {value!r}; there are: {', '.join(tags)}")
+    return value
+
+
 def _one_line(value: str) -> str:
     if not value.strip() or any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
         raise ValueError("must be one line of text and not empty")
@@ -106,7 +116,7 @@ class NewsletterTable(_Table):
     sender: Address
     sender_name: Line | None = None
     list_id: Annotated[str, _matching(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII), "a list id")] | None = None
-    language: Language = "zh-CN"
+    language: Annotated[Language, AfterValidator(_interface)] = "zh-CN"
     timezone: TimeZone = "Asia/Shanghai"
     base_url: WebAddress | None = None
     reply_to: Address | None = None
