@@ -10,18 +10,19 @@ import heapq
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Literal
 
-from digest.mail.transport import Fate, Letter, Result, Transport, wire_form
+from digest.mail.transport import Fate, Letter, Result, Transport, check_envelope, wire_form
 from digest.model import DeliveryState
 from digest.scribe import Scribe
 
 if TYPE_CHECKING:
-    from digest.store.ledger import Claim, Ledger
+    from digest.store import Claim
+    from digest.store.ledger import Ledger
 
 Clock = Callable[[], datetime]
 
@@ -114,8 +115,10 @@ async def deliver(
     clock: Clock = utc_now,
     edition: int | None = None,
     return_path: "Callable[[Claim], str]" = no_return_path,
+    sign: Callable[[bytes], bytes] | None = None,
     stop: asyncio.Event | None = None,
     owner_gone: Callable[[str], bool] = lambda owner: False,
+    on_refused: "Callable[[Claim, int, str], object] | None" = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Deliver everything due, and wait a little (*policy.patience_s*) for what comes due.
@@ -125,8 +128,10 @@ async def deliver(
         owner: Names this run among all senders; never used twice.
         edition: Only this one's deliveries.
         return_path: The envelope sender of each message, so that bounces name the row.
+        sign: Signs a complete message (DKIM); called in a thread, several messages at a time.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
         owner_gone: Whether the owner of a lease is provably gone, so that its rows need not wait.
+        on_refused: Told of each final refusal by a server (code, text), in the ledger's thread.
         on_progress: Called several times a second, and at the end, from the event loop.
 
     Raises:
@@ -134,6 +139,8 @@ async def deliver(
     """
     run = _Run(ledger, build, transport, owner, policy or Policy(), clock, edition)
     run.return_path = return_path
+    run.sign = sign
+    run.on_refused = on_refused
     run.stop = stop or run.stop
     run.owner_gone = owner_gone
     run.on_progress = on_progress
@@ -164,6 +171,7 @@ class _Entry:
     claim: "Claim"
     expires: float
     letter: Letter | None = None
+    signing: "asyncio.Future[bytes] | None" = None
     marked: bool = False
     blamed: int = 0
 
@@ -188,7 +196,9 @@ class _Run:
     clock: Clock
     edition: int | None
     return_path: "Callable[[Claim], str]" = no_return_path
+    sign: Callable[[bytes], bytes] | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    on_refused: "Callable[[Claim, int, str], object] | None" = None
     owner_gone: Callable[[str], bool] = bool
     on_progress: Callable[[Progress], None] | None = None
 
@@ -199,6 +209,7 @@ class _Run:
         self._serial = count()
         self._stale: list[Claim] = []
         self._working: dict[asyncio.Task[None], _Entry] = {}
+        self._signing: set[asyncio.Task[None]] = set()
         self._pulse = asyncio.Event()
         self._done = False
         self._queued = 0
@@ -358,19 +369,55 @@ class _Run:
         if self.clock() >= last_moment(claim, self.policy):
             self._settle(entry, DeliveryState.FAILED, 0, "expired")
             return
-        if entry.letter is None:
-            try:
-                entry.letter = self._letter(claim)
-            except Exception as error:  # one reader's bad data must not stop the others
-                self._settle(entry, DeliveryState.FAILED, 0, f"cannot be built: {error}")
-                return
-        result = await self.transport.send(entry.letter, lambda: self._mark(entry))
+        try:
+            letter = entry.letter or await self._letter(entry)
+        except Exception as error:  # one reader's bad data must not stop the others
+            self._settle(entry, DeliveryState.FAILED, 0, f"cannot be built: {error}")
+            return
+        result = await self.transport.send(letter, lambda: self._mark(entry))
         self._decide(entry, result)
+        if result.fate is Fate.REFUSED and self.on_refused is not None:
+            await self.scribe.call(self.on_refused, claim, result.code, result.text)
 
-    def _letter(self, claim: "Claim") -> Letter:
-        return Letter(
-            sender=self.return_path(claim), recipient=claim.address, content=wire_form(self.build(claim))
-        )
+    async def _letter(self, entry: _Entry) -> Letter:
+        """The letter, built when it is due; with *sign*, those next in line are built and signed with it."""
+        if self.sign is None:
+            entry.letter = self._sealed(entry.claim, self.build(entry.claim))
+            return entry.letter
+        if entry.signing is None:
+            self._sign_ahead(entry, self.sign)
+        assert entry.signing is not None
+        entry.letter = self._sealed(entry.claim, await entry.signing)
+        return entry.letter
+
+    def _sealed(self, claim: "Claim", message: bytes) -> Letter:
+        sender = self.return_path(claim)
+        check_envelope(sender, claim.address)
+        return Letter(sender=sender, recipient=claim.address, content=wire_form(message))
+
+    def _sign_ahead(self, entry: _Entry, sign: Callable[[bytes], bytes]) -> None:
+        """Sign this one and the next in line in one go: a thread hop a message costs more than signing it."""
+        waiting = islice(self._ready, self.transport.connections)
+        batch = [entry, *(other for other in waiting if other.signing is None)]
+        loop = asyncio.get_running_loop()
+        for one in batch:
+            one.signing = loop.create_future()
+        task = asyncio.ensure_future(self._sign(batch, sign))
+        self._signing.add(task)
+        task.add_done_callback(self._signing.discard)
+
+    async def _sign(self, batch: list[_Entry], sign: Callable[[bytes], bytes]) -> None:
+        built = [_attempt(self.build, one.claim) for one in batch]
+        signed = await asyncio.to_thread(_sign_all, built, sign)
+        for one, message in zip(batch, signed, strict=True):
+            assert one.signing is not None
+            if one.signing.done():  # whoever waited was cancelled
+                continue
+            if isinstance(message, Exception):
+                one.signing.set_exception(message)
+                one.signing.exception()  # it may be released before anybody asks
+            else:
+                one.signing.set_result(message)
 
     async def _mark(self, entry: _Entry) -> bool:
         """Durable, and still ours: a sender that was frozen past its lease must not go on."""
@@ -418,7 +465,7 @@ class _Run:
     def _settle(
         self, entry: _Entry, state: DeliveryState, code: int, text: str, next_at: datetime | None = None
     ) -> None:
-        from digest.store.ledger import Outcome
+        from digest.store import Outcome
 
         self.scribe.settle(
             Outcome(claim=entry.claim, state=state, code=code or None, text=text, next_at=next_at)
@@ -511,3 +558,22 @@ async def _all(workers: list[asyncio.Task[None]], writing: asyncio.Task[None]) -
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks)
+
+
+def _attempt(build: "Callable[[Claim], bytes]", claim: "Claim") -> bytes | Exception:
+    try:
+        return build(claim)
+    except Exception as error:
+        return error
+
+
+def _sign_all(
+    built: Sequence[bytes | Exception], sign: Callable[[bytes], bytes]
+) -> "list[bytes | Exception]":
+    signed: list[bytes | Exception] = []
+    for message in built:
+        try:
+            signed.append(message if isinstance(message, Exception) else sign(message))
+        except Exception as error:
+            signed.append(error)
+    return signed

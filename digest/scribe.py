@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from digest.errors import StoreError
 
 if TYPE_CHECKING:
-    from digest.store.ledger import Claim, Ledger, Outcome
+    from digest.store import Claim, Outcome
+    from digest.store.ledger import Ledger
 
 P = ParamSpec("P")
 T = TypeVar("T")

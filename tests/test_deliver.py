@@ -172,6 +172,46 @@ async def test_a_message_that_cannot_be_built_fails_alone(tmp_path: Path) -> Non
         assert failed[0].text == "cannot be built: a name with a line break"
 
 
+async def test_messages_are_signed_ahead_and_one_that_cannot_be_fails_alone(tmp_path: Path) -> None:
+    threads = set()
+
+    def sign(message: bytes) -> bytes:
+        threads.add(threading.get_ident())
+        if b"r7@" in message:
+            raise ValueError("no key")
+        return b"Signed: yes\r\n" + message
+
+    with a_ledger(tmp_path / "d.db", 40) as (store, number):
+        async with serving(Hostile()) as hostile:
+            report = await run(store, smtp(hostile), sign=sign)
+        assert (report.sent, report.failed) == (39, 1)
+        assert all(content.startswith(b"Signed: yes\r\n") for _, _, content in hostile.messages)
+        assert threading.get_ident() not in threads
+        assert store.ledger.list(number, DeliveryState.FAILED)[0].text == "cannot be built: no key"
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b@c.example", "a b@c.example", "a@c.example>\r\nRCPT TO:<e@e.example", "a"]
+)
+async def test_an_address_that_should_not_be_there_is_refused_before_the_wire(
+    tmp_path: Path, address: str
+) -> None:
+    with a_ledger(tmp_path / "d.db", 1) as (store, number):
+        store.ledger.plan_addresses(number, [address], now=SLOT)
+        async with serving(Hostile()) as hostile:
+            report = await run(store, smtp(hostile))
+        assert (report.sent, report.failed) == (1, 1)
+        assert hostile.recipients() == ["r0@readers.example.org"] and hostile.count("RCPT") == 1
+
+
+async def test_refusals_are_told_with_their_words(tmp_path: Path) -> None:
+    told = []
+    with a_ledger(tmp_path / "d.db", 3) as (store, _):
+        async with serving(Hostile(script={"RCPT": ["550 5.1.1 gone"]})) as hostile:
+            await run(store, smtp(hostile), on_refused=lambda claim, code, text: told.append((code, text)))
+    assert told == [(550, "5.1.1 gone")]
+
+
 async def test_maildir_holds_what_was_sent_with_its_envelope(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 3) as (store, _):
         report = await run(store, MaildirTransport(tmp_path / "m"), return_path=lambda claim: "b@x.example")

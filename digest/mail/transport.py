@@ -17,6 +17,8 @@ from digest.errors import DigestError
 Mark = Callable[[], Awaitable[bool]]
 """Record durably that the message is about to be out; False: it must not go out after all."""
 
+_PATH = re.compile(r"[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+@[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+")
+_LONGEST_PATH = 254
 _BARE = re.compile(rb"\r\n|\r|\n")
 
 
@@ -162,6 +164,18 @@ class Server:
     @property
     def label(self) -> str:
         return self.name or f"{self.host}:{self.port}"
+
+
+def check_envelope(sender: str, recipient: str) -> None:
+    """The last look before the wire: one address each, nothing that could end the command.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    if not _PATH.fullmatch(recipient) or len(recipient.encode()) > _LONGEST_PATH:
+        raise ValueError(f"not an address to send to: {printable(recipient)[:80]!r}")
+    if sender and (not _PATH.fullmatch(sender) or len(sender.encode()) > _LONGEST_PATH):
+        raise ValueError(f"not a return path: {printable(sender)[:80]!r}")
 
 
 def wire_form(message: bytes) -> bytes:
