@@ -105,6 +105,7 @@ class Fetcher:
             headers["If-None-Match"] = etag
         if modified:
             headers["If-Modified-Since"] = modified
+        _check_address(url, source_id)
         async with self._hosts[_host(url)], self._turn:
             began = asyncio.get_running_loop().time()
             try:
@@ -127,7 +128,7 @@ class Fetcher:
         moved_to: str | None = None
         at = url
         while True:
-            _check_scheme(at, source_id)
+            _check_address(at, source_id)
             session = self._session(allow if _origin(at) in own else ())
             async with session.get(at, headers=headers, allow_redirects=False) as response:
                 if response.status not in (*_PERMANENT, *_PASSING) or "Location" not in response.headers:
@@ -287,9 +288,13 @@ def _location(value: str) -> str:
     return value.encode("utf-8", "replace").decode("utf-8").strip()
 
 
-def _check_scheme(url: str, source_id: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in _FETCHABLE or not parts.hostname:
+def _check_address(url: str, source_id: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _FETCHABLE and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise FetchError(source_id, f"{url!r} is no http or https address", retryable=False)
     if parts.username is not None:
         raise FetchError(source_id, "the address holds a user name; not followed", retryable=False)

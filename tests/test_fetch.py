@@ -1,0 +1,148 @@
+"""What only a socket shows: TLS, rebinding, IPv6, permissions that do not leak between feeds."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp.connector
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from feed_server import NOW, Manner, Names, http, rss, serve, to
+
+from digest.errors import FetchError
+from digest.fetch import Fetcher, open_fetcher, wait_s
+from digest.guard import PRIVATE
+from digest.model import FeedSettings
+
+SETTINGS = FeedSettings(deadline_s=3.0, silence_s=1.0)
+
+
+@asynccontextmanager
+async def fetching(names: Names | None = None) -> AsyncIterator[Fetcher]:
+    async with open_fetcher(SETTINGS, resolver=names or Names(), clock=lambda: NOW) as fetcher:
+        yield fetcher
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A server context whose certificate, for secure.test, aiohttp's own context trusts during these tests."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "secure.test")])
+    now = dt.datetime.now(dt.UTC)
+    names: list[x509.GeneralName] = [x509.DNSName("secure.test"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    path: Path = tmp_path_factory.mktemp("tls") / "both.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(pem + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(cadata=pem.decode())
+    return context
+
+
+async def test_never_from_https_to_http(tls: ssl.SSLContext) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
+        writer.write(http(rss()) if path == b"/good" else to("http://secure.test/"))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    async with server, fetching() as fetcher:
+        good = await fetcher.get(f"https://secure.test:{port}/good", source_id="s", allow=PRIVATE)
+        assert good.status == 200
+        with pytest.raises(FetchError, match="https to http"):
+            await fetcher.get(f"https://secure.test:{port}/down", source_id="s", allow=PRIVATE)
+        with pytest.raises(FetchError, match="certificate"):
+            await fetcher.get(f"https://other.test:{port}/good", source_id="s", allow=PRIVATE)
+
+
+async def test_rebinding_is_refused_at_connect() -> None:
+    names = Names({"turncoat.test": ["203.0.113.1", "127.0.0.1"]})
+    async with serve(Manner(name="turncoat", answer=http(rss()))) as server, fetching(names) as fetcher:
+        url = f"http://turncoat.test:{server.port}/"
+        for _ in range(2):
+            with pytest.raises(FetchError, match="address refused"):
+                await fetcher.get(url, source_id="s")
+        assert server.log == []
+
+
+async def test_a_permission_does_not_outlive_its_feed() -> None:
+    async with serve(Manner(name="inside", answer=http(rss()).replace(b"Connection: close\r\n", b""))) as server, fetching() as fetcher:
+        url = f"http://inside.test:{server.port}/"
+        assert (await fetcher.get(url, source_id="a", allow=PRIVATE)).status == 200
+        with pytest.raises(FetchError, match="loopback"):
+            await fetcher.get(url, source_id="b")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost"])
+async def test_addresses_in_the_link_itself(host: str) -> None:
+    async with open_fetcher(SETTINGS) as fetcher:
+        with pytest.raises(FetchError, match=r"address refused.*loopback"):
+            await fetcher.get(f"http://{host}:9/", source_id="s")
+
+
+async def test_ipv6_is_spoken() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(rss()))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "::1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, fetching() as fetcher:
+        assert (await fetcher.get(f"http://[::1]:{port}/", source_id="s", allow=PRIVATE)).status == 200
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a.test/", "file:///etc/passwd", "http:///x", "gopher://a", "http://u:p@a.test/", "", "http://[::1/"]
+)
+async def test_what_is_no_address(url: str) -> None:
+    async with fetching() as fetcher:
+        with pytest.raises(FetchError):
+            await fetcher.get(url, source_id="s")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (200, {}, 0),
+        (200, {"Cache-Control": "max-age=60"}, 60),
+        (200, {"Cache-Control": 'private, MAX-AGE = "60"'}, 60),
+        (200, {"Cache-Control": "max-age=600", "Age": "100"}, 500),
+        (200, {"Cache-Control": "max-age=600", "Expires": "Mon, 02 Mar 2026 20:00:00 GMT"}, 600),
+        (304, {"Expires": "Mon, 02 Mar 2026 08:10:00 GMT"}, 600),
+        (200, {"Expires": "0"}, 0),
+        (200, {"Expires": "Mon, 01 Jan 1990 00:00:00 GMT"}, 0),
+        (200, {"Cache-Control": "no-store, max-age=600"}, 0),
+        (200, {"Cache-Control": "max-age=99999999999999999999"}, 86400),
+        (429, {"Retry-After": " 30 "}, 30),
+        (503, {"Retry-After": "Mon, 02 Mar 2026 08:05:00 GMT"}, 300),
+        (503, {"Retry-After": "-5", "Cache-Control": "max-age=600"}, 0),
+        (429, {"Retry-After": "9" * 5000}, 86400),
+    ],
+)
+def test_waiting(status: int, headers: dict[str, str], seconds: float) -> None:
+    assert wait_s(status, headers, now=NOW) == seconds
