@@ -5,7 +5,7 @@
 
 PYTHON ?=
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --use-pep517
 PYTEST_ARGS ?= -n auto --dist loadfile
 
 export PYTHONUTF8 := 1
