@@ -40,8 +40,8 @@ _PASSAGES = 0.35
 """Share of the shorter text in common passages that makes a copy of a part."""
 _PASSAGE = 24
 """Units; shorter common passages are names, titles and set phrases. A long sentence quoted is longer."""
-_SHORT = 40
-"""Units; texts shorter than this are only compared with texts of about their length."""
+_SHORT, _SENTENCE, _WHOLE = 40, 16, 0.8
+"""Units: a shorter text is held against one of its length, unless it is a sentence and stands there whole."""
 
 _STRETCH, _GROWS = 16, 1_500
 """Runs to a stretch of a sketch; doubled at so many runs, and at every doubling of them."""
@@ -180,7 +180,7 @@ def _strength(a: _Prepared, b: _Prepared) -> float:
     """How surely two texts are one: the strongest of the three measures, each scaled to meet at ``CUT``."""
     shorter, longer = sorted((len(a.units), len(b.units)))
     contained = _contained(a, b)
-    if shorter < _SHORT:
+    if shorter < _SHORT and not (contained >= _WHOLE and shorter >= _SENTENCE):
         return contained * shorter / max(1, longer)
     if contained >= CUT:
         return contained
@@ -276,7 +276,7 @@ def _only_furniture(a: tuple[int, ...], b: tuple[int, ...], index: Mapping[int, 
         sum(code not in shared and 3 * len(index[code]) <= usual for code in hashes) / len(hashes)
         for hashes in (a, b)
     ]
-    return min(own) >= 0.3
+    return min(own) >= 0.1 and max(own) >= 0.3
 
 
 def _join(links: list[tuple[float, int, int]], size: int, strength: Callable[[int, int], float]) -> list[int]:
