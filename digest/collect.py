@@ -17,6 +17,7 @@ from digest.seeds import Note, Seed, Seeds
 from digest.similar import sketch
 
 if TYPE_CHECKING:
+    from digest.feeds import Polled
     from digest.store import Store
 
 
@@ -26,7 +27,7 @@ class Collected:
 
     Args:
         state: ``new``, ``changed``, ``unchanged``, ``empty`` (holds no article) or ``failed``.
-        detail: For ``empty`` and ``failed``: why, and what to do.
+        detail: For ``empty`` and ``failed``: why, and what to do; for feeds, what they brought.
     """
 
     source_id: str
@@ -114,6 +115,19 @@ def collect_seeds(
         report.append(save_page(store, page, source_id=seed.source_id, now=now))
         store.state.set(key, mark)
     return report
+
+
+def polled(feed: "Polled") -> Collected:
+    """A feed's poll as a line of the report."""
+    counts = {
+        "new": feed.new,
+        "changed": feed.changed,
+        "quarantined": feed.quarantined,
+        "as background": feed.background,
+    }
+    found = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    state = {"gone": "failed", "left": "unchanged"}.get(feed.state, feed.state)
+    return Collected(source_id=f"feeds/{feed.feed.id}", state=state, detail=feed.detail or found)
 
 
 def save_page(store: "Store", page: Page, *, source_id: str, now: datetime) -> Collected:

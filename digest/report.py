@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from digest.model import Edition, Schedule, Severity, Theme
 from digest.pick import pick
+from digest.polling import health
 from digest.publish import find_copies, read_candidates, read_memory
 
 if TYPE_CHECKING:
@@ -55,6 +56,29 @@ def edition_overview(store: "Store", limit: int) -> list[dict[str, Any]]:
         }
         for edition in store.editions.list(limit)
     ]
+
+
+def feed_overview(store: "Store", *, now: datetime) -> list[dict[str, Any]]:
+    """A row a feed, with its health and what to do about it."""
+    rows = []
+    for feed in store.feeds.list():
+        state = health(feed, now=now)
+        rows.append(
+            {
+                "id": feed.id,
+                "title": feed.title,
+                "url": feed.url,
+                "origin": feed.origin,
+                "tags": feed.tags,
+                "state": state.state,
+                "since": state.since,
+                "newest_at": feed.newest_at,
+                "next_at": feed.next_at,
+                "what": state.what,
+                "next_step": state.next_step,
+            }
+        )
+    return rows
 
 
 def explain(edition: Edition) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from digest.errors import ConfigError
 if TYPE_CHECKING:
     from digest.collect import Collected
     from digest.config import Config, MailServer
+    from digest.feeds import Reader
     from digest.mail.transport import Server
     from digest.model import Edition, Schedule, Theme
     from digest.publish import Made
@@ -171,17 +172,51 @@ class Runtime:
         Raises:
             SeedError: There is no seed folder, or nothing in it, and no feed either.
         """
-        from digest.collect import collect_seeds
+        import asyncio
+
+        from digest.collect import collect_seeds, polled
         from digest.seeds import load_notes, load_seeds
 
-        return collect_seeds(
-            self.store,
-            load_seeds(self.config.seeds_dir),
-            notes=load_notes(self.config.seeds_dir),
-            rules=self.config.site_rules,
-            now=self.now,
-            on_progress=on_progress,
-        )
+        self.store.feeds.sync(self.config.feeds, now=self.now)
+        feeds = self.store.feeds.list()
+        report = []
+        if self.config.seeds_dir.is_dir() or not feeds:
+            report = collect_seeds(
+                self.store,
+                load_seeds(self.config.seeds_dir),
+                notes=load_notes(self.config.seeds_dir),
+                rules=self.config.site_rules,
+                now=self.now,
+                on_progress=on_progress,
+            )
+        if not self.store.feeds.due(self.now):
+            return report
+
+        async def poll() -> "list[Collected]":
+            async with self.feed_reader() as reader:
+                return [
+                    polled(one) for one in await reader.poll(on_progress=lambda one: on_progress(one.feed.id))
+                ]
+
+        return report + asyncio.run(poll())
+
+    @asynccontextmanager
+    async def feed_reader(self) -> "AsyncIterator[Reader]":
+        """What polls feeds, with its connections and worker processes; they end with the block."""
+        from digest.feeds import Reader
+        from digest.fetch import open_fetcher
+        from digest.workers import open_workers
+
+        settings = self.config.fetching
+        async with open_fetcher(settings) as fetcher, open_workers() as workers:
+            yield Reader(
+                store=self.store,
+                fetcher=fetcher,
+                workers=workers,
+                settings=settings,
+                now=self.now,
+                rules=self.config.site_rules,
+            )
 
     def publish_now(self, only: tuple[str, ...], *, language: str | None) -> "Made":
         """An edition of the schedule ``now``, made at this moment."""

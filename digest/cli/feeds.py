@@ -1,0 +1,184 @@
+"""``digest feeds``: the feeds that are read, how each is doing, and what to do about it."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.cli.output import emit_json, runtime, say, table
+
+if TYPE_CHECKING:
+    from digest.model import Feed
+    from digest.runtime import Runtime
+
+feeds = typer.Typer(help="The feeds: add, list, remove, pause, check, import, export.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The feed's id, or the address it was added with.", metavar="FEED")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(feeds, name="feeds")
+
+
+@feeds.command()
+def add(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(help="The feed's address, or that of a site that has one.")],
+    name: Annotated[str | None, typer.Option("--id", help="A short name; made from the host.")] = None,
+    title: Annotated[str | None, typer.Option(help="Shown as the outlet; the feed's own otherwise.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
+    full_text: Annotated[bool, typer.Option("--full-text", help="Read each article's own page.")] = False,
+    private: Annotated[
+        bool, typer.Option("--allow-private", help="The feed lives on a private address of yours.")
+    ] = False,
+) -> None:
+    """Find the feed at an address and read it from now on.
+
+    What it holds now counts as background save the newest few entries.
+    """
+    from digest.subscriptions import add as subscribe
+
+    with runtime(context) as opened:
+
+        async def found() -> "tuple[Feed, object]":
+            async with opened.feed_reader() as reader:
+                return await subscribe(
+                    reader,
+                    url,
+                    id=name,
+                    title=title,
+                    tags=tag or (),
+                    full_text=full_text,
+                    allow_private=private,
+                )
+
+        feed, _ = asyncio.run(found())
+    say(f"Added {feed.id}: {feed.title or feed.url} ({feed.url})")
+
+
+@feeds.command(name="list")
+def list_(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the feeds with their health, and what to do where something is wrong."""
+    from digest.report import feed_overview
+
+    with runtime(context) as opened:
+        opened.store.feeds.sync(opened.config.feeds, now=opened.now)
+        rows = feed_overview(opened.store, now=opened.now)
+    if as_json:
+        emit_json(rows)
+        return
+    table(
+        ("feed", "from", "state", "since", "last new", "next poll", "what", "do"),
+        [
+            (
+                row["id"],
+                row["origin"],
+                row["state"],
+                str(row["since"] or "")[:10],
+                str(row["newest_at"] or "")[:10],
+                str(row["next_at"] or "")[:16],
+                row["what"],
+                row["next_step"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@feeds.command()
+def remove(context: typer.Context, name: Name) -> None:
+    """Stop reading a feed. Its articles stay."""
+    with runtime(context) as opened:
+        feed = _find(opened, name)
+        if feed.origin == "config":
+            raise typer.BadParameter(f"{feed.id} stands in {opened.config.path}: take it out there")
+        opened.store.feeds.remove(feed.id)
+    say(f"Removed {feed.id}")
+
+
+@feeds.command()
+def pause(
+    context: typer.Context,
+    name: Name,
+    resume: Annotated[bool, typer.Option("--resume", help="Read it again.")] = False,
+) -> None:
+    """Do not read a feed until it is resumed."""
+    with runtime(context) as opened:
+        feed = _find(opened, name)
+        next_at = opened.now if resume else None
+        opened.store.feeds.save([replace(feed, paused=not resume, next_at=next_at)])
+    say(f"{'Resumed' if resume else 'Paused'} {feed.id}")
+
+
+@feeds.command()
+def check(context: typer.Context, name: Name) -> None:
+    """Ask a feed as if for the first time and explain every decision; nothing is kept.
+
+    Takes the address of a feed that is not added, too. Exit code 1 when it failed.
+    """
+    from digest.model import Feed
+
+    with runtime(context) as opened:
+        feed = opened.store.feeds.find(name) or Feed(
+            id="visited", url=name, fetch_url=name, origin="command", added_at=opened.now
+        )
+
+        async def checked() -> None:
+            async with opened.feed_reader() as reader:
+                result = await reader.check(feed)
+            for step in result.steps:
+                print(step)
+            for article in result.articles:
+                print(f"{str(article.published or 'undated'):10}  {article.title}")
+                for flag in article.flags:
+                    print(f"            {flag.severity} {flag.code}: {flag.reason}")
+            print(f"{result.state}: {result.new} new, {result.empty} without an article in it")
+            if result.state in {"failed", "gone"}:
+                raise typer.Exit(1)
+
+        asyncio.run(checked())
+
+
+@feeds.command(name="import")
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="An OPML file.", exists=True, dir_okay=False)],
+) -> None:
+    """Add every feed of an OPML list; folders become tags. None is asked before the next collect."""
+    from digest.opml import read_opml
+    from digest.subscriptions import add_all
+
+    try:
+        found = read_opml(file.read_bytes())
+    except ValueError as error:
+        raise typer.BadParameter(f"{file}: {error}") from None
+    with runtime(context) as opened:
+        added, refused = add_all(opened.store, found, now=opened.now)
+    for line in refused:
+        say(f"left out: {line}")
+    say(f"{len(added)} added, {len(refused)} left out")
+
+
+@feeds.command()
+def export(context: typer.Context) -> None:
+    """Write every feed as OPML 2.0 to stdout; tags become folders."""
+    from digest.opml import write_opml
+
+    with runtime(context) as opened:
+        opened.store.feeds.sync(opened.config.feeds, now=opened.now)
+        print(
+            write_opml(opened.store.feeds.list(), title=opened.config.newsletter.name, now=opened.now), end=""
+        )
+
+
+def _find(opened: "Runtime", name: str) -> "Feed":
+    opened.store.feeds.sync(opened.config.feeds, now=opened.now)
+    feed = opened.store.feeds.find(name)
+    if feed is None:
+        known = ", ".join(feed.id for feed in opened.store.feeds.list()) or "none yet"
+        raise typer.BadParameter(f"there is no feed {name!r}; there are: {known}", param_hint="FEED")
+    return feed
