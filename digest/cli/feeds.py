@@ -133,7 +133,7 @@ def check(context: typer.Context, name: Name) -> None:
             for step in result.steps:
                 print(step)
             for article in result.articles:
-                print(f"{str(article.published or 'undated'):10}  {article.title}")
+                print(f"{article.published or 'undated'!s:10}  {article.title}")
                 for flag in article.flags:
                     print(f"            {flag.severity} {flag.code}: {flag.reason}")
             print(f"{result.state}: {result.new} new, {result.empty} without an article in it")

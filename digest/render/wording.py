@@ -82,9 +82,9 @@ class Wording:
 
     def list(self, names: Sequence[str]) -> str:
         """The names with the language's own separators, without a last “and”."""
-        if not names:
-            return ""
-        return lists.format_list(names, style="unit-narrow" if self.chinese else "unit", locale=self.locale)
+        if self.chinese:  # CLDR's unit lists have no separator in Chinese
+            return "、".join(names)
+        return lists.format_list(names, style="unit", locale=self.locale) if names else ""
 
     @property
     def chinese(self) -> bool:
