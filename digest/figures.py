@@ -238,8 +238,8 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
 
 def _weight(sentence: str, kind: str, value: float) -> float:
     weight = _KIND_WEIGHT.get(kind, 0.7)
-    if kind == "count" and value < 10:
-        weight = 0.15
+    if kind == "count" and value < 100:
+        weight = 0.15 if value < 10 else 0.45
     elif value >= 10_000:
         weight += 0.1
     return min(1.0, weight * (0.4 if _DOUBT.search(sentence) else 1.0))

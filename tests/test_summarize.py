@@ -1,6 +1,7 @@
 """Summaries: exact spans that stand alone, keep their speakers and fit their room."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,10 @@ PROFILE = """\
 
 def make(text: str = PROFILE, **fields: object) -> Article:
     body, blocks = "", []
-    for line in text.strip().splitlines():
+    for source in text.strip().splitlines():
         body += "\n\n" if body else ""
-        kind = BlockKind.HEADING if line.startswith("# ") else BlockKind.PARAGRAPH
-        line = line.removeprefix("# ")
+        kind = BlockKind.HEADING if source.startswith("# ") else BlockKind.PARAGRAPH
+        line = source.removeprefix("# ")
         blocks.append(Block(kind=kind, start=len(body), end=len(body) + len(line)))
         body += line
     article = Article(
@@ -67,7 +68,7 @@ def test_every_excerpt_is_the_source_and_none_overlap() -> None:
     found = summary(article)
     assert all(article.text[e.start : e.end] == e.text and is_balanced(e.text) for e in found)
     ordered = sorted(spans(found))
-    assert all(one[1] <= other[0] for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(ordered))
 
 
 def test_a_full_item_has_a_lead_points_and_keeps_its_budget() -> None:

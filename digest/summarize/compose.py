@@ -27,6 +27,7 @@ _CONSIDERED = 150
 _FLOOR = 0.4
 """Of the best point's worth: what is much weaker is left out rather than filled in."""
 _TELLING = 0.5
+_POINTING = re.compile("[这那它你]|^其实")
 _FIGURE_SENTENCE = 90
 _SPEAKER_CHARS = 20
 _OFFICE = re.compile(
@@ -134,17 +135,20 @@ class _Page:
         """Who and what: on the theme, close to the title, early, somebody or something named."""
         article, names = self.reading.article, self.reading.names
         title = frozenset(terms(fold(article.title)))
-        in_title = [name for _, name in named_in(article.title, names)]
+        main = [name for _, name in named_in(article.title, names)]
         length = max(1, len(article.text))
         best, top = None, 0.0
-        for p in self.free:
+        leading = [p for p in self.free if p.leads] or [p for p in self.free if p.spoken]
+        for p in leading:
             size = p.size / self.scale
-            if not p.leads or not _LEAD[0] <= size <= _LEAD[1]:
+            if not _LEAD[0] <= size <= _LEAD[1]:
                 continue
             text = article.text[p.start : p.end]
-            score = (0.4 * p.score + 0.4 * p.own) * _length_fit(size)
-            score += 0.35 * overlap(title, p.terms) + 0.12 * any(name in text for name in in_title)
-            score += 0.15 * (1 - p.start / length) + 0.05 * any(name in text for name in names)
+            score = (0.7 * p.score + 0.25 * p.own) * _length_fit(size) + 0.3 * overlap(title, p.terms)
+            score += (0.06 + 0.08 * self.reading.news) * (1 - p.start / length)
+            score += 0.08 * any(name in text[: len(text) // 2] for name in main) + 0.02 * any(
+                map(text.count, names)
+            )
             if score > top:
                 best, top = p, score
         return best
@@ -173,7 +177,7 @@ class _Page:
         for quotation in self.reading.quotes:
             if not quotation.speaker or not quotation.whole:
                 continue
-            inner = sentences(self.reading.article.text, quotation.start + 1, quotation.end - 1)
+            inner = sentences(self.reading.article.text, *quotation.words)
             for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
                 worth = self._quote_worth(parts) * (1.2 if parts == inner else 1.0)
                 if worth > 0 and (best is None or worth > best[0]):
@@ -205,7 +209,14 @@ class _Page:
             if stands.fix is Fix.DROP or (n == 0 and stands.fix is not Fix.FINE):
                 return 0.0
         words = frozenset(terms(fold(text)))
-        return 0.0 if self._is_said(words) else reading.score_at(start) + min(1.0, len(words) / 40)
+        return (
+            0.0
+            if self._is_said(words)
+            else (
+                (reading.score_at(start) + min(1.0, len(words) / 40))
+                * (0.8 if _POINTING.search(text) else 1.0)
+            )
+        )
 
     def figures(self, most: int) -> list[Excerpt]:
         """The most telling figures of sentences not quoted otherwise, one a sentence."""

@@ -67,7 +67,8 @@ _ZH_START = re.compile(
     相比之下 同样 相反 总之 总的 简而 简单 言之 具体来 一来 二来 紧接着 接着 再后来 正如(?=[此前这])
     无独有偶 事实证明 不仅如此 说白了 当然 是以 由于(?=[这此]) 基于 对于[这此] 关于[这此第] 在[这此她他]
     从[这此] 有了 听到 和[他她这] 与[他她此] 跟[他她] 再[聊说看] 说回 回到 话说 换做 要分 动员 形成
-    归根结底 毕竟 其中 既是 只有这样 最重要的 更重要的 问题是 原因是 结果是 答案是 最终(?=[，,]) 不料
+    归根结底 毕竟 其中 既是 只有这样 主要是 实验结果
+    最重要的 更重要的 问题是 原因是 结果是 答案是 最终(?=[，,]) 不料
     没想到 原来 果然 显然 难怪 随之 随着[这此] 到了[这此]
     """
     )
@@ -89,10 +90,15 @@ _ZH_SHORT_NAME = re.compile(
 )
 _ZH_THIS_EARLY = re.compile(
     r"[^，,。：:“「]{0,10}(?:这|那)(?:次|类|种|些|个|项|篇|样|位|条|一|家|场|部|款|几|两|三|里|边|份|群)"
+    r"|.{0,14}(?:基于|通过|根据|按照|凭借|由于|对于)(?:如此|这|此|该)"
+    r"|[^。]{0,16}(?:称|说|认为|以为|表示|指出|强调)[，,：:]?这"
 )
 _ZH_PERSON = re.compile(r"(?<![其维吉])他(?!们|人|国|日|乡|山)|她(?!们)|自己(?=[^自])")
 _ZH_THING = re.compile("他们|她们|它们?")
-_ZH_HEARSAY = re.compile("据悉|据了解|据说|有消息|有人[认说]|传闻|据传|或许|不知")
+_ZH_NO_LEAD = re.compile(
+    "据悉|据了解|据说|有消息|有人[认说]|传闻|据传|或许|不知|第[一二三四五六七八九十两\\d]+[个位名项点]|"
+    "^[^，,。]{1,10}?(?:也|还|又|则|再度|再次|随后|接着|却|继续|同样|同时)"
+)
 _ZH_ROLE = re.compile(
     alternatives(r"""
     教授 博士 院长 记者 创始人 总裁 学生 年轻人 研究员 科学家 负责人 CEO 老师 母亲 父亲 男子 女子 孩子
@@ -106,7 +112,7 @@ _ZH_EMPTY = re.compile(
     alternatives(
         r"""
     掌声 鼓掌 笑[)）] [（(]笑 不难想象 众所周知 毋庸置疑 总而言之 毫不夸张 接受.{0,12}(?:专访|采访) 引出
-    展开(?:了)?对话 睁开对话 话题 下一个问题 最后一个问题 感谢 再一次 讲述了 为题 台词 谢谢 恭喜 祝
+    展开(?:了)?对话 睁开对话 话题 下一个问题 最后一个问题 感谢 再一次 讲述了 为题 台词 各位 下午好 大家好 上午好 晚上好 先来吧 欢迎来到 谢谢 恭喜 祝
     """
     )
 )
@@ -144,15 +150,21 @@ _EN_ROLE = re.compile(
     r"|doctor|driver|victim|suspect|singer|actor|actress|mayor|coach|soldier|captain)\b"
 )
 _EN_THING = re.compile(r"\b(?:[Tt]hey|[Tt]hem|[Tt]heir|[Ii]t|[Ii]ts)\b")
-_EN_HEARSAY = re.compile(r"\b[Rr]eportedly\b|\b[Ss]ources said\b|\b[Ss]ome (?:argue|say)\b|\b[Rr]umou?r")
+_EN_NO_LEAD = re.compile(r"\b[Rr]eportedly\b|\b[Ss]ources said\b|\b[Ss]ome (?:argue|say)\b|\b[Rr]umou?r")
 _EN_SOFT = re.compile(r"\b(?:today|yesterday|now|recently|last week|this week|also)\b", re.I)
-_EN_NAME = re.compile(r"\b[A-Z][A-Za-z]+")
+_EN_NOUN = re.compile(r"\b(?:[Tt]he|[Aa]n?|[Tt]heir|[Oo]ne|[Ss]ome|[Mm]any|\d[\d,]*)\s\w+\s|\s[A-Z]\w+")
 
 _QUOTED = re.compile('“[^“”]*”|「[^「」]*」|"[^"]*"')
 _HEAD = re.compile(r"^[\s“”「」『』\"'（(《【—…·•\-]+")
 _QUESTION = re.compile(r"[？?][”」』\"'’）)]*$|[吗呢][。.]?[”」』\"]*$")
 _ENDED = re.compile(r"[。！？!?.…][”」』\"'’）)】\]]*$")
 _LONG_QUOTATION = 16
+_HANGING_QUOTE = re.compile(
+    r"[“「\"](?:[他她它]|这(?!么|里)|那(?!么|时候)|(?:He|She|It|They|This|That|These|Those)\b)[^“”「」\"]{14}"
+)
+
+Needs = tuple[Fix, bool, str]
+"""What a sentence needs, whether it is a person's name, and the words that tell."""
 
 
 def standing(
@@ -172,10 +184,17 @@ def standing(
         return Standing(fix=Fix.DROP, cue="no end")
     if said := next((name for name in selves if name in outer), None):
         return Standing(fix=Fix.DROP, cue=said)
-    found = (_chinese if chinese else _english)(sentence, outer, bare, names, spoken)
-    if found.fix is Fix.FINE and _QUESTION.search(sentence):
+    if m := _HANGING_QUOTE.search(sentence):
+        return Standing(fix=Fix.JOIN, cue=m.group())
+    fix, person, cue = (_chinese if chinese else _english)(sentence, outer, bare, names, spoken)
+    if _QUESTION.search(sentence):
         return Standing(fix=Fix.DROP, cue="question")
-    return found
+    empty = chinese and bool(_ZH_EMPTY.search(outer))
+    soft = set((_ZH_SOFT if chinese else _EN_SOFT).findall(outer[:60]))
+    leads = fix is Fix.FINE and not (spoken or empty or sentence[0] in '“「『"‘（(')
+    leads = leads and not (_ZH_NO_LEAD if chinese else _EN_NO_LEAD).search(outer)
+    weight = max(0.4, 1.0 - 0.08 * len(soft) - 0.45 * empty)
+    return Standing(fix=fix, leads=leads, person=person, weight=weight, cue=cue)
 
 
 def _marks_only(m: re.Match[str]) -> str:
@@ -184,36 +203,25 @@ def _marks_only(m: re.Match[str]) -> str:
     return whole if len(whole) <= _LONG_QUOTATION else whole[0] + whole[-2:]
 
 
-def _hangs(fix: Fix, m: re.Match[str], *, person: bool = False) -> Standing:
-    return Standing(fix=fix, person=person, cue=m.group())
-
-
-def _chinese(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool) -> Standing:
+def _chinese(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool) -> Needs:
     m: re.Match[str] | None
     for m in _ZH_DROP.finditer(outer):
         if not (spoken and m.group("person")):
-            return _hangs(Fix.DROP, m)
+            return Fix.DROP, False, m.group()
     if m := _ZH_SERIES.match(bare):
-        return _hangs(Fix.DROP, m)
+        return Fix.DROP, False, m.group()
     early = _ZH_START.match(bare) or _ZH_ANSWER.match(bare) or _ZH_THIS_EARLY.match(bare)
     if m := early or _ZH_SHORT_NAME.search(bare[:16]):
-        return _hangs(Fix.JOIN, m)
+        return Fix.JOIN, False, m.group()
     if (m := _ZH_TIME.match(bare)) and not _ZH_DATED.search(sentence):
-        return _hangs(Fix.JOIN, m)
+        return Fix.JOIN, False, m.group()
     if m := _ZH_PERSON.search(outer):
-        before = outer[: m.start()]
-        if (
-            not named_in(before, names)
-            and not _ZH_ROLE.search(before)
-            and not (spoken and m.group() == "自己")
-        ):
-            return _hangs(Fix.JOIN, m, person=m.group() != "自己")
+        before, own = outer[: m.start()], m.group() == "自己"
+        if not (named_in(before, names) or _ZH_ROLE.search(before) or (spoken and own)):
+            return Fix.JOIN, not own, m.group()
     if (m := _ZH_THING.search(outer)) and not _has_noun(outer[: m.start()], names):
-        return _hangs(Fix.JOIN, m)
-    empty = bool(_ZH_EMPTY.search(outer))
-    weight = 1.0 - 0.08 * len(set(_ZH_SOFT.findall(outer[:40]))) - 0.45 * empty
-    leads = not (spoken or empty or _ZH_HEARSAY.search(outer) or sentence[0] in '“「『"（(')
-    return Standing(fix=Fix.FINE, leads=leads, weight=max(0.4, weight))
+        return Fix.JOIN, False, m.group()
+    return Fix.FINE, False, ""
 
 
 def _has_noun(before: str, names: Set[str]) -> bool:
@@ -223,28 +231,26 @@ def _has_noun(before: str, names: Set[str]) -> bool:
     return len(before.strip("“「，, ")) >= 5
 
 
-def _english(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool) -> Standing:
+def _english(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool) -> Needs:
     m: re.Match[str] | None
     for m in _EN_DROP.finditer(outer):
         if not (spoken and m.group("person")):
-            return _hangs(Fix.DROP, m)
+            return Fix.DROP, False, m.group()
     if m := _EN_SERIES.match(bare):
-        return _hangs(Fix.DROP, m)
+        return Fix.DROP, False, m.group()
     if bare[0].islower() or len(sentence.split()) < 6:
-        return Standing(fix=Fix.DROP, cue="fragment")
+        return Fix.DROP, False, "fragment"
     if m := _EN_START.match(bare):
-        return _hangs(Fix.JOIN, m, person=m.group() in ("He", "She", "His", "Her"))
+        return Fix.JOIN, m.group() in ("He", "She", "His", "Her"), m.group()
     if (m := _EN_TIME.match(bare)) and not re.search(r"\b\d{4}\b", sentence):
-        return _hangs(Fix.JOIN, m)
+        return Fix.JOIN, False, m.group()
     if m := _EN_PERSON.search(outer):
         before = outer[: m.start()]
-        if not (_EN_NAME.search(before[1:]) or _EN_ROLE.search(before) or named_in(before, names)):
-            return _hangs(Fix.JOIN, m, person=True)
-    if (m := _EN_THING.search(outer)) and len(outer[: m.start()].split()) < 2:
-        return _hangs(Fix.JOIN, m)
-    weight = 1.0 - 0.08 * len(_EN_SOFT.findall(outer))
-    leads = not (spoken or _EN_HEARSAY.search(outer) or sentence[0] in '“"‘(')
-    return Standing(fix=Fix.FINE, leads=leads, weight=max(0.4, weight))
+        if not (named_in(before, names) or _EN_ROLE.search(before)):
+            return Fix.JOIN, True, m.group()
+    if (m := _EN_THING.search(outer)) and not _EN_NOUN.search(outer[: m.start()]):
+        return Fix.JOIN, False, m.group()
+    return Fix.FINE, False, ""
 
 
 def can_join(standing: Standing, before: str, names: Set[str], *, chinese: bool) -> bool:
@@ -255,7 +261,7 @@ def can_join(standing: Standing, before: str, names: Set[str], *, chinese: bool)
     whole = {name for name in inside if not any(name != other and name in other for other in inside)}
     if whole:
         return len(whole) == 1
-    return bool(_ZH_ROLE.search(before) if chinese else _EN_NAME.search(before[1:]))
+    return bool((_ZH_ROLE if chinese else _EN_ROLE).search(before))
 
 
 def is_chinese(text: str) -> bool:

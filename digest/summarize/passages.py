@@ -3,17 +3,18 @@
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from digest.model import Article, BlockKind
 from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, standing
-from digest.summarize.people import SAYING, named_in, people
-from digest.summarize.quotes import Quotation, is_balanced, quotations
+from digest.summarize.people import SAYING, in_title, named_in, people
+from digest.summarize.quotes import Quotation, is_balanced, labelled, quotations
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled
 from digest.text import CJK, Span, count, fold, sentences
 
 _MOST_SENTENCES = 3
+_EMPTY = 0.6
 _THEMED = 0.5
 """Share of the theme in a sentence's score."""
 _SHORTEST = 10
@@ -63,6 +64,7 @@ class Reading:
     names: frozenset[str]
     quotes: tuple[Quotation, ...]
     sentences: tuple[Sentence, ...]
+    news: float
 
     def score_at(self, offset: int) -> float:
         """Of the sentence that covers *offset*."""
@@ -76,9 +78,13 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     chinese = is_chinese(text[:20_000])
     names = people(f"{article.title}\n{text}")
     paragraphs = article.paragraphs()
-    quotes = quotations(text, paragraphs, names)
+    turns = labelled(text, paragraphs, names, _main_person(article, names))
+    quotes = turns or quotations(text, paragraphs, names)
+    begins = {turn.start: turn.words[0] for turn in turns}
     spans = [
-        (span, n) for n, block in enumerate(paragraphs) for span in sentences(text, block.start, block.end)
+        (span, n)
+        for n, block in enumerate(paragraphs)
+        for span in sentences(text, begins.get(block.start, block.start), block.end)
     ]
     words = bag(text, [span for span, _ in spans])
     news = newsness(text, [text[b.start : b.end] for b in paragraphs])
@@ -95,7 +101,12 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
         known = bool(spoken and spoken.speaker)
         stands = standing(body, chinese=chinese, names=names, selves=selves, spoken=known)
         read_.append(Sentence(start, end, paragraph, words.terms[i], stands, spoken, score, own[i]))
-    return Reading(article, chinese, names, quotes, tuple(read_))
+    return Reading(article, chinese, names, quotes, tuple(read_), news)
+
+
+def _main_person(article: Article, names: Set[str]) -> str | None:
+    """Who is interviewed: the person the title names, else the one named most."""
+    return in_title(article.title, names) or max(sorted(names), key=article.text.count, default=None)
 
 
 def _selves(article: Article) -> tuple[str, ...]:
@@ -109,7 +120,7 @@ def _selves(article: Article) -> tuple[str, ...]:
 def _spoken(start: int, end: int, quotes: Sequence[Quotation], starts: Sequence[int]) -> Quotation | None:
     """The quotation the sentence lies inside of, its marks outside the sentence."""
     at = bisect_right(starts, start) - 1
-    if at >= 0 and quotes[at].start < start and end <= quotes[at].end:
+    if at >= 0 and quotes[at].words[0] <= start and end <= quotes[at].end:
         return quotes[at]
     return None
 
@@ -131,7 +142,7 @@ def relevance(article: Article, spans: Sequence[Span], focus: Mapping[str, float
     raw = [0.0] * len(spans)
     headings = [b for b in article.blocks if b.kind is BlockKind.HEADING]
     for term, weight in focus.items():
-        if not term:
+        if not term or term not in folded:
             continue
         pattern = re.compile(rf"(?<![a-z0-9]){re.escape(term)}" if term[0].isascii() else re.escape(term))
         seen: set[int] = set()
@@ -205,7 +216,7 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
         size=size,
         score=clean * sum(s.score * w for s, w in zip(run, weights, strict=True)) / total,
         own=clean * sum(s.own * w for s, w in zip(run, weights, strict=True)) / total,
-        leads=run[0].standing.leads and run[0].standing.fix is Fix.FINE and run[0].spoken is None,
+        leads=run[0].standing.leads and all(s.standing.weight > _EMPTY for s in run),
         terms=frozenset().union(*(s.terms for s in run)),
         paragraph=run[0].paragraph,
         speaker=speaker,

@@ -78,6 +78,16 @@ _NOT_LATIN = word_table(
     May June July August September October November December
     """
 )
+_INSTITUTION = word_table(
+    """
+    Trust University School Street Bridge City Council Company Inc Club River State Department Institute Party
+    Bank Association Court County Police Union Group League Hospital Church College House Commission Agency
+    Board News Times Post Road Avenue Park Museum Center Centre Airport Station Lake Bay Island Act Cup Games
+    Office Ministry Fund Foundation Society Network Service Team Press Journal Corp Ltd Labs Kingdom
+    States Nations America Africa Europe Asia Hall Square Valley Beach Forest Series Week Day
+    """
+)
+_TITLED = re.compile(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
 _HONORED = re.compile(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院长|院士)")
 _ENDS_IN_TITLE = re.compile(f"{TITLE}$|^.{TITLE}")
 
@@ -95,7 +105,10 @@ def people(text: str) -> frozenset[str]:
     if any(is_cjk(c) for c in text[:200]):
         names.update(m.group(1) or m.group(2) for m in _LATIN_IN_CHINESE.finditer(text))
         return frozenset(names)
-    names.update(m.group() for m in _LATIN.finditer(text) if m.group().split()[0] not in _NOT_LATIN)
+    full = [m.group().split() for m in _LATIN.finditer(text)]
+    for words in full:
+        if words[0] not in _NOT_LATIN and words[-1] not in _INSTITUTION:
+            names.update((" ".join(words), words[-1]))
     said = (m.group(1) or m.group(2) for m in _LATIN_SAYS.finditer(text))
     names.update(name for name in said if name not in _NOT_LATIN)
     return frozenset(names)
@@ -140,6 +153,15 @@ def honored(clause: str, names: Set[str]) -> str | None:
     found = {m.group(1) for m in _HONORED.finditer(clause)}
     fitting = {name for name in names for surname in found if name.startswith(surname) and not name.isascii()}
     return fitting.pop() if len(fitting) == 1 else None
+
+
+def in_title(title: str, names: Set[str]) -> str | None:
+    """The person a title names: one the text names too, or who 谈, 聊 or a colon follows."""
+    known = named_in(title, names)
+    if known:
+        return known[0][1]
+    found = (m.group(1) for m in _TITLED.finditer(title))
+    return next((name for name in found if _can_be_a_name(name)), None)
 
 
 def named_in(sentence: str, names: Set[str]) -> list[tuple[int, str]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from digest.model import Block
 from digest.summarize.people import ADVERB, SAYING, honored, named_in
+from digest.text import CJK, Span
 
 _PAIRS = {
     "“": "”",
@@ -54,6 +55,10 @@ _REPORTER = re.compile(
     r"(?:^|[，,\s])(?:我|记者|笔者|本刊|主持人)|问\S{0,12}$|\b[Ii]\b|援引|引用|台词|歌词|俗话|名言"
 )
 _CLOSE = {"“": "”", "「": "」", '"': '"'}
+_LABEL = re.compile(rf"(?P<who>[QA]|[{CJK}A-Za-z·]{{1,10}})(?:[（(][^（）()]{{1,20}}[)）])?\s?[:：]\s*(?=\S)")
+_ANSWER = ("答", "A", "答案")
+_ASKS = re.compile("^(?:问|Q|记者|提问|主持人?|采访者)|记者$|主持|编辑")
+_HOSTS = re.compile("我是.{0,8}主持")
 _LONGEST_RUN = 8
 _LOOK_BACK = 400
 
@@ -63,12 +68,14 @@ class Quotation:
     """Somebody's words, the marks included where they stand.
 
     Args:
+        words: Without the marks, or the label of a transcript (答：).
         whole: Both marks stand in one paragraph.
         speaker: As printed, None when the text does not say.
     """
 
     start: int
     end: int
+    words: Span
     whole: bool
     speaker: str | None = None
 
@@ -95,8 +102,31 @@ def quotations(text: str, paragraphs: Sequence[Block], names: Set[str]) -> tuple
     for start, end, whole in _spans(text, paragraphs):
         if _is_speech(text, start, end):
             speaker = _speaker(text, start, end, names, found)
-            found.append(Quotation(start=start, end=end, whole=whole, speaker=speaker))
+            words = (start + (text[start] in _CLOSE), end - (text[end - 1] in _CLOSE.values()))
+            found.append(Quotation(start=start, end=end, words=words, whole=whole, speaker=speaker))
     return _with_main_speaker(text, names, found)
+
+
+def labelled(
+    text: str, paragraphs: Sequence[Block], names: Set[str], main: str | None
+) -> tuple[Quotation, ...]:
+    """The turns of a transcript or an interview, known by labels used again and again.
+
+    Args:
+        main: Whose answers 答 and A are.
+    """
+    turns = [(block, m) for block in paragraphs if (m := _LABEL.match(text, block.start, block.end))]
+    uses = Counter(m.group("who") for _, m in turns)
+    hosts = {m.group("who") for block, m in turns if _HOSTS.search(text, m.end(), block.end)}
+    found = []
+    for block, m in turns:
+        who, words = m.group("who"), (m.end(), block.end)
+        if uses[who] < 2 and not (uses.total() >= 4 and who in names):
+            continue
+        asks = who in hosts or _ASKS.search(who)
+        speaker = main if who in _ANSWER else None if asks else who
+        found.append(Quotation(start=block.start, end=block.end, words=words, whole=True, speaker=speaker))
+    return tuple(found)
 
 
 def _with_main_speaker(text: str, names: Set[str], found: Sequence[Quotation]) -> tuple[Quotation, ...]:
