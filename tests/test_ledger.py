@@ -3,18 +3,21 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from stored import DAY, HOUR, NOW, add_readers, frozen_edition, reader
 
 from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState
-from digest.store import Claim, Outcome, Recovered, Store, ledger
+from digest.store import Claim, Outcome, Recovered, Store, ledger, open_store
 
 QUEUED, LEASED, WIRE, SENT = (
     DeliveryState.QUEUED,
@@ -419,7 +422,9 @@ def test_pruning_forgets_finished_editions_only(store: Store) -> None:
     store.ledger.plan(second, now=NOW)
     assert store.ledger.prune(before=NOW) == 0
     assert store.ledger.prune(before=NOW + HOUR) == 2
-    assert store.ledger.counts(first) == {}
+    assert store.ledger.counts(first) == {SENT: 2}
+    assert store.ledger.list(first) == ()
+    assert store.ledger.prune(before=NOW + HOUR) == 0
     assert store.ledger.counts(second) == {QUEUED: 2}
     assert store.editions.get(first).number == first
     assert store.ledger.plan(first, now=NOW) == 0
@@ -495,3 +500,73 @@ def test_a_sender_killed_on_the_wire_loses_nobody(store: Store, store_url: str) 
     assert found == Recovered(unknown=3, resent=3, requeued=7)
     assert send(store, claim(store, limit=50)) == 20
     assert store.ledger.counts(number) == {SENT: 20}
+
+
+def plans(store: Store, do: Callable[[], object]) -> list[str]:
+    """How SQLite goes about each statement that *do* runs."""
+    seen: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, sql: str, parameters: object, *_: object) -> None:
+        if sql.startswith(("SELECT", "UPDATE", "INSERT INTO deliveries")):
+            seen.append((sql, parameters))
+
+    event.listen(store.database.engine, "before_cursor_execute", note)
+    do()
+    event.remove(store.database.engine, "before_cursor_execute", note)
+    with store.database.read() as connection:
+        return [
+            row.detail
+            for sql, parameters in seen
+            for row in connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {sql}", parameters[0] if isinstance(parameters, list) else parameters
+            )
+        ]
+
+
+def test_nothing_a_sender_or_operator_asks_reads_a_whole_table(sqlite_url: str) -> None:
+    with open_store(sqlite_url) as store:
+        number = planned(store, 3)
+        claims = claim(store)
+        asked = {
+            "claim": lambda: claim(store),
+            "mark": lambda: store.ledger.to_wire(claims, now=NOW),
+            "settle": lambda: store.ledger.settle([outcome(one) for one in claims], now=NOW),
+            "recover": lambda: recover(store),
+            "finished": lambda: store.ledger.finished(number),
+            "counts": lambda: store.ledger.counts(number),
+            "next due": store.ledger.next_due,
+            "readers": lambda: store.subscribers.list(after=1),
+            "pending": lambda: store.subscribers.list(state=ConsentState.PENDING),
+            "find": lambda: store.subscribers.find("ann@example.org"),
+            "near": lambda: store.articles.near((1, 2), min_shared=1),
+            "used": lambda: store.editions.used("daily", ["seeds/watch"]),
+            "slots": lambda: store.slots.due(now=NOW),
+            "bounce": lambda: store.ledger.get(1),
+        } | {
+            f"list {state}": partial(store.ledger.list, number, state, after=1)
+            for state in (None, *DeliveryState)
+        }
+        for name, do in asked.items():
+            for step in plans(store, do):
+                full = step.startswith("SCAN") and not step.endswith("ix_deliveries_moving")
+                assert not full, (name, step)
+                assert "TEMP B-TREE FOR ORDER" not in step or name == "near", (name, step)
+
+
+def test_memory_does_not_grow_with_the_list(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "STEP", 1000)
+    peaks = []
+    with open_store(sqlite_url) as store:
+        for readers in (2000, 12_000):
+            add_readers(store, readers)
+            number = frozen_edition(store, slot=NOW + readers * HOUR)
+            tracemalloc.start()
+            store.ledger.plan(number, now=NOW)
+            last = seen = 0
+            while page := store.ledger.list(number, QUEUED, after=last, limit=500):
+                last = page[-1].id
+                seen += len(page)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert seen == readers
+    assert peaks[1] < 1.2 * peaks[0]

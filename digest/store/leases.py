@@ -84,14 +84,19 @@ row = deliveries.c
 
 
 def is_any_of(*states: DeliveryState) -> sa.ColumnElement[bool]:
-    """Written out as the partial indexes have it, not bound: only then does either database use those."""
-    return sa.literal_column(f"({any_of('deliveries.state', *states)})", sa.Boolean)
+    """Written out as the partial indexes have it, not bound: only then does either database use those.
+
+    Untyped, too: SQLAlchemy would compare a boolean with 1 on SQLite, which is another expression.
+    """
+    return sa.literal_column(f"({any_of('deliveries.state', *states)})")
 
 
 QUEUED = is_any_of(DeliveryState.QUEUED)
 CLAIMED = is_any_of(DeliveryState.LEASED, DeliveryState.WIRE)
-MOVING = is_any_of(DeliveryState.LEASED, DeliveryState.WIRE, DeliveryState.UNKNOWN)
 ENDED = is_any_of(DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRESSED)
+
+MOVING = row.owner.is_not(None)
+"""Leased, on the wire or unknown: a row keeps its owner until its fate is known."""
 
 _AT = sa.bindparam("at", type_=Moment)
 _UNTIL = sa.bindparam("until", type_=Moment)
@@ -151,7 +156,7 @@ _SETTLE = (
         text=sa.bindparam("said"),
         next_at=sa.func.coalesce(sa.bindparam("again_at", type_=Moment), row.next_at),
         attempts=row.attempts + sa.literal_column("1"),
-        **_FREE,
+        **_FREE | {"owner": sa.case((sa.bindparam("becomes") == DeliveryState.UNKNOWN, row.owner))},
     )
 )
 _GIVE_BACK = (
@@ -237,10 +242,10 @@ def recover(
 ) -> Recovered:
     """Decide on every row that is leased, on the wire or unknown, and move it."""
     found = connection.execute(_IN_FLIGHT).all()
-    dead = {owner for owner in {one.owner for one in found} if owner is not None and owner_gone(owner)}
-    lost = [one for one in found if one.owner is not None and (one.owner in dead or one.lease_until <= now)]
-    leased = [one.id for one in lost if one.state == DeliveryState.LEASED]
-    crashed = [one for one in lost if one.state == DeliveryState.WIRE]
+    dead = {owner for owner in {one.owner for one in found} if owner_gone(owner)}
+    gone = [one for one in found if one.owner in dead or (one.lease_until and one.lease_until <= now)]
+    leased = [one.id for one in gone if one.state == DeliveryState.LEASED]
+    crashed = [one for one in gone if one.state == DeliveryState.WIRE]
     silent = [one for one in found if one.state == DeliveryState.UNKNOWN]
     parked = [one.id for one in crashed if one.crashes + 1 >= CRASHES_TO_PARK]
     resend = policy == "resend"

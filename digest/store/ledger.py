@@ -9,6 +9,7 @@ else has taken the row over, and the number updated says so. A row is on the wir
 byte is; so nothing is unknown before ``wire`` and everything is after a crash there.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -179,23 +180,12 @@ class Ledger:
             return tuple(found)
 
     def counts(self, edition: int) -> dict[DeliveryState, int]:
-        """How many rows in each state (those that occur), counted now.
+        """How many rows in each state (those that occur), counted now; after pruning, as they were then.
 
         ``sent`` is what is in no other state: the indexes answer without reading the rows.
         """
-        mine = row.edition == edition
-        total = sa.select(sa.func.count()).select_from(deliveries).where(mine)
-        by_state = sa.select(row.state, sa.func.count()).where(mine).group_by(row.state)
         with self._database.read() as connection:
-            found = {
-                DeliveryState(state): count
-                for some in (MOVING, ENDED)
-                for state, count in connection.execute(by_state.where(some))
-            }
-            found[DeliveryState.QUEUED] = connection.scalar(total.where(QUEUED)) or 0
-            everything = connection.scalar(total) or 0
-        found[DeliveryState.SENT] = everything - sum(found.values())
-        return {state: count for state, count in found.items() if count}
+            return _counts(connection, edition)
 
     def finished(self, edition: int) -> bool:
         """Planned to the end, and nothing queued, leased, on the wire or unknown.
@@ -232,16 +222,18 @@ class Ledger:
         return min((moment for moment in firsts if moment is not None), default=None)
 
     def prune(self, *, before: datetime) -> int:
-        """Forget the rows of finished editions frozen before then; the editions stay."""
-        old = sa.select(editions.c.number).where(editions.c.frozen_at < before).order_by(editions.c.number)
+        """Forget the rows of finished editions frozen before then; how many. The counts are kept."""
+        old = sa.select(editions.c.number).where(editions.c.frozen_at < before, editions.c.tally.is_(None))
         with self._database.read() as connection:
-            numbers = list(connection.scalars(old))
-        gone = 0
-        for number in numbers:
-            if self.finished(number):
-                with self._database.write() as connection:
-                    gone += connection.execute(sa.delete(deliveries).where(row.edition == number)).rowcount
-        return gone
+            numbers = list(connection.scalars(old.order_by(editions.c.number)))
+        return sum(self._forget(number) for number in numbers if self.finished(number))
+
+    def _forget(self, edition: int) -> int:
+        with self._database.write() as connection:
+            tally = json.dumps(_counts(connection, edition))
+            this = sa.update(editions).where(editions.c.number == edition)
+            connection.execute(this.values(tally=tally))
+            return connection.execute(sa.delete(deliveries).where(row.edition == edition)).rowcount
 
     def _plan_step(
         self, connection: sa.Connection, edition: int, now: datetime, due_by_zone: Mapping[str, datetime]
@@ -317,6 +309,24 @@ def _readers(edition: Any, now: datetime, due_by_zone: Mapping[str, datetime]) -
         )
         .order_by(subscribers.c.id)
     )
+
+
+def _counts(connection: sa.Connection, edition: int) -> dict[DeliveryState, int]:
+    tally = connection.scalar(sa.select(editions.c.tally).where(editions.c.number == edition))
+    if tally is not None:
+        return {DeliveryState(state): count for state, count in json.loads(tally).items()}
+    mine = row.edition == edition
+    total = sa.select(sa.func.count()).select_from(deliveries).where(mine)
+    by_state = sa.select(row.state, sa.func.count()).where(mine).group_by(row.state)
+    found = {
+        DeliveryState(state): count
+        for some in (MOVING, ENDED)
+        for state, count in connection.execute(by_state.where(some))
+    }
+    found[DeliveryState.QUEUED] = connection.scalar(total.where(QUEUED)) or 0
+    everything = connection.scalar(total) or 0
+    found[DeliveryState.SENT] = everything - sum(found.values())
+    return {state: count for state, count in found.items() if count}
 
 
 def _page(

@@ -121,6 +121,7 @@ editions = sa.Table(
         "planned_to", sa.BigInteger, comment="Readers up to this id are planned; null: not for readers."
     ),
     sa.Column("planned_at", Moment, comment="When the last reader was planned."),
+    sa.Column("tally", sa.Text, comment="Deliveries by state, once their rows are pruned."),
     sa.Column("document", sa.Text, nullable=False),
     sa.UniqueConstraint("schedule", "slot", "revision"),
     sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name="status"),
@@ -235,7 +236,7 @@ deliveries = sa.Table(
     sa.CheckConstraint(any_of("state", *DeliveryState), name="state"),
 )
 QUEUED = sa.text(any_of("state", "queued"))
-MOVING = sa.text(any_of("state", "leased", "wire", "unknown"))
+MOVING = sa.text("owner IS NOT NULL")
 ENDED = sa.text(any_of("state", "failed", "held", "suppressed"))
 HAS_ADDRESS = sa.text("address IS NOT NULL")
 sa.Index(

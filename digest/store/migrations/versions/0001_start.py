@@ -53,6 +53,9 @@ def upgrade() -> None:
             comment="Readers up to this id are planned; null: not for readers.",
         ),
         sa.Column("planned_at", Moment, nullable=True, comment="When the last reader was planned."),
+        sa.Column(
+            "tally", sa.Text(), nullable=True, comment="Deliveries by state, once their rows are pruned."
+        ),
         sa.Column("document", sa.Text(), nullable=False),
         sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name=op.f("ck_editions_status")),
         sa.ForeignKeyConstraint(["corrects"], ["editions.number"], name="fk_editions_corrects"),
@@ -168,8 +171,8 @@ def upgrade() -> None:
         "ix_deliveries_moving",
         "deliveries",
         ["edition", "state", "id"],
-        postgresql_where=sa.text("state = 'leased' OR state = 'wire' OR state = 'unknown'"),
-        sqlite_where=sa.text("state = 'leased' OR state = 'wire' OR state = 'unknown'"),
+        postgresql_where=sa.text("owner IS NOT NULL"),
+        sqlite_where=sa.text("owner IS NOT NULL"),
     )
     op.create_index(
         "ix_deliveries_queue",
