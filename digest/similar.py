@@ -49,7 +49,7 @@ _LONGEST = 300_000
 """Units; what comes after is not compared."""
 _HINT = 0.06
 """Share of two sketches in common from which comparing in full is worth while; a topic alone shares less."""
-_FEW, _CROWD = 8, 100
+_FEW, _CROWD = 8, 60
 """Texts compared in full for each new one; texts remembered for each hash."""
 _FURNITURE = 5
 """Texts that share a passage but nothing else, from which it is the site's and not the story's."""

@@ -34,9 +34,8 @@ def main() -> int:
     rows = [*_membership(), _seeds(), *_ranking()]
     for row in rows:
         short = row.value < FLOORS[row.name]
-        print(
-            f"{row.name:10} {row.value:6.3f}  floor {FLOORS[row.name]:5.3f} {'UNDER' if short else '':6}{row.note}"
-        )
+        floor = f"floor {FLOORS[row.name]:5.3f} {'UNDER' if short else ''}"
+        print(f"{row.name:10} {row.value:6.3f}  {floor:18} {row.note}".rstrip())
     return any(row.value < FLOORS[row.name] for row in rows)
 
 
