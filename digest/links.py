@@ -20,6 +20,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _SILENT = re.compile(r"<(script|style|iframe|noscript)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_BREAK = re.compile(r"</(?:p|div|h[1-6]|li|tr|blockquote)>|<br\b[^>]*>", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 _TINY = re.compile(r"\b(?:width|height)\s*[=:]\s*[\"']?\s*[01](?:px)?\s*(?=[\"';\s/>]|$)", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -143,8 +144,8 @@ class _Links(HTMLParser):
 
 
 def plain(markup: str) -> str:
-    """The words of a piece of markup, for comparing and counting; blanks as they come."""
-    return html.unescape(re.sub(r"<[^>]*>", "", _SILENT.sub("", markup)))
+    """The words of a piece of markup, for comparing and counting; one line a block."""
+    return html.unescape(re.sub(r"<[^>]*>", "", _BREAK.sub("\n", _SILENT.sub("", markup))))
 
 
 def plain_title(title: str) -> str:

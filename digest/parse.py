@@ -137,13 +137,16 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
 
     document = '<?xml version="1.0" encoding="utf-8"?>' + re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
-    # Through BytesIO always: bytes that look like a path or an address are opened otherwise.
-    found = feedparser.parse(
-        io.BytesIO(document.encode("utf-8")),
-        response_headers=headers,
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    try:
+        # Through BytesIO always: bytes that look like a path or an address are opened otherwise.
+        found = feedparser.parse(
+            io.BytesIO(_REFERENCE.sub(_possible, document).encode("utf-8")),
+            response_headers=headers,
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:  # its loose parser trips over some broken feeds
+        raise ParseError(url, f"could not be parsed: {type(error).__name__}: {error}") from error
     if not found.version and not found.entries:
         raise ParseError(url, "is not a feed")
     feed = found.feed
@@ -159,6 +162,16 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
         every_s=_every_s(feed),
         syntax_note=one_line(str(found.bozo_exception))[:200] if found.bozo else "",
     )
+
+
+_REFERENCE = re.compile(r"&#(x[0-9a-fA-F]+|[0-9]+);")
+
+
+def _possible(reference: re.Match[str]) -> str:
+    """Numeric references to what is no character stop the parser."""
+    number = reference[1]
+    code = int(number[1:], 16) if number[0] == "x" else int(number[:9])
+    return reference[0] if 31 < code < 0xD800 or 0xDFFF < code < 0x110000 or code in (9, 10, 13) else ""
 
 
 def _every_s(feed: Mapping[str, Any]) -> int:
@@ -188,7 +201,7 @@ def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bo
         title=one_line(title) if literal else plain_title(title),
         markup=_marked_up(markup, is_plain=detail.get("type") == "text/plain"),
         base=base,
-        authors=[str(author.get("name") or author.get("email") or "") for author in entry.get("authors", ())],
+        authors=_authors(entry),
         date=_date(entry),
         now=now,
         chinese=chinese,
@@ -199,6 +212,12 @@ def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bo
         ],
         tags=[str(tag.get("term") or "") for tag in entry.get("tags", ())],
     )
+
+
+def _authors(entry: Mapping[str, Any]) -> list[str]:
+    """All names; the last as written, because feedparser takes addresses with long top levels apart."""
+    names = [str(author.get("name") or "") for author in entry.get("authors", ())]
+    return [*names[:-1], str(entry.get("author") or "")]
 
 
 def _readable(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -270,7 +289,7 @@ def _is_table(value: object) -> bool:
 
 def _string(table: Mapping[str, Any], key: str) -> str:
     value = table.get(key)
-    return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+    return _sound(str(value)) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
 
 
 def _list(table: Mapping[str, Any], key: str) -> list[Any]:
@@ -317,16 +336,16 @@ def _entry(
 
 def _opening(words: str) -> str:
     """A title for an entry without one: its first sentence, cut where it gets long."""
-    line = one_line(words[:400])
+    line = one_line(words.strip().partition("\n")[0][:400])
     first = re.match(r".{4,80}?[。！？!?](?=.|$)", line)
     return first[0] if first else line[:60]
 
 
 def _person(name: str) -> str:
-    """``a@b.example (Li Hua)`` is Li Hua; an address alone is nobody readers need to know."""
+    """``a@b.example (Li Hua)`` and ``Li Hua (a@b.example)`` are Li Hua; an address alone is nobody."""
     name = one_line(plain(_sound(name)))
-    if found := re.fullmatch(r"\S+@\S+\s*\((.+)\)", name):
-        name = found[1]
+    if found := re.fullmatch(r"\S+@\S+\s*\((.+)\)|(.+?)\s*[(<]\S+@\S+[)>]", name):
+        name = found[1] or found[2]
     return "" if re.search(r"\S@\S", name) else name[:80]
 
 
@@ -356,7 +375,8 @@ def _newest(entries: list[Entry]) -> tuple[Entry, ...]:
 
 
 _CHINESE_DATE = re.compile(
-    r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})\s*日?(?:[T\s]*(\d{1,2})\s*[:：时]\s*(\d{1,2})(?:\s*[:：分]\s*(\d{1,2}))?)?"
+    r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})\s*日?"
+    r"(?:[T\s]*(\d{1,2})\s*[:：时]\s*(\d{1,2})\s*分?(?:\s*[:：]?\s*(\d{1,2})\s*秒?)?)?"
 )
 
 
