@@ -40,6 +40,7 @@ _TORTURED = _pattern(_WORDS["tortured"])
 _MISCONVERTED = _pattern(_WORDS["misconverted"])
 """Words no one writes: one character taken for another (小 幼, 外 表, 制 造, 在 正在, 关 合 or 闭)."""
 _PAIRS = tuple(pair.split() for pair in _WORDS["swapped"].replace("\n", " ").split(","))
+_QUOTED = re.compile('"[^"\n]{2,40}"')
 _ARTICLE_SLIPS = re.compile(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
 _URL = re.compile(r"(?:https?://|www\.)[\w.-]+|\b[\w-]+\.(?:com|net|cn|xyz|top|vip|cc|org)\b")
 
@@ -74,11 +75,11 @@ def _promotion(folded: str, around: str) -> Iterable[Flag]:
 
 def _advert(trade: _Trade, folded: str) -> Flag | None:
     """Quarantine when the article itself offers the trade's goods: words, offers, and little reporting."""
-    words, offers = _distinct(trade.words, folded), _distinct(trade.offers, folded)
+    words, offers = _distinct(trade.words, folded), _distinct(trade.offers, _QUOTED.sub("", folded))
     mentions = sum(1 for _ in trade.words.finditer(folded))
     reporting = sum(1 for _ in _REPORTING.finditer(folded))
     dense = mentions * 250 >= len(folded)
-    if len(offers) < 2 or len(words) < 1 or reporting > 2 * len(offers) or not (dense or len(offers) >= 4):
+    if len(offers) < 2 or len(words) < 1 or reporting > len(offers) or not (dense or len(offers) >= 4):
         return None
     return Flag(
         code=trade.code,
@@ -118,7 +119,7 @@ def _spun(article: Article, folded: str, page: Page) -> Flag | None:
     if any(flag.code == "spliced" for flag in article.flags) and signs:
         strength += 0.2
         signs.append((0.2, "the site's name or title is spliced into sentences"))
-    if len(signs) < 2 or strength < 0.6:
+    if strength < (0.6 if len(signs) > 1 else 0.8):
         return None
     return Flag(
         code="spun",

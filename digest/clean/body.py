@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from digest.clean import dates
 from digest.clean.lines import Line
 from digest.clean.marks import Kind, is_prose, kind
 from digest.text import CJK
@@ -26,6 +27,7 @@ _PERSON_LAST = re.compile(
     rf"(?:教授|董事|董事长|创始人|总裁|总经理|经理|院士|博士|研究员|院长|主任|主席|校长|秘书长|理事长|部长|书记|总监|合伙人|科学家|工程师|CEO|CTO"
     rf"|负责人|队长|教练|导演|演员|作家|主编)[：:\s]?[{CJK}]{{2,4}}$"
 )
+_TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
 _SCORE = {
     Kind.SHORT: -7.0,
     Kind.TEASER: -45.0,
@@ -34,6 +36,7 @@ _SCORE = {
     Kind.END: -50.0,
     Kind.FINAL: -60.0,
     Kind.JUNK: -25.0,
+    Kind.NOTICE: -20.0,
     Kind.CALL: -30.0,
     Kind.CAPTION: -3.0,
 }
@@ -101,6 +104,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     sheet = Sheet(lines=lines, kinds=[kind(line) for line in lines], dropped=[""] * len(lines))
     whole = sheet.mass(0, len(lines))
     _allow_promotion(sheet)
+    _allow_verse(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
     if whole:
         sheet.doubled = 1 - sheet.mass(0, len(lines)) / whole
@@ -112,6 +116,24 @@ def _allow_promotion(sheet: Sheet) -> None:
     calls = [i for i, found in enumerate(sheet.kinds) if found is Kind.CALL and is_prose(sheet.lines[i])]
     if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
         for i in calls:
+            sheet.kinds[i] = Kind.PROSE
+
+
+def _allow_verse(sheet: Sheet) -> None:
+    """Where a page has no sentence marks at all, a long row of short lines that talk is its text."""
+    if sheet.mass(0, len(sheet.lines)) >= 30:
+        return
+    row: list[int] = []
+    rows = [row]
+    for i, found in enumerate(sheet.kinds):
+        if found is Kind.SHORT and sheet.lines[i].size >= 2:
+            row.append(i)
+        else:
+            rows.append(row := [])
+    row = max(rows, key=len)
+    talking = sum(1 for i in row if sheet.lines[i].common > 0 or _TALK.search(sheet.lines[i].text))
+    if len(row) >= 8 and talking * 2 >= len(row):
+        for i in row:
             sheet.kinds[i] = Kind.PROSE
 
 
@@ -195,10 +217,16 @@ def _byline_below(sheet: Sheet, prose: Sequence[int]) -> int | None:
     before, whole = 0.0, sheet.mass(sheet.start, sheet.end)
     for i in range(sheet.start, min(sheet.end, prose[min(2, len(prose) - 1)] + 1)):
         if sheet.kinds[i] in (Kind.META, Kind.FINAL) and before * 6 <= whole:
-            found = i
+            found = i if not before or found is not None or _names_people(sheet, i) else found
         elif sheet.kinds[i] is Kind.PROSE and not sheet.dropped[i]:
             before += sheet.lines[i].size
     return found
+
+
+def _names_people(sheet: Sheet, i: int) -> bool:
+    """Whether a byline begins at line *i*: a source alone may be a picture's."""
+    near = (line.text for line in sheet.lines[i : i + 3])
+    return any(re.match(r"(?:作者|文|撰文|编辑|记者|采写)\s?[:：丨|｜/]|by ", text, re.I) for text in near)
 
 
 def _drop_glued_summary(sheet: Sheet) -> None:
@@ -222,7 +250,7 @@ def cut_at_ends(sheet: Sheet) -> None:
         if sheet.kinds[i] not in (Kind.END, Kind.FINAL) or sheet.dropped[i]:
             continue
         before, after = sheet.mass(sheet.start, i), sheet.mass(i + 1, sheet.end)
-        if before == 0:
+        if before == 0 or (after > before * 6 and before < 250 and len(sheet.prose(sheet.start, i)) < 3):
             continue
         if not _goes_on_after(sheet, i, before, after):
             sheet.end = i
@@ -249,12 +277,10 @@ def _first_prose(sheet: Sheet, start: int) -> int:
 
 
 def _is_box(sheet: Sheet, i: int, follows: int) -> bool:
-    """Whether mark *i* looks set into a text: it carries its own link, or few lines and then paragraphs in a row."""
+    """Whether mark *i* looks set into a text: it carries its link, or paragraphs follow soon."""
     carries = bool(re.search(r"[:：]\s?\S", sheet.lines[i].text)) or sheet.lines[i].size > 12
-    row = range(follows, min(follows + 2, sheet.end))
-    paragraphs = len(row) == 2 and all(
-        sheet.kinds[k] is Kind.PROSE and sheet.lines[k].size >= 20 for k in row
-    )
+    row = sheet.prose(follows, min(follows + 4, sheet.end))[:2]
+    paragraphs = len(row) == 2 and all(sheet.lines[k].size >= 20 for k in row)
     few = follows - i <= 5
     return few and (paragraphs or (carries and follows < sheet.end and sheet.lines[follows].size >= 20))
 
@@ -324,7 +350,10 @@ def _cut_strays(sheet: Sheet) -> None:
         if tail > whole * 0.25:
             return
         between = [k for k in range(before + 1, i) if not sheet.dropped[k]]
-        if len(between) >= 3 and not is_kin(sheet.text(sheet.start, before + 1), sheet.text(i, sheet.end)):
+        shorts = sum(1 for k in between if sheet.kinds[k] is Kind.SHORT)
+        if (len(between) - shorts >= 2 or shorts >= 5) and not is_kin(
+            sheet.text(sheet.start, before + 1), sheet.text(i, sheet.end)
+        ):
             sheet.end = before + 1
 
 
@@ -345,6 +374,8 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
         return "the title again"
     if found is Kind.TEASER:
         return "" if _is_alone(sheet, i) else found.value
+    if found in (Kind.NOTICE, Kind.CALL) and is_prose(line) and _is_alone(sheet, i, 1):
+        return "" if sheet.mass(i, sheet.end) > sheet.mass(sheet.start, sheet.end) * 0.1 else found.value
     if found is Kind.SHORT:
         if line.vote is False and not line.heading:
             return "not taken for body by its tags"
@@ -367,9 +398,9 @@ def _drop_pull_quotes(sheet: Sheet) -> None:
             sheet.drop([i], "repeats words of a paragraph in large type")
 
 
-def _is_alone(sheet: Sheet, i: int) -> bool:
-    """Whether an unfinished line stands among paragraphs: then it is somebody's trailing off."""
-    around = range(max(sheet.start, i - 2), min(sheet.end, i + 3))
+def _is_alone(sheet: Sheet, i: int, reach: int = 2) -> bool:
+    """Whether a doubtful line stands among paragraphs only: then it is one of them."""
+    around = range(max(sheet.start, i - reach), min(sheet.end, i + reach + 1))
     return all(sheet.kinds[k] is Kind.PROSE for k in around if k != i)
 
 
@@ -402,7 +433,9 @@ def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
 
 
 def _is_heading(line: Line) -> bool:
-    return not line.bullet and not line.ends and line.size <= (45 if line.chinese else 28)
+    if line.bullet or line.ends or not 2 <= line.size <= (45 if line.chinese else 28):
+        return False
+    return dates.locate(line.text) is None or bool(_NUMBERED.match(line.text))
 
 
 def _is_caption(sheet: Sheet, i: int) -> bool:

@@ -24,15 +24,20 @@ _TIME = (
 _FORMS = (
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?(?P<sep>[-/.])\s?(?P<month>\d{1,2})\s?(?P=sep)\s?(?P<day>\d{1,2})(?!\d)",
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?年\s?(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?[日号]",
-    rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>(?:19|20)\d\d)\b",
-    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s|-)(?:of )?{_MONTH},?(?:\s|-)(?P<year>(?:19|20)\d\d)\b",
-    r"(?<![\d/])(?P<a>\d{1,2})[/.](?P<b>\d{1,2})[/.](?P<year>(?:19|20)\d\d)(?!\d)",
+    rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>(?:19|20)\d\d)(?!\d)",
+    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s|-)(?:of )?{_MONTH},?(?:\s|-)(?P<year>(?:19|20)\d\d)(?!\d)",
+    r"(?<![\d/-])(?P<a>\d{1,2})[/.-](?P<b>\d{1,2})[/.-](?P<year>(?:19|20)\d\d)(?!\d)",
     r"(?<![\d.])(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)(?![\d.])",
 )
-_FULL = tuple(re.compile(form + _TIME, re.IGNORECASE) for form in _FORMS)
+_UNIX = (
+    rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})\s(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)\s(?P<year>(?:19|20)\d\d)"
+    r"(?P<half>$)?(?P<zone>$)?"
+)
+"""What ctime prints: May  3 22:10:05 2005."""
+_FULL = (*(re.compile(form + _TIME, re.IGNORECASE) for form in _FORMS), re.compile(_UNIX, re.IGNORECASE))
 _MONTH_ONLY = (
     re.compile(r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?年\s?(?P<month>\d{1,2})\s?月(?!\s?\d)"),
-    re.compile(rf"\b{_MONTH},?\s(?P<year>(?:19|20)\d\d)\b", re.IGNORECASE),
+    re.compile(rf"\b{_MONTH},?\s(?P<year>(?:19|20)\d\d)(?!\d)", re.IGNORECASE),
 )
 _PARTIAL = tuple(
     re.compile(form + _TIME, re.IGNORECASE)
@@ -81,9 +86,10 @@ def find(text: str, *, now: datetime | None, chinese: bool, relative: bool = Fal
     if relative and now is not None and (found := _relative(text, now, zone)):
         return found
     for form in _MONTH_ONLY:
-        for match in form.finditer(text):
-            if (found := _month(match, zone)) and _is_past(found, now):
-                return found
+        alone = form.search(text)
+        if alone and len(text) <= len(alone.group()) + 14:
+            found = _month(alone, zone)
+            return found if found and _is_past(found, now) else None
     return None
 
 

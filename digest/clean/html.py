@@ -12,7 +12,7 @@ from typing import Any
 
 from digest.clean import dates
 from digest.clean.lines import Line, measure, usable
-from digest.clean.metadata import Told, split_names
+from digest.clean.metadata import Told, split_names, tidy_outlet
 from digest.model import Published
 from digest.text import collapse
 
@@ -167,6 +167,7 @@ def _told(root: Any) -> Told:
         titles=tuple(dict.fromkeys(title for title in named if title)),
         page_title=page_title,
         authors=_authors(data, meta),
+        outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")),
         site=_name(data.get("publisher")) or meta.get("og:site_name"),
         published=_published(data, meta, root, chinese=chinese),
     )

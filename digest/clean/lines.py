@@ -17,7 +17,7 @@ _BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNUSABLE = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]")
 _BULLET = re.compile(r"^[•·●■◆▪▶►○◦◎*+-]\s+|^[•●■◆▪▶►○◦◎]")
 _NON_CJK = re.compile(f"[^{CJK}]+")
-_WORD = re.compile(r"[A-Za-zÀ-ÿ0-9][\w'’.-]*")
+_WORD = re.compile(rf"[^\W{CJK}](?:[^\W{CJK}]|['’.-])*")
 _STOPS = re.compile(rf"[。！？!?；;]|…|(?<=[{CJK}”」])\.(?!\w)|(?<=[\w)”\"'’%])\.(?=[\s”\"'’)]|$)")
 _COMMAS = re.compile("[，,、：:]")
 _ENDING = re.compile(r"(?:[。！？!?；;…]|(?<!\.)\.|[:：,，—])[”’」』）)】》\"'\]]*(?:\[\d+\])*$")
@@ -30,7 +30,8 @@ _GLUE = re.compile(rf"(?<=[{CJK}。！？”」』）!?,，:：)])[ \u3000]+(?=[
 _PARAGRAPH = re.compile(rf"(?<=[。！？!?…”」』）])[ \u3000]+(?=[{CJK}A-Z0-9「『“‘（(《【◎])")
 _HEAD_DATE = re.compile(
     r"(?:\b(?:By|BY) (?:[A-Z][\w.'’-]+ ){1,4}(?:[|·•-] )?)?(?:(?:Published|Posted|Updated)(?: on)?:? )?"
-    r"(?:[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}|\d{1,2} [A-Z][a-z]{2,8}\.? \d{4}|\d{4}-\d\d-\d\d)(?: (?:at )?\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?)?"
+    r"(?:[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}|\d{1,2} [A-Z][a-z]{2,8}\.? \d{4}|\d{4}-\d\d-\d\d)"
+    r"(?: (?:at )?\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?)?"
 )
 _STOP_BEFORE_CJK = re.compile(rf"[。！？!?…]+[”’」』）]*(?=[ \u3000]*[{CJK}「『“‘（(《【])")
 

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     END = "mark that ends a body"
     FINAL = "mark that ends a body for good"
     JUNK = "page furniture"
+    NOTICE = "notice of the site"
     CALL = "promotion"
     CAPTION = "picture caption or file name"
 
@@ -80,9 +81,11 @@ def kind(line: Line) -> Kind:
             return Kind.CALL
         if (line.size <= _LONG or not is_prose(line, strict=True)) and _MARKS["junk"].search(text):
             return Kind.JUNK
+        if _MARKS["notice"].search(text):
+            return Kind.NOTICE
     if line.linked > 0.66 or _is_links(line):
         return Kind.LINKS
-    if _ELLIPSIS.search(text) and 12 <= line.size <= 110:
+    if 12 <= line.size <= 110 and _ELLIPSIS.search(text) and (line.size >= 28 or text[-1] == "."):
         return Kind.TEASER
     return Kind.PROSE if is_prose(line) else Kind.SHORT
 

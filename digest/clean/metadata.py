@@ -16,7 +16,7 @@ from digest.text import CJK
 _LABEL = r"(?:^|(?<=[\s(（【\[|丨｜,，。;；/\"”]))"
 _SIGN = r"\s?[:：丨|｜/／︱│]\s?"
 _AUTHOR = re.compile(
-    rf"(?:{_LABEL}(?:本文|文章|原文|原创)?(?:作者|撰文|撰稿|文字|编译|翻译|译者|采写|采写记者|采访|执笔|整理"
+    rf"(?:{_LABEL}(?:本文|文章|原文|原创)?(?:作者|撰文|撰稿|文字|编译|翻译|译者|采写|采写记者|采访|执笔|整理|发信人"
     rf"|文|(?:本报|见习|特约|实习|首席|全媒体)?记者|作 者){_SIGN}|原创作者{_SIGN})"
     r"(?P<names>[^:：丨|｜;；。(（【\[]{2,40})"
 )
@@ -25,7 +25,7 @@ _EDITOR = re.compile(
 )
 _REPORTER = re.compile(
     rf"(?:[(（〔\[【]|^)[{CJK}]{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
-    rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?[)）/／]"
+    rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
 )
 _BY = re.compile(
     r"^(?:By|BY|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter):? "
@@ -35,7 +35,7 @@ _LATIN_NAME = re.compile(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
 )
 _NOT_A_PERSON = re.compile(
-    r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
+    r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|getty|images|photo|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
     r"|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
     re.IGNORECASE,
 )
@@ -70,7 +70,8 @@ _MEDIUM = re.compile(
 )
 _NO_TOKEN = re.compile(
     r"[:：]|^(?:于|在|发布|发表|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
-    r"|^\d|浏览|阅读|评论|字体|字号|星期|楼|关注|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
+    r"|^\d|浏览|阅读|评论|查看|回复|字体|字号|星期|楼|关注"
+    r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
     re.IGNORECASE,
 )
 _BY_WORD = re.compile(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
@@ -90,9 +91,11 @@ _FORUM_BAR = re.compile(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]"
 _COMPANY = re.compile(
     r"有限公司|集团|公司$|\bInc\b|\bLtd\b|\bLLC\b|^All\b|^The Authors?$|^版权|^ICP", re.IGNORECASE
 )
-_PUBLISHED_FIRST = re.compile(r"发布|发表|发稿|刊发|published|posted|first", re.IGNORECASE)
+_PUBLISHED_FIRST = re.compile(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
+_SAYS_DATE = re.compile(r"[发發][布佈表稿]|时间|日期|来源|published|posted|\bdate", re.IGNORECASE)
 _NO_DATE = re.compile(
-    r"©|copyright|版权|ICP|GMT[+-]\d|今天是|现在是|截止|截至|注册|有效期|备案|活动时间|报名|会议时间"
+    r"©|copyright|版权|ICP|GMT[+-]\d|今天是|现在是|截止|截至|注册"
+    r"|join(?:ed| date)|member since|有效期|备案|活动时间|报名|会议时间"
     r"|processed in",
     re.IGNORECASE,
 )
@@ -110,6 +113,7 @@ class Told:
     titles: tuple[str, ...] = ()
     page_title: str = ""
     authors: tuple[str, ...] = ()
+    outlet: str | None = None
     site: str | None = None
     published: Published | None = None
 
@@ -162,12 +166,14 @@ def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
 
 
 def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """(authors, outlet) of bylines without labels: name and source beside a date, or alone on the next line."""
+    """(authors, outlet) of bylines without labels: name and source beside a date, or alone near one."""
     authors: list[str] = []
     outlet: str | None = None
     dated = [dates.locate(line) for line in lines]
     for i, line in enumerate(lines):
         near = any(dated[max(0, i - 2) : i + 3])
+        if line.startswith("发信站"):
+            continue
         if (place := dated[i]) and len(line) <= 90:
             before, after = line[: place[0]], line[place[1] :]
         elif near and len(line) <= 40:
@@ -247,7 +253,7 @@ def _tidy_case(name: str) -> str:
 
 def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
     for line in lines:
-        if match := _REPORTER.search(line):
+        if match := _REPORTER.search(re.sub(rf"(?<=\s)([{CJK}]) (?=[{CJK}](?:\s|$))", r"\1", line)):
             names = re.split(r"[ 、,，]\s?(?:通讯员 ?)?", match["names"])
             people = tuple(name for name in names if name and not _NOBODY.match(name))
             if people:
@@ -261,7 +267,10 @@ def tidy_outlet(name: str) -> str | None:
         r"[(（)）【】\[\]]|\s(?:作者|编辑|时间|日期|发布|责任|记者|浏览|点击|阅读|参与|评论|我有话说|字体|分享|关注|原标题|\d)|\s{2}",
         name.strip(),
     )[0]
-    name = name.strip(" 《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
+    if quoted := re.search("《([^》]{2,20})》?", name):
+        name = quoted[1]
+    name = re.sub(r"\s[\w.]+\.(?:com|cn|net|org|edu).*", "", name)
+    name = name.strip(" ·《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
     name = re.sub(r"^(?:微信公众号|公众号|新浪微博|微博)\s?[:：]?\s?[“\"「]?", "", name).strip('“”"「」 ')
     return (
         name if 2 <= len(name) <= 40 and not _NO_OUTLET.match(name) and not name.startswith("http") else None
@@ -311,7 +320,8 @@ def published(
 
     A line that says 发布 or Published is believed before one that says 更新 or Updated.
     """
-    for lines, relative in ((head, True), (tail, False)):
+    below = [line for line in tail if _SAYS_DATE.search(line)]
+    for lines, relative in ((head, True), (below, False)):
         fit = [line for line in lines if not _NO_DATE.search(line)]
         for line in sorted(fit, key=lambda text: not _PUBLISHED_FIRST.search(text)):
             if found := dates.find(line[:300], now=now, chinese=chinese, relative=relative):

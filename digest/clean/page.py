@@ -161,7 +161,7 @@ def _assemble(
     said = metadata.credits(head, tail, paragraphs, [*footer, *header[:8]], brand=brand if flags else None)
     rule_outlet = next((r.outlet for r in rules if r.outlet), None)
     rule_site = next((r.republisher for r in rules if r.republisher), None)
-    outlet = rule_outlet or said.outlet
+    outlet = rule_outlet or told.outlet or said.outlet
     site = rule_site or told.site or said.republisher
     outlet = outlet or (site if brand != site else None)
     if said.inferred_from and outlet == said.outlet:
@@ -190,14 +190,16 @@ def _assemble(
 
 def _is_article(sheet: Sheet, drafts: Sequence[_Draft]) -> bool:
     lines = [sheet.lines[i] for i in sheet.kept() if i not in sheet.headings]
-    sentences = [line for line in lines if line.stops and is_prose(line)]
+    sentences = [line for line in lines if line.stops and is_prose(line)] or len(lines) >= 8
     return bool(drafts and sentences) and sum(line.size for line in lines) >= _MIN_BODY
 
 
 def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[str, str | None]:
     """(title, the brand when the site splices it in); a brand the text is not about is cut off its front."""
     if sheet.title is not None:
-        title = titles.strip_site(sheet.lines[sheet.title].text)
+        line = sheet.lines[sheet.title]
+        others = [other.text for other in sheet.lines if other.size <= 40 and other.text != line.text]
+        title = line.text if line.heading else titles.bare(line.text, others[:30] + others[-30:])
     else:
         title = titles.agree(told.titles, [line.text for line in sheet.lines]) or ""
     if brand is None:
@@ -251,7 +253,7 @@ def _around(sheet: Sheet) -> tuple[list[str], list[str]]:
     lines, title = sheet.lines, sheet.title
     top = max(0, sheet.start - 12) if title is None or title >= sheet.start else title
     head = [line.text for line in lines[top + (title == top) : sheet.start] if line.size <= 150]
-    above = [line.text for line in lines[max(0, top - 3) : top] if line.size <= 80]
+    above = [line.text for line in lines[max(0, top - 5) : top] if line.size <= 80]
     inside = [lines[i].text for i in range(sheet.start, sheet.end) if sheet.kinds[i] is Kind.META]
     tail = [line.text for line in lines[sheet.end : sheet.end + 10] if line.size <= 150]
     return [*head, *above], [*inside[:6], *tail]

@@ -9,9 +9,9 @@ from digest.clean.marks import Kind, is_bare_date
 from digest.clean.metadata import is_medium
 
 _SITE_SEPARATOR = re.compile(
-    r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|—{2,}|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
+    r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
 )
-_LABEL = re.compile(r"^(?:标题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
+_LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
 _ENOUGH = 0.95
 _WINDOW = 60
 """Lines above the body in which a title is looked for."""
@@ -24,7 +24,10 @@ def find(sheet: Sheet) -> int | None:
         return None
     known = grams(sheet.text(first, sheet.end)[:60_000])
     seen = Counter(line.text for line in sheet.lines)
+    whole = sheet.mass(sheet.start, sheet.end)
     until = min(sheet.end, first + 4)
+    while until > first + 1 and sheet.mass(first, until) > whole * 0.15:
+        until -= 1
     owners = [sheet.lines[i].text for i, found in enumerate(sheet.kinds) if found is Kind.JUNK][-8:]
     scored = [
         (points, -i)
@@ -32,9 +35,17 @@ def find(sheet: Sheet) -> int | None:
         if _may_be(sheet, i, first) and (points := _points(sheet, i, first, known, seen, owners)) > _ENOUGH
     ]
     if not scored:
-        return None
+        return _above_byline(sheet, first)
     best = -max(scored)[1]
     return best - 1 if _is_subtitle(sheet, best, first, known) else best
+
+
+def _above_byline(sheet: Sheet, first: int) -> int | None:
+    """The short line right above the byline: a title the text never uses the words of."""
+    for i in range(max(0, first - 12), first):
+        if _may_be(sheet, i, first) and sheet.kinds[i + 1] is Kind.META:
+            return i
+    return None
 
 
 def _is_subtitle(sheet: Sheet, i: int, first: int, known: Counter[str]) -> bool:
@@ -53,15 +64,20 @@ def _points(
     line = sheet.lines[i]
     text = strip_site(line.text)
     near = sheet.kinds[i + 1 : i + 5]
-    points = 2.0 * share_known(text, known) + min(line.size, 18) / 18 * 1.2
-    points += 0.9 if Kind.META in near else 0.0
-    points += 0.4 if near[:1] == [Kind.META] else 0.0
-    points += 0.5 if seen[line.text] > 1 else 0.0
-    points += 1.5 if line.heading else 0.0
+    kin = share_known(text, known)
+    points = 2.0 * kin + min(line.size, 18) / 18 * 1.2
+    if kin >= 0.15 or line.size >= 12:
+        points += 0.9 if Kind.META in near else 0.0
+        points += 0.4 if near[:1] == [Kind.META] else 0.0
+    points += 0.8 if seen[line.text] > 1 else 0.0
+    points += 1.5 if line.heading or _LABEL.match(line.text) else 0.0
     points -= 0.03 * max(0, first - i) + (0.8 if i > first else 0.0)
-    points -= 0.8 if Kind.META in sheet.kinds[max(0, i - 3) : i] else 0.0
+    below_byline = Kind.META in sheet.kinds[max(0, i - 3) : i]
+    points -= 0.8 if below_byline and (Kind.META in near or line.size < 8) else 0.0
+    points += 0.3 if i == first - 1 else 0.0
     points -= 1.0 if any(text in name for name in owners) else 0.0
     points -= 1.0 if is_medium(text) and line.size <= 8 else 0.0
+    points -= 0.7 if not line.chinese and line.size > 9 and line.common == 0 else 0.0
     return points
 
 
@@ -71,6 +87,8 @@ def _may_be(sheet: Sheet, i: int, first: int) -> bool:
     if sheet.dropped[i] or line.goes_on or not least <= line.size <= 90 or is_bare_date(line.text):
         return False
     if re.search(r"\s[>›»]+\s|[›»‹]", line.text) and not line.heading:
+        return False
+    if i > first and Kind.META not in sheet.kinds[i + 1 : i + 4] and not line.heading:
         return False
     if found is Kind.PROSE:
         return (
@@ -82,6 +100,14 @@ def _may_be(sheet: Sheet, i: int, first: int) -> bool:
     return found in (Kind.SHORT, Kind.TEASER)
 
 
+def bare(title: str, others: Sequence[str]) -> str:
+    """A title line without a site's name behind it, when that name is a medium's or stands elsewhere too."""
+    stripped = strip_site(title)
+    tail = [part for part in _SITE_SEPARATOR.split(title[len(stripped) :]) if part]
+    known = any(is_medium(part) or any(part in other for other in others) for part in tail)
+    return stripped if known else _LABEL.sub("", title).strip()
+
+
 def strip_site(title: str, site: str | None = None) -> str:
     """*title* without the section and site names behind it: 标题_频道_某网 becomes 标题.
 
@@ -91,7 +117,7 @@ def strip_site(title: str, site: str | None = None) -> str:
     parts = [(m.start(), m.end()) for m in _SITE_SEPARATOR.finditer(title)]
     for start, end in parts:
         kept, gone = title[:start], title[end:]
-        if len(kept) >= 6 and ((len(gone) <= len(kept) * 0.8 and _is_site(gone)) or (site and site in gone)):
+        if len(kept) >= 6 and ((len(gone) <= len(kept) * 1.2 and _is_site(gone)) or (site and site in gone)):
             return kept.strip()
     return title
 

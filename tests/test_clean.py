@@ -1,0 +1,198 @@
+"""Pages in, articles out: the seeds, the labelled set, and what must hold for any input."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from digest.clean import clean_page
+from digest.gate import judge
+from digest.model import Article, BlockKind, Page, SiteRule
+from evals import cleaning
+
+ROOT = Path(__file__).parent
+SEEDS = json.loads((ROOT / "corpus/seeds/expected.json").read_text("utf-8"))
+PAGES = {page.name: page for page in cleaning.load()}
+NOW = datetime(2025, 1, 1, 12, tzinfo=UTC)
+
+
+def article(raw: str, **options: object) -> Article:
+    found = clean_page(raw, source_id="test", now=NOW, **options).article  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def seed(name: str) -> Article:
+    return article((ROOT.parent / "seeds" / name).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("expected", SEEDS, ids=lambda e: e["file"][:3])
+def test_seeds_come_out_as_an_editor_takes_them(expected: dict) -> None:
+    found = seed(expected["file"])
+    assert expected["title"] == found.title
+    assert expected["authors"] == list(found.authors)
+    assert expected["editors"] == list(found.editors)
+    assert expected["republisher"] == found.republisher
+    assert expected["published"] == (str(found.published) if found.published else None)
+    assert expected["headings"] == list(found.headings())
+    assert found.text.startswith(expected["body_starts"])
+    assert found.text.endswith(expected["body_ends"])
+    shown = (found.text, found.title, found.outlet or "")
+    assert [words for words in expected["must_not_appear"] if any(words in part for part in shown)] == []
+    assert [fact for fact in expected["facts"] if fact not in found.text] == []
+
+
+def test_outlets_of_the_seeds() -> None:
+    printed = [seed(expected["file"]).outlet for expected in SEEDS]
+    assert printed == ["智东西", "亲爱的数据", "新智元", "机器之心", "逐日经济消息"]
+
+
+def test_a_body_that_stands_twice_is_kept_once() -> None:
+    found = seed("002_2cc2e18cdfd4d479.txt")
+    assert found.text.count("孙剑的第一个深度学习博士") == 1
+    assert "doubled" in {flag.code for flag in found.flags}
+
+
+def test_giant_paragraphs_are_split_and_the_interview_is_dated() -> None:
+    found = seed("003_1758028da9f661ca.txt")
+    assert max(block.end - block.start for block in found.blocks) < 260
+    assert date(2021, 6, 1) == found.held_on
+
+
+def test_spliced_brand_and_title_are_cut_and_recorded() -> None:
+    found = seed("004_10ee074ea9c756e5.txt")
+    assert len(found.cuts) == 5
+    assert found.text[found.cuts[1].at :].startswith(",让AI根底科研更疾成长")
+    assert {"spliced", "outlet-inferred"} <= {flag.code for flag in found.flags}
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_labelled_pages(name: str) -> None:
+    page = PAGES[name]
+    for form, raw, is_html in cleaning.forms(page):
+        found = cleaning.clean(page, raw, is_html)
+        text = found.article.text if found.article else ""
+        if page.head.get("none"):
+            assert found.article is None, form
+            assert found.reason
+        else:
+            assert cleaning.f1(text, "\n".join(page.body)) >= 0.9, form
+
+
+def test_traditional_and_gbk_bytes_survive() -> None:
+    page = PAGES["zh-gbk"]
+    raw = cleaning.plain(page, airy=True).encode("gbk").decode("gb18030")
+    assert page.body[0] in article(raw).text
+    assert "書店" in article(cleaning.plain(PAGES["zh-taiwan"], airy=True)).title
+
+
+def test_blocks_tile_the_text() -> None:
+    found = article(cleaning.plain(PAGES["zh-cover-long"], airy=True))
+    parts = [found.text[block.start : block.end] for block in found.blocks]
+    assert found.text == "\n\n".join(parts)
+    assert found.headings() == ("码头的账", "新河边的人", "老崔的簿子")
+    assert BlockKind.PARAGRAPH is found.blocks[0].kind
+
+
+def test_every_line_is_explained() -> None:
+    page = clean_page(cleaning.plain(PAGES["zh-discuz"], airy=False), source_id="x", now=NOW)
+    said = {decision.text: decision.reason for decision in page.decisions}
+    assert len(PAGES["zh-discuz"].lines) == len(page.decisions)
+    assert said["自己动手给老房子做了一套雨水收集,说说踩过的坑"] == "title"
+    assert "below the body" in said["本版积分规则"]
+
+
+def test_a_name_the_article_is_about_is_not_cut_out() -> None:
+    found = article(cleaning.plain(PAGES["zh-corporate"], airy=True))
+    assert found.title == "恒峰泵业智能水厂项目通过验收"
+    assert found.cuts == ()
+    assert found.text.startswith("近日,恒峰泵业承建的北岭智能水厂项目")
+
+
+def test_a_title_quoted_by_its_first_sentence_stays() -> None:
+    found = article(cleaning.plain(PAGES["zh-gov-notice"], airy=True))
+    assert "9月27日下午,县政府召开秋收防火工作部署会议" in found.text
+
+
+def test_site_rules_drop_and_name() -> None:
+    rule = SiteRule(
+        name="pier", match="码头日报", drop=("^本周天气",), outlet="码头日报", republisher="转载站"
+    )
+    raw = "码头日报\n今天的渡船晚点了四十分钟,乘客在候船室里唱起了歌,一直唱到船来。\n本周天气晴好,宜出海。\n船长说,他从来没有遇到过这么安静的抱怨。"
+    found = article(raw, rules=(rule,))
+    assert "天气" not in found.text
+    assert (found.outlet, found.republisher) == ("码头日报", "转载站")
+
+
+def test_only_white_space_between_words_changes() -> None:
+    found = article(
+        "他说:\u00a0“再等\u3000一会儿吧,船\t总会来的。”  于是大家\u200b坐下来等,一直等到天黑,谁也没有离开码头半步。"
+    )
+    assert (
+        found.text
+        == "他说: “再等 一会儿吧,船 总会来的。” 于是大家坐下来等,一直等到天黑,谁也没有离开码头半步。"
+    )
+
+
+@pytest.mark.parametrize(
+    "raw", ["", " \n\u200b\n", "\ud800\udfff", "。。。,,,!!!" * 50, "\n" * 50_000, "<div>", "\x00" * 99]
+)
+def test_pages_with_nothing_in_them_say_so(raw: str) -> None:
+    for is_html in (False, True):
+        page = clean_page(raw, source_id="x", html=is_html)
+        assert page.article is None
+        assert page.reason
+
+
+PIECES = st.sampled_from(
+    ["首页", "他说,雨还会下三天。", "责任编辑:某某", "2023-05-06 10:20", "\n", "\n\n", " ", "相关阅读", "By Ann Lee", "The river rose again. ",
+     "|", ">", "...", "……", "<p>", "</div>", "<a href='x'>", "&nbsp;", "\u202e", "\u200b", "\ud83d", "😀", "来源:", "(完)", "1.", "• ", "来源 | 新社(id:x)", "图源网络", "© 2020 某网 版权所有"]
+)  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    raw=st.one_of(st.lists(PIECES, max_size=60).map("".join), st.text(max_size=300)), is_html=st.booleans()
+)
+def test_any_text_gives_a_page(raw: str, is_html: bool) -> None:
+    page = judge(clean_page(raw, source_id="x", html=is_html, now=NOW))
+    assert isinstance(page, Page)
+    if page.article is None:
+        assert page.reason
+    else:
+        text = page.article.text
+        assert text.strip() == text
+        assert text.encode("utf-8")
+        assert all(text[block.start : block.end] for block in page.article.blocks)
+        assert all(0 <= cut.at <= len(text) for cut in page.article.cuts)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "他在雨里等了很久,谁也没有来。",
+        "字",
+        "a b ",
+        ". ",
+        "来源:某报 ",
+        "【打印】",
+        "The end was not near. ",
+        "<b>x</b>",
+        "“",
+        "(记者",
+    ],
+)
+def test_time_grows_with_length_only(unit: str) -> None:
+    import time
+
+    def cost(chars: int) -> float:
+        raw = unit * (chars // len(unit))
+        started = time.process_time()
+        judge(clean_page(raw, source_id="x", now=NOW))
+        return time.process_time() - started
+
+    cost(6_000)
+    assert cost(200_000) < 60 * max(cost(6_000), 0.01)

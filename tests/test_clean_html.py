@@ -1,0 +1,95 @@
+"""HTML pages: what tags add, and what hostile ones cannot do."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from digest.clean import clean_page
+from digest.model import Article
+
+PARAGRAPHS = (
+    "The ferry came back on a Tuesday, with forty-one people on board and a dog that had not been counted.",
+    "It had been gone for two years because of the bridge. When the bridge was done, people found that it added four miles.",
+    "The council kept the ferry. The fare is two dollars, and children ride free until they are taller than the rail.",
+)
+BODY = "".join(f"<p>{text}</p>" for text in PARAGRAPHS)
+LD = (
+    '<script type="application/ld+json">{"@graph":[{"@type":"NewsArticle","headline":"The ferry is back","author":'
+    '[{"@type":"Person","name":"Ann Lee"}],"publisher":{"name":"The Pier"},"datePublished":"2024-02-27T06:05:04-05:00"}]}</script>'
+)
+
+
+def article(raw: str) -> Article:
+    found = clean_page(raw, source_id="x", html=True, now=datetime(2024, 3, 1, tzinfo=UTC)).article
+    assert found is not None
+    return found
+
+
+def test_tags_tell_title_author_outlet_and_date() -> None:
+    raw = f"<html><head><title>The ferry is back - The Pier</title>{LD}</head><body><h1>The ferry is back</h1><main>{BODY}</main></body></html>"
+    found = article(raw)
+    assert (found.title, found.authors, found.outlet, found.republisher) == (
+        "The ferry is back",
+        ("Ann Lee",),
+        "The Pier",
+        None,
+    )
+    assert str(found.published) == "2024-02-27T06:05:04-05:00"
+    assert "\n\n".join(PARAGRAPHS) == found.text
+
+
+@pytest.mark.parametrize(
+    ("head", "published"),
+    [
+        (
+            '<meta property="article:published_time" content="2024-02-01T08:00:00Z">',
+            "2024-02-01T08:00:00+00:00",
+        ),
+        ('<meta name="publishdate" content="2024-02-01">', "2024-02-01"),
+        ("<script type=application/ld+json>{broken</script>", None),
+    ],
+)
+def test_dates_in_the_head(head: str, published: str | None) -> None:
+    found = article(f"<html><head>{head}<title>Ferry</title></head><body>{BODY}</body></html>")
+    assert published == (str(found.published) if found.published else None)
+
+
+def test_furniture_around_and_inside_goes() -> None:
+    related = "".join(
+        f"<li><a href='/{n}'>Another story about something else, number {n}</a></li>" for n in range(9)
+    )
+    comments = "<div class='comments'><p>I have ridden this ferry since I was a child and I am glad it is back at last.</p></div>"
+    raw = (
+        f"<body><nav><ul>{related}</ul></nav><h1>The ferry is back</h1><div class=text>{BODY}</div>"
+        f"<h3>Related</h3><ul>{related}</ul>{comments}<footer><p>© 2024 The Pier. All rights reserved.</p></footer></body>"
+    )
+    assert "\n\n".join(PARAGRAPHS) == article(raw).text
+
+
+def test_headings_stay_headings_and_hidden_text_does_not_show() -> None:
+    raw = f"<body><h1>Ferry</h1><article>{BODY}<h2>What it costs</h2>{BODY.replace('ferry', 'boat')}<p hidden>Buy now and save a lot of money today.</p></article></body>"
+    found = article(raw)
+    assert found.headings() == ("What it costs",)
+    assert "Buy now" not in found.text
+
+
+def test_breaks_part_paragraphs() -> None:
+    raw = f"<body><h1>Ferry</h1><div>{'<br><br>'.join(PARAGRAPHS)}</div></body>"
+    assert tuple(article(raw).text.split("\n\n")) == PARAGRAPHS
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "<p" * 3000,
+        "<div>" * 20000,
+        "<!doctype html>",
+        "<html><head><title>x</title></head></html>",
+        "<?xml version='1.0' encoding='x'?><a/>",
+        "<script>" + "x" * 9999,
+    ],
+)
+def test_hostile_markup_gives_an_empty_page(raw: str) -> None:
+    page = clean_page(raw, source_id="x", html=True)
+    assert page.article is None
+    assert page.reason

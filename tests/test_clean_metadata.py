@@ -1,0 +1,144 @@
+"""Dates, names, outlets and titles as pages print them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from digest.clean import clean_page, dates, metadata, titles
+from digest.model import Article
+
+NOW = datetime(2024, 3, 10, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("发布时间:2023-07-07 21:43:09 来源:某报", "2023-07-07T21:43:09+08:00"),
+        ("2019年4月24日 08:05", "2019-04-24T08:05+08:00"),
+        ("2010年05月06日08:30 来源:某报", "2010-05-06T08:30+08:00"),
+        ("2021/03/05", "2021-03-05"),
+        ("20210305", "2021-03-05"),
+        ("2021年6月", "2021-06"),
+        ("3小时前", "2024-03-10"),
+        ("昨天 18:20", "2024-03-09T18:20+08:00"),
+        ("12月30日", "2023-12-30"),
+        ("3月9日 07:15", "2024-03-09T07:15+08:00"),
+        ("2025-01-01", None),
+        ("2023-02-30", None),
+        ("版本 10.2.2023.4", None),
+    ],
+)
+def test_chinese_dates(text: str, expected: str | None) -> None:
+    found = dates.find(text, now=NOW, chinese=True, relative=True)
+    assert expected == (str(found) if found else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Published May 3, 2023Updated May 4, 2023", "2023-05-03"),
+        ("Jan 3, 2024, 9:10 AM", "2024-01-03T09:10+00:00"),
+        ("Sun 2 Dec 2018 07.00 GMT", "2018-12-02"),
+        ("17th of August 2021", "2021-08-17"),
+        ("2023-05-09T18:42:00-04:00", "2023-05-09T18:42:00-04:00"),
+        ("March 4, 2024 3:05 p.m. EST", "2024-03-04T15:05-05:00"),
+        ("01/22/2009", "2009-01-22"),
+        ("22/01/2009", "2009-01-22"),
+        ("07/03/2022", None),
+        ("Tue May  3 22:10:05 2005", "2005-05-03T22:10:05+00:00"),
+        ("2 days ago", "2024-03-08"),
+        ("yesterday", "2024-03-09"),
+        ("March 9", "2024-03-09"),
+        ("June 2021", "2021-06"),
+    ],
+)
+def test_english_dates(text: str, expected: str | None) -> None:
+    found = dates.find(text, now=NOW, chinese=False, relative=True)
+    assert expected == (str(found) if found else None)
+
+
+def test_relative_dates_need_a_clock() -> None:
+    assert dates.find("3小时前", now=None, chinese=True, relative=True) is None
+    assert dates.find("7月7日", now=NOW, chinese=True) is None
+
+
+BODY = (
+    "镇上的渡口昨天重新开放,第一班船坐了四十一个人,船工把缆绳解了三次才解开。\n"
+    "渡口关闭了两年,原因是下游的桥。桥修好以后,人们发现绕路要多走六公里。\n"
+    "乡里最后决定把渡口留下,票价两元,老人和学生免费。"
+)
+
+
+def page(*head: str, tail: str = "", title: str = "渡口重新开放以后") -> Article:
+    raw = "\n".join([title, *head, BODY, tail])
+    found = clean_page(raw, source_id="x", now=NOW).article
+    assert found is not None
+    assert found.title == "渡口重新开放以后" or title != "渡口重新开放以后"
+    assert found.text.startswith("镇上的渡口"), found.text
+    assert found.text.endswith("学生免费。")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("head", "authors", "outlet"),
+    [
+        (("文丨江白", "原创丨河边的事"), ("江白",), "河边的事"),
+        (("作者 | 江白、老何", "来源 | 河边的事(id:heb)"), ("江白", "老何"), "河边的事"),
+        (("本文来自微信公众号 “河边的事”(微信号:heb),作者:江白,某站经授权发布。",), ("江白",), "河边的事"),
+        (("2024-03-01 来源:河边晚报 作者:江白",), ("江白",), "河边晚报"),
+        (("河边晚报原创作者:江白",), ("江白",), "河边晚报"),
+        (("河边晚报 2024-03-01",), (), "河边晚报"),
+        (("2024-03-01 08:00 河边晚报 江白",), ("江白",), "河边晚报"),
+        (("本报记者 江 白", "2024-03-01"), ("江白",), None),
+        (("作者:小编 2024-03-01 来源:网络",), (), None),
+        (("来源:未知 作者:admin",), (), None),
+    ],
+)
+def test_bylines(head: tuple[str, ...], authors: tuple[str, ...], outlet: str | None) -> None:
+    found = page(*head)
+    assert (authors, outlet) == (found.authors, found.outlet)
+
+
+def test_editors_and_republisher() -> None:
+    found = page("来源:河边晚报", tail="责任编辑:何山\n手机版|一个转载站 ( 某ICP备00000000号 )")
+    assert (found.editors, found.outlet, found.republisher) == (("何山",), "河边晚报", "一个转载站")
+
+
+def test_dates_of_the_site_and_of_other_articles_are_not_the_articles() -> None:
+    found = page(
+        "来源:河边晚报", tail="相关阅读\n桥修好了 2020-01-01\nGMT+8, 2021-12-9 20:35\n© 2001-2021 某公司"
+    )
+    assert found.published is None
+
+
+@pytest.mark.parametrize(
+    ("browser", "title"),
+    [
+        ("渡口重新开放以后_地方频道_某某网", "渡口重新开放以后"),
+        ("After the ferry came back - The Pier", "After the ferry came back"),
+        ("渡口重新开放以后——一个船工的账本", "渡口重新开放以后——一个船工的账本"),
+        ("Q&A | ferry", "Q&A | ferry"),
+    ],
+)
+def test_site_names_leave_browser_titles(browser: str, title: str) -> None:
+    assert title == titles.strip_site(browser)
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("张三、李四", ("张三", "李四")),
+        ("张三 李四", ("张三", "李四")),
+        ("Ann Lee and Bo Kim", ("Ann Lee", "Bo Kim")),
+        ("佚名", ()),
+        ("欧阳小鹿 点击", ("欧阳小鹿",)),
+    ],
+)
+def test_names_are_split(value: str, names: tuple[str, ...]) -> None:
+    assert names == metadata.split_names(value)
+
+
+def test_an_interview_is_dated_when_its_day_is_given_in_full() -> None:
+    told = metadata.held_on(["2021 年 6 月 1 日,他在大会上接受了本刊专访。", "另一段。"])
+    assert str(told) == "2021-06-01"
+    assert metadata.held_on(["2021年6月1日,工厂开工。", "他接受了采访。"]) is None

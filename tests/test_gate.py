@@ -1,0 +1,85 @@
+"""The gate: what is promotion, rewritten or empty, and what merely speaks of such things."""
+
+from pathlib import Path
+
+import pytest
+
+from digest.clean import clean_page
+from digest.gate import judge
+from digest.model import Article, Flag, Severity
+from evals import cleaning
+
+PAGES = {page.name: page for page in cleaning.load()}
+SEEDS = Path(__file__).parent.parent / "seeds"
+
+
+def judged(raw: str) -> Article:
+    found = judge(clean_page(raw, source_id="x")).article
+    assert found is not None
+    return found
+
+
+def flags(raw: str) -> dict[str, Flag]:
+    return {flag.code: flag for flag in judged(raw).flags}
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.head.get("gate")])
+def test_promotion_is_quarantined_with_its_evidence(name: str) -> None:
+    flag = flags(cleaning.plain(PAGES[name], airy=True))[PAGES[name].head["gate"]]
+    assert Severity.QUARANTINE is flag.severity
+    assert len(flag.reason) > 40
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, page in PAGES.items() if not page.head.get("gate") and not page.head.get("none")]
+)
+def test_articles_pass(name: str) -> None:
+    found = judged(cleaning.plain(PAGES[name], airy=True))
+    assert Severity.QUARANTINE is not found.severity
+    assert "spun" not in {flag.code for flag in found.flags}
+
+
+def test_spun_text_is_known_by_several_signs() -> None:
+    found = flags((SEEDS / "004_10ee074ea9c756e5.txt").read_text("utf-8"))
+    assert Severity.CAUTION is found["spun"].severity
+    assert found["spun"].reason.count("; ") + 1 == 4
+    assert Severity.CAUTION is found["gambling"].severity
+
+
+@pytest.mark.parametrize("number", ["000", "001", "002", "003"])
+def test_clean_seeds_carry_no_caution(number: str) -> None:
+    raw = next(SEEDS.glob(f"{number}_*.txt")).read_text("utf-8")
+    assert Severity.NOTE is judged(raw).severity
+
+
+def test_english_word_swaps_are_spun() -> None:
+    text = (
+        "Profound learning and counterfeit consciousness have changed how hospitals read images. A neural organization "
+        "trained on enormous information can find bosom peril before a doctor does, and the flag to commotion proportion is better."
+    )
+    assert "spun" in flags(f"How machines read\n{text}\n{text.replace('hospitals', 'clinics')}")
+
+
+def test_one_odd_word_is_not_enough() -> None:
+    text = "正在他看来,本钱不是题目。他认为技术成本会下降,问题在于市场,在于需要,在于时间,在于人,在于地方,在于学校。"
+    assert "spun" not in flags(text)
+
+
+def test_link_farms_and_walls() -> None:
+    links = " ".join(f"Visit www.shop{n}.com for more bargains of every kind." for n in range(12))
+    assert Severity.QUARANTINE is flags(links)["link-farm"].severity
+    wall = "Access denied. You do not have permission to view this page. Please enable JavaScript and verify you are a human to go on."
+    assert Severity.QUARANTINE is flags(wall)["boilerplate"].severity
+
+
+def test_judging_twice_adds_nothing() -> None:
+    once = judge(clean_page(cleaning.plain(PAGES["zh-gambling-spam"], airy=True), source_id="x"))
+    assert once == judge(once)
+
+
+def test_a_tail_on_another_subject_is_noted() -> None:
+    body = "\n".join(
+        f"第{n}天,渡口的船工老何照例检查缆绳,记下水位,等第一班乘客,渡口安静。" for n in "一二三四五六七八"
+    )
+    tail = "欧洲央行宣布维持三项关键利率不变,符合多数分析师预期,欧元兑美元短线走高。\n布伦特原油期货收跌百分之一,黄金上涨,美国国债收益率曲线趋平,投资者等待非农就业数据公布。"
+    assert "off-topic-tail" in flags(f"{body}\n{tail}")
