@@ -184,6 +184,9 @@ def minutes(text: str) -> int:
 
 _WIDE = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）"}
 _WIDE_MARKS = "。，、；：？！“”‘’「」『』（）《》…—"
+_BETWEEN_NAMES = re.compile(
+    rf"([{CJK}][A-Za-z0-9.%+\-]+),(?=[A-Za-z][A-Za-z0-9.+\-]*[{CJK}])"
+)  # 超20000,ResNet也
 _BESIDE_WIDE = re.compile(r"(?<=[，：；？！（）。、]) +| +(?=[，：；？！（）。、])")
 
 
@@ -209,7 +212,7 @@ def restore_punctuation(text: str) -> str:
     for i, char in enumerate(text):
         if char in ",:;?!" and _is_wide_place(out, i):
             out[i] = _WIDE[char]
-    return _BESIDE_WIDE.sub("", "".join(out))
+    return _BESIDE_WIDE.sub("", _BETWEEN_NAMES.sub("\\1，", "".join(out)))
 
 
 def _chinese_bracket(text: str, left: int, right: int) -> bool:

@@ -75,6 +75,7 @@ def test_sentences_stay_inside_the_span_asked_for() -> None:
         ("见https://example.org/a?b=1", "见https://example.org/a?b=1"),
         ("达到60%,高于(试验)组", "达到60%，高于（试验）组"),
         ("吗? 对!", "吗？对！"),
+        ("引用超20000,ResNet也成为框架", "引用超20000，ResNet也成为框架"),
         ("Hello, 世界 is (still) the first program", "Hello, 世界 is (still) the first program"),
         ("一句(half 句", "一句(half 句"),
     ],

@@ -67,9 +67,8 @@ _ZH_START = re.compile(
     相比之下 同样 相反 总之 总的 简而 简单 言之 具体来 一来 二来 紧接着 接着 再后来 正如(?=[此前这])
     无独有偶 事实证明 不仅如此 说白了 当然 是以 由于(?=[这此]) 基于 对于[这此] 关于[这此第] 在[这此她他]
     从[这此] 有了 听到 和[他她这] 与[他她此] 跟[他她] 再[聊说看] 说回 回到 话说 换做 要分 动员 形成
-    归根结底 毕竟 其中 既是 只有这样 主要是 实验结果
-    最重要的 更重要的 问题是 原因是 结果是 答案是 最终(?=[，,]) 不料
-    没想到 原来 果然 显然 难怪 随之 随着[这此] 到了[这此]
+    归根结底 毕竟 其中 既是 只有这样 主要是 实验结果 最重要的 更重要的 问题是 原因是 结果是 答案是
+    最终(?=[，,]) 不料 没想到 原来 果然 显然 难怪 随之 随着[这此] 到了[这此]
     """
     )
 )
@@ -112,7 +111,8 @@ _ZH_EMPTY = re.compile(
     alternatives(
         r"""
     掌声 鼓掌 笑[)）] [（(]笑 不难想象 众所周知 毋庸置疑 总而言之 毫不夸张 接受.{0,12}(?:专访|采访) 引出
-    展开(?:了)?对话 睁开对话 话题 下一个问题 最后一个问题 感谢 再一次 讲述了 为题 台词 各位 下午好 大家好 上午好 晚上好 先来吧 欢迎来到 谢谢 恭喜 祝
+    展开(?:了)?对话 睁开对话 话题 下一个问题 最后一个问题 感谢 再一次 讲述了 为题 台词 各位 下午好 大家好
+    上午好 晚上好 先来吧 欢迎来到 谢谢 恭喜 祝
     """
     )
 )
@@ -137,6 +137,7 @@ _EN_STARTS = alternatives(r"""
     Similarly Likewise Indeed In_(?:other_words|contrast) On_the_other_hand By_contrast Too Not_so
     Only_then Among_(?:them|those) Despite_(?:this|that) At_that Of_(?:those|these)
     The_(?:others|rest|two|same|pair|man|woman|couple|move|decision|company|model|study|team|firm|group|report)
+    The_(?:meeting|event|change|changes|results?|figures|announcement|statement|paper|survey|attack|accident|documents?)
     The_(?:authors|researchers|findings|incident|deal|plan|project|agency|court|judge|suspect|victim|family|crash)
     """)
 _EN_START = re.compile(rf"(?:{_EN_STARTS})\b(?! year| week| month| World)")

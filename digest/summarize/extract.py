@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from digest.summarize.dangling import Fix, is_chinese, standing
+from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
 from digest.text import CJK, Span, fold, sentences
 
@@ -20,6 +22,9 @@ _AROUND = (0.6, 0.4, 0.2)  # of the sentences one, two, three away
 _FEEDBACK, _FEEDBACK_FROM = 0.5, 3
 _NEW = 0.85  # of what a sentence adds to those chosen
 _FULL_SENTENCE = 24  # characters, or twelve words
+_STANDS = {Fix.FINE: 1.0, Fix.JOIN: 0.9, Fix.DROP: 0.6}
+_WORTH = 0.12  # of the best sentence's gain, to be worth filling room with
+_END_MARKS = '。！？!?.…”」』"’'
 _LEAST = 200
 _MOST = 500
 
@@ -59,18 +64,28 @@ def extract(
 def _units(text: str) -> list[Span]:
     """Sentences with something in them, speakers' labels left off."""
     found: list[Span] = []
-    for begin, end in sentences(text):
+    for begin, stop in sentences(text):
         opens_line = begin == 0 or text[begin - 1] in "\n\r"
-        label = _LABEL.match(text, begin, end) if opens_line else None
-        start = label.end() if label else begin
+        label = _LABEL.match(text, begin, stop) if opens_line else None
+        start, end = _whole_marks(text, label.end() if label else begin, stop)
         if sum(c.isalnum() for c in text[start:end]) >= 4:
             found.append((start, end))
     return found
 
 
+def _whole_marks(text: str, start: int, end: int) -> Span:
+    """Without the one mark of a long quotation that a sentence of it begins or ends with."""
+    if not is_balanced(text[start:end]):
+        if text[start] in '“「『"' and is_balanced(text[start + 1 : end]):
+            return start + 1, end
+        if text[end - 1] in '”」』"' and is_balanced(text[start : end - 1]):
+            return start, end - 1
+    return start, end
+
+
 def _scores(text: str, units: Sequence[Span], words: Bag, query: str) -> list[float]:
     news = newsness(text, [line for line in text.splitlines() if line.strip()])
-    fit = [_fitness(text[a:b]) for a, b in units]
+    fit = _fitness(text, units)
     own = [
         fit[i] * (central * (1 - _PLACE_FOR * news) + _PLACE * news / (1 + _FADE * i))
         for i, central in enumerate(centrality(words))
@@ -81,11 +96,17 @@ def _scores(text: str, units: Sequence[Span], words: Bag, query: str) -> list[fl
     ]
 
 
-def _fitness(sentence: str) -> float:
-    """Less for questions and fragments: they say little of what a text holds."""
-    size = len(re.findall(rf"[{CJK}]", sentence)) + 2 * len(re.findall(r"[A-Za-z]+", sentence))
-    asks = 0.6 if sentence.rstrip("”」\"'’").endswith(("?", "？")) else 1.0
-    return asks * (0.3 + 0.7 * min(1.0, size / _FULL_SENTENCE))
+def _fitness(text: str, units: Sequence[Span]) -> list[float]:
+    """Less for fragments, questions, headings and what hangs: they say little of what a text holds."""
+    chinese = is_chinese(text[:20_000])
+    marked = sum(text[end - 1] in _END_MARKS for _, end in units) > len(units) / 2
+    found = []
+    for start, end in units:
+        body = text[start:end]
+        size = len(re.findall(f"[{CJK}]", body)) + 2 * len(re.findall(r"[A-Za-z]+", body))
+        stands = standing(body if marked else f"{body}。", chinese=chinese, names=frozenset(), spoken=True)
+        found.append(_STANDS[stands.fix] * stands.weight * (0.1 + 0.9 * min(1.0, size / _FULL_SENTENCE)))
+    return found
 
 
 def _asked(words: Bag, query: str) -> tuple[list[float], float]:
@@ -133,7 +154,8 @@ def _fill(
     chosen: set[int] = set()
     heap = [(-_gain(i, units, words, scores, covered), i) for i in range(len(units))]
     heapq.heapify(heap)
-    while heap and len(chosen) < most:
+    least = -heap[0][0] * _WORTH
+    while heap and len(chosen) < most and -heap[0][0] >= least:
         _, i = heapq.heappop(heap)
         cost = units[i][1] - units[i][0] + bool(chosen)
         if cost > room:

@@ -80,11 +80,11 @@ _NOT_LATIN = word_table(
 )
 _INSTITUTION = word_table(
     """
-    Trust University School Street Bridge City Council Company Inc Club River State Department Institute Party
-    Bank Association Court County Police Union Group League Hospital Church College House Commission Agency
-    Board News Times Post Road Avenue Park Museum Center Centre Airport Station Lake Bay Island Act Cup Games
-    Office Ministry Fund Foundation Society Network Service Team Press Journal Corp Ltd Labs Kingdom
-    States Nations America Africa Europe Asia Hall Square Valley Beach Forest Series Week Day
+    Trust University School Street Bridge City Council Company Inc Club River State Department Institute
+    Party Bank Association Court County Police Union Group League Hospital Church College House Commission
+    Agency Board News Times Post Road Avenue Park Museum Center Centre Airport Station Lake Bay Island Act
+    Cup Games Office Ministry Fund Foundation Society Network Service Team Press Journal Corp Ltd Labs
+    Kingdom States Nations America Africa Europe Asia Hall Square Valley Beach Forest Series Week Day
     """
 )
 _TITLED = re.compile(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
