@@ -31,10 +31,12 @@ _OFFICE = (
 )
 _ADDRESS = f"先生|女士|老师|同学|{_OFFICE}"
 _BY_SPEECH = re.compile(
-    rf"(?:(?<![{CJK}])|(?<={'|'.join(['教授', '院长', '博士'])}))({_PERSON})(?={_SAYS}|{_ADDRESS})", re.I
+    rf"(?:(?<![{CJK}·])|{_OFFICE}|作者|记者|主编)({_PERSON})(?={_SAYS}|{_ADDRESS})", re.IGNORECASE
 )
-_BY_OFFICE = re.compile(rf"(?:{_OFFICE})({_PERSON})", re.I)
-_TRANSCRIBED = re.compile(rf"(?<![{CJK}])[{CJK}]{{1,6}}·[{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}})?(?![{CJK}])")
+_BY_OFFICE = re.compile(rf"(?:{_OFFICE})({_PERSON})(?!·)", re.IGNORECASE)
+_TRANSCRIBED = re.compile(
+    rf"(?<![{CJK}·])[{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+(?={_SAYS}|{_ADDRESS}|[^{CJK}·])"
+)
 _NO_PERSON = frozenset(
     re.findall(
         r"\w+",
