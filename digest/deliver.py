@@ -252,7 +252,7 @@ class _Run:
             if time.monotonic() - recovered_at > self.policy.recover_every_s:
                 recovered_at = time.monotonic()
                 await self._recover()
-            if self._resting_s() > self.policy.patience_s and not self._working:
+            if self._is_hopeless() and not self._working:
                 return
 
     async def _claim(self) -> int:
@@ -307,6 +307,10 @@ class _Run:
         """Seconds until any server may be tried."""
         return self.transport.wait_s("")
 
+    def _is_hopeless(self) -> bool:
+        """No server can be used, for longer than we are to wait; one that is merely paced can."""
+        return self._resting_s() > self.policy.patience_s and bool(self.transport.trouble())
+
     # Sending
 
     async def _work(self) -> None:
@@ -331,10 +335,10 @@ class _Run:
                 return entry
             if self._done and not (self._ready or self._parked):
                 return None
-            if self._done and self._resting_s() > self.policy.patience_s:
+            if self._done and self._is_hopeless():
                 return None
             parked_s = self._parked[0][0] - time.monotonic() if self._parked else _LOOK_AGAIN_S
-            await self._wait(max(0.005, min(parked_s, _LOOK_AGAIN_S)))
+            await self._wait(max(0.002, min(self._resting_s() or parked_s, _LOOK_AGAIN_S)))
         return None
 
     def _take(self) -> _Entry | None:

@@ -1,8 +1,8 @@
 """Writes to the ledger for all connections at once.
 
 A commit that survives a power cut costs about as much as sending a message, so what the connections
-ask for while one is running goes into the next. Outcomes are always written before marks: a
-connection's last message is settled before its next can be on the wire.
+ask for while one is running goes into the next. Outcomes are written with the marks or before them:
+a connection's last message is settled when its next can be on the wire.
 """
 
 import asyncio
@@ -117,9 +117,8 @@ class Scribe:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        pending = list(outcomes)
         try:
-            allowed = await self.call(self._write, pending, [claim for claim, _ in marks])
+            allowed = await self.call(self._write, outcomes, [claim for claim, _ in marks])
         except BaseException as error:
             _fail([future for _, future in marks], error)
             _fail(flushes, error)
@@ -131,14 +130,13 @@ class Scribe:
             if not flushed.done():
                 flushed.set_result(None)
 
-    def _write(self, pending: "list[Outcome]", claims: "Sequence[Claim]") -> frozenset[int]:
-        """In the thread: outcomes first, each once even when the marks after them must be retried."""
-        if pending:
-            self.fenced += len(pending) - self._ledger.settle(tuple(pending), now=self._clock())
-            pending.clear()
-        if not claims:
+    def _write(self, outcomes: "Sequence[Outcome]", claims: "Sequence[Claim]") -> frozenset[int]:
+        """In the thread: both in one transaction, one wait for the disk."""
+        if not outcomes and not claims:
             return frozenset()
-        return frozenset(claim.id for claim in self._ledger.to_wire(tuple(claims), now=self._clock()))
+        settled, allowed = self._ledger.exchange(outcomes, claims, now=self._clock())
+        self.fenced += len(outcomes) - settled
+        return frozenset(claim.id for claim in allowed)
 
 
 def _fail(futures: "Sequence[asyncio.Future[T]]", error: BaseException) -> None:

@@ -294,7 +294,7 @@ class Failing:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.calls[name] += 1
-            if name in {"to_wire", "settle", "claim"} and self.calls[name] % 3 == 1:
+            if name in {"exchange", "claim", "recover"} and self.calls[name] % 3 == 1:
                 raise StoreError("database or disk is full")
             return real(*args, **kwargs)
 

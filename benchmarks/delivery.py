@@ -1,0 +1,345 @@
+"""How fast delivery is, beside Postfix's own test sender in the same run.
+
+    python -m benchmarks.delivery [--runs 10] [--messages 4000] [--connections 16] [--only NAME,…] [--json]
+
+Each contender sends the same number of messages of the same size (30 kB, multipart, Chinese) over the same
+number of connections to the same ``smtp-sink``; runs are interleaved and medians compared. ``smtp-source``
+sends one fixed message from memory; Digest claims rows from its ledger, builds each reader's own message,
+marks, sends and settles (SQLite, synchronous=FULL unless the name says NORMAL). Needs ``smtp-source`` and
+``smtp-sink`` (Debian's package postfix, the programs only; the service is neither needed nor started).
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+NOW = datetime(2026, 11, 21, 23, 0, tzinfo=UTC)
+SECRET = {"a": b"x" * 32}
+PARAGRAPH = "老周修了四十年的表，他说手艺要慢慢学。算力的成本去年降了四成，模型却大了一倍多。"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A way of sending. *messages*: share of the number asked for, for those that are slow."""
+
+    name: str
+    uvloop: bool = True
+    pipelining: bool = True
+    normal: bool = False
+    dkim: tuple[str, ...] = ()
+    plain: bool = False
+    share: float = 1.0
+
+
+CONTENDERS = (
+    Contender(name="engine"),
+    Contender(name="engine, synchronous=NORMAL", normal=True),
+    Contender(name="engine, no PIPELINING, asyncio", uvloop=False, pipelining=False),
+    Contender(name="engine, DKIM Ed25519", dkim=("ed25519",)),
+    Contender(name="engine, DKIM RSA-2048", dkim=("rsa",), share=0.5),
+    Contender(name="plain way", plain=True, uvloop=False, share=0.1),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Messages a second, CPU microseconds a message (user and system of the sender), peak memory."""
+
+    rate: float
+    cpu_us: float
+    peak_mb: float = 0.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--messages", type=int, default=4000)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--only", default="", help="contenders, by the beginning of their names")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    if not shutil.which("smtp-source") or not shutil.which("smtp-sink"):
+        print("skipped: smtp-source and smtp-sink are not installed (apt-get install postfix has them)")
+        return 0
+    wanted = [name.strip() for name in arguments.only.split(",") if name.strip()]
+    chosen = [c for c in CONTENDERS if not wanted or any(c.name.startswith(w) for w in wanted)]
+    results = interleaved(chosen, arguments)
+    if arguments.json:
+        print(json.dumps({name: [vars(run) for run in runs] for name, runs in results.items()}, indent=1))
+    else:
+        print(table(results))
+    return 0
+
+
+def interleaved(chosen: list[Contender], arguments: argparse.Namespace) -> dict[str, list[Measured]]:
+    """Every contender once a round, so that a loud neighbour disturbs all of them alike."""
+    results: dict[str, list[Measured]] = {"smtp-source": [], "smtp-sink (its own CPU)": []}
+    results |= {contender.name: [] for contender in chosen}
+    for run in range(arguments.runs):
+        with sink(pipelining=True) as (port, sink_cpu):
+            results["smtp-source"].append(source(port, arguments))
+            results["smtp-sink (its own CPU)"].append(
+                Measured(rate=0, cpu_us=sink_cpu() / arguments.messages * 1e6)
+            )
+        for contender in chosen:
+            with sink(pipelining=contender.pipelining) as (port, _):
+                results[contender.name].append(ours(contender, port, arguments))
+        print(f"run {run + 1} of {arguments.runs}", file=sys.stderr)
+    return results
+
+
+def table(results: dict[str, list[Measured]]) -> str:
+    """Medians, with ratios of the rates to smtp-source's."""
+    reference = statistics.median(run.rate for run in results["smtp-source"])
+    lines = [f"{'':34}{'msgs/s':>9}{'ratio':>8}{'CPU us/msg':>12}{'peak MB':>9}"]
+    for name, runs in results.items():
+        rate = statistics.median(run.rate for run in runs)
+        cpu = statistics.median(run.cpu_us for run in runs)
+        peak = max(run.peak_mb for run in runs)
+        speed = f"{rate:9,.0f}{rate / reference:8.2f}" if rate else " " * 17
+        lines.append(f"{name:34}{speed}{cpu:12,.0f}" + (f"{peak:9.0f}" if peak else ""))
+    return "\n".join(lines)
+
+
+@contextmanager
+def sink(*, pipelining: bool) -> Iterator[tuple[int, Callable[[], float]]]:
+    """A fresh smtp-sink; its port, and how to ask for its CPU seconds."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    flags = [] if pipelining else ["-p"]
+    as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
+    process = subprocess.Popen(["smtp-sink", *as_nobody, *flags, f"127.0.0.1:{port}", "200"])
+
+    def cpu() -> float:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    try:
+        _wait_for(port)
+        yield port, cpu
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError("smtp-sink did not start")
+
+
+def source(port: int, arguments: argparse.Namespace) -> Measured:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    subprocess.run(
+        ["smtp-source", "-d", "-s", str(arguments.connections), "-m", str(arguments.messages), "-l", "30000",
+         f"127.0.0.1:{port}"],
+        check=True,
+    )  # fmt: skip
+    seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured(rate=arguments.messages / seconds, cpu_us=cpu / arguments.messages * 1e6)
+
+
+def ours(contender: Contender, port: int, arguments: argparse.Namespace) -> Measured:
+    """In a process of its own, so that memory and imports are that run's."""
+    messages = max(100, int(arguments.messages * contender.share))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_run, (contender, port, messages, arguments.connections))
+
+
+def _run(contender: Contender, port: int, messages: int, connections: int) -> Measured:
+    if contender.uvloop:
+        import uvloop
+
+        return uvloop.run(_measured(contender, port, messages, connections))
+    return asyncio.run(_measured(contender, port, messages, connections))
+
+
+async def _measured(contender: Contender, port: int, messages: int, connections: int) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        send = _plain if contender.plain else _engine
+        seconds, cpu = await send(contender, port, messages, connections, Path(folder))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Measured(rate=messages / seconds, cpu_us=cpu / messages * 1e6, peak_mb=peak)
+
+
+@contextmanager
+def timed(took: list[float]) -> Iterator[None]:
+    """Appends wall seconds and CPU seconds of this process."""
+    before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    yield
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    took += [time.perf_counter() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime]
+
+
+def html_and_text() -> tuple[str, str]:
+    """About what an edition has: 9 kB of HTML and 7 kB of text, a name and four personal links in them."""
+    from digest.model import SLOT_CLOSE, SLOT_OPEN
+
+    def slot(name: str) -> str:
+        return f"{SLOT_OPEN}{name}{SLOT_CLOSE}"
+
+    links = f'<a href="{slot("unsubscribe_url")}">退订</a> <a href="{slot("preferences_url")}">偏好</a>'
+    items = "".join(f'<tr><td style="padding:4px"><p>{PARAGRAPH}</p></td></tr>\n' for _ in range(52))
+    html = f"<html><body><p>{slot('name')}</p><table>{items}</table>{links}</body></html>"
+    text = (
+        f"{slot('name')}\n"
+        + f"{PARAGRAPH}\n\n" * 52
+        + f"{slot('unsubscribe_url')}\n{slot('preferences_url')}\n"
+    )
+    return html, text
+
+
+def a_newsletter() -> Any:
+    from digest.model import Newsletter
+
+    return Newsletter(
+        name="日报", sender="digest@news.example.org", sender_name="日报", list_id="daily.news.example.org",
+        base_url="https://news.example.org",
+    )  # fmt: skip
+
+
+@contextmanager
+def a_store(folder: Path, readers: int, *, normal: bool) -> Iterator[tuple[Any, Any]]:
+    """A store with confirmed readers, and an edition planned for them."""
+    import sqlalchemy
+
+    from digest.model import ConsentState, Edition, Subscriber
+    from digest.store import open_store
+
+    with open_store(f"sqlite:///{folder / 'digest.db'}") as store:
+        store.migrate()
+        if normal:
+            store.database.engine.dispose()
+            sqlalchemy.event.listen(
+                store.database.engine,
+                "connect",
+                lambda connection, record: connection.execute("PRAGMA synchronous = NORMAL").close(),
+            )
+        found = (
+            Subscriber(id=0, address=f"r{n}@x{n % 50}.example", name=f"读者{n}", state=ConsentState.CONFIRMED)
+            for n in range(readers)
+        )
+        store.subscribers.add_all(found, actor="benchmark", now=NOW)
+        edition = Edition(
+            number=0, schedule="daily", slot=NOW, made_at=NOW, subject="算力成本", preheader="", sections=()
+        )
+        frozen = store.editions.freeze(edition, now=NOW)
+        store.ledger.plan(frozen.number, now=NOW)
+        yield store, frozen
+
+
+async def _engine(
+    contender: Contender, port: int, messages: int, connections: int, folder: Path
+) -> tuple[float, float]:
+    from digest.deliver import deliver
+    from digest.letters import make_builder
+    from digest.mail.dkim import Signer, load_key, make_key
+    from digest.mail.smtp import SmtpTransport
+    from digest.mail.transport import Security, Server
+    from digest.model import MailParts
+
+    html, text = html_and_text()
+    parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
+    renderer: Any = SimpleNamespace(mail=lambda edition, *, language, themes: parts)
+    keys = []
+    for algorithm in contender.dkim:
+        path = folder / f"{algorithm}.pem"
+        path.write_bytes(make_key(algorithm))  # type: ignore[arg-type]
+        keys.append(load_key(path, domain="news.example.org", selector=algorithm))
+    server = Server(
+        host="127.0.0.1", port=port, security=Security.NONE, connections=connections,
+        pipelining=contender.pipelining, messages_per_connection=10**9,
+    )  # fmt: skip
+    took: list[float] = []
+    with a_store(folder, messages, normal=contender.normal) as (store, edition), store.owner() as owner:
+        build = make_builder(lambda number: edition, renderer, a_newsletter(), SECRET)
+        transport = SmtpTransport([server])
+        sign = Signer(keys).sign if keys else None
+        warm = store.editions.freeze(replace(edition, slot=NOW + timedelta(days=1)), now=NOW)
+        store.ledger.plan_addresses(warm.number, [f"w{n}@x.example" for n in range(50)], now=NOW)
+        await deliver(store.ledger, build, transport, owner=owner, sign=sign, edition=warm.number)
+        with timed(took):
+            report = await deliver(store.ledger, build, transport, owner=owner, sign=sign)
+        await transport.close()
+        if report.sent != messages:
+            raise RuntimeError(f"not all were sent: {report}")
+    return took[0], took[1]
+
+
+async def _plain(
+    contender: Contender, port: int, messages: int, connections: int, folder: Path
+) -> tuple[float, float]:
+    """jinja2, EmailMessage, send_message() and a commit for each reader: as one would write it first."""
+    import aiosmtplib
+    import jinja2
+
+    from digest.model import DeliveryState
+    from digest.store import Outcome
+
+    html, text = (jinja2.Template(_as_jinja(part)) for part in html_and_text())
+    took: list[float] = []
+    with a_store(folder, messages, normal=False) as (store, _), store.owner() as owner:
+        queue = list(store.ledger.claim(owner, limit=messages, lease_s=3600, now=NOW))
+
+        async def work() -> None:
+            async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as smtp:
+                while queue:
+                    claim = queue.pop()
+                    values = {
+                        "name": claim.name,
+                        "unsubscribe_url": f"https://news.example.org/u/{claim.id}",
+                        "preferences_url": f"https://news.example.org/p/{claim.id}",
+                    }
+                    message = EmailMessage()
+                    message["From"], message["To"], message["Subject"] = (
+                        "d@news.example.org",
+                        claim.address,
+                        "算力",
+                    )
+                    message.set_content(text.render(values))
+                    message.add_alternative(html.render(values), subtype="html")
+                    store.ledger.to_wire([claim], now=NOW)
+                    await smtp.send_message(message)
+                    store.ledger.settle([Outcome(claim=claim, state=DeliveryState.SENT)], now=NOW)
+
+        with timed(took):
+            await asyncio.gather(*(work() for _ in range(connections)))
+    return took[0], took[1]
+
+
+def _as_jinja(part: str) -> str:
+    from digest.model import SLOT_CLOSE, SLOT_OPEN
+
+    return part.replace(SLOT_OPEN, "{{ ").replace(SLOT_CLOSE, " }}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
