@@ -42,7 +42,7 @@ def read_entries(sources: Iterable[Source], *, rules: tuple[SiteRule, ...], now:
 
 def _read_entry(source: Source, rules: tuple[SiteRule, ...], now: datetime) -> Cleaned:
     entry = source.entry
-    page = _cleaned(_document(entry, source.language), source, rules, now)
+    page = _cleaned(_document(entry, source.language), source, rules, now, alone=True)
     if source.page is not None:
         own = _cleaned(_page_text(*source.page), source, rules, now)
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
@@ -54,7 +54,9 @@ def _read_entry(source: Source, rules: tuple[SiteRule, ...], now: datetime) -> C
     return judged, tuple(sketch(article.text))
 
 
-def _cleaned(raw: str, source: Source, rules: tuple[SiteRule, ...], now: datetime) -> Page:
+def _cleaned(
+    raw: str, source: Source, rules: tuple[SiteRule, ...], now: datetime, *, alone: bool = False
+) -> Page:
     return clean_page(
         raw,
         source_id=source.source_id,
@@ -63,6 +65,7 @@ def _cleaned(raw: str, source: Source, rules: tuple[SiteRule, ...], now: datetim
         now=now,
         rules=rules,
         evergreen=source.background,
+        alone=alone,
     )
 
 

@@ -89,7 +89,7 @@ def tidy_html(markup: str, base: str = "") -> str:
     import nh3
 
     if len(markup) > 5_000 and _is_deep(markup):
-        return f"<p>{html.escape(plain(markup), quote=False)}</p>"
+        return f"<p>{html.escape(one_line(plain(markup)), quote=False)}</p>"
     return nh3.clean(
         _IMAGE.sub(_visible, markup),
         tags=_TAGS,

@@ -54,10 +54,15 @@ class Articles:
     def save_all(self, found: Iterable[tuple[Article, Sequence[int]]], *, now: datetime) -> dict[Saved, int]:
         """Save many in one transaction; how many were new, changed, unchanged."""
         counts: dict[Saved, int] = {"new": 0, "changed": 0, "unchanged": 0}
+        pairs = list(found)
         with self._database.write() as connection:
-            self._database.alone(connection, "articles")
-            for article, sketch in found:
-                counts[_save(connection, article, sketch, now)] += 1
+            known = _known(connection, [article.source_id for article, _ in pairs])
+            fresh = {a.source_id: (a, sketch) for a, sketch in reversed(pairs) if a.source_id not in known}
+            _insert_all(connection, list(fresh.values())[::-1], now)
+            counts["new"] = len(fresh)
+            for article, sketch in pairs:
+                if fresh.get(article.source_id, (None,))[0] is not article:
+                    counts[_save(connection, article, sketch, now)] += 1
         return counts
 
     def find(self, source_id: str, version: int | None = None) -> Stored | None:
@@ -213,7 +218,7 @@ def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], no
         .join(article_versions, article_versions.c.article_id == articles.c.id)
         .where(articles.c.source_id == article.source_id, article_versions.c.version == articles.c.version)
     ).first()  # fmt: skip
-    text_hash = hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()
+    text_hash = _text_hash(article)
     document = documents.write(article)
     if known is None:
         _insert(connection, article, sketch, text_hash, document, now)
@@ -270,6 +275,56 @@ def _insert(
     assert article_id is not None
     _insert_version(connection, article_id, 1, text_hash, document, now)
     _insert_sketch(connection, article_id, sketch)
+
+
+def _known(connection: sa.Connection, source_ids: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for at in range(0, len(source_ids), 500):
+        here = articles.c.source_id.in_(source_ids[at : at + 500])
+        known.update(connection.scalars(sa.select(articles.c.source_id).where(here)))
+    return known
+
+
+def _insert_all(
+    connection: sa.Connection, new: Sequence[tuple[Article, Sequence[int]]], now: datetime
+) -> None:
+    """Three statements however many there are; none of them may be known."""
+    if not new:
+        return
+    insert = sa.insert(articles).returning(articles.c.id, sort_by_parameter_order=True)
+    rows = [
+        {
+            "source_id": article.source_id,
+            "version": 1,
+            "first_seen_at": now,
+            "changed_at": now,
+            **_columns(article, released=False),
+        }
+        for article, _ in new
+    ]
+    ids = connection.scalars(insert, rows).all()
+    versions = [
+        {
+            "article_id": id_,
+            "version": 1,
+            "text_hash": _text_hash(article),
+            "document": documents.write(article),
+            "saved_at": now,
+        }
+        for id_, (article, _) in zip(ids, new, strict=True)
+    ]
+    connection.execute(sa.insert(article_versions), versions)
+    marks = [
+        {"hash": value, "article_id": id_}
+        for id_, (_, sketch) in zip(ids, new, strict=True)
+        for value in sorted(set(sketch))
+    ]
+    if marks:
+        connection.execute(sa.insert(sketches), marks)
+
+
+def _text_hash(article: Article) -> str:
+    return hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _insert_version(
