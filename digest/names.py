@@ -98,32 +98,34 @@ _ENGLISH = frozenset(
 def shared_names(articles: Sequence[Article]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Names that stand in two articles or more, with the places of those articles in *articles*.
 
-    Widest spread first, then by how often they stand; spelt as the first article has them. A name within a
-    longer one found in the same articles is left out, as are the outlets themselves.
+    Widest spread first; then people, organisations, Latin names, acronyms; then by how often they stand. Spelt
+    as the first article has them. Names within longer ones found in the same articles, and outlets, are left out.
     """
     folded = [fold(article.text) for article in articles]
     found: dict[str, set[int]] = defaultdict(set)
-    for finder in (_people, _organisations, _latin):
+    kinds: dict[str, int] = {}
+    for kind, finder in enumerate((_people, _organisations, _latin)):
         for name, places in finder(articles, folded):
             found[name] |= places
+            kinds.setdefault(name, kind)
     outlets = {fold(name) for a in articles for name in (a.outlet, a.republisher) if name}
-    kept = {
-        name: tuple(sorted(places))
-        for name, places in found.items()
-        if len(places) > 1 and name not in outlets and not _covered(name, places, found)
-    }
-    frequency = {name: sum(folded[place].count(name) for place in places) for name, places in kept.items()}
-    order = sorted(kept, key=lambda name: (-len(kept[name]), -frequency[name], name))
-    return tuple((_spelt(name, articles[kept[name][0]], folded[kept[name][0]]), kept[name]) for name in order)
+    kept = []
+    for name, places in found.items():
+        if len(places) > 1 and name not in outlets and not _covered(name, places, found):
+            first = min(places)
+            spelt = _spelt(name, articles[first].text, folded[first])
+            often = sum(folded[place].count(name) for place in places)
+            kept.append((-len(places), kinds[name], spelt.isupper(), -often, spelt, tuple(sorted(places))))
+    return tuple((spelt, places) for *_, spelt, places in sorted(kept))
 
 
 def _covered(name: str, places: set[int], found: Mapping[str, set[int]]) -> bool:
     return any(name != other and name in other and places <= found[other] for other in found)
 
 
-def _spelt(name: str, article: Article, folded: str) -> str:
+def _spelt(name: str, text: str, folded: str) -> str:
     at = folded.find(name)
-    return article.text[at : at + len(name)]
+    return text[at : at + len(name)]
 
 
 def _people(articles: Sequence[Article], folded: Sequence[str]) -> Iterator[tuple[str, set[int]]]:

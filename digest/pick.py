@@ -1,7 +1,7 @@
 """What goes into the next edition: which themes, which articles, how large; what was left out, and why.
 
-Themes compete by three numbers, kept apart so that a person can read them: what is *fresh*, how long a
-theme has waited (its *debt*), and how many readers ask for it (*demand*). Debt grows without bound and the others
+Themes compete by three numbers, kept apart so that a person can read them: what is *fresh*, how long a theme
+has waited (its *debt*), and how many readers ask for it (*demand*). Debt grows without bound and the others
 do not, so every theme with something to say gets its turn.
 """
 
@@ -18,6 +18,8 @@ _FRESH_DAYS, _HALF_LIFE_DAYS = 14, 5
 """An article is news for a fortnight, and worth half of it after five days."""
 _FRESH, _DEMAND = 1.5, 0.5
 """The most freshness and demand add; having waited one edition more adds 1."""
+_SHORTEST = timedelta(minutes=1)
+"""Debt is counted in times since the last edition, taken as this at least."""
 _BRIEF, _MEDIUM, _FULL = 50, 140, 260
 """Fewest characters that make an item of that size (editorial guide, section 2)."""
 _CAUTION = 0.85
@@ -133,7 +135,7 @@ def pick(
         themes: In the order of the configuration, which decides between equals.
         now: Aware. Articles seen later count as seen now.
         only: Theme ids asked for; they are taken in this order, whatever the schedule says.
-        same: Source id to cluster id; candidates of one cluster become one item. Without it nothing is merged.
+        same: Source id to cluster id; candidates of one cluster become one item. Without it none do.
     """
     skipped, usable = _sift(candidates, themes)
     stories = _merge(usable, same or {}, now)
@@ -217,7 +219,7 @@ def _board(
     """All themes with the parts of their totals, best first; equals stay in the order of *themes*."""
     latest = max(memory.last_sent.values(), default=now)
     oldest = min(memory.last_sent.values(), default=now)
-    interval = max(now - latest, _DAY)
+    interval = max(now - latest, _SHORTEST)
     most_wanted = max(memory.demand.values(), default=0)
     ranks = []
     for theme in themes:
@@ -285,7 +287,7 @@ def _assign(
 ) -> dict[str, list[_Story]]:
     """Stories by theme, each used once: the first *most* themes that can be given one, then filled up.
 
-    A theme whose every story is taken may have one whose holder finds another (an augmenting path, Kuhn 1955).
+    A theme whose every story is taken may have one whose holder finds another (Kuhn's augmenting paths).
     """
     holder: dict[str, str] = {}
 
