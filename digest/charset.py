@@ -178,10 +178,13 @@ def _likelihood(text: str) -> float:
     return (common - 3 * odd) / len(signs)
 
 
+_LATIN = re.compile("[\x80-\xff]")
+
+
 def _undouble(found: Decoded) -> Decoded:
     """Undo UTF-8 that was read as Latin and written as UTF-8 again (``ä¸\xadå›½`` for 中国)."""
     wide = re.sub(r"[\x00-\x7f]+", "", found.text[:_SAMPLE])
-    if len(wide) < 6 or sum("\x80" <= char <= "\xff" for char in wide) < len(wide) / 2:
+    if len(wide) < 6 or len(_LATIN.findall(wide)) < len(wide) / 2:
         return found
     try:
         text = b"".join(map(_byte, found.text)).decode("utf-8")

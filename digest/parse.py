@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from html import escape
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import urljoin
 
 from digest.charset import decode
 from digest.errors import ParseError
 from digest.links import one_line, plain, plain_title, tidy_html, tidy_url
 from digest.model import Entry, Precision, Published
-from digest.text import fold
 
 MAX_ENTRIES = 300
 """A poll takes the newest; feeds that carry their whole archive are rare, and it is no news."""
@@ -330,7 +330,9 @@ def _entry(
         ),
         tags=tuple(one_line(_sound(tag))[:80] for tag in tags[:20]),
         mark=_hash(title, words, *names, link, date[0]),
-        text_mark=_hash(said) if len(said := re.sub(r"[\W_]+", "", fold(title + words))) >= _TELLING else "",
+        text_mark=_hash(said)
+        if len(said := re.sub(r"[\W_]+", "", normalize("NFKC", title + words).casefold())) >= _TELLING
+        else "",
     )
 
 
