@@ -75,14 +75,11 @@ def _promotion(folded: str, around: str) -> Iterable[Flag]:
 
 def _advert(trade: _Trade, folded: str) -> Flag | None:
     """Quarantine when the article itself offers the trade's goods: words, offers, and little reporting."""
-    words = _distinct(trade.words, folded)
-    if not words:
-        return None
-    offers = _distinct(trade.offers, _QUOTED.sub("", folded))
+    words, offers = _distinct(trade.words, folded), _distinct(trade.offers, _QUOTED.sub("", folded))
     mentions = sum(1 for _ in trade.words.finditer(folded))
     reporting = sum(1 for _ in _REPORTING.finditer(folded))
     dense = mentions * 250 >= len(folded)
-    if len(offers) < 2 or reporting > len(offers) or not (dense or len(offers) >= 4):
+    if len(offers) < 2 or len(words) < 1 or reporting > len(offers) or not (dense or len(offers) >= 4):
         return None
     return Flag(
         code=trade.code,
@@ -205,9 +202,11 @@ def _links(article: Article, folded: str, page: Page) -> Flag | None:
 
 def _boilerplate(article: Article, folded: str, page: Page) -> Flag | None:
     found = _distinct(_WALL, folded)
-    spans = sentences(article.text)
-    hit = sum(1 for a, b in spans if _WALL.search(fold(article.text[a:b])))
-    if not hit or hit * 3 < len(spans) or len(article.text) > 1500:
+    if not found or len(article.text) > 1500:
+        return None
+    spans = sentences(folded)
+    hit = sum(1 for a, b in spans if _WALL.search(folded, a, b))
+    if hit * 3 < len(spans):
         return None
     reason = f"{hit} of {len(spans)} sentences are notices of the site itself ({_list(found)})"
     return Flag(code="boilerplate", severity=Severity.QUARANTINE, reason=reason, score=hit / len(spans))

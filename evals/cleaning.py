@@ -1,9 +1,9 @@
 """How well pages are cleaned, on the labelled set: ``python -m evals.cleaning``; exit 1 under a floor.
 
 A page of ``tests/corpus/pages`` is a head of ``key: value`` lines, ``---``, and its lines in order, each
-with a label: ``t`` title, ``p h li`` body, and around it ``m`` byline, ``s`` summary, ``c`` caption, ``x`` teaser,
-``a`` link, ``f`` any other furniture. Each is judged as the plain text of a page (with and without empty
-lines, or as its ``form`` says) and as HTML made from the same lines.
+with a label: ``t`` title, ``p h li`` body, and around it ``m`` byline, ``s`` summary, ``c`` caption, ``x``
+teaser, ``a`` link, ``f`` any other furniture. Each is judged as the plain text of a page (with and without
+empty lines, or as its ``form`` says) and as HTML made from the same lines.
 
 F1 is over shingles of four tokens (a Chinese character or a word is one), as in the public comparisons.
 """

@@ -82,12 +82,12 @@ class Sheet:
 
 
 def grams(text: str) -> Counter[str]:
-    """What a text is about, roughly: pairs of Chinese characters, longer words of other scripts."""
+    """What a text is about, roughly: pairs of Chinese characters, beginnings of longer Latin words."""
     found: Counter[str] = Counter()
     for match in _GRAM.finditer(text):
         run = match.group()
         if run[0].isascii():
-            found[run.lower()] += 1
+            found[run.lower().rstrip("s")[:6]] += 1
         else:
             found.update(a + b for a, b in pairwise(run))
     return found

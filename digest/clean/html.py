@@ -32,12 +32,8 @@ _LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
-def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
-    """(lines in page order, what its tags told). Empty when nothing can be parsed.
-
-    Args:
-        alone: The article stands alone; no second opinion is asked on which lines are its own.
-    """
+def read_html(raw: str) -> tuple[list[Line], Told]:
+    """(lines in page order, what its tags told). Empty when nothing can be parsed."""
     from lxml import etree
     from lxml import html as lxml_html
 
@@ -50,7 +46,7 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
     except (ValueError, etree.LxmlError):
         return [], Told()
     told = _told(root)
-    return _voted(list(_lines(root)), "" if alone else _extract(text)), told
+    return _voted(list(_lines(root)), _extract(text)), told
 
 
 def _extract(text: str) -> str:

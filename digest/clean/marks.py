@@ -11,7 +11,7 @@ from enum import StrEnum
 from importlib import resources
 
 from digest.clean.lines import Line
-from digest.text import CJK
+from digest.text import CJK, fold
 
 
 class Kind(StrEnum):
@@ -49,6 +49,17 @@ def _joined(pattern: str) -> str:
 
 
 _MARKS = _vocabulary()
+_ORDER = (
+    ("final", Kind.FINAL),
+    ("meta", Kind.META),
+    ("caption", Kind.CAPTION),
+    ("end", Kind.END),
+    ("call", Kind.CALL),
+    ("junk", Kind.JUNK),
+    ("notice", Kind.NOTICE),
+)
+_SHORT_ONLY = frozenset({"final", "junk"})
+"""Patterns of whole short lines: not worth trying on paragraphs."""
 _BYLINE = re.compile(
     r"^(?:By|BY|by):? (?:[A-Z][\w.'’-]*[ ,&]*|and |for |in |of |the |de |van |von )+"
     r"(?:[|•·,–—/(-].{0,80})?$(?<![.!?])"
@@ -62,27 +73,21 @@ _ELLIPSIS = re.compile(
     r"|continue reading|full story)[\]】)）>»]*)?$",
     re.IGNORECASE,
 )
+_TRADITIONAL = re.compile("[閱讀關聞報導編輯責聲權轉載鍵標籤評論熱門題發來時間專頁訂書點選擊登錄註冊圖攝]")
 _LONG = 120
 """Size above which a line is judged as prose first: furniture of that length is caught by its zone."""
 
 
 def kind(line: Line) -> Kind:
     """What *line* looks like on its own."""
-    text = line.text
+    text = fold(line.text) if _TRADITIONAL.search(line.text) else line.text
     if len(text) <= 600 and line.size <= _LONG * 2:
-        if _MARKS["final"].search(text):
-            return Kind.FINAL
-        if line.size <= _LONG and is_byline(text) and not is_prose(line, strict=True):
-            return Kind.META
-        for name, found in (("caption", Kind.CAPTION), ("end", Kind.END)):
-            if _MARKS[name].search(text):
+        prose = is_prose(line, strict=True)
+        long = prose and line.size >= 60
+        for name, found in _ORDER:
+            skipped = (long and name in _SHORT_ONLY) or (prose and name == "meta")
+            if not skipped and (is_byline(line.text) if name == "meta" else _MARKS[name].search(text)):
                 return found
-        if _MARKS["call"].search(text):
-            return Kind.CALL
-        if (line.size <= _LONG or not is_prose(line, strict=True)) and _MARKS["junk"].search(text):
-            return Kind.JUNK
-        if _MARKS["notice"].search(text):
-            return Kind.NOTICE
     if line.linked > 0.66 or _is_links(line):
         return Kind.LINKS
     if 12 <= line.size <= 110 and _ELLIPSIS.search(text) and (line.size >= 28 or text[-1] == "."):
@@ -95,7 +100,11 @@ def is_prose(line: Line, *, strict: bool = False) -> bool:
     if strict:
         return line.ends and line.stops >= 1 and (line.size >= 60 or (line.stops >= 2 and line.size >= 30))
     if line.chinese:
-        return (line.ends and line.size >= 5) or (line.stops >= 1 and line.size >= 25) or line.size >= 70
+        return (
+            (line.ends and line.size >= (2 if line.stops else 5))
+            or (line.stops >= 1 and line.size >= 25)
+            or line.size >= 70
+        )
     return (line.ends and line.size >= 8) or (line.common >= 0.2 and line.size >= 30) or line.stops >= 2
 
 

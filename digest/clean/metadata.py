@@ -21,21 +21,21 @@ _AUTHOR = re.compile(
     r"(?P<names>[^:：丨|｜;；。(（【\[]{2,40})"
 )
 _EDITOR = re.compile(
-    rf"{_LABEL}(?:本文|责任|责|执行|值班|网络|文字|版面)?(?:编辑|责编|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
+    rf"{_LABEL}(?:本文|责任|責任|责|责|执行|值班|网络|文字|版面)?(?:编辑|編輯|责编|責編|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
 )
 _REPORTER = re.compile(
     rf"(?:[(（〔\[【]|^)[{CJK}]{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
     rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
 )
 _BY = re.compile(
-    r"^(?:By|BY|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter):? "
+    r"^(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter):? "
     r"(?P<names>.{3,120})$"
 )
 _LATIN_NAME = re.compile(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
 )
 _NOT_A_PERSON = re.compile(
-    r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|getty|images|photo|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
+    r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|forum|board|blog|getty|images|photo|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
     r"|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
     re.IGNORECASE,
 )
@@ -45,7 +45,7 @@ _NOBODY = re.compile(
     re.IGNORECASE,
 )
 _SOURCE = re.compile(
-    rf"{_LABEL}(?:稿件|信息|文章|内容|原文|本文|新闻)?(?:来源|出处|稿源|转自|转载自|来自|首发于?){_SIGN}(?P<name>[^:：丨|｜;；。]{{2,40}})"
+    rf"{_LABEL}(?:稿件|信息|文章|内容|原文|本文|新闻)?(?:来源|來源|出处|稿源|转自|转载自|来自|首发于?){_SIGN}(?P<name>[^:：丨|｜;；。]{{2,40}})"
     r"|(?:^|\s)(?:Source:|SOURCE:?)\s?(?P<en>[A-Z][\w .&'’-]{1,40})$"
 )
 _ACCOUNT = re.compile(
@@ -68,8 +68,13 @@ _MEDIUM = re.compile(
     r"|\b(?:Herald|Times|News|Post|Courier|Press|Gazette|Journal|Tribune|Ledger|Chronicle|Review|Weekly|Observer|Telegraph|Standard|Mirror"
     r"|Magazine|Globe|Register|Bulletin|Examiner|Inquirer|Dispatch|Sentinel|Reuters|BBC|CNN|Daily|Today|Online|Media|Radio|Agency|Wire)$"
 )
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪"
+    "范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤陳張劉楊黃趙吳馬許韓馮鄧蕭葉蘇盧鐘譚陸範賈簡"
+)
+"""The hundred commonest, both scripts: a name alone on a line must begin with one."""
 _NO_TOKEN = re.compile(
-    r"[:：]|^(?:于|在|发布|发表|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
+    r"[:：]|^(?:于|在|发[布表]于?|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
     r"|^\d|浏览|阅读|评论|查看|回复|字体|字号|星期|楼|关注"
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
     re.IGNORECASE,
@@ -181,7 +186,9 @@ def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
         else:
             continue
         for token in _tokens(before, after):
-            if is_medium(token):
+            if account := re.fullmatch(r"(\S{2,12})官方[账帐]号", token):
+                outlet = outlet or account[1]
+            elif is_medium(token):
                 outlet = outlet or tidy_outlet(re.split(r"[-—]", token)[-1])
             elif _is_person(token, alone=not place):
                 authors.append(token)
@@ -211,7 +218,9 @@ def _is_person(name: str, *, alone: bool) -> bool:
         return False
     if _LATIN_NAME.match(name):
         return not _NOT_A_PERSON.search(name)
-    return not alone and bool(re.fullmatch(rf"[{CJK}\w·]{{2,10}}", name)) and not name.isascii()
+    if alone:
+        return bool(re.fullmatch(f"[{_SURNAMES}][{CJK}]{{1,2}}", name))
+    return bool(re.fullmatch(rf"[{CJK}\w·]{{2,10}}", name)) and not name.isascii()
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -32,7 +32,6 @@ def clean_page(
     now: datetime | None = None,
     rules: tuple[SiteRule, ...] = (),
     evergreen: bool = False,
-    alone: bool = False,
 ) -> Page:
     """Find the article in a page, plain or HTML.
 
@@ -42,8 +41,6 @@ def clean_page(
         now: Aware. Relative and partial dates (昨天, 7月7日, 2 days ago) are read against it, and
             dates after it are not believed; without it only full dates are read.
         rules: An operator's help for single sites; none is needed.
-        alone: The HTML is an article without a site around it, as feeds carry it: trafilatura's second
-            opinion, most of the work, is not asked for.
 
     Returns:
         A page whose article is None, with the reason, when there is nothing to read in it.
@@ -51,7 +48,7 @@ def clean_page(
     if html:
         from digest.clean.html import read_html
 
-        lines, told = read_html(raw, alone=alone)
+        lines, told = read_html(raw)
     else:
         lines, told = read(raw), Told()
     if not lines:
@@ -255,11 +252,12 @@ def _around(sheet: Sheet) -> tuple[list[str], list[str]]:
     """Lines of the head (title first, then down to the body, then a few above the title) and of the tail."""
     lines, title = sheet.lines, sheet.title
     top = max(0, sheet.start - 12) if title is None or title >= sheet.start else title
-    head = [line.text for line in lines[top + (title == top) : sheet.start] if line.size <= 150]
+    below = [i for i in range(top + (title == top), sheet.start) if sheet.kinds[i] is not Kind.CAPTION]
+    head = [lines[i].text for i in below if lines[i].size <= 150]
     above = [line.text for line in lines[max(0, top - 5) : top] if line.size <= 80]
     inside = [lines[i].text for i in range(sheet.start, sheet.end) if sheet.kinds[i] is Kind.META]
     tail = [line.text for line in lines[sheet.end : sheet.end + 10] if line.size <= 150]
-    return [*head, *above], [*inside[:6], *tail]
+    return [*head, "", "", "", *above], [*inside[:6], *tail]
 
 
 def _inferred(words: str) -> Flag:

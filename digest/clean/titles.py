@@ -12,6 +12,8 @@ _SITE_SEPARATOR = re.compile(
     r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
 )
 _LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
+_NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
+_NO_TITLE = re.compile(r"\s[>›»]+\s|[›»‹]|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)")
 _ENOUGH = 0.95
 _WINDOW = 60
 """Lines above the body in which a title is looked for."""
@@ -28,16 +30,22 @@ def find(sheet: Sheet) -> int | None:
     until = min(sheet.end, first + 4)
     while until > first + 1 and sheet.mass(first, until) > whole * 0.15:
         until -= 1
-    owners = [sheet.lines[i].text for i, found in enumerate(sheet.kinds) if found is Kind.JUNK][-8:]
+    owners = [
+        sheet.lines[i].text for i, found in enumerate(sheet.kinds) if found in (Kind.JUNK, Kind.NOTICE)
+    ][-8:]
     scored = [
-        (points, -i)
+        (_points(sheet, i, first, known, seen, owners), -i)
         for i in range(max(0, first - _WINDOW), until)
-        if _may_be(sheet, i, first) and (points := _points(sheet, i, first, known, seen, owners)) > _ENOUGH
+        if _may_be(sheet, i, first)
     ]
     if not scored:
-        return _above_byline(sheet, first)
-    best = -max(scored)[1]
-    return best - 1 if _is_subtitle(sheet, best, first, known) else best
+        return None
+    points, best = max(scored)
+    if points < _ENOUGH and (above := _above_byline(sheet, first)) is not None:
+        return above
+    if points < _ENOUGH and (points < 0.5 or sheet.lines[-best].size < 6):
+        return None
+    return _above_subtitle(sheet, -best, first, known)
 
 
 def _above_byline(sheet: Sheet, first: int) -> int | None:
@@ -48,13 +56,17 @@ def _above_byline(sheet: Sheet, first: int) -> int | None:
     return None
 
 
-def _is_subtitle(sheet: Sheet, i: int, first: int, known: Counter[str]) -> bool:
-    """Whether the longer line *i* merely explains the title above it."""
-    if i == 0 or not _may_be(sheet, i - 1, first) or sheet.lines[i].heading:
-        return False
-    above, line = sheet.lines[i - 1], sheet.lines[i]
-    enough = share_known(above.text, known) >= 0.3 or above.common > 0
-    return 4.5 <= above.size < line.size and enough
+def _above_subtitle(sheet: Sheet, i: int, first: int, known: Counter[str]) -> int:
+    """*i*, or the line above it when *i* merely explains that: it is longer, or a sentence."""
+    j = i - 1
+    while j > 0 and sheet.kinds[j] is Kind.JUNK:
+        j -= 1
+    if j < 0 or sheet.lines[i].heading or not _may_be(sheet, j, first):
+        return i
+    above, line = sheet.lines[j], sheet.lines[i]
+    explains = above.size < line.size or (sheet.kinds[i] is Kind.PROSE and line.text.endswith("."))
+    fits = share_known(above.text, known) >= 0.3 or above.common > 0
+    return j if explains and fits and above.size >= 4.5 else i
 
 
 def _points(
@@ -69,9 +81,9 @@ def _points(
     if kin >= 0.15 or line.size >= 12:
         points += 0.9 if Kind.META in near else 0.0
         points += 0.4 if near[:1] == [Kind.META] else 0.0
-    points += 0.8 if seen[line.text] > 1 else 0.0
-    points += 1.5 if line.heading or _LABEL.match(line.text) else 0.0
-    points -= 0.03 * max(0, first - i) + (0.8 if i > first else 0.0)
+    points += 0.8 if seen[line.text] > 1 and (kin >= 0.3 or i >= first - 2) else 0.0
+    points += 1.5 if line.heading or _NAMED.match(line.text) else 0.0
+    points -= min(0.45, 0.03 * max(0, first - i)) + (0.8 if i > first else 0.0)
     below_byline = Kind.META in sheet.kinds[max(0, i - 3) : i]
     points -= 0.8 if below_byline and (Kind.META in near or line.size < 8) else 0.0
     points += 0.3 if i == first - 1 else 0.0
@@ -83,20 +95,16 @@ def _points(
 
 def _may_be(sheet: Sheet, i: int, first: int) -> bool:
     line, found = sheet.lines[i], sheet.kinds[i]
-    least = 2 if sheet.kinds[i + 1 : i + 2] == [Kind.META] else 4
+    least = 2 if sheet.kinds[i + 1 : i + 2] == [Kind.META] else 3
     if sheet.dropped[i] or line.goes_on or not least <= line.size <= 90 or is_bare_date(line.text):
         return False
-    if re.search(r"\s[>›»]+\s|[›»‹]", line.text) and not line.heading:
+    if _NO_TITLE.search(line.text) and not line.heading:
         return False
     if i > first and Kind.META not in sheet.kinds[i + 1 : i + 4] and not line.heading:
         return False
     if found is Kind.PROSE:
-        return (
-            i <= first
-            and line.size <= 60
-            and line.stops <= 2
-            and not re.search(r"[。.;；:：,，][”\"’'」]*$", line.text)
-        )
+        asks = re.search(r"[?？!！…][”\"’'」』》]*$", line.text) and line.size <= 60 and line.stops <= 2
+        return (i <= first and bool(asks)) or (i < first and line.text.endswith(".") and line.size <= 30)
     return found in (Kind.SHORT, Kind.TEASER)
 
 
