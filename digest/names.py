@@ -98,8 +98,8 @@ _ENGLISH = frozenset(
 def shared_names(articles: Sequence[Article]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Names that stand in two articles or more, with the places of those articles in *articles*.
 
-    Widest spread first; then people, organisations, Latin names, acronyms; then by how often they stand. Spelt
-    as the first article has them. Names within longer ones found in the same articles, and outlets, are left out.
+    Widest spread first; then people, organisations, Latin names, acronyms; then by how often they stand.
+    Spelt as the first article has them. Left out: names within longer ones of the same articles, and outlets.
     """
     folded = [fold(article.text) for article in articles]
     found: dict[str, set[int]] = defaultdict(set)

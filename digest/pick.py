@@ -1,8 +1,8 @@
 """What goes into the next edition: which themes, which articles, how large; what was left out, and why.
 
-Themes compete by three numbers, kept apart so that a person can read them: what is *fresh*, how long a theme
-has waited (its *debt*), and how many readers ask for it (*demand*). Debt grows without bound and the others
-do not, so every theme with something to say gets its turn.
+Themes compete by four numbers, kept apart so that a person can read them: what is *fresh*, how long a theme
+has waited (its *debt*, and how far it is *behind* the theme sent most), and how many readers ask for it
+(*demand*). Debt alone grows without bound, so every theme with something to say gets its turn.
 """
 
 from collections import defaultdict
@@ -16,8 +16,9 @@ from digest.text import Span
 _DAY = timedelta(days=1)
 _FRESH_DAYS, _HALF_LIFE_DAYS = 14, 5
 """An article is news for a fortnight, and worth half of it after five days."""
-_FRESH, _DEMAND = 1.5, 0.5
-"""The most freshness and demand add; having waited one edition more adds 1."""
+_FRESH, _DEMAND, _BEHIND = 1.5, 0.5, 0.25
+"""The most freshness and demand add, and what each edition adds that another theme was in more, up to 1;
+having waited one edition longer adds 1."""
 _SHORTEST = timedelta(minutes=1)
 """Debt is counted in times since the last edition, taken as this at least."""
 _BRIEF, _MEDIUM, _FULL = 50, 140, 260
@@ -82,7 +83,7 @@ class PlannedSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThemeRank:
-    """A theme's place on the board: *total* is the sum of *parts* ``fresh``, ``debt`` and ``demand``."""
+    """A theme's place on the board: *total* is the sum of ``fresh``, ``debt``, ``behind`` and ``demand``."""
 
     theme_id: str
     total: float
@@ -221,6 +222,7 @@ def _board(
     oldest = min(memory.last_sent.values(), default=now)
     interval = max(now - latest, _SHORTEST)
     most_wanted = max(memory.demand.values(), default=0)
+    most_sent = max((memory.times_sent.get(theme.id, 0) for theme in themes), default=0)
     ranks = []
     for theme in themes:
         news = sum(story.fresh for story in stories if _about(story.candidate, theme))
@@ -228,6 +230,7 @@ def _board(
         parts = {
             "fresh": round(_FRESH * min(1.0, news / 2), 3),
             "debt": round(max(0.0, waited / interval), 3),
+            "behind": min(1.0, _BEHIND * (most_sent - memory.times_sent.get(theme.id, 0))),
             "demand": round(_DEMAND * memory.demand.get(theme.id, 0) / most_wanted, 3)
             if most_wanted
             else 0.0,
