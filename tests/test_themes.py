@@ -128,7 +128,12 @@ def test_any_text_has_a_score_and_true_passages(text: str, title: str) -> None:
     ],
 )
 def test_ranking_by_shared_characters_and_stems(query: str, expected: list[str]) -> None:
-    docs = [("a", "师徒二人学手艺"), ("b", "导师带着学生来上课"), ("c", "A mentor teaches."), ("d", "晴天有风")]
+    docs = [
+        ("a", "师徒二人学手艺"),
+        ("b", "导师带着学生来上课"),
+        ("c", "A mentor teaches."),
+        ("d", "晴天有风"),
+    ]
 
     assert rank(query, docs) == expected
 
