@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from html import escape
 from typing import Any
-from unicodedata import normalize
 from urllib.parse import urljoin
 
 from digest.charset import decode
@@ -136,7 +135,8 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     import feedparser
 
     document = '<?xml version="1.0" encoding="utf-8"?>' + re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
-    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    # Without Content-Location, for which every link would be resolved twice: ours knows more bad ones.
+    headers = {"content-type": "application/xml; charset=utf-8"}
     try:
         # Through BytesIO always: bytes that look like a path or an address are opened otherwise.
         found = feedparser.parse(
@@ -194,7 +194,7 @@ def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bo
     title_detail = entry.get("title_detail") or {}
     literal = atom and title_detail.get("type") == "text/plain"
     title = str(entry.get("title", ""))
-    base = str(detail.get("base") or url)
+    base = tidy_url(str(detail.get("base") or title_detail.get("base") or ""), url) or url
     return _entry(
         guid=str(entry.get("id", "")),
         link=str(entry.get("link", "")),
@@ -331,7 +331,7 @@ def _entry(
         tags=tuple(one_line(_sound(tag))[:80] for tag in tags[:20]),
         mark=_hash(title, words, *names, link, date[0]),
         text_mark=_hash(said)
-        if len(said := re.sub(r"[\W_]+", "", normalize("NFKC", title + words).casefold())) >= _TELLING
+        if len(said := re.sub(r"[\W_]+", "", (title + words).casefold())) >= _TELLING
         else "",
     )
 

@@ -144,8 +144,10 @@ async def open_workers(
 
 def serve(cpu_s: int, memory_bytes: int) -> None:
     """The worker's side: answer calls until the pipe closes."""
+    import gc
     import resource
 
+    gc.set_threshold(100_000)  # trees of elements are made and dropped whole; looking often costs a fifth
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not speak into the pipe
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))

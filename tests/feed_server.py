@@ -124,9 +124,7 @@ class Names(AbstractResolver):
         if address == "nowhere":
             raise OSError(f"{host}: no such name")
         kind = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return [
-            {"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": 0}
-        ]
+        return [{"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": 0}]
 
     async def close(self) -> None:
         return None
@@ -134,7 +132,12 @@ class Names(AbstractResolver):
 
 def http(body: bytes | str, *headers: str, status: str = "200 OK", kind: str = "application/xml") -> bytes:
     raw = body if isinstance(body, bytes) else body.encode()
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(raw)}", "Connection: close"]
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(raw)}",
+        "Connection: close",
+    ]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + raw
 
 
@@ -157,10 +160,14 @@ def item(n: int, *, body: str | None = None, title: str | None = None, date: str
     return f"<item>{''.join(f'<{k}>{v}</{k}>' for k, v in parts.items() if v is not None)}{more}</item>"
 
 
-def rss(*items: str, head: str = "", version: str = "2.0", declare: str = "utf-8", title: str = "水塔周报") -> str:
+def rss(
+    *items: str, head: str = "", version: str = "2.0", declare: str = "utf-8", title: str = "水塔周报"
+) -> str:
     inside = "".join(items) or item(0) + item(1)
     start = f'<?xml version="1.0" encoding="{declare}"?>'
-    names = 'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    names = (
+        'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    )
     return (
         f'{start}<rss version="{version}" {names}><channel><title>{title}</title>'
         f"<link>http://paper.test/</link><language>zh-CN</language>{head}{inside}</channel></rss>"
@@ -180,7 +187,9 @@ def rdf() -> str:
     )
 
 
-def atom(version: str = "1.0", *, xhtml: bool = False, title: str = "塔<b>下</b>", type_: str = "html") -> str:
+def atom(
+    version: str = "1.0", *, xhtml: bool = False, title: str = "塔<b>下</b>", type_: str = "html"
+) -> str:
     space = "http://www.w3.org/2005/Atom" if version == "1.0" else "http://purl.org/atom/ns#"
     day = "updated" if version == "1.0" else "modified"
     body = (
@@ -194,7 +203,9 @@ def atom(version: str = "1.0", *, xhtml: bool = False, title: str = "塔<b>下</
         f"<author><name>林一舟</name></author>{body.replace('第1篇', f'第{n + 1}篇')}</entry>"
         for n in range(2)
     )
-    return f'<?xml version="1.0"?><feed xmlns="{space}" version="{version}"><title>塔刊</title>{entries}</feed>'
+    return (
+        f'<?xml version="1.0"?><feed xmlns="{space}" version="{version}"><title>塔刊</title>{entries}</feed>'
+    )
 
 
 def json_feed(version: str = "1.1", items: Any = None) -> bytes:
@@ -215,7 +226,11 @@ def json_feed(version: str = "1.1", items: Any = None) -> bytes:
         }
         for n in range(2)
     ]
-    feed = {"version": f"https://jsonfeed.org/version/{version}", "title": "塔", "items": usual if items is None else items}
+    feed = {
+        "version": f"https://jsonfeed.org/version/{version}",
+        "title": "塔",
+        "items": usual if items is None else items,
+    }
     return json.dumps(feed).encode()
 
 

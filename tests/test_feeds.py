@@ -283,13 +283,17 @@ async def test_gone_is_never_asked_again(script: Callable) -> None:
     ("answer", "hours"),
     [
         pytest.param(http(b"", "Retry-After: 7200", status="429 Slow Down"), 2, id="seconds"),
-        pytest.param(http(b"", "Retry-After: Mon, 02 Mar 2026 13:00:00 GMT", status="503 Busy"), 5, id="date"),
+        pytest.param(
+            http(b"", "Retry-After: Mon, 02 Mar 2026 13:00:00 GMT", status="503 Busy"), 5, id="date"
+        ),
         pytest.param(http(b"", "Retry-After: 99999999", status="429 Never"), 24, id="capped"),
         pytest.param(http(b"", "Retry-After: soon", status="429 Odd"), 0.25, id="unreadable"),
         pytest.param(http(b"", status="500 Oops"), 0.25, id="first trouble"),
         pytest.param(http(rss(), "Cache-Control: public, max-age=28800"), 8, id="fresh for"),
         pytest.param(http(rss(), "Expires: Mon, 02 Mar 2026 17:00:00 GMT"), 9, id="expires"),
-        pytest.param(http(rss(), "Cache-Control: no-cache", "Expires: Mon, 02 Mar 2026 17:00:00 GMT"), 3, id="no-cache"),
+        pytest.param(
+            http(rss(), "Cache-Control: no-cache", "Expires: Mon, 02 Mar 2026 17:00:00 GMT"), 3, id="no-cache"
+        ),
         pytest.param(http(rss(head="<ttl>600</ttl>")), 10, id="ttl"),
         pytest.param(http(rss(), "Cache-Control: max-age=31536000"), 24, id="a year is a day"),
     ],
@@ -356,7 +360,9 @@ async def test_check_explains_and_changes_nothing(script: Callable) -> None:
         assert s.store.articles.count() == 0
         assert s.store.feeds.seen("s") == ()
     told = "\n".join(checked.steps)
-    assert all(part in told for part in ("200 from", "rss20", "账本之1: news", "wait 120 minutes", "asked again in"))
+    assert all(
+        part in told for part in ("200 from", "rss20", "账本之1: news", "wait 120 minutes", "asked again in")
+    )
 
 
 @same_loop
@@ -426,7 +432,10 @@ async def test_a_site_s_address_is_enough(page: str, path: str, script: Callable
     async with script() as s:
         s.answers.append(http(b"", status="404 Not Found"))
         base = f"http://s.test:{s.server.port}"
-        s.pages |= {"/": http(f"<!doctype html><html><head>{page}</head></html>", kind="text/html"), path: http(rss())}
+        s.pages |= {
+            "/": http(f"<!doctype html><html><head>{page}</head></html>", kind="text/html"),
+            path: http(rss()),
+        }
         feed, found = await add(s.reader(), base + "/", tags=["a"], allow_private=True)
     assert (feed.url, feed.title, feed.origin, feed.tags) == (base + path, "水塔周报", "command", ("a",))
     assert found.feed.kind == "rss20"
