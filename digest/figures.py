@@ -83,6 +83,8 @@ _NUMBER = re.compile(
     r"|(?:trillion|billion|million|thousand|hundred|bn)\b|(?<=\d)m\b(?!\s?[/²]))?(?:多|余)?\s?"
     f"(?:{'|'.join(f'(?P<{kind}>{alternatives(table)})' for kind, table in _UNITS.items())})?"
 )
+MAY_HOLD = re.compile(r"\d|[百千万亿]|(?:hundred|thousand|million|billion)\b")
+"""Found in every sentence that states a figure; a quick look before a thorough one."""
 _OTHER_BEFORE = re.compile(
     r"(?:第|号|[Nn]o\.|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]age|[Cc]hapter|[Ff]igure|表|图)\s?"
     r"|[A-Za-z]-?|[A-Z][A-Za-z]+\s)$"
@@ -115,6 +117,7 @@ _KIND_WEIGHT = {
 }
 _LABEL_CHARS, _LABEL_WORDS, _NUMBER_CHARS = 16, 6, 12  # editorial guide, section 2
 _LOOK_BACK = 60
+_LONGEST = 1200  # characters of a sentence; longer runs are lists and tables
 
 
 def find(text: str, start: int = 0, end: int | None = None) -> tuple[Figure, ...]:
@@ -124,6 +127,8 @@ def find(text: str, start: int = 0, end: int | None = None) -> tuple[Figure, ...
 
 
 def _in_sentence(text: str, span: Span) -> Iterator[Figure]:
+    if span[1] - span[0] > _LONGEST:
+        return
     for m in _NUMBER.finditer(text, *span):
         if figure := _figure(text, span, m):
             yield figure

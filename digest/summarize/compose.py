@@ -220,30 +220,28 @@ class _Page:
 
     def figures(self, most: int) -> list[Excerpt]:
         """The most telling figures of sentences not quoted otherwise, one a sentence."""
-        article = self.reading.article
-        options: list[tuple[float, figures.Figure, Sentence]] = []
-        for s in self.reading.sentences:
-            if (
-                s.standing.fix is not Fix.FINE
-                or s.spoken
-                or not self.is_free(s.start, s.end)
-                or s.is_cut(article)
-            ):
-                continue
-            if not is_balanced(article.text[s.start : s.end]) or self._is_said(s.terms):
-                continue
-            best = max(figures.find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
-            if best and best.weight >= _TELLING:
-                options.append((best.weight * (0.5 + s.score), best, s))
         found: list[Excerpt] = []
-        for _, figure, s in sorted(options, key=lambda option: -option[0]):
-            size = count(article.text[s.start : s.end])
-            fits = size <= min(self.room, _FIGURE_SENTENCE * self.scale)
-            if len(found) < most and fits and not self._is_said(s.terms):
+        for figure, s in self._options():
+            size = count(self.reading.article.text[s.start : s.end])
+            fits = len(found) < most and size <= min(self.room, _FIGURE_SENTENCE * self.scale)
+            if fits and self.is_free(s.start, s.end) and not self._is_said(s.terms):
                 self._spend(s.start, s.end, size, s.terms)
                 excerpt = self._excerpt(Role.FIGURE, s.start, s.end)
                 found.append(replace(excerpt, number=figure.number, label=figure.label))
         return found
+
+    def _options(self) -> list[tuple[figures.Figure, Sentence]]:
+        """The best figure of each sentence that can stand by itself, most telling first."""
+        article = self.reading.article
+        options: list[tuple[float, figures.Figure, Sentence]] = []
+        for s in self.reading.sentences:
+            body = article.text[s.start : s.end]
+            usable = s.standing.fix is Fix.FINE and not s.spoken and not s.is_cut(article)
+            if usable and figures.MAY_HOLD.search(body) and is_balanced(body):
+                best = max(figures.find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
+                if best and best.weight >= _TELLING:
+                    options.append((best.weight * (0.5 + s.score), best, s))
+        return [(figure, s) for _, figure, s in sorted(options, key=lambda option: -option[0])]
 
 
 def _length_fit(size: float) -> float:

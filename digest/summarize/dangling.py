@@ -160,6 +160,7 @@ _HEAD = re.compile(r"^[\s“”「」『』\"'（(《【—…·•\-]+")
 _QUESTION = re.compile(r"[？?][”」』\"'’）)]*$|[吗呢][。.]?[”」』\"]*$")
 _ENDED = re.compile(r"[。！？!?.…][”」』\"'’）)】\]]*$")
 _LONG_QUOTATION = 16
+_SHORTEST, _LONGEST = 4, 1200  # characters; no excerpt is longer
 _HANGING_QUOTE = re.compile(
     r"[“「\"](?:[他她它]|这(?!么|里)|那(?!么|时候)|(?:He|She|It|They|This|That|These|Those)\b)[^“”「」\"]{14}"
 )
@@ -179,6 +180,8 @@ def standing(
         spoken: The sentence lies inside a quotation whose marks it does not contain, and its speaker will
             be named beside it: 我 and "you" are theirs.
     """
+    if not _SHORTEST <= len(sentence) <= _LONGEST:
+        return Standing(fix=Fix.DROP, cue="length")
     outer = _QUOTED.sub(_marks_only, sentence)
     bare = _HEAD.sub("", outer)
     if not bare or not _ENDED.search(sentence):

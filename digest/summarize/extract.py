@@ -4,12 +4,12 @@ import heapq
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from digest.summarize.dangling import Fix, is_chinese, standing
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
-from digest.text import CJK, Span, fold, sentences
+from digest.text import CJK, Span, fold, is_cjk, sentences
 
 _LABEL = re.compile(
     rf"(?:[QA问答]|[{CJK}A-Za-z·. ]{{1,12}}(?:[（(][^（）()]{{1,12}}[)）])?)\s*[:：]\s*(?=\S)"
@@ -25,6 +25,7 @@ _FULL_SENTENCE = 24  # characters, or twelve words
 _STANDS = {Fix.FINE: 1.0, Fix.JOIN: 0.9, Fix.DROP: 0.6}
 _WORTH = 0.12  # of the best sentence's gain, to be worth filling room with
 _END_MARKS = '。！？!?.…”」』"’'
+_OVERLONG = 160  # characters of a sentence that may be cut at its clauses
 _LEAST = 200
 _MOST = 500
 
@@ -67,10 +68,22 @@ def _units(text: str) -> list[Span]:
     for begin, stop in sentences(text):
         opens_line = begin == 0 or text[begin - 1] in "\n\r"
         label = _LABEL.match(text, begin, stop) if opens_line else None
-        start, end = _whole_marks(text, label.end() if label else begin, stop)
-        if sum(c.isalnum() for c in text[start:end]) >= 4:
-            found.append((start, end))
+        for piece in _pieces(text, label.end() if label else begin, stop):
+            start, end = _whole_marks(text, *piece)
+            if sum(c.isalnum() for c in text[start:end]) >= 4:
+                found.append((start, end))
     return found
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[Span]:
+    """The sentence; one that runs on and on, as in transcripts, by its clauses."""
+    longest = _OVERLONG if is_cjk(text[start]) else 3 * _OVERLONG
+    if end - start > longest:
+        for m in _CLAUSE.finditer(text, start, end):
+            if m.end() - start >= longest // 3:
+                yield start, m.end()
+                start = m.end()
+    yield start, end
 
 
 def _whole_marks(text: str, start: int, end: int) -> Span:

@@ -66,6 +66,7 @@ _LATIN = re.compile(rf"\b{_LATIN_NAME}")
 _LATIN_IN_CHINESE = re.compile(
     rf"(?:{TITLE}|[主员人、])\s?({_LATIN_NAME})|({_LATIN_NAME})\s?(?:等人|{ADVERB}?{SAYING})"
 )
+_READ, _MOST = 200_000, 400  # characters read and candidates weighed, to keep the cost in bounds
 _MAY_PRECEDE = re.compile(rf"(?:^|[^{CJK}]|{TITLE}|[与和给向由被让据问是者])$")
 _LATIN_SAYS = re.compile(
     r"\b([A-Z][a-zé’'-]{2,})\s+(?:said|says|told|added|asked|wrote|argued|explained|recalled|warned|noted)\b"
@@ -97,8 +98,10 @@ def people(text: str) -> frozenset[str]:
 
     A Chinese name needs a verb of saying or a title beside it, or three uses with different neighbours.
     """
+    text = text[:_READ]
     patterns = (_BEFORE_SAYING, _AFTER_TITLE, _BEFORE_TITLE)
-    found = {m.group(1) for pattern in patterns for m in pattern.finditer(text)} | _often_used(text)
+    uses = Counter(m.group(1) for pattern in patterns for m in pattern.finditer(text))
+    found = {name for name, _ in uses.most_common(_MOST)} | _often_used(text)
     names = {name for name in found if _can_be_a_name(name) and _begins_a_word(name, text)}
     names = {name for name in names if not _is_misread(name, names, text)}
     names.update(m.group() for m in _FOREIGN.finditer(text))
@@ -132,11 +135,8 @@ def _often_used(text: str) -> Set[str]:
     after: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for m in _REPEATED.finditer(text):
         after[m.group(1)][m.group(2)] += 1
-    return {
-        name
-        for name, neighbours in after.items()
-        if len(neighbours) >= 3 and neighbours.total() >= 3 and _can_be_a_name(name)
-    }
+    often = sorted(after, key=lambda name: -after[name].total())[:_MOST]
+    return {name for name in often if len(after[name]) >= 3 and _can_be_a_name(name)}
 
 
 def _is_misread(name: str, names: Set[str], text: str) -> bool:

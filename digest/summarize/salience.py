@@ -110,6 +110,7 @@ def overlap(one: frozenset[str], other: frozenset[str] | set[str]) -> float:
 _SPEAKER = re.compile(
     rf"^\s*(?:[QA问答]\s*[:：]|[{CJK}A-Za-z·. ]{{1,12}}\s*(?:[（(][^（）()]{{1,12}}[)）])?\s*[:：])", re.M
 )
+_QUOTED = re.compile(r"“[^“”\n]*”|「[^「」\n]*」|\"[^\"\n]*\"")
 _FIRST_PERSON = re.compile(r"我们?|咱们|\b(?:I|we|We|my|our)\b")
 _FILLER = re.compile(
     r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|\b(?:um|uh|yeah|okay)\b", re.I
@@ -125,7 +126,7 @@ def newsness(text: str, lines: Sequence[str]) -> float:
     size = max(1.0, len(re.findall(rf"[{CJK}]", text)) + 2.0 * len(re.findall(r"[A-Za-z]+", text)))
     marked = sum(bool(_SPEAKER.match(line)) for line in lines) / max(1, len(lines))
     questions = len(re.findall(r"[？?]", text)) * 1000 / size
-    first = len(_FIRST_PERSON.findall(re.sub(r"“[^”]*”|「[^」]*」|\"[^\"]*\"", "", text))) * 1000 / size
+    first = len(_FIRST_PERSON.findall(_QUOTED.sub("", text))) * 1000 / size
     filler = len(_FILLER.findall(text)) * 1000 / size
     talk: float = 1.6 * marked + questions / 12 + first / 14 + filler / 8 + max(0.0, size - 2500) / 6000
     return max(0.0, 1.0 - talk)
