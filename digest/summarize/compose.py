@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from digest import figures
+from digest.figures import MAY_HOLD, Figure, find
 from digest.model import Article, Excerpt, Role, Size
 from digest.summarize.dangling import Fix, standing
 from digest.summarize.passages import Passage, Reading, Sentence, passages, read
@@ -230,15 +230,15 @@ class _Page:
                 found.append(replace(excerpt, number=figure.number, label=figure.label))
         return found
 
-    def _options(self) -> list[tuple[figures.Figure, Sentence]]:
+    def _options(self) -> list[tuple[Figure, Sentence]]:
         """The best figure of each sentence that can stand by itself, most telling first."""
         article = self.reading.article
-        options: list[tuple[float, figures.Figure, Sentence]] = []
+        options: list[tuple[float, Figure, Sentence]] = []
         for s in self.reading.sentences:
             body = article.text[s.start : s.end]
             usable = s.standing.fix is Fix.FINE and not s.spoken and not s.is_cut(article)
-            if usable and figures.MAY_HOLD.search(body) and is_balanced(body):
-                best = max(figures.find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
+            if usable and MAY_HOLD.search(body) and is_balanced(body):
+                best = max(find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
                 if best and best.weight >= _TELLING:
                     options.append((best.weight * (0.5 + s.score), best, s))
         return [(figure, s) for _, figure, s in sorted(options, key=lambda option: -option[0])]
