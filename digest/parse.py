@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from html import escape
 from typing import Any
-from urllib.parse import urljoin
 
 from digest.charset import decode
 from digest.errors import ParseError
@@ -206,9 +205,7 @@ def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bo
         now=now,
         chinese=chinese,
         enclosures=[
-            urljoin(base, str(link.get("href", "")))
-            for link in entry.get("links", ())
-            if link.get("rel") == "enclosure"
+            str(link.get("href", "")) for link in entry.get("links", ()) if link.get("rel") == "enclosure"
         ],
         tags=[str(tag.get("term") or "") for tag in entry.get("tags", ())],
     )
