@@ -287,11 +287,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A theme or an article that was left out, and why, in English for the operator."""
+    """A theme or an article that was left out, and why, in English for the operator.
+
+    Args:
+        nothing_new: A theme no article has anything left to quote on: readers are told.
+    """
 
     kind: str
     name: str
     why: str
+    nothing_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,13 +408,28 @@ class Newsletter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """What is sent when. ``themes`` is ``("rotate",)``, ``("auto",)`` or theme ids in order."""
+    """What is sent when.
+
+    Args:
+        themes: ``("rotate",)``, ``("auto",)`` or theme ids in order.
+        cron: Five fields of wall-clock time; None: only made by hand.
+        timezone: Of that wall clock: a zone, None for the newsletter's, ``reader`` for each reader's own.
+        late: ``send``, ``fold`` or ``drop``: what becomes of a slot found later than *grace_s*.
+        minimum_items: With fewer items there is no edition.
+        review: Editions wait for the operator's approval.
+    """
 
     id: str
     themes: tuple[str, ...] = ("rotate",)
     themes_per_edition: int = 2
     items_per_theme: int = 2
     recycle_after_days: int = 365
+    cron: str | None = None
+    timezone: str | None = None
+    late: str = "fold"
+    grace_s: float = 6 * 3600.0
+    minimum_items: int = 1
+    review: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

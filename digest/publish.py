@@ -67,8 +67,10 @@ def publish(
         ]
         candidates = [one for one in candidates if one.article.source_id not in gone]
     plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
-    if not sections:
-        return Made(edition=None, plan=plan)
+    items = sum(len(section.items) for section in sections)
+    if items < (1 if only else schedule.minimum_items):
+        few = Skipped(kind="edition", name=schedule.id, why=_too_few(items, schedule))
+        return Made(edition=None, plan=replace(plan, skipped=(*plan.skipped, few)))
     edition = assemble(
         sections,
         schedule=schedule.id,
@@ -82,7 +84,11 @@ def publish(
         coverage=store.editions.history(schedule.id).coverage,
         shared_names=shared_names,
     )
-    return Made(edition=store.editions.freeze(edition, now=now), plan=plan)
+    return Made(edition=store.editions.freeze(edition, now=now, review=schedule.review), plan=plan)
+
+
+def _too_few(items: int, schedule: Schedule) -> str:
+    return f"{items} items, at least {schedule.minimum_items} are wanted" if items else "nothing new"
 
 
 def read_candidates(

@@ -1,11 +1,13 @@
 """The one place that constructs things: a configuration in, an installation that can be asked to act out."""
 
+import asyncio
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +18,13 @@ from digest.errors import ConfigError
 if TYPE_CHECKING:
     from digest.collect import Collected
     from digest.config import Config, MailServer
+    from digest.deliver import Progress, Report
     from digest.feeds import Reader
-    from digest.mail.transport import Server
+    from digest.mail.transport import Server, Transport
     from digest.model import Edition, Schedule, Theme
     from digest.publish import Made
     from digest.render import Renderer
+    from digest.slots import Ticked
     from digest.store import Store
 
 NOW = "now"
@@ -85,10 +89,21 @@ class Delivered:
 class Runtime:
     """An installation: configuration, store, renderer, mail. Parts are made when they are first used."""
 
-    def __init__(self, config: "Config", now: datetime, stack: ExitStack) -> None:
+    def __init__(self, config: "Config", moment: datetime, stack: ExitStack) -> None:
         self.config = config
-        self.now = now
+        self.lasting = False
+        """False: a command, which works at one moment however long it takes. True: time goes on."""
+        self._moment = moment
+        self._started = time.monotonic()
         self._stack = stack
+
+    @property
+    def now(self) -> datetime:
+        return self.clock() if self.lasting else self._moment
+
+    def clock(self) -> datetime:
+        """The moment of the start and what has passed since."""
+        return self._moment + timedelta(seconds=time.monotonic() - self._started)
 
     @property
     def themes(self) -> "tuple[Theme, ...]":
@@ -172,8 +187,6 @@ class Runtime:
         Raises:
             SeedError: There is no seed folder, or nothing in it, and no feed either.
         """
-        import asyncio
-
         from digest.collect import collect_seeds, polled
         from digest.seeds import load_notes, load_seeds
 
@@ -220,17 +233,21 @@ class Runtime:
 
     def publish_now(self, only: tuple[str, ...], *, language: str | None) -> "Made":
         """An edition of the schedule ``now``, made at this moment."""
+        return self._publish(self.schedule(NOW), only, language or self.language)
+
+    def publish_schedule(self, name: str) -> "Made":
+        """An edition of a schedule, made at this moment whatever its clock says."""
+        return self._publish(self.schedule(name), (), self.language)
+
+    def _publish(self, schedule: "Schedule", only: tuple[str, ...], language: str) -> "Made":
         from digest.publish import publish
 
-        return publish(
-            self.store,
-            self.themes,
-            self.schedule(NOW),
-            slot=self.now,
-            now=self.now,
-            language=language or self.language,
-            only=only,
-        )
+        now = self.now
+        return publish(self.store, self.themes, schedule, slot=now, now=now, language=language, only=only)
+
+    def queue(self, edition: "Edition") -> int:
+        """Queue a frozen edition for its subscribers; how many."""
+        return self.store.ledger.plan(edition.number, now=self.now)
 
     def schedule(self, name: str) -> "Schedule":
         """The schedule of that name; ``now`` needs none in the configuration.
@@ -289,39 +306,74 @@ class Runtime:
         )
         return template.fill(reader).decode("ascii")
 
-    async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> Delivered:
-        """Mail a frozen edition to addresses given by hand, and wait until it is out."""
-        from digest.deliver import deliver
-        from digest.letters import make_builder
+    async def open_transport(self, stack: AsyncExitStack) -> "Transport":
+        """The configured servers, else the built-in inbox on loopback; closed with *stack*."""
         from digest.mail.inbox import open_inbox
         from digest.mail.smtp import SmtpTransport
         from digest.mail.transport import Security, Server
 
+        servers = [_server(server) for server in self.config.mail_servers]
+        if not servers:
+            inbox = await stack.enter_async_context(open_inbox(self.inbox_dir))
+            servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
+        transport = SmtpTransport(servers)
+        stack.push_async_callback(transport.close)
+        return transport
+
+    async def deliver_due(
+        self,
+        transport: "Transport",
+        *,
+        edition: int | None = None,
+        stop: asyncio.Event | None = None,
+        on_progress: "Callable[[Progress], None] | None" = None,
+    ) -> "Report | None":
+        """Send what is due now; None when nothing is. Of one edition only, when it is given."""
+        from digest.deliver import Policy, deliver
+        from digest.letters import make_builder
+
         ledger = self.store.ledger
-        ledger.plan_addresses(edition.number, addresses, now=self.now)
-        build = make_builder(self.edition, self.renderer, self.config.newsletter, self.keys)
-        async with AsyncExitStack() as stack:
-            servers = [_server(server) for server in self.config.mail_servers]
-            inbox = None
-            if not servers:
-                inbox = await stack.enter_async_context(open_inbox(self.inbox_dir))
-                servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
-            transport = SmtpTransport(servers)
-            stack.push_async_callback(transport.close)
-            owner = stack.enter_context(self.store.owner())
-            report = await deliver(
+        with self.store.owner() as owner:
+            policy = Policy(uncertain=self.config.uncertain)
+            recovered = ledger.recover(
+                now=self.now, policy=policy.uncertain, owner_gone=self.store.owner_gone
+            )
+            if edition is None and not ledger.due(now=self.now) and not recovered.resent:
+                return None
+            return await deliver(
                 ledger,
-                build,
+                make_builder(self.edition, self.renderer, self.config.newsletter, self.keys),
                 transport,
                 owner=owner,
-                edition=edition.number,
+                policy=policy,
+                clock=self.clock,
+                edition=edition,
+                stop=stop,
                 owner_gone=self.store.owner_gone,
+                on_progress=on_progress,
             )
-        lines = [f"Mailed {report.sent} of {len(addresses)}"]
-        lines += [f"  {trouble}" for trouble in report.trouble]
-        for path in inbox.received if inbox else ():
-            lines += [f"  {path}", f"  {path.with_suffix('.html')}"]
-        return Delivered(lines=tuple(lines), all_sent=report.sent == len(addresses))
+
+    async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> Delivered:
+        """Mail a frozen edition to addresses given by hand, and wait until it is out."""
+        self.store.ledger.plan_addresses(edition.number, addresses, now=self.now)
+        before = set(self._kept())
+        async with AsyncExitStack() as stack:
+            transport = await self.open_transport(stack)
+            report = await self.deliver_due(transport, edition=edition.number)
+        sent = report.sent if report else 0
+        lines = [f"Mailed {sent} of {len(addresses)}"]
+        lines += [f"  {trouble}" for trouble in (report.trouble if report else ())]
+        lines += [f"  {path}" for path in sorted(set(self._kept()) - before)]
+        return Delivered(lines=tuple(lines), all_sent=sent == len(addresses))
+
+    def _kept(self) -> list[Path]:
+        return [] if self.config.mail_servers else list(self.inbox_dir.glob("[0-9]*.*"))
+
+    def tick(self) -> "list[Ticked]":
+        """Make every edition that is due; see ``slots.tick``."""
+        from digest.slots import tick
+
+        return tick(self.store, self.themes, self.config.schedules, self.config.newsletter, now=self.now)
 
 
 def _server(configured: "MailServer") -> "Server":

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -62,6 +62,17 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _schedule_zone(value: str) -> str:
+    return value if value == "reader" else _time_zone(value)
+
+
+def _cron(value: str) -> str:
+    from digest.timing import check
+
+    check(value)
+    return value
+
+
 def _expression(value: str) -> str:
     try:
         re.compile(value)
@@ -104,6 +115,21 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Network = Annotated[str, AfterValidator(_network)]
 Expression = Annotated[str, AfterValidator(_expression)]
+_DAYS = {
+    "day": "*",
+    "weekday": "1-5",
+    "monday": "1",
+    "tuesday": "2",
+    "wednesday": "3",
+    "thursday": "4",
+    "friday": "5",
+    "saturday": "6",
+    "sunday": "0",
+}
+Every = Literal[
+    "day", "weekday", "month", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+]
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 Count = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -179,9 +205,38 @@ class ScheduleTable(_Table):
     themes_per_edition: Count = 2
     items_per_theme: Count = 2
     recycle_after_days: Annotated[int, Field(ge=1, le=36500)] = 365
+    every: Annotated[list[Every], Field(min_length=1), BeforeValidator(_several)] | None = None
+    at: Annotated[str, _matching(_CLOCK, "a time of day; write it like 08:00")] | None = None
+    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    timezone: Annotated[str, AfterValidator(_schedule_zone)] | None = None
+    late: Literal["send", "fold", "drop"] = "fold"
+    grace_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 6.0
+    minimum_items: Count = 1
+    review: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.cron and (self.every or self.at):
+            raise ValueError("give either cron, or every and at")
+        if self.at and not self.every:
+            raise ValueError('has a time and no day; add every = "day", "weekday" or a day of the week')
+        return self
 
     def value(self) -> Schedule:
-        return Schedule(**self.model_dump(exclude={"themes"}), themes=tuple(self.themes))
+        plain = self.model_dump(exclude={"themes", "every", "at", "cron", "grace_hours"})
+        return Schedule(
+            **plain, themes=tuple(self.themes), cron=self._fields(), grace_s=self.grace_hours * 3600
+        )
+
+    def _fields(self) -> str | None:
+        """``every`` and ``at`` in cron's words."""
+        if not self.every:
+            return self.cron
+        hour, minute = (self.at or "08:00").split(":")
+        if "month" in self.every:
+            return f"{int(minute)} {int(hour)} 1 * *"
+        days = ",".join(_DAYS[word] for word in self.every)
+        return f"{int(minute)} {int(hour)} * * {days}"
 
 
 class SiteRuleTable(_Table):

@@ -1,0 +1,131 @@
+"""``digest serve``, and ``digest send``, which does by hand what it does by the clock."""
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.cli.output import runtime, say, visible
+
+if TYPE_CHECKING:
+    from digest.deliver import Progress, Report
+    from digest.runtime import Runtime
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command()(send)
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Where the pages are served.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="And on which port.")] = 8000,
+) -> None:
+    """Collect, publish, deliver and show the pages, all year; ends with ctrl-C or SIGTERM.
+
+    SIGHUP reads config.toml again; when it is wrong, the old configuration goes on.
+    """
+    from digest.runtime import find_config
+    from digest.service import Service, only_one
+    from digest.service import serve as run
+
+    _log()
+    again = True
+    while again:
+        with runtime(context) as opened, only_one(opened.data_dir):
+            opened.lasting = True
+            service = Service(opened, host=host, port=port)
+            again = asyncio.run(run(service, check=lambda: find_config(context.obj["config"])))
+
+
+def send(
+    context: typer.Context,
+    schedule: Annotated[
+        str | None, typer.Argument(help="The schedule; needed when there are several.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent to how many; change nothing.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Make no edition, only go on with what is queued.")
+    ] = False,
+) -> None:
+    """Make a schedule's edition now and deliver it to its subscribers.
+
+    Ctrl-C ends it in order: what is on the wire is finished, the rest stays queued for --resume.
+    """
+    with runtime(context) as opened:
+        chosen = schedule or _only(opened)
+        if dry_run:
+            opened.rehearse()
+        if not resume:
+            opened.collect(on_progress=lambda _: None)
+            made = opened.publish_schedule(chosen)
+            if made.edition is None:
+                say("Nothing new to send: no edition was made and no mail was sent.")
+                return
+            readers = opened.queue(made.edition)
+            say(f"Edition {made.edition.number}: {made.edition.subject}; queued for {readers} subscribers")
+        if dry_run:
+            return
+        report = asyncio.run(_deliver(opened))
+        if report and (report.failed or report.trouble):
+            raise typer.Exit(1)
+
+
+async def _deliver(opened: "Runtime") -> "Report | None":
+    """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order."""
+    import signal
+    from contextlib import AsyncExitStack
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        transport = await opened.open_transport(stack)
+        report = await opened.deliver_due(transport, stop=stop, on_progress=_line)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    if report is None:
+        say("Nothing is due.")
+        return None
+    say(
+        f"sent {report.sent}, deferred {report.deferred}, failed {report.failed}, "
+        f"unknown {report.unknown}, suppressed {report.suppressed} in {report.seconds:.1f} s"
+    )
+    for trouble in report.trouble:
+        say(f"  {trouble}")
+    return report
+
+
+def _line(progress: "Progress") -> None:
+    if sys.stderr.isatty():
+        counts = (
+            f"{progress.rate:.0f}/s  queued {progress.queued}  sent {progress.sent}  deferred "
+            f"{progress.deferred}  failed {progress.failed}  unknown {progress.unknown}"
+        )
+        print(f"\r{counts}  {visible('; '.join(progress.trouble))[:60]}\x1b[K", end="", file=sys.stderr)
+
+
+def _only(opened: "Runtime") -> str:
+    schedules = opened.config.schedules
+    if len(schedules) > 1:
+        names = ", ".join(schedule.id for schedule in schedules)
+        raise typer.BadParameter(f"name one of the schedules: {names}", param_hint="SCHEDULE")
+    return schedules[0].id
+
+
+def _log() -> None:
+    """Lines for people on a terminal, JSON objects elsewhere."""
+    handler = logging.StreamHandler()
+    if not sys.stderr.isatty():
+        from digest.cli.logs import JsonLines
+
+        handler.setFormatter(JsonLines())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

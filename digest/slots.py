@@ -1,0 +1,130 @@
+"""The flow behind the clock: every slot that is due becomes an edition, or a row that says why not.
+
+Slots are rows, so a machine that slept, a clock that jumped and a second process change nothing: each
+is made once. Killed between freezing an edition and queueing its deliveries, the next tick queues them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from digest.model import Newsletter, Schedule, Theme
+from digest.publish import publish
+from digest.timing import Late, by_zone, judge, slots
+
+if TYPE_CHECKING:
+    from digest.store import Store
+
+READERS = "reader"
+_AHEAD = timedelta(hours=26)
+"""A reader's morning comes at most so long before the newsletter's (UTC-12 and UTC+14)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """What became of one slot: an edition's number, or None and the reason."""
+
+    schedule: str
+    slot: datetime
+    edition: int | None
+    reason: str = ""
+
+
+def tick(
+    store: "Store",
+    themes: Sequence[Theme],
+    schedules: Sequence[Schedule],
+    newsletter: Newsletter,
+    *,
+    now: datetime,
+) -> list[Ticked]:
+    """Note the slots that have come since the last tick, and settle those that are due, oldest first.
+
+    A schedule that is met for the first time starts now: it has no past to catch up with.
+    """
+    done: list[Ticked] = []
+    for schedule in schedules:
+        if schedule.cron is None or store.state.get(f"paused:{schedule.id}"):
+            continue
+        _queue(store, schedule, newsletter, now)
+        horizon = now + (_AHEAD if schedule.timezone == READERS else timedelta(0))
+        after = _known_until(store, schedule, now)
+        moments = slots(schedule.cron, _zone(schedule, newsletter), after=after, until=horizon)
+        store.slots.add(schedule.id, moments, now=now)
+        for due in store.slots.due(now=horizon, schedule=schedule.id):
+            due_at = min(_by_zone(store, schedule, newsletter, due.slot).values(), default=due.slot)
+            if due_at <= now:
+                done.append(_settle(store, themes, schedule, newsletter, due.slot, due_at, now))
+    return done
+
+
+def next_slot(schedule: Schedule, newsletter: Newsletter, *, now: datetime) -> datetime | None:
+    """When the schedule is due next, by the newsletter's clock; None when it never is by itself."""
+    if schedule.cron is None:
+        return None
+    year = now + timedelta(days=4 * 366)
+    return next(slots(schedule.cron, _zone(schedule, newsletter), after=now, until=year), None)
+
+
+def _settle(
+    store: "Store",
+    themes: Sequence[Theme],
+    schedule: Schedule,
+    newsletter: Newsletter,
+    slot: datetime,
+    due_at: datetime,
+    now: datetime,
+) -> Ticked:
+    from digest.store import SlotState
+
+    fate = judge(due_at, now=now, grace=timedelta(seconds=schedule.grace_s), late=Late(schedule.late))
+    if fate is not Late.SEND:
+        state = {Late.FOLD: SlotState.FOLDED, Late.DROP: SlotState.DROPPED}[fate]
+        reason = f"found {(now - due_at).total_seconds() / 3600:.1f} h late"
+        store.slots.close(schedule.id, slot, state, now=now, reason=reason)
+        return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
+    made = publish(store, themes, schedule, slot=slot, now=now, language=newsletter.language)
+    if made.edition is None:
+        reason = made.plan.skipped[-1].why if made.plan.skipped else "nothing new"
+        store.slots.close(schedule.id, slot, SlotState.MADE, now=now, reason=reason)
+        return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
+    _queue(store, schedule, newsletter, now)
+    return Ticked(schedule=schedule.id, slot=slot, edition=made.edition.number)
+
+
+def _queue(store: "Store", schedule: Schedule, newsletter: Newsletter, now: datetime) -> None:
+    """Queue the deliveries of the schedule's latest edition, unless that was done."""
+    latest = store.editions.latest(schedule.id)
+    key = f"planned:{schedule.id}"
+    if latest is None or store.state.get(key) == str(latest.number):
+        return
+    due = _by_zone(store, schedule, newsletter, latest.slot)
+    store.ledger.plan(latest.number, now=now, due_by_zone=due or None)
+    store.state.set(key, str(latest.number))
+
+
+def _by_zone(
+    store: "Store", schedule: Schedule, newsletter: Newsletter, slot: datetime
+) -> Mapping[str, datetime]:
+    """When the slot comes for readers of each zone; empty when all get it at once."""
+    if schedule.timezone != READERS:
+        return {}
+    return by_zone(slot, newsletter.timezone, {newsletter.timezone, *store.subscribers.timezones()})
+
+
+def _zone(schedule: Schedule, newsletter: Newsletter) -> str:
+    own = schedule.timezone
+    return newsletter.timezone if own is None or own == READERS else own
+
+
+def _known_until(store: "Store", schedule: Schedule, now: datetime) -> datetime:
+    """Up to where slots have been noted."""
+    latest = store.slots.latest(schedule.id)
+    if latest:
+        return latest.slot
+    key = f"since:{schedule.id}"
+    since = store.state.get(key)
+    if not since:
+        store.state.set(key, now.isoformat())
+    return datetime.fromisoformat(since) if since else now
