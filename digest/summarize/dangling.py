@@ -67,8 +67,8 @@ _ZH_START = re.compile(
     相比之下 同样 相反 总之 总的 简而 简单 言之 具体来 一来 二来 紧接着 接着 再后来 正如(?=[此前这])
     无独有偶 事实证明 不仅如此 说白了 当然 是以 由于(?=[这此]) 基于 对于[这此] 关于[这此第] 在[这此她他]
     从[这此] 有了 听到 和[他她这] 与[他她此] 跟[他她] 再[聊说看] 说回 回到 话说 换做 要分 动员 形成
-    归根结底 毕竟 其中 既是 只有这样 主要是 实验结果 最重要的 更重要的 问题是 原因是 结果是 答案是
-    最终(?=[，,]) 不料 没想到 原来 果然 显然 难怪 随之 随着[这此] 到了[这此]
+    归根结底 毕竟 其中 既是 只有这样 主要是 实验结果 论文(?=[提中指认]) 最重要的 更重要的 问题是 原因是
+    结果是 答案是 最终(?=[，,]) 不料 没想到 原来 果然 显然 难怪 随之 随着[这此] 到了[这此]
     """
     )
 )
@@ -93,6 +93,10 @@ _ZH_THIS_EARLY = re.compile(
     r"|[^。]{0,16}(?:称|说|认为|以为|表示|指出|强调)[，,：:]?这"
 )
 _ZH_PERSON = re.compile(r"(?<![其维吉])他(?!们|人|国|日|乡|山)|她(?!们)|自己(?=[^自])")
+_ZH_ITS = re.compile("(?<![极尤与何岂])其(?![中实他次余一二三它])")
+_ZH_NOUN = re.compile(
+    "[A-Za-z]{2}|[》”」]|[人者员家师生院所校司团队组型络统台业构门国市省县区村厂店馆会社品器机车船书法案术物]"
+)
 _ZH_THING = re.compile("他们|她们|它们?")
 _ZH_NO_LEAD = re.compile(
     "据悉|据了解|据说|有消息|有人[认说]|传闻|据传|或许|不知|第[一二三四五六七八九十两\\d]+[个位名项点]|"
@@ -223,6 +227,10 @@ def _chinese(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool
         before, own = outer[: m.start()], m.group() == "自己"
         if not (named_in(before, names) or _ZH_ROLE.search(before) or (spoken and own)):
             return Fix.JOIN, not own, m.group()
+    if (m := _ZH_ITS.search(outer)) and not (
+        named_in(outer[: m.start()], names) or _ZH_NOUN.search(outer[: m.start()])
+    ):
+        return Fix.JOIN, False, m.group()
     if (m := _ZH_THING.search(outer)) and not _has_noun(outer[: m.start()], names):
         return Fix.JOIN, False, m.group()
     return Fix.FINE, False, ""

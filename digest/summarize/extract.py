@@ -7,13 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from digest.summarize.dangling import Fix, is_chinese, standing
-from digest.summarize.quotes import is_balanced
+from digest.summarize.quotes import is_balanced, label
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
 from digest.text import CJK, Span, fold, is_cjk, sentences
 
-_LABEL = re.compile(
-    rf"(?:[QA问答]|[{CJK}A-Za-z·. ]{{1,12}}(?:[（(][^（）()]{{1,12}}[)）])?)\s*[:：]\s*(?=\S)"
-)
 _CLAUSE = re.compile(r"[，,；;：:、](?!\d)")
 # Weights tried on the labelled set of `make eval`; none is sharp.
 _PLACE, _PLACE_FOR, _FADE = 0.75, 0.5, 0.12  # of position, what it takes from centrality, how fast it fades
@@ -65,13 +62,16 @@ def extract(
 def _units(text: str) -> list[Span]:
     """Sentences with something in them, speakers' labels left off."""
     found: list[Span] = []
-    for begin, stop in sentences(text):
-        opens_line = begin == 0 or text[begin - 1] in "\n\r"
-        label = _LABEL.match(text, begin, stop) if opens_line else None
-        for piece in _pieces(text, label.end() if label else begin, stop):
-            start, end = _whole_marks(text, *piece)
-            if sum(c.isalnum() for c in text[start:end]) >= 4:
-                found.append((start, end))
+    spans = sentences(text)
+    labels = {a: m for a, b in spans if (a == 0 or text[a - 1] in "\n\r") and (m := label(text, a, b))}
+    uses = Counter(m.group("who") for m in labels.values())
+    for begin, stop in spans:
+        m = labels.get(begin)
+        start = m.end() if m and uses[m.group("who")] > 1 else begin
+        for piece in _pieces(text, start, stop):
+            unit = _whole_marks(text, *piece)
+            if sum(c.isalnum() for c in text[slice(*unit)]) >= 4:
+                found.append(unit)
     return found
 
 

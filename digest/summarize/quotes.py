@@ -56,6 +56,8 @@ _REPORTER = re.compile(
 )
 _CLOSE = {"“": "”", "「": "」", '"': '"'}
 _LABEL = re.compile(rf"(?P<who>[QA]|[{CJK}A-Za-z·]{{1,10}})(?:[（(][^（）()]{{1,20}}[)）])?\s?[:：]\s*(?=\S)")
+_NO_LABEL = re.compile(rf"{SAYING}$|^[他她我]")
+_TRANSCRIBED = 0.3  # of the paragraphs must be turns, else the labels are something else
 _ANSWER = ("答", "A", "答案")
 _ASKS = re.compile("^(?:问|Q|记者|提问|主持人?|采访者)|记者$|主持|编辑")
 _HOSTS = re.compile("我是.{0,8}主持")
@@ -107,6 +109,12 @@ def quotations(text: str, paragraphs: Sequence[Block], names: Set[str]) -> tuple
     return _with_main_speaker(text, names, found)
 
 
+def label(text: str, start: int, end: int) -> re.Match[str] | None:
+    """Who speaks by the label a line begins with (主持人：); 他说： introduces a quotation and is none."""
+    m = _LABEL.match(text, start, end)
+    return None if m and (_NO_LABEL.search(m.group("who")) or text[m.end()] in '“「『"') else m
+
+
 def labelled(
     text: str, paragraphs: Sequence[Block], names: Set[str], main: str | None
 ) -> tuple[Quotation, ...]:
@@ -115,8 +123,10 @@ def labelled(
     Args:
         main: Whose answers 答 and A are.
     """
-    turns = [(block, m) for block in paragraphs if (m := _LABEL.match(text, block.start, block.end))]
+    turns = [(block, m) for block in paragraphs if (m := label(text, block.start, block.end))]
     uses = Counter(m.group("who") for _, m in turns)
+    if len(turns) < max(2, _TRANSCRIBED * len(paragraphs)):
+        return ()
     hosts = {m.group("who") for block, m in turns if _HOSTS.search(text, m.end(), block.end)}
     found = []
     for block, m in turns:
