@@ -57,6 +57,20 @@ def test_english_dates(text: str, expected: str | None) -> None:
     assert expected == (str(found) if found else None)
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.com/2023/05/09/ferry.html", "2023-05-09"),
+        ("http://example.cn/a/t20170310_9260562.htm", "2017-03-10"),
+        ("https://example.com/2023/13/09/", None),
+        ("https://example.com/article/20231", None),
+    ],
+)
+def test_dates_in_addresses(url: str, expected: str | None) -> None:
+    found = dates.in_address(url)
+    assert (str(found) if found else None) == expected
+
+
 def test_relative_dates_need_a_clock() -> None:
     assert dates.find("3小时前", now=None, chinese=True, relative=True) is None
     assert dates.find("7月7日", now=NOW, chinese=True) is None

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from operator import add
 
 from digest.clean import dates
 from digest.clean.lines import Line
@@ -83,14 +83,13 @@ class Sheet:
 
 def grams(text: str) -> Counter[str]:
     """What a text is about, roughly: pairs of Chinese characters, beginnings of longer Latin words."""
-    found: Counter[str] = Counter()
-    for match in _GRAM.finditer(text):
-        run = match.group()
+    pieces: list[str] = []
+    for run in _GRAM.findall(text):
         if run[0].isascii():
-            found[run.lower().rstrip("s")[:6]] += 1
+            pieces.append(run.lower().rstrip("s")[:6])
         else:
-            found.update(a + b for a, b in pairwise(run))
-    return found
+            pieces += map(add, run, run[1:])
+    return Counter(pieces)
 
 
 def share_known(text: str, known: Counter[str]) -> float:

@@ -93,6 +93,16 @@ def find(text: str, *, now: datetime | None, chinese: bool, relative: bool = Fal
     return None
 
 
+def in_address(url: str) -> Published | None:
+    """The day in a page's address, as publishing systems put it there: /2023/05/09/, /20230509/, t20230509_."""
+    match = re.search(r"(?<!\d)(20\d\d)([/-]?)([01]\d)\2([0-3]\d)(?!\d)", url)
+    try:
+        at = datetime(int(match[1]), int(match[3]), int(match[4]), tzinfo=CHINA) if match else None
+    except ValueError:
+        return None
+    return Published(at=at, precision=Precision.DAY, read_from=match.group()) if at and match else None
+
+
 def locate(text: str) -> tuple[int, int] | None:
     """Where a byline's date stands with its time, relative ones too; None when there is none."""
     for form in (*_FULL, _DAY_WORD, _AGO):

@@ -19,7 +19,6 @@ _BULLET = re.compile(r"^[•·●■◆▪▶►○◦◎*+-]\s+|^[•●■◆�
 _NON_CJK = re.compile(f"[^{CJK}]+")
 _WORD = re.compile(rf"[^\W{CJK}](?:[^\W{CJK}]|['’.-])*")
 _STOPS = re.compile(rf"[。！？!?；;]|…|(?<=[{CJK}”」])\.(?!\w)|(?<=[\w)”\"'’%])\.(?=[\s”\"'’)]|$)")
-_COMMAS = re.compile("[，,、：:]")
 _ENDING = re.compile(r"(?:[。！？!?；;…]|(?<!\.)\.|[:：,，—])[”’」』）)】》\"'\]]*(?:\[\d+\])*$")
 _COMMON = re.compile(
     r"\b(?:the|of|to|and|a|an|in|is|that|for|it|was|on|with|as|he|she|at|by|are|were|be|has|had|have|his|her"
@@ -44,7 +43,7 @@ class Line:
         number: 1-based line of the page it stands in; several blocks may share one.
         gap: Empty lines before it.
         size: Reading weight: Chinese characters, and 1.6 for each word of another script.
-        stops: Sentence marks in it; commas: clause marks.
+        stops: Sentence marks in it.
         common: Share of English function words among the words.
         ends: Whether it ends as a sentence or clause does.
         goes_on: Split from the line before for judging only; joined again when both are kept.
@@ -60,7 +59,6 @@ class Line:
     size: float = 0.0
     cjk: int = 0
     stops: int = 0
-    commas: int = 0
     common: float = 0.0
     ends: bool = False
     goes_on: bool = False
@@ -86,7 +84,7 @@ def measure(
     """A *Line* of collapsed *text*; its bullet sign, if any, is taken off."""
     bare = _BULLET.sub("", text, count=1)
     cjk = len(_NON_CJK.sub("", bare))
-    words = sum(1 for _ in _WORD.finditer(bare))
+    words = _count(_WORD, bare)
     return Line(
         number=number,
         text=bare,
@@ -94,15 +92,19 @@ def measure(
         bullet=bare != text,
         size=cjk + 1.6 * words,
         cjk=cjk,
-        stops=sum(1 for _ in _STOPS.finditer(bare)),
-        commas=sum(1 for _ in _COMMAS.finditer(bare)),
-        common=sum(1 for _ in _COMMON.finditer(bare)) / words if words > 3 else 0.0,
+        stops=_count(_STOPS, bare),
+        common=_count(_COMMON, bare) / words if words > 3 else 0.0,
         ends=bool(_ENDING.search(bare[-24:])),
         goes_on=goes_on,
         linked=linked,
         heading=heading,
         vote=vote,
     )
+
+
+def _count(pattern: re.Pattern[str], text: str) -> int:
+    """How often; in giant lines without a list of all the matches."""
+    return len(pattern.findall(text)) if len(text) < 10_000 else sum(1 for _ in pattern.finditer(text))
 
 
 def read(raw: str) -> list[Line]:

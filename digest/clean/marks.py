@@ -58,6 +58,7 @@ _ORDER = (
     ("junk", Kind.JUNK),
     ("notice", Kind.NOTICE),
 )
+_ANCHORED = frozenset({"final", "end"})
 _SHORT_ONLY = frozenset({"final", "junk"})
 """Patterns of whole short lines: not worth trying on paragraphs."""
 _BYLINE = re.compile(
@@ -86,13 +87,20 @@ def kind(line: Line) -> Kind:
         long = prose and line.size >= 60
         for name, found in _ORDER:
             skipped = (long and name in _SHORT_ONLY) or (prose and name == "meta")
-            if not skipped and (is_byline(line.text) if name == "meta" else _MARKS[name].search(text)):
+            if not skipped and _fits(name, line.text if name == "meta" else text):
                 return found
     if line.linked > 0.66 or _is_links(line):
         return Kind.LINKS
     if 12 <= line.size <= 110 and _ELLIPSIS.search(text) and (line.size >= 28 or text[-1] == "."):
         return Kind.TEASER
     return Kind.PROSE if is_prose(line) else Kind.SHORT
+
+
+def _fits(name: str, text: str) -> bool:
+    """Whether a list's patterns find something; those that begin at the line's start are only tried there."""
+    if name == "meta":
+        return is_byline(text)
+    return bool(_MARKS[name].match(text) if name in _ANCHORED else _MARKS[name].search(text))
 
 
 def is_prose(line: Line, *, strict: bool = False) -> bool:
@@ -118,7 +126,7 @@ def _is_links(line: Line) -> bool:
 
 def is_byline(text: str) -> bool:
     """Whether the line names an author, a source or a date as pages do, outside of running text."""
-    return bool(_MARKS["meta"].search(text[:300]) or _BYLINE.search(text[:160]))
+    return bool(_MARKS["meta"].match(text[:300]) or _BYLINE.match(text[:160]))
 
 
 def is_call(text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.clean import body, metadata, splices, titles
+from digest.clean import body, dates, metadata, splices, titles
 from digest.clean.body import Sheet
 from digest.clean.lines import Line, read
 from digest.clean.marks import Kind, is_prose
@@ -32,7 +32,6 @@ def clean_page(
     now: datetime | None = None,
     rules: tuple[SiteRule, ...] = (),
     evergreen: bool = False,
-    alone: bool = False,
 ) -> Page:
     """Find the article in a page, plain or HTML.
 
@@ -42,8 +41,6 @@ def clean_page(
         now: Aware. Relative and partial dates (昨天, 7月7日, 2 days ago) are read against it, and
             dates after it are not believed; without it only full dates are read.
         rules: An operator's help for single sites; none is needed.
-        alone: The HTML is an article without a site around it, as feeds carry it: trafilatura's second
-            opinion, most of the work, is not asked for.
 
     Returns:
         A page whose article is None, with the reason, when there is nothing to read in it.
@@ -51,7 +48,7 @@ def clean_page(
     if html:
         from digest.clean.html import read_html
 
-        lines, told = read_html(raw, alone=alone)
+        lines, told = read_html(raw)
     else:
         lines, told = read(raw), Told()
     if not lines:
@@ -182,7 +179,9 @@ def _assemble(
         editors=said.editors,
         outlet=outlet,
         republisher=site if site != outlet else None,
-        published=told.published or metadata.published(head, tail, now=now, chinese=language != "en"),
+        published=told.published
+        or metadata.published(head, tail, now=now, chinese=language != "en")
+        or dates.in_address(url or ""),
         held_on=metadata.held_on(paragraphs),
         cuts=placed,
         flags=tuple(flags),

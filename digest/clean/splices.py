@@ -63,7 +63,7 @@ def title_removals(paragraph: str, title: str, name: str | None) -> tuple[Remova
     for form in forms:
         found = tuple(
             (at.start(), at.end())
-            for at in re.finditer(re.escape(form), paragraph)
+            for at in (re.finditer(re.escape(form), paragraph) if form in paragraph else ())
             if len(form) >= _MIN_TITLE
             and _PAUSE.match(paragraph, at.end())
             and not _PAUSE.match(paragraph[max(0, at.start() - 1) : at.start()] or "。")
@@ -76,7 +76,8 @@ def title_removals(paragraph: str, title: str, name: str | None) -> tuple[Remova
 
 
 def name_removals(paragraph: str, name: str) -> tuple[Removal, ...]:
-    return tuple((at.start(), at.end()) for at in re.finditer(re.escape(name), paragraph))
+    places = re.finditer(re.escape(name), paragraph) if name in paragraph else ()
+    return tuple((at.start(), at.end()) for at in places)
 
 
 def cut_out(paragraph: str, removals: Sequence[Removal]) -> tuple[str, tuple[tuple[int, str], ...]]:
