@@ -165,6 +165,31 @@ def test_a_quotation_over_several_paragraphs() -> None:
             assert e.speaker and e.speaker.endswith("祝海宁")
 
 
+def test_answers_of_an_interview_are_the_named_persons() -> None:
+    text = (CORPUS / "zh_talk_orchard.txt").read_text(encoding="utf-8").split("\n\n", 1)[1]
+    found = summary(make(text, title="果农曹海生谈回乡种苹果"))
+    assert found and all(e.speaker == "曹海生" for e in found if e.role is not Role.FIGURE)
+    assert not any(e.text.startswith(("答", "问")) for e in found)
+
+
+def test_a_round_table_names_each_speaker() -> None:
+    text = (CORPUS / "zh_talk_library.txt").read_text(encoding="utf-8").split("\n\n", 1)[1]
+    found = summary(make(text, title="图书馆要不要关门"))
+    assert {e.speaker for e in found} <= {"罗启明", "韩梅", "丁一凡"}
+    assert "许静" not in "".join(e.speaker or "" for e in found)
+
+
+def test_he_said_is_no_speaker() -> None:
+    text = """\
+江东港务局局长祝海宁周三介绍了新码头的建设情况，新码头将在明年六月开通。
+祝海宁说：“新码头可以停靠五万吨级的货轮，年吞吐量达到八百万吨。”
+他说道：“老码头不会拆，会改成公园，仓库改成展馆和市场，向所有人开放。”
+他说道：“工人们全部转岗，不会裁掉一个人，培训已经办了三期，效果不错。”"""
+    for _ in range(2):
+        found = summary(make(text, title="祝海宁谈新码头"))
+        assert found and all(e.speaker is None or e.speaker.endswith("祝海宁") for e in found)
+
+
 def test_share_of_an_article() -> None:
     assert share(make("字" * 600)) == (200, 200)
     assert share(make("字" * 3000)) == (360, 900)

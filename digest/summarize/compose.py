@@ -24,7 +24,7 @@ _ENGLISH = 2.35
 _SAME, _HELD = 0.5, 0.8
 """Share of a passage's terms already said, or of something said that it holds, to call it a repetition."""
 _CONSIDERED = 150
-_FLOOR = 0.4
+_FLOOR = 0.33
 """Of the best point's worth: what is much weaker is left out rather than filled in."""
 _TELLING = 0.5
 _POINTING = re.compile("[这那它你]|^其实")
