@@ -17,6 +17,7 @@ from digest.text import CJK, Span, count, fold, sentences
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
 _POINTS = {Size.FULL: 4, Size.MEDIUM: 2, Size.BRIEF: 0}
 _LEAD, _POINT, _QUOTE = (40, 110), (35, 160), (18, 70)
+_SHORT_LEAD = 24  # where nothing longer can open the item, as in a brief report
 _ALWAYS, _NEVER, _PER_EDITION, _OVER_ALL = 200, 500, 0.12, 0.30
 _ENGLISH = 2.35
 """Characters of English for one of Chinese: the guide counts a word as two (480 characters, 230 words)."""
@@ -103,7 +104,7 @@ class _Page:
         self.floor = 0.0
         most = min(budget, round(_POINT[1] * scale))
         self.free = [
-            p for p in passages(reading, least=round(_POINT[0] * scale), most=most) if self._is_new(p)
+            p for p in passages(reading, least=round(_SHORT_LEAD * scale), most=most) if self._is_new(p)
         ]
 
     def _is_new(self, p: Passage) -> bool:
@@ -138,11 +139,8 @@ class _Page:
         main = [name for _, name in named_in(article.title, names)]
         length = max(1, len(article.text))
         best, top = None, 0.0
-        leading = [p for p in self.free if p.leads] or [p for p in self.free if p.spoken]
-        for p in leading:
+        for p in self._leading():
             size = p.size / self.scale
-            if not _LEAD[0] <= size <= _LEAD[1]:
-                continue
             text = article.text[p.start : p.end]
             score = (0.7 * p.score + 0.25 * p.own) * _length_fit(size) + 0.3 * overlap(title, p.terms)
             score += (0.06 + 0.08 * self.reading.news) * (1 - p.start / length)
@@ -153,10 +151,22 @@ class _Page:
                 best, top = p, score
         return best
 
+    def _leading(self) -> list[Passage]:
+        """What may open the item: the usual length before a shorter one, the article's words first."""
+        for least in (_LEAD[0], _SHORT_LEAD):
+            fitting = [p for p in self.free if least <= p.size / self.scale <= _LEAD[1]]
+            if found := [p for p in fitting if p.leads] or [p for p in fitting if p.spoken]:
+                return found
+        return []
+
     def points(self, most: int) -> list[Excerpt]:
         """The best passages that say something else (maximal marginal relevance), at most *most*."""
         found: list[Excerpt] = []
-        ranked = sorted(self.free, key=lambda p: -p.score * _length_fit(p.size / self.scale))[:_CONSIDERED]
+        least = _POINT[0] * self.scale
+        ranked = sorted(
+            (p for p in self.free if p.size >= least),
+            key=lambda p: -p.score * _length_fit(p.size / self.scale),
+        )[:_CONSIDERED]
         while len(found) < most:
             open_ = [(self._worth(p), -p.start, p) for p in ranked if p.size <= self.room and self._is_new(p)]
             worth, _, best = max(open_, default=(0.0, 0, None), key=lambda option: option[:2])
