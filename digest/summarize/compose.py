@@ -223,7 +223,7 @@ class _Page:
             0.0
             if self._is_said(words)
             else (
-                (reading.score_at(start) + min(1.0, len(words) / 40))
+                (reading.sentence_at(start).score + min(1.0, len(words) / 40))
                 * (0.8 if _POINTING.search(text) else 1.0)
             )
         )

@@ -3,14 +3,14 @@
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from digest.model import Article, BlockKind
 from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, standing
 from digest.summarize.people import SAYING, in_title, named_in, people
 from digest.summarize.quotes import Quotation, is_balanced, labelled, quotations
-from digest.summarize.salience import Bag, bag, centrality, newsness, scaled
+from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
 from digest.text import CJK, Span, count, fold, sentences
 
 _MOST_SENTENCES = 3
@@ -20,7 +20,6 @@ _THEMED = 0.5
 _SHORTEST = 10
 """Characters of an opening sentence: shorter ones (张宏江尤其。) lean on what stood before."""
 _INFORMS = re.compile(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
-_PRONOUN_SAYS = re.compile(rf"(?:他|她)[^，。“「]{{0,10}}?{SAYING}[^，。“「]{{0,6}}[：:，,]?\s*[“「\"]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,9 @@ class Reading:
     sentences: tuple[Sentence, ...]
     news: float
 
-    def score_at(self, offset: int) -> float:
-        """Of the sentence that covers *offset*."""
-        at = bisect_right(self.sentences, offset, key=lambda s: s.start) - 1
-        return self.sentences[at].score if at >= 0 else 0.0
+    def sentence_at(self, offset: int) -> Sentence:
+        """The sentence that covers *offset*, or the one before it."""
+        return self.sentences[max(0, bisect_right(self.sentences, offset, key=lambda s: s.start) - 1)]
 
 
 def read(article: Article, focus: Mapping[str, float]) -> Reading:
@@ -160,31 +158,47 @@ def relevance(article: Article, spans: Sequence[Span], focus: Mapping[str, float
 
 
 def passages(reading: Reading, *, least: int, most: int) -> list[Passage]:
-    """Every passage of *least* to *most* characters that stands alone, in article order."""
-    found: list[Passage] = []
-    all_ = reading.sentences
+    """Every passage of *least* to *most* characters that stands alone, in article order.
+
+    Whole quotations give their words too, without the marks: their speaker is named beside them.
+    """
+    found = [
+        passage
+        for sentences_ in (reading.sentences, *_quoted(reading))
+        for run, size in _runs(reading, sentences_, most)
+        if size >= least and (passage := _passage(reading, run, size))
+    ]
+    return sorted(found, key=lambda passage: (passage.start, passage.end))
+
+
+def _runs(reading: Reading, all_: Sequence[Sentence], most: int) -> Iterator[tuple[Sequence[Sentence], int]]:
+    text = reading.article.text
     for i, first in enumerate(all_):
-        if not _can_open(first, reading):
+        if first.standing.fix is not Fix.FINE or first.end - first.start < _SHORTEST:
+            continue
+        if first.spoken and not first.spoken.speaker:
             continue
         for j in range(i, min(i + _MOST_SENTENCES, len(all_))):
-            if all_[j].paragraph != first.paragraph or all_[j].standing.fix is Fix.DROP:
+            size = count(text[first.start : all_[j].end])
+            if all_[j].paragraph != first.paragraph or all_[j].standing.fix is Fix.DROP or size > most:
                 break
-            run = all_[i : j + 1]
-            size = count(reading.article.text[first.start : all_[j].end])
-            if size > most:
-                break
-            if size >= least and (passage := _passage(reading, run, size)):
-                found.append(passage)
-    return found
+            yield all_[i : j + 1], size
 
 
-def _can_open(sentence: Sentence, reading: Reading) -> bool:
-    if sentence.spoken and not sentence.spoken.speaker:
-        return False
-    body = reading.article.text[sentence.start : sentence.end]
-    if sentence.standing.fix is Fix.FINE:
-        return len(body) >= _SHORTEST
-    return sentence.standing.person and bool(_PRONOUN_SAYS.match(body))
+def _quoted(reading: Reading) -> Iterator[list[Sentence]]:
+    """The sentences of each whole quotation whose speaker is known, as words of theirs."""
+    text = reading.article.text
+    for quote in reading.quotes:
+        if not quote.whole or not quote.speaker or quote.words[0] == quote.start:
+            continue
+        around = reading.sentence_at(quote.start)
+        inside = []
+        for start, end in sentences(text, *quote.words):
+            stands = standing(text[start:end], chinese=reading.chinese, names=reading.names, spoken=True)
+            words = frozenset(terms(fold(text[start:end])))
+            at = reading.sentence_at(start)
+            inside.append(Sentence(start, end, around.paragraph, words, stands, quote, at.score, at.own))
+        yield inside
 
 
 def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | None:
