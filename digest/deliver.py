@@ -278,8 +278,8 @@ class _Run:
         if self._working or self._ready or self._parked:
             await self._wait(_LOOK_AGAIN_S)
             return True
-        await self._settled()
-        if await self._recover():
+        await self.scribe.flush()
+        if await self._release(self._stale) or await self._recover():
             return True
         due = await self.scribe.call(self.ledger.next_due)
         wait_s = (due - self.clock()).total_seconds() if due else None
@@ -292,16 +292,16 @@ class _Run:
         """Rows are due and were not ours to claim: another edition's."""
         return self.edition is not None and wait_s < -_LOOK_AGAIN_S
 
-    async def _settled(self) -> None:
-        """Until every outcome so far is in the ledger."""
-        await self.scribe.flush()
-
     async def _recover(self) -> int:
         """Take back what gone senders left; how many rows that put in the queue."""
         found = await self.scribe.call(
-            self.ledger.recover, now=self.clock(), policy=self.policy.uncertain, owner_gone=self.owner_gone
+            self.ledger.recover, now=self.clock(), policy=self.policy.uncertain, owner_gone=self._is_gone
         )
         return found.resent + found.requeued
+
+    def _is_gone(self, owner: str) -> bool:
+        """Never ourselves, though a restarted database may have forgotten us."""
+        return owner != self.owner and self.owner_gone(owner)
 
     def _resting_s(self) -> float:
         """Seconds until any server may be tried."""
@@ -489,11 +489,13 @@ class _Run:
                 task.cancel()
 
     async def _give_back(self) -> None:
+        """Everything claimed and not sent."""
         claims = [entry.claim for entry in self._ready] + [entry.claim for _, _, entry in self._parked]
-        claims += self._stale
-        self.counts.released = len(claims)
-        if claims:
-            await self.scribe.call(self.ledger.release, tuple(claims), now=self.clock())
+        self.counts.released = await self._release(claims + self._stale)
+
+    async def _release(self, claims: "list[Claim]") -> int:
+        given, claims[:] = tuple(claims), []
+        return await self.scribe.call(self.ledger.release, given, now=self.clock()) if given else 0
 
     async def _report(self) -> Report:
         if self.on_progress:

@@ -29,7 +29,7 @@ CONNECTIONS = 8
 KILLS = int(os.environ.get("DIGEST_CRASH_KILLS", "40"))
 
 
-def a_sender(url: str, port: int, uncertain: str) -> None:
+def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None:
     """What a sender's process does: deliver until nothing is due; stop in good order on SIGTERM."""
 
     async def run() -> None:
@@ -37,7 +37,7 @@ def a_sender(url: str, port: int, uncertain: str) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         server = Server(host="127.0.0.1", port=port, security=Security.NONE, connections=CONNECTIONS)
         out = SmtpTransport([server])
-        policy = Policy(uncertain=uncertain, patience_s=0.1, batch=100)  # type: ignore[arg-type]
+        policy = Policy(uncertain=uncertain, patience_s=0.1, batch=100, lease_s=lease_s)  # type: ignore[arg-type]
         with open_store(url) as store, store.owner() as owner:
             await deliver(
                 store.ledger, a_message, out,
@@ -54,8 +54,8 @@ def start() -> Iterator[Callable[..., BaseProcess]]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["test_crash", "aiosmtplib", "sqlalchemy.dialects.sqlite", "psycopg"])
 
-    def start(url: str, port: int, uncertain: str) -> BaseProcess:
-        process = context.Process(target=a_sender, args=(url, port, uncertain), daemon=True)
+    def start(*arguments: object) -> BaseProcess:
+        process = context.Process(target=a_sender, args=arguments, daemon=True)
         process.start()
         return process
 
@@ -172,3 +172,40 @@ async def test_sigterm_loses_and_repeats_nothing(
         assert await ended(process) == 0
     assert Counter(server.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(300))
     assert store.ledger.finished(number)
+
+
+class Freezer(Hostile):
+    """A server that stops a sender's process between its final dot and the reply."""
+
+    prey: BaseProcess | None = None
+    frozen: asyncio.Event
+
+    def next(self, step: str) -> str:
+        if step == "END" and self.prey is not None and len(self.messages) >= 30:
+            prey, self.prey = self.prey, None
+            os.kill(prey.pid or 0, signal.SIGSTOP)
+            self.frozen.set()
+        return super().next(step)
+
+
+@pytest.mark.timeout(600)
+async def test_a_sender_frozen_past_its_lease_and_its_successor_lose_nobody(
+    store: Store, store_url: str, start: Callable[..., BaseProcess]
+) -> None:
+    number = with_readers(store, 200)
+    async with serving(Freezer()) as server:
+        assert isinstance(server, Freezer)
+        server.frozen = asyncio.Event()
+        server.prey = first = start(store_url, server.port, "resend", 2.0)
+        await server.frozen.wait()
+        await asyncio.sleep(2.1)
+        second = start(store_url, server.port, "resend", 2.0)
+        # Frozen inside a transaction it holds SQLite's lock, and its successor can only wait for it.
+        await asyncio.to_thread(second.join, 3)
+        os.kill(first.pid or 0, signal.SIGCONT)
+        assert await ended(second) == 0
+        assert await ended(first) == 0
+    assert store.ledger.counts(number) == {DeliveryState.SENT: 200}
+    counts = Counter(server.recipients())
+    assert len(counts) == 200 and sum(counts.values()) - 200 <= CONNECTIONS
+    assert len({content for _, _, content in server.messages}) == 200

@@ -184,14 +184,14 @@ def wire_form(message: bytes) -> bytes:
     CRLF line ends only (a bare CR or LF can smuggle a second message in), lines that begin with a
     dot doubled (RFC 5321 section 4.5.2). Costs next to nothing on a message that is already right.
     """
-    ends = message.count(b"\r\n")
-    if message.count(b"\n") != ends or message.count(b"\r") != ends:
-        message = _BARE.sub(b"\r\n", message)
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
-    if b"\n." in message:
-        message = message.replace(b"\n.", b"\n..")
-    return b"." + message if message.startswith(b".") else message
+    lines = message.splitlines()
+    if not message.count(b"\n") == message.count(b"\r") == len(lines) or not message.endswith(b"\r\n"):
+        lines = _BARE.sub(b"\n", message).removesuffix(b"\n").split(b"\n")
+        message = b"\r\n".join(lines) + b"\r\n"
+    if b"." in [line[:1] for line in lines]:
+        message = message.replace(b"\r\n.", b"\r\n..")
+        message = b"." + message if message.startswith(b".") else message
+    return message
 
 
 def printable(text: str) -> str:
