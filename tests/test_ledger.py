@@ -132,7 +132,11 @@ def test_readers_get_it_when_it_is_due_in_their_zone(store: Store) -> None:
     due = {"America/Sao_Paulo": NOW + 11 * HOUR, "Europe/Paris": NOW + 7 * HOUR}
     store.ledger.plan(number, now=NOW, due_by_zone=due)
     assert store.ledger.due(now=NOW) == len(claim(store)) == 1
-    assert store.ledger.next_due() == NOW + 7 * HOUR
+    assert store.ledger.next_due() == store.ledger.next_due(number) == NOW + 7 * HOUR
+    assert (store.ledger.next_due(number + 1), store.ledger.due(now=NOW + DAY, edition=number + 1)) == (
+        None,
+        0,
+    )
     assert store.ledger.due(now=NOW + DAY) == len(claim(store, now=NOW + DAY)) == 2
     assert store.ledger.next_due() is None
 

@@ -9,7 +9,7 @@ from .editions import History
 from .leases import Claim, Outcome, Recovered
 from .slots import Slot, SlotState
 from .store import Store, open_store
-from .subscribers import ConsentEvent, address_hash
+from .subscribers import ConsentEvent, Turn, address_hash
 
 __all__ = [
     "Claim",
@@ -21,6 +21,7 @@ __all__ = [
     "SlotState",
     "Store",
     "Stored",
+    "Turn",
     "address_hash",
     "open_store",
 ]

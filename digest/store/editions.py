@@ -112,6 +112,20 @@ class Editions:
             found = connection.scalars(query).all()
         return tuple(documents.read(Edition, document) for document in found)
 
+    def public(
+        self, schedules: Sequence[str], *, theme: str | None = None, skip: int = 0, limit: int = 20
+    ) -> tuple[Edition, ...]:
+        """For the archive: ready editions of *schedules*, with *theme* in them, newest first."""
+        query = sa.select(editions.c.document).where(
+            editions.c.status == "ready", editions.c.schedule.in_(schedules)
+        )
+        if theme is not None:
+            query = query.where(editions.c.themes.contains(f"|{theme}|", autoescape=True))
+        query = query.order_by(editions.c.number.desc()).offset(skip).limit(limit)
+        with self._database.read() as connection:
+            found = connection.scalars(query).all()
+        return tuple(documents.read(Edition, document) for document in found)
+
     def latest(self, schedule: str | None = None) -> Edition | None:
         return next(iter(self.list(1, schedule=schedule)), None)
 

@@ -199,20 +199,20 @@ class Ledger:
         with self._database.read() as connection:
             return all(connection.scalar(left) is None for left in (planning, queued, moving))
 
-    def due(self, *, now: datetime) -> int:
+    def due(self, *, now: datetime, edition: int | None = None) -> int:
         """Rows that could be claimed now."""
         with self._database.read() as connection:
-            numbers = _editions_to_send(connection, None)
+            numbers = _editions_to_send(connection, edition)
             mine = [
                 sa.select(sa.func.count(row.id)).where(row.edition == n, QUEUED, row.next_at <= now)
                 for n in numbers
             ]
             return sum(connection.scalar(query) or 0 for query in mine)
 
-    def next_due(self) -> datetime | None:
+    def next_due(self, edition: int | None = None) -> datetime | None:
         """When the next row can be claimed; None when nothing is queued in a ready edition."""
         with self._database.read() as connection:
-            numbers = _editions_to_send(connection, None)
+            numbers = _editions_to_send(connection, edition)
             firsts = [
                 connection.scalar(
                     sa.select(row.next_at).where(row.edition == n, QUEUED).order_by(row.next_at).limit(1)

@@ -5,8 +5,8 @@ Which step is allowed is decided elsewhere; here it is kept, with who did it and
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,21 @@ class ConsentEvent:
     from_state: ConsentState | None
     to_state: ConsentState
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A step decided for one reader: the state it leads to, and what is written together with it.
+
+    Args:
+        suppress, unsuppress: A hash of the address that is to be added to the list, or taken off it.
+    """
+
+    state: ConsentState
+    reason: str
+    paused_until: datetime | None = None
+    suppress: str | None = None
+    unsuppress: str | None = None
 
 
 def address_hash(key: bytes, address: str) -> str:
@@ -132,6 +147,117 @@ class Subscribers:
             connection.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(change))
             _note(connection, subscriber_id, before.state, state, actor, now, reason)
             return _get(connection, subscriber_id)
+
+    def find_all(self, addresses: Sequence[str]) -> dict[str, Subscriber]:
+        """Those who are there, by casefolded address."""
+        query = sa.select(subscribers).where(
+            subscribers.c.address_key.in_([address.casefold() for address in addresses])
+        )
+        with self._database.read() as connection:
+            return {row.address_key: _subscriber(row) for row in connection.execute(query)}
+
+    def turn(
+        self,
+        ids: Sequence[int],
+        decide: Callable[[Subscriber], Turn | None],
+        *,
+        actor: str,
+        now: datetime,
+        wishes: Mapping[int, Subscriber] | None = None,
+    ) -> dict[int, Subscriber]:
+        """Take a step for each of *ids*, decided from the state it finds, all in one transaction.
+
+        Args:
+            decide: None: this reader stays as it is.
+            wishes: Themes, schedules, language and time zone to set for readers who took a step.
+
+        Returns:
+            Everybody of *ids* who exists, as they are afterwards.
+        """
+        query = sa.select(subscribers).where(subscribers.c.id.in_(ids))
+        with self._database.write() as connection:
+            found = [_subscriber(row) for row in connection.execute(query.with_for_update())]
+            turns = {one.id: turn for one in found if (turn := decide(one)) is not None}
+            after = {one.id: _turned(one, turns.get(one.id), (wishes or {}).get(one.id)) for one in found}
+            if turns:
+                self._write_turns(connection, found, turns, after, actor, now)
+        return after
+
+    def _write_turns(
+        self,
+        connection: sa.Connection,
+        found: Sequence[Subscriber],
+        turns: Mapping[int, Turn],
+        after: Mapping[int, Subscriber],
+        actor: str,
+        now: datetime,
+    ) -> None:
+        kept = ("state", "paused_until", "themes", "schedules", "language", "timezone")
+        values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in kept}
+        change = (
+            sa.update(subscribers)
+            .where(subscribers.c.id == sa.bindparam("reader"))
+            .values(values | {"updated_at": now})
+        )
+        rows = [{"reader": n, **{f"new_{k}": _columns(after[n], now)[k] for k in kept}} for n in turns]
+        connection.execute(change, rows)
+        events = [
+            _event(one.id, one.state, turns[one.id].state, actor, now, turns[one.id].reason)
+            for one in found
+            if one.id in turns
+        ]
+        connection.execute(sa.insert(consent_events), events)
+        for turn in turns.values():
+            if turn.suppress:
+                self._suppress(connection, turn.suppress, turn.reason.partition(":")[0], now)
+        gone = [turn.unsuppress for turn in turns.values() if turn.unsuppress]
+        if gone:
+            connection.execute(sa.delete(suppressions).where(suppressions.c.address_hash.in_(gone)))
+
+    def last_events(
+        self, ids: Sequence[int], reason: str, *, since: datetime
+    ) -> dict[int, tuple[datetime, ...]]:
+        """When something with that *reason* happened to each of *ids* after *since*, oldest first."""
+        query = (
+            sa.select(consent_events.c.subscriber_id, consent_events.c.at)
+            .where(
+                consent_events.c.subscriber_id.in_(ids),
+                consent_events.c.reason == reason,
+                consent_events.c.at > since,
+            )
+            .order_by(consent_events.c.id)
+        )
+        found: dict[int, tuple[datetime, ...]] = {}
+        with self._database.read() as connection:
+            for reader, at in connection.execute(query):
+                found[reader] = (*found.get(reader, ()), at)
+        return found
+
+    def recent(
+        self, states: Sequence[ConsentState], *, limit: int = 20
+    ) -> tuple[tuple[int, ConsentEvent], ...]:
+        """The last steps into one of *states*, newest first; looks back over 5,000 steps, however many there are."""
+        last = sa.select(consent_events).order_by(consent_events.c.id.desc()).limit(5000).subquery()
+        query = sa.select(last).where(last.c.to_state.in_(states), last.c.from_state != last.c.to_state)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(last.c.id.desc()).limit(limit)).all()
+        return tuple((row.subscriber_id, _consent_event(row)) for row in rows)
+
+    def forget_unconfirmed(self, before: datetime) -> int:
+        """Delete who asked, never confirmed, and was never heard of since *before*; how many."""
+        # Somebody who was a reader once has a history that must stay: it says that they left.
+        history = sa.exists().where(
+            consent_events.c.subscriber_id == subscribers.c.id,
+            consent_events.c.to_state != ConsentState.PENDING,
+        )
+        idle = sa.select(subscribers.c.id).where(
+            subscribers.c.state == ConsentState.PENDING, subscribers.c.updated_at < before, ~history
+        )
+        with self._database.write() as connection:
+            ids = connection.scalars(idle.limit(BATCH)).all()
+            connection.execute(sa.delete(consent_events).where(consent_events.c.subscriber_id.in_(ids)))
+            connection.execute(sa.delete(subscribers).where(subscribers.c.id.in_(ids)))
+        return len(ids)
 
     def set_preferences(
         self,
@@ -232,16 +358,7 @@ class Subscribers:
             .order_by(consent_events.c.id)
         )
         with self._database.read() as connection:
-            return tuple(
-                ConsentEvent(
-                    at=row.at,
-                    actor=row.actor,
-                    from_state=ConsentState(row.from_state) if row.from_state else None,
-                    to_state=ConsentState(row.to_state),
-                    reason=row.reason,
-                )
-                for row in connection.execute(query)
-            )
+            return tuple(_consent_event(row) for row in connection.execute(query))
 
     def note(self, subscriber_id: int, *, actor: str, now: datetime, reason: str) -> None:
         """Keep something that happened without a step: a soft bounce, an export."""
@@ -346,6 +463,27 @@ def _find(connection: sa.Connection, address: str) -> Subscriber | None:
     query = sa.select(subscribers).where(subscribers.c.address_key == address.casefold())
     row = connection.execute(query).first()
     return _subscriber(row) if row else None
+
+
+def _turned(one: Subscriber, turn: Turn | None, wish: Subscriber | None) -> Subscriber:
+    if turn is None:
+        return one
+    after = replace(one, state=turn.state, paused_until=turn.paused_until)
+    if wish is None:
+        return after
+    return replace(
+        after, themes=wish.themes, schedules=wish.schedules, language=wish.language, timezone=wish.timezone
+    )
+
+
+def _consent_event(row: Any) -> ConsentEvent:
+    return ConsentEvent(
+        at=row.at,
+        actor=row.actor,
+        from_state=ConsentState(row.from_state) if row.from_state else None,
+        to_state=ConsentState(row.to_state),
+        reason=row.reason,
+    )
 
 
 def _event(
