@@ -67,6 +67,8 @@ _ANY = re.compile(
     "管理|评审)*$"
 )
 
+_LONGEST = 50_000
+"""Characters of an article that are read for names."""
 _WORD = "[A-Za-z][A-Za-z0-9]*(?:[-.][A-Za-z0-9]+)*"
 _LATIN = re.compile(rf"(?<![\w-]){_WORD}(?: {_WORD})*", re.A)
 _OPENING = re.compile(r"(?:^|[.!?:。！？：]['\"”’)]*)\s*['\"“‘(]*$")
@@ -101,7 +103,7 @@ def shared_names(articles: Sequence[Article]) -> tuple[tuple[str, tuple[int, ...
     Widest spread first; then people, organisations, Latin names, acronyms; then by how often they stand.
     Spelt as the first article has them. Left out: names within longer ones of the same articles, and outlets.
     """
-    folded = [fold(article.text) for article in articles]
+    folded = [fold(article.text[:_LONGEST]) for article in articles]
     found: dict[str, set[int]] = defaultdict(set)
     kinds: dict[str, int] = {}
     for kind, finder in enumerate((_people, _organisations, _latin)):
@@ -142,8 +144,7 @@ def _shown_people(text: str) -> set[str]:
     """Names with an office or a verb of saying beside them; after an office alone, those that stand twice."""
     names = {match.group() for match in _TRANSCRIBED.finditer(text)}
     spoken = {match.group(1) for match in _BY_SPEECH.finditer(text)}
-    for match in _BY_OFFICE.finditer(text):
-        longest = match.group(1)
+    for longest in {match.group(1) for match in _BY_OFFICE.finditer(text)}:
         name = longest if text.count(longest) >= 0.7 * text.count(longest[:-1]) else longest[:-1]
         after = {text[m.end() : m.end() + 1] for m in re.finditer(re.escape(name), text)}
         if len(name) > 1 and len(after) > 1:
@@ -158,15 +159,19 @@ def _shown_people(text: str) -> set[str]:
 def _organisations(articles: Sequence[Article], folded: Sequence[str]) -> Iterator[tuple[str, set[int]]]:
     """What ends like an organisation: as much before the ending as two articles share, less verbs."""
     for place, text in enumerate(folded):
-        for ending in _ENDING.finditer(text):
-            run = re.search(rf"[{CJK}a-z]{{0,14}}$", text[max(0, ending.start() - 14) : ending.start()])
-            before = run.group() if run else ""
-            whole = (before[at:] + ending.group() for at in range(len(before) - 1))
+        for before, ending in {_run_before(match, text) for match in _ENDING.finditer(text)}:
+            whole = (before[at:] + ending for at in range(len(before) - 1))
             shared = next((n for n in whole if any(n in t for p, t in enumerate(folded) if p != place)), "")
             name = _BEFORE.sub("", shared)
-            core = name.removesuffix(ending.group())
+            core = name.removesuffix(ending)
             if len(core) > 1 and not _ANY.match(core) and any(_begins(name, t) for t in folded):
                 yield name, {at for at, t in enumerate(folded) if name in t}
+
+
+def _run_before(ending: re.Match[str], text: str) -> tuple[str, str]:
+    """What stands before an ending without a break, at most 14 characters, and the ending."""
+    run = re.search(rf"[{CJK}a-z]*$", text[max(0, ending.start() - 14) : ending.start()])
+    return run.group() if run else "", ending.group()
 
 
 def _begins(name: str, text: str) -> bool:
@@ -188,7 +193,7 @@ def _latin_in(article: Article) -> tuple[set[str], set[str]]:
     seen: set[str] = set()
     chinese = not article.language.startswith("en")
     for block in article.paragraphs():
-        text = article.text[block.start : block.end]
+        text = article.text[block.start : min(block.end, _LONGEST)]
         for match in _LATIN.finditer(text):
             opens = bool(_OPENING.search(text[max(0, match.start() - 6) : match.start()]))
             words = match.group().split(" ")
@@ -205,7 +210,8 @@ def _capitalised(words: list[str]) -> Iterator[tuple[int, int]]:
     """Runs of words that may be a name: capitals or an odd spelling, none of them an everyday word."""
     start = 0
     for at, word in enumerate([*words, ""]):
-        if (word[:1].isupper() or _ODD.search(word)) and fold(word) not in _ENGLISH and len(word) > 1:
+        everyday = {fold(word), fold(word).removesuffix("s")} & _ENGLISH
+        if (word[:1].isupper() or _ODD.search(word)) and not everyday and len(word) > 1:
             continue
         if at > start and (at - start > 1 or len(words[start]) > 3 or _ODD.search(words[start])):
             yield start, at
