@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from digest import guard, polling
-from digest.entries import Met, Sight, is_material, meet
+from digest.entries import Met, Sight, additions, is_material, meet
 from digest.errors import FetchError, ParseError
 from digest.fetch import PAGES, Fetched, Fetcher
 from digest.harvest import Cleaned, Source, read_entries
-from digest.model import Article, Feed, FeedSettings, Page, SeenEntry, Severity, SiteRule
+from digest.links import one_line
+from digest.model import Article, Feed, FeedSettings, Flag, Page, SeenEntry, Severity, SiteRule
 from digest.parse import ParsedFeed, parse
 from digest.workers import WorkError, Workers
 
@@ -58,9 +59,10 @@ class Polled:
 
 @dataclass(slots=True)
 class _Poll:
-    """One feed's poll under way."""
+    """One feed's poll under way; *anew* as if none of its entries had been seen."""
 
     feed: Feed
+    anew: bool = False
     steps: list[str] = field(default_factory=list)
     found: list[tuple[Article, tuple[int, ...]]] = field(default_factory=list)
     seen: list[SeenEntry] = field(default_factory=list)
@@ -113,7 +115,7 @@ class Reader:
         results: dict[str, Polled] = {}
 
         async def ask(feed: Feed) -> None:
-            poll = await self._ask(feed)
+            poll = await self._ask(_Poll(feed))
             keeper.keep(poll)
             results[feed.id] = poll.result()
             on_progress(results[feed.id])
@@ -137,10 +139,10 @@ class Reader:
     async def check(self, feed: Feed) -> Polled:
         """Ask one feed as if for the first time, explain every decision, and change nothing at all."""
         bare = replace(feed, etag=None, modified=None, body_hash="")
-        return (await self._ask(bare)).result()
+        return (await self._ask(_Poll(bare, anew=True))).result()
 
-    async def _ask(self, feed: Feed) -> _Poll:
-        poll = _Poll(feed)
+    async def _ask(self, poll: _Poll) -> _Poll:
+        feed = poll.feed
         try:
             answer = await self.fetcher.get(
                 feed.fetch_url,
@@ -206,9 +208,8 @@ class Reader:
     async def _read(self, poll: _Poll, parsed: ParsedFeed) -> None:
         """From entries to articles worth keeping."""
         feed = poll.feed
-        met = meet(
-            parsed.entries, self.store.feeds.seen(feed.id), now=self.now, first_news=self.settings.first_news
-        )
+        seen = () if poll.anew else self.store.feeds.seen(feed.id)
+        met = meet(parsed.entries, seen, now=self.now, first_news=self.settings.first_news)
         sights = Counter(m.sight for m in met)
         poll.say(
             f"{parsed.kind}, {len(parsed.entries)} entries: "
@@ -280,6 +281,8 @@ class Reader:
             article = replace(
                 article, text=old.article.text, blocks=old.article.blocks, cuts=old.article.cuts
             )
+        elif old is not None:
+            article = replace(article, flags=(*article.flags, *_updated(old.article.text, article.text)))
         poll.found.append((article, marks))
         poll.counts["changed" if old else "new"] += 1
         poll.counts["background"] += bool(article.evergreen and not old)
@@ -288,6 +291,16 @@ class Reader:
         verdict = "changed" if old else "background" if article.evergreen else "news"
         grave = next((flag.reason for flag in article.flags if flag.severity is Severity.QUARANTINE), "")
         return poll.say(f"{title}: {verdict}{f', kept from readers: {grave}' if quarantined else ''}")
+
+
+def _updated(old: str, new: str) -> tuple[Flag, ...]:
+    """Says what an edit added; nothing when it only took away."""
+    added = additions(old, new)
+    if not added:
+        return ()
+    said = one_line(new[slice(*added[0])])[:80]
+    reason = f"edited since it was first read, {len(added)} sentences are new, the first: {said}"
+    return (Flag(code="updated", severity=Severity.NOTE, reason=reason),)
 
 
 def _tell(poll: _Poll, answer: Fetched) -> None:

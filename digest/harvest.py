@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypedDict
 
 from digest.charset import decode
 from digest.clean import clean_page
+from digest.clean.alone import clean_alone
 from digest.gate import judge
 from digest.model import Article, Entry, Flag, Page, Severity, SiteRule
 from digest.similar import sketch
@@ -40,11 +42,22 @@ def read_entries(sources: Iterable[Source], *, rules: tuple[SiteRule, ...], now:
     return [_read_entry(source, rules, now) for source in sources]
 
 
+class _About(TypedDict):
+    source_id: str
+    url: str | None
+    now: datetime
+    rules: tuple[SiteRule, ...]
+    evergreen: bool
+
+
 def _read_entry(source: Source, rules: tuple[SiteRule, ...], now: datetime) -> Cleaned:
     entry = source.entry
-    page = _cleaned(_document(entry, source.language), source, rules, now, alone=True)
+    about = _About(
+        source_id=source.source_id, url=entry.link or None, now=now, rules=rules, evergreen=source.background
+    )
+    page = clean_alone(_document(entry, source.language), **about)
     if source.page is not None:
-        own = _cleaned(_page_text(*source.page), source, rules, now)
+        own = clean_page(_page_text(*source.page), html=True, **about)
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
             page = own
     if page.article is None:
@@ -52,21 +65,6 @@ def _read_entry(source: Source, rules: tuple[SiteRule, ...], now: datetime) -> C
     article = _completed(page.article, source, now)
     judged = judge(replace(page, article=article, decisions=()))
     return judged, tuple(sketch(article.text))
-
-
-def _cleaned(
-    raw: str, source: Source, rules: tuple[SiteRule, ...], now: datetime, *, alone: bool = False
-) -> Page:
-    return clean_page(
-        raw,
-        source_id=source.source_id,
-        html=True,
-        url=source.entry.link or None,
-        now=now,
-        rules=rules,
-        evergreen=source.background,
-        alone=alone,
-    )
 
 
 def _document(entry: Entry, language: str) -> str:

@@ -123,6 +123,8 @@ def _check_root(text: str, start: str, url: str) -> None:
         raise ParseError(
             url, page if re.search(r"<html|<!doctype html", start, re.IGNORECASE) else "is not a feed"
         )
+    if "<!ENTITY" in text[: root.start()]:
+        raise ParseError(url, "declares entities of its own, which no feed needs and bombs are made of")
     if not re.search(rf"</(?:[\w.-]+:)?{root[1]}\s*>", text[-4000:], re.IGNORECASE) and "/>" not in root[0]:
         raise ParseError(url, "is cut off in the middle; nothing of it was taken")
 

@@ -163,7 +163,11 @@ def _repair(feed: Feed, now: datetime, remove: str) -> str:
     if "web page, not a feed" in feed.error:
         return f"digest feeds add {feed.url}"
     if "address refused" in feed.error:
-        return f"if it is yours, set allow_private = true for it; else {remove}"
+        return (
+            f"if it is yours, {_set(feed, 'allow_private')}; else {remove}"
+            if not feed.allow_private
+            else remove
+        )
     again = f"{feed.next_at:%Y-%m-%d %H:%M} UTC" if feed.next_at else "the next poll"
     return f"none yet: asked again at {again}"
 
@@ -187,8 +191,14 @@ def _inconvenience(feed: Feed, now: datetime, remove: str) -> Health:
         return Health(state=FeedHealth.SLOW, what=f"takes {feed.took_ms / 1000:.0f} s to answer")
     if feed.teasers and not feed.full_text:
         what = "its entries only open the articles"
-        return Health(state=FeedHealth.TEASERS, what=what, next_step="set full_text = true for it")
+        return Health(state=FeedHealth.TEASERS, what=what, next_step=_set(feed, "full_text"))
     return Health(state=FeedHealth.FINE, what=feed.note)
+
+
+def _set(feed: Feed, key: str) -> str:
+    if feed.origin == "config":
+        return f"set {key} = true for it in config.toml"
+    return f"digest feeds remove {feed.id} && digest feeds add {feed.url} --{key.replace('_', '-')}"
 
 
 def _span(seconds: int) -> str:

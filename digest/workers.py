@@ -19,6 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LENGTH = struct.Struct(">Q")
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 _CALLS_BEFORE_RENEWAL = 2000
 """A worker is replaced after so many calls, so that memory its libraries leak stays bounded."""
 
@@ -94,7 +95,9 @@ class _Worker:
     @classmethod
     async def start(cls, cpu_s: int, memory_bytes: int) -> "_Worker":
         command = f"from digest.workers import serve; serve({cpu_s}, {memory_bytes})"
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        # Not our whole environment: secrets are kept there.
+        environ = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         return cls(
             await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-c", command),

@@ -233,6 +233,7 @@ async def test_an_edit_that_matters_is_a_new_version(script: Callable) -> None:
         stored = s.store.articles.find(again.articles[0].source_id)
     assert (again.new, again.changed) == (0, 1)
     assert stored.version == 2
+    assert "更正：五家公司" in next(f.reason for f in stored.article.flags if f.code == "updated")
     assert stored.first_seen_at == NOW
     assert first.articles[0].source_id == again.articles[0].source_id
 
@@ -347,7 +348,7 @@ async def test_teasers_are_noticed(script: Callable) -> None:
     async with script() as s:
         await s.poll(http(rss(*(item(n, body=f"<p>{WORDS[n]}阅读全文</p>") for n in range(4)))))
         found = health(s.feed(), now=NOW)
-    assert (found.state, "full_text" in found.next_step) == (FeedHealth.TEASERS, True)
+    assert (found.state, "--full-text" in found.next_step) == (FeedHealth.TEASERS, True)
 
 
 @same_loop
