@@ -44,10 +44,14 @@ def main() -> None:
 
 
 def measure(url: str, rows: int, batch: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        with open_store(url or f"sqlite:///{Path(folder) / 'digest.db'}") as store:
-            store.migrate()
-            return _measured(store, rows, batch)
+    with tempfile.TemporaryDirectory() as folder, _opened(url, Path(folder)) as store:
+        return _measured(store, rows, batch)
+
+
+def _opened(url: str, folder: Path) -> Store:
+    store = open_store(url or f"sqlite:///{folder / 'digest.db'}")
+    store.migrate()
+    return store
 
 
 def _measured(store: Store, rows: int, batch: int) -> dict[str, float]:
@@ -70,6 +74,8 @@ def _measured(store: Store, rows: int, batch: int) -> dict[str, float]:
         store.ledger.list(edition, DeliveryState.QUEUED, after=middle)
     with _timed(took, "readers, first page ms", 1000):
         store.subscribers.list()
+    with _timed(took, "demand ms", 1000):
+        store.subscribers.demand(["llm"])
     with _timed(took, "recover ms", 1000):
         store.ledger.recover(now=NOW + timedelta(days=1), policy="hold", owner_gone=lambda _: True)
     took["peak MB"] = _peak_mb()

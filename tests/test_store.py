@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from stored import NOW, article, edition
+from stored import HOUR, NOW, article, edition
 
 from digest.errors import StoreError
 from digest.store import Store, open_store
@@ -128,7 +128,7 @@ def test_a_full_disk_is_a_store_error_and_nothing_is_half_written(sqlite_url: st
 
 
 def test_a_server_that_closes_our_connections_costs_one_call_at_most(postgresql_url: str) -> None:
-    with open_store(postgresql_url) as store, open_store(postgresql_url) as admin:
+    with open_store(postgresql_url) as store, open_store(postgresql_url) as admin, store.owner():
         store.state.set("key", "value")
         with admin.database.write() as connection:
             connection.execute(
@@ -205,3 +205,9 @@ def test_a_backup_to_nowhere_leaves_nothing(sqlite_url: str, tmp_path: Path) -> 
 def test_backup_of_postgresql_names_its_own_tool(postgresql_url: str, tmp_path: Path) -> None:
     with open_store(postgresql_url) as store, pytest.raises(StoreError, match="pg_dump"):
         store.backup(tmp_path / "copy.db")
+
+
+def test_pruning_says_what_it_forgot(store: Store) -> None:
+    store.articles.save(article(), sketch=(1,), now=NOW)
+    assert store.prune(before=NOW) == {"articles": 0, "deliveries": 0}
+    assert store.prune(before=NOW + HOUR) == {"articles": 1, "deliveries": 0}

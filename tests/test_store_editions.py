@@ -135,6 +135,7 @@ def test_a_correction_is_a_new_revision_with_a_number_of_its_own(filled: Store) 
     second = filled.editions.freeze(better, now=NOW + HOUR, corrects=first.number)
     assert (second.number, second.revision) == (2, 2)
     assert filled.editions.at("daily", NOW) == second
+    assert filled.editions.history("daily").times_sent == {"craft": 1}
 
 
 def test_freezing_makes_the_slot(filled: Store) -> None:

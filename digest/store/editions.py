@@ -195,8 +195,8 @@ class Editions:
         return (start, start + len(quoted)) if start >= 0 else None
 
     def history(self, schedule: str, *, last: int = 8) -> History:
-        """What *schedule* has sent, with the coverage of its *last* editions."""
-        mine = editions.c.schedule == schedule
+        """What *schedule* has sent, with the coverage of its *last* editions; corrections do not count."""
+        mine = (editions.c.schedule == schedule) & (editions.c.revision == 1)
         joined = sa.join(edition_themes, editions, edition_themes.c.edition == editions.c.number)
         totals = (
             sa.select(

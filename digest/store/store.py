@@ -1,6 +1,7 @@
 """Opening, preparing and backing up the database."""
 
 from contextlib import AbstractContextManager, closing
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,6 +57,16 @@ class Store:
     def owner_gone(self, name: str) -> bool:
         """True when that sender is provably dead."""
         return self.database.owner_gone(name)
+
+    def prune(self, *, before: datetime) -> dict[str, int]:
+        """Forget what is older: articles nobody quoted, and the rows of finished editions; how many of each.
+
+        Editions, their excerpts and counts, consent and suppressions are kept.
+        """
+        return {
+            "articles": self.articles.prune(before=before),
+            "deliveries": self.ledger.prune(before=before),
+        }
 
     def backup(self, path: Path) -> None:
         """Copy the running database to a new file, consistent as of one moment (SQLite's online backup)."""
