@@ -1,16 +1,21 @@
 """Answers to what an operator asks: which theme is next and why, what was made, what an edition rests on."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from digest.model import Edition, Schedule, Severity, Theme
+from digest import __version__
+from digest.model import Edition, Newsletter, Schedule, Severity, Theme
 from digest.pick import pick
 from digest.polling import health
 from digest.publish import find_copies, read_candidates, read_memory
+from digest.slots import next_slot
 
 if TYPE_CHECKING:
     from digest.store import Store
+
+OVERDUE = timedelta(minutes=15)
+"""A slot that is due so long has been missed by whatever should have made it."""
 
 
 def theme_overview(
@@ -79,6 +84,46 @@ def feed_overview(store: "Store", *, now: datetime) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def overview(
+    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
+) -> dict[str, Any]:
+    """The whole installation at a glance. *troubles*: what needs a hand, a sentence each."""
+    feeds = feed_overview(store, now=now)
+    editions = edition_overview(store, 5)
+    troubles = [
+        f"feed {row['id']}: {row['what']}; {row['next_step']}"
+        for row in feeds
+        if row["state"] in {"broken", "gone", "spam-hit"}
+    ]
+    for row in editions:
+        for state in ("unknown", "held", "failed"):
+            if count := row["deliveries"].get(state):
+                look = f"digest editions show {row['number']} --deliveries"
+                troubles.append(f"edition {row['number']}: {count} deliveries {state}; see {look}")
+    late = store.slots.due(now=now - OVERDUE)
+    troubles += [
+        f"{slot.schedule}: the edition of {slot.slot:%Y-%m-%d %H:%M} UTC is overdue" for slot in late
+    ]
+    if waiting := len(store.articles.quarantined(limit=100)):
+        troubles.append(f"{waiting} articles in quarantine; see digest quarantine list")
+    return {
+        "version": __version__,
+        "now": now,
+        "schedules": [
+            {
+                "id": schedule.id,
+                "next": next_slot(schedule, newsletter, now=now),
+                "paused": bool(store.state.get(f"paused:{schedule.id}")),
+            }
+            for schedule in schedules
+        ],
+        "subscribers": {str(state): n for state, n in store.subscribers.counts().items()},
+        "queue": store.ledger.due(now=now),
+        "editions": editions,
+        "troubles": troubles,
+    }
 
 
 def explain(edition: Edition) -> dict[str, Any]:

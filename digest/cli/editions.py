@@ -1,13 +1,18 @@
 """``digest editions``: what was made, what is in it, and why."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digest.cli.making import Format
-from digest.cli.output import emit_json, runtime, table
+from digest.cli.output import emit_json, runtime, say, table
+from digest.model import DeliveryState
 
+if TYPE_CHECKING:
+    from digest.runtime import Runtime
+
+DELIVERY = ("id", "address", "state", "attempts", "code", "text", "updated_at")
 editions = typer.Typer(help="Past editions: list, show, why.", no_args_is_help=True, rich_markup_mode=None)
 Number = Annotated[int, typer.Argument(help="The edition's number, as digest editions list gives it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -55,12 +60,56 @@ def show(
     number: Number,
     shape: Annotated[Format, typer.Option("--format", "-f", help="How.")] = Format.MARKDOWN,
     language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
+    deliveries: Annotated[bool, typer.Option("--deliveries", help="Who got it, instead.")] = False,
+    state: Annotated[str | None, typer.Option(help="With --deliveries: only those, like failed.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Show an edition again, in any format, from what the store keeps."""
+    """Show an edition again, in any format, or its deliveries, from what the store keeps."""
     with runtime(context) as opened:
+        if deliveries:
+            _deliveries(opened, number, state, as_json=as_json)
+            return
         edition = opened.edition(number)
         shape = Format.MARKDOWN if shape is Format.TERMINAL else shape
         print(opened.shown(edition, shape, language), end="")
+
+
+def _deliveries(opened: "Runtime", number: int, state: str | None, *, as_json: bool) -> None:
+    """Page by page, because there may be a million."""
+    only = DeliveryState(state) if state else None
+    opened.edition(number)
+    after = 0
+    while page := opened.store.ledger.list(number, only, after, 1000):
+        after = page[-1].id
+        rows = [
+            (d.id, d.address, d.state, d.attempts, d.code or "", d.text or "", d.updated_at) for d in page
+        ]
+        if as_json:
+            for row in rows:
+                print(json.dumps(dict(zip(DELIVERY, row, strict=True)), ensure_ascii=False, default=str))
+        else:
+            table(DELIVERY, rows)
+
+
+@editions.command()
+def approve(context: typer.Context, number: Number) -> None:
+    """Let an edition that waits for review go out."""
+    _set_status(context, number, "review", "ready")
+
+
+@editions.command()
+def stop(context: typer.Context, number: Number) -> None:
+    """Send an edition to nobody who has not got it yet; resume it with approve."""
+    _set_status(context, number, "ready", "stopped")
+
+
+def _set_status(context: typer.Context, number: int, before: str, after: str) -> None:
+    with runtime(context) as opened:
+        now = opened.store.editions.status(number)
+        if now != before and not (now == "stopped" and after == "ready"):
+            raise typer.BadParameter(f"edition {number} is {now}, not {before}")
+        opened.store.editions.set_status(number, after)
+    say(f"Edition {number} is {after}")
 
 
 @editions.command()

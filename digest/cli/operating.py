@@ -1,0 +1,130 @@
+"""What an operator needs at hand: status, deliveries, quarantine, backup."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digest.cli.output import emit_json, runtime, say, table
+
+deliveries = typer.Typer(help="Deliveries by hand: retry, hold, release.", no_args_is_help=True)
+quarantine = typer.Typer(help="Articles kept from readers: list, release.", no_args_is_help=True)
+Ids = Annotated[list[int], typer.Argument(help="Ids, as digest editions show N --deliveries gives them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+    app.command()(backup)
+    app.add_typer(deliveries, name="deliveries")
+    app.add_typer(quarantine, name="quarantine")
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """What is due, what went out, what is stuck, on one screen.
+
+    Exit code 1 when something needs a hand, for monitoring.
+    """
+    from digest.report import overview
+
+    with runtime(context) as opened:
+        rows = overview(opened.store, opened.config.schedules, opened.config.newsletter, now=opened.now)
+        free = shutil.disk_usage(opened.data_dir).free
+    rows["disk_free_bytes"] = free
+    if free < LEAST_FREE:
+        rows["troubles"].append(f"only {free >> 20} MiB are free where the data lies: make room")
+    if as_json:
+        emit_json(rows)
+    else:
+        print(f"Digest {rows['version']}, {rows['now']:%Y-%m-%d %H:%M} UTC")
+        for schedule in rows["schedules"]:
+            when = f"next {schedule['next']:%Y-%m-%d %H:%M} UTC" if schedule["next"] else "by hand only"
+            print(f"  {schedule['id']}: {when}{' (paused)' if schedule['paused'] else ''}")
+        print(f"  subscribers: {', '.join(f'{n} {s}' for s, n in rows['subscribers'].items()) or 'none'}")
+        print(f"  queue: {rows['queue']} due now; {free >> 30} GiB free")
+        for edition in rows["editions"]:
+            counts = (
+                ", ".join(f"{n} {state}" for state, n in edition["deliveries"].items()) or "no deliveries"
+            )
+            print(f"  edition {edition['number']} ({edition['schedule']}): {counts}: {edition['subject']}")
+        for trouble in rows["troubles"]:
+            print(f"! {trouble}")
+    if rows["troubles"]:
+        raise typer.Exit(1)
+
+
+LEAST_FREE = 100 << 20
+"""Bytes: below this SQLite's journal and a batch of mail may not find room."""
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Where; it must not be there yet.")],
+) -> None:
+    """Copy the database to a file, while everything runs (SQLite; PostgreSQL has pg_dump).
+
+    To restore: stop digest serve and put the file in the database's place.
+    """
+    with runtime(context) as opened:
+        opened.store.backup(file)
+    say(f"Wrote {file}")
+
+
+@deliveries.command()
+def retry(context: typer.Context, ids: Ids) -> None:
+    """Send failed, held or unknown deliveries again."""
+    _change(context, ids, "retry")
+
+
+@deliveries.command()
+def hold(context: typer.Context, ids: Ids) -> None:
+    """Keep queued deliveries back."""
+    _change(context, ids, "hold")
+
+
+@deliveries.command()
+def release(context: typer.Context, ids: Ids) -> None:
+    """Queue held deliveries again."""
+    _change(context, ids, "unhold")
+
+
+def _change(context: typer.Context, ids: list[int], what: str) -> None:
+    with runtime(context) as opened:
+        changed = getattr(opened.store.ledger, what)(ids, now=opened.now)
+    say(f"{changed} of {len(ids)} changed")
+    if changed < len(ids):
+        raise typer.Exit(1)
+
+
+@quarantine.command(name="list")
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the articles no edition may quote, and why."""
+    with runtime(context) as opened:
+        rows = [
+            {
+                "source": stored.article.source_id,
+                "title": stored.article.title,
+                "reasons": [flag.reason for flag in stored.article.flags],
+            }
+            for stored in opened.store.articles.quarantined(limit=1000)
+        ]
+    if as_json:
+        emit_json(rows)
+    else:
+        table(
+            ("source", "title", "why"),
+            [(row["source"], row["title"], "; ".join(row["reasons"])) for row in rows],
+        )
+
+
+@quarantine.command(name="release")
+def let_out(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="The article's source, as the list gives it.")],
+) -> None:
+    """Let an article be quoted after all; it stays released until its text changes."""
+    with runtime(context) as opened:
+        if not opened.store.articles.release(source):
+            raise typer.BadParameter(f"there is no article {source}", param_hint="SOURCE")
+    say(f"Released {source}")
