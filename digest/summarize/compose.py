@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from digest.figures import MAY_HOLD, Figure, find
 from digest.model import Article, Excerpt, Role, Size
@@ -231,7 +232,7 @@ class _Page:
     def figures(self, most: int) -> list[Excerpt]:
         """The most telling figures of sentences not quoted otherwise, one a sentence."""
         found: list[Excerpt] = []
-        for figure, s in self._options():
+        for figure, s in self._options:
             size = count(self.reading.article.text[s.start : s.end])
             fits = len(found) < most and size <= min(self.room, _FIGURE_SENTENCE * self.scale)
             if fits and self.is_free(s.start, s.end) and not self._is_said(s.terms):
@@ -240,6 +241,7 @@ class _Page:
                 found.append(replace(excerpt, number=figure.number, label=figure.label))
         return found
 
+    @cached_property
     def _options(self) -> list[tuple[Figure, Sentence]]:
         """The best figure of each sentence that can stand by itself, most telling first."""
         article = self.reading.article
