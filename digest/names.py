@@ -152,7 +152,7 @@ def _shown_people(text: str) -> set[str]:
     return names | {
         name
         for name in spoken
-        if name[:2] not in _NO_PERSON and not re.search(f"(?:{_ADDRESS}|总|毕业)$", name)
+        if name[:2] not in _NO_PERSON and not re.search(f"(?:{_ADDRESS}|总|毕业)$|[说称的了在]", name)
     }
 
 

@@ -24,6 +24,8 @@ def names(*texts: str, language: str = "zh") -> dict[str, tuple[int, ...]]:
     [
         ("陆书衡说,这条路很长。", "记者在会场见到了陆书衡。", "陆书衡"),
         ("研究所的陆书衡教授介绍了结果。", "陆書衡認為還要再等。", "陆书衡"),
+        ("院长陆书衡来过,陆书衡又走了。", "有人提起陆书衡。", "陆书衡"),
+        ("负责人陆衡到场,陆衡没有久留。记者问陆衡。", "负责人陆衡到场,陆衡没有久留。", "陆衡"),
         ("作者欧阳若谷指出三点。", "会上欧阳若谷没有到场。", "欧阳若谷"),
         ("杰弗里·温特斯认为不必着急。", "他师从杰弗里·温特斯。", "杰弗里·温特斯"),
         ("他毕业于江东理工大学。", "江东理工大学的团队做了实验。", "江东理工大学"),
@@ -52,6 +54,12 @@ def test_a_name_shown_once_is_found_in_the_other(one: str, other: str, expected:
 )
 def test_common_words_and_chance_are_no_names(one: str, other: str) -> None:
     assert names(one, other) == {}
+
+
+def test_a_book_of_names_is_read_only_at_its_beginning() -> None:
+    page = "院长陆书衡来过,陆书衡又走了。" + "王说教授" * 100_000
+
+    assert names(page, page) == {"陆书衡": (0, 1)}
 
 
 def test_english_names_need_capitals_where_none_is_due() -> None:
