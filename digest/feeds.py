@@ -5,8 +5,8 @@ A feed that fails is a line in the report; it changes nothing of what was kept a
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from digest import guard, polling
 from digest.entries import Met, Sight, additions, is_material, meet
 from digest.errors import FetchError, ParseError
-from digest.fetch import PAGES, Fetched, Fetcher
+from digest.fetch import PAGES, Fetched, Fetcher, host_of
 from digest.harvest import Cleaned, Source, read_entries
 from digest.links import one_line
 from digest.model import Article, Feed, FeedSettings, Flag, Page, SeenEntry, Severity, SiteRule
@@ -42,7 +42,7 @@ class Polled:
         quarantined: Of the new and changed ones. *empty*: entries without text enough for an article.
         detail: For ``failed``, ``gone`` and ``left``: why.
         steps: Every decision in order, for ``digest feeds check``.
-        articles: New and changed ones as they were kept.
+        articles: New and changed ones as they were kept; only in progress reports and checks.
     """
 
     feed: Feed
@@ -113,15 +113,19 @@ class Reader:
         due = self.store.feeds.due(self.now) if feeds is None else feeds
         keeper = _Keeper(self.store, self.now)
         results: dict[str, Polled] = {}
+        turn = asyncio.Semaphore(self.settings.concurrency)
 
-        async def ask(feed: Feed) -> None:
-            poll = await self._ask(_Poll(feed))
-            keeper.keep(poll)
-            results[feed.id] = poll.result()
-            on_progress(results[feed.id])
+        async def ask(neighbours: Sequence[Feed]) -> None:
+            for feed in neighbours:
+                async with turn:  # bounds what is in memory, too: bodies and entries wait for workers
+                    poll = await self._ask(_Poll(feed))
+                    keeper.keep(poll)
+                    result = poll.result()
+                results[feed.id] = replace(result, articles=())
+                on_progress(result)
 
-        ordered = sorted(due, key=lambda feed: (feed.failures, feed.took_ms))
-        tasks = [asyncio.ensure_future(ask(feed)) for feed in ordered]
+        # One task a host: feeds that wait for their host's other feeds must not take others' turns.
+        tasks = [asyncio.ensure_future(ask(neighbours)) for neighbours in _by_host(due)]
         try:
             if tasks:
                 await asyncio.wait(tasks, timeout=self.settings.budget_s, return_when=asyncio.FIRST_EXCEPTION)
@@ -291,6 +295,14 @@ class Reader:
         verdict = "changed" if old else "background" if article.evergreen else "news"
         grave = next((flag.reason for flag in article.flags if flag.severity is Severity.QUARANTINE), "")
         return poll.say(f"{title}: {verdict}{f', kept from readers: {grave}' if quarantined else ''}")
+
+
+def _by_host(feeds: Iterable[Feed]) -> list[list[Feed]]:
+    """Feeds of one host in a row, those that gave trouble or took long last, and so the hosts."""
+    hosts: defaultdict[str, list[Feed]] = defaultdict(list)
+    for feed in sorted(feeds, key=lambda feed: (feed.failures, feed.took_ms)):
+        hosts[host_of(feed.fetch_url)].append(feed)
+    return list(hosts.values())
 
 
 def _updated(old: str, new: str) -> tuple[Flag, ...]:

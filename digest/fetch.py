@@ -106,7 +106,7 @@ class Fetcher:
         if modified:
             headers["If-Modified-Since"] = modified
         _check_address(url, source_id)
-        async with self._hosts[_host(url)], self._turn:
+        async with self._hosts[host_of(url)], self._turn:
             began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(self._settings.deadline_s):
@@ -300,13 +300,17 @@ def _check_address(url: str, source_id: str) -> None:
         raise FetchError(source_id, "the address holds a user name; not followed", retryable=False)
 
 
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").rstrip(".").lower()
+def host_of(url: str) -> str:
+    """In small letters, without a last dot; empty for what is no address."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
 
 
 def _origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
-    return parts.scheme, _host(url), parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, host_of(url), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _origins(url: str) -> set[tuple[str, str, int]]:

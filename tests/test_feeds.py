@@ -69,9 +69,10 @@ async def _poll_all(store: Store) -> World:
             store.feeds.add(config, origin="command", now=NOW)
         reader = Reader(store=store, fetcher=fetcher, workers=workers, settings=SETTINGS, now=NOW)
         began = time.monotonic()
-        results = await reader.poll()
+        progress: list[Polled] = []
+        await reader.poll(on_progress=progress.append)
         took_s = time.monotonic() - began
-    return World({result.feed.id: result for result in results}, server, store, took_s)
+    return World({result.feed.id: result for result in progress}, server, store, took_s)
 
 
 @pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: manner.name)
@@ -118,7 +119,10 @@ class Script:
         if answer is not None:
             self.answers.append(answer)
         feed = self.feed()
-        return (await self.reader(now).poll([feed]))[0]
+        progress: list[Polled] = []
+        (result,) = await self.reader(now).poll([feed], on_progress=progress.append)
+        assert result == replace(progress[0], articles=())
+        return progress[0]
 
     def feed(self) -> Feed:
         return self.store.feeds.list()[0]
