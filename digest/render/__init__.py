@@ -12,7 +12,7 @@ import jinja2
 from digest.model import Article, Edition, MailParts, Newsletter, Section, Theme
 from digest.render.environment import Slots, design_tokens, make_environment, run
 from digest.render.plain import to_markdown, to_text
-from digest.render.typeset import Typesetter, clean, cut_title, safe_url
+from digest.render.typeset import Typesetter, clean, cut_title, dress, safe_url
 from digest.render.view import CONTENTS_FROM, Viewer, hides_host, reading_minutes
 from digest.render.wording import Wording, load_wording
 
@@ -92,15 +92,11 @@ class Renderer:
         preheader: str,
         why: str,
     ) -> str:
-        marks = f'<span style="font-family:{self.tokens["marks"]}">'
-        dashes = '<span style="white-space:nowrap">'
         html = run(
             self.mail_templates,
             "mail.html",
             **{
-                **self._values(
-                    edition, words, sections, Typesetter(restore=self.restore, marks=marks, dashes=dashes)
-                ),
+                **self._values(edition, words, sections),
                 "subject": subject,
                 "preheader": preheader,
                 "left_out": left_out,
@@ -108,25 +104,29 @@ class Renderer:
                 "personal": Slots,
             },
         )
-        if html.count(marks) * len(f"{marks}</span>") > MARKS_BUDGET:
-            html = re.sub(f"{re.escape(marks)}([^<]*)</span>", r"\1", html)
-        return re.sub(r"\n\s*", "\n", html)
+        return self._dressed(html)
 
-    def _values(
-        self, edition: Edition, words: Wording, sections: Sequence[Section], typesetter: Typesetter
-    ) -> dict[str, Any]:
+    def _dressed(self, html: str) -> str:
+        return dress(
+            re.sub(r"\n\s*", "\n", html),
+            marks=f'<span style="font-family:{self.tokens["marks"]}">',
+            dashes='<span style="white-space:nowrap">',
+            budget=MARKS_BUDGET,
+        )
+
+    def _values(self, edition: Edition, words: Wording, sections: Sequence[Section]) -> dict[str, Any]:
         themes = {**self.themes, **{s.theme.id: s.theme for s in edition.sections}}
-        viewer = Viewer(edition, self.newsletter, words, typesetter, themes, self.tokens["accent"])
+        viewer = Viewer(edition, words, Typesetter(self.restore), themes, self.tokens["accent"])
         count = sum(len(s.items) for s in sections)
         return {
-            **self._frame(words, typesetter),
+            **self._frame(words),
             "number": edition.number,
             "date": words.local_date(edition.slot, self.newsletter.timezone),
             "count": count,
             "minutes": reading_minutes(sections),
             "contents": count >= CONTENTS_FROM,
             "sections": viewer.sections([s for s in sections if s.items]),
-            "quiet": words.list([viewer.theme_name(s.name) for s in edition.skipped if s.kind == "theme"]),
+            "quiet": words.list([viewer.theme_name(s.name) for s in edition.skipped if s.nothing_new]),
             "coverage": viewer.coverage(),
             "correction": None,
             "left_out": 0,
@@ -136,27 +136,19 @@ class Renderer:
             "links": {**_links(self.newsletter, edition.number), "leave": _leave(self.newsletter)},
         }
 
-    def _frame(self, words: Wording, typesetter: Typesetter) -> dict[str, Any]:
+    def _frame(self, words: Wording) -> dict[str, Any]:
         return {
             "lang": words.language,
             "newsletter": self.newsletter,
             "_": words.html,
             "ngettext": words.html_n,
-            "shown": typesetter.shown,
+            "shown": Typesetter(self.restore).shown,
         }
-
-    def _page_type(self) -> Typesetter:
-        return Typesetter(restore=self.restore, marks='<span class="m">', dashes='<span class="nb">')
 
     def web(self, edition: Edition, *, language: str) -> str:
         """The edition as a page for everybody: no personal link, its own style sheet inside."""
         words = load_wording(language, self.locale_dirs)
-        values = self._values(edition, words, edition.sections, self._page_type())
-        return run(
-            self.page_templates,
-            "web/edition.html",
-            **values,
-        )
+        return self._page("web/edition.html", self._values(edition, words, edition.sections))
 
     def markdown(self, edition: Edition, *, language: str) -> str:
         """The edition for a terminal or a pipe."""
@@ -165,12 +157,29 @@ class Renderer:
     def page(self, template: str, *, language: str, **values: object) -> str:
         """A page of the web door, for example ``web/subscribe.html``; its head says which values it wants."""
         words = load_wording(language, self.locale_dirs)
-        links = _links(self.newsletter, 0)
-        frame = self._frame(words, self._page_type())
-        return run(self.page_templates, template, **{**frame, "links": links, **values})
+        return self._page(template, {**self._frame(words), "links": _links(self.newsletter, 0), **values})
+
+    def _page(self, template: str, values: Mapping[str, object]) -> str:
+        html = run(self.page_templates, template, **values)
+        return dress(html, marks='<span class="m">', dashes='<span class="nb">')
+
+    def letter(self, template: str, *, language: str, subject: str, **values: object) -> MailParts:
+        """A short mail that is no edition. *subject* is a message of the catalogs, filled from *values*."""
+        words = load_wording(language, self.locale_dirs)
+        title = clean(words.plain(subject, **values))
+        frame = self._frame(words)
+        html = run(self.mail_templates, template, **{**frame, "subject": title, "personal": Slots, **values})
+        html = self._dressed(html)
+        return MailParts(language=words.language, subject=title, preheader="", html=html, text=to_text(html))
 
     def archive(
-        self, editions: Sequence[Edition], *, language: str, older: str | None = None, newer: str | None = None
+        self,
+        editions: Sequence[Edition],
+        *,
+        language: str,
+        older: str | None = None,
+        newer: str | None = None,
+        **values: object,
     ) -> str:
         """A page of past editions, in the order given; *older* and *newer* are addresses of further pages."""
         words = load_wording(language, self.locale_dirs)
@@ -184,7 +193,7 @@ class Renderer:
             }
             for edition in editions
         ]
-        return self.page("web/archive.html", language=language, rows=rows, older=older, newer=newer)
+        return self.page("web/archive.html", language=language, rows=rows, older=older, newer=newer, **values)
 
     def atom(self, editions: Sequence[Edition], *, language: str) -> str:
         """RFC 4287 feed of the editions, newest first as given."""
@@ -195,8 +204,7 @@ class Renderer:
 
     def _body(self, edition: Edition, language: str) -> str:
         words = load_wording(language, self.locale_dirs)
-        plain = Typesetter(restore=self.restore, marks="", dashes="")
-        values = self._values(edition, words, edition.sections, plain)
+        values = self._values(edition, words, edition.sections)
         return run(self.page_templates, "partials/edition.html", **values)
 
 
@@ -218,7 +226,7 @@ def make_renderer(
         RenderError: An unknown token, or a template that does not compile.
     """
     design = design_tokens(tokens or {})
-    typesetter = Typesetter(restore=punctuation == "restore", marks="", dashes="")
+    typesetter = Typesetter(punctuation == "restore")
     environments = [make_environment(template_dirs, design, inline=inline) for inline in (True, False)]
     for environment in environments:
         environment.filters["shown"] = typesetter.shown
@@ -234,7 +242,7 @@ def make_renderer(
 
 
 def encoded_size(text: str) -> int:
-    """Octets of *text* as a MIME part in base64 with its line ends; quoted-printable is only chosen when shorter."""
+    """Octets of *text* as a MIME part in base64; quoted-printable is only chosen when shorter."""
     return len(b64encode(text.replace("\n", "\r\n").encode())) * 78 // 76
 
 
@@ -265,9 +273,8 @@ def _why(words: Wording, newsletter: Newsletter, chosen: Sequence[Section] | Non
     themes = words.list([section.theme.name(words.language) for section in chosen])
     if not frequency:
         return words.html("You get this because you chose {themes}.", themes=themes)
-    return words.html(
-        "You get this because you chose {themes}, {frequency}.", themes=themes, frequency=words.html(frequency)
-    )
+    often = words.html(frequency)
+    return words.html("You get this because you chose {themes}, {frequency}.", themes=themes, frequency=often)
 
 
 def _links(newsletter: Newsletter, number: int) -> dict[str, str | None]:

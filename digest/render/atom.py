@@ -34,7 +34,7 @@ def feed(newsletter: Newsletter, pages: Sequence[tuple[Edition, str]], language:
         _add(entry, "published", edition.slot.isoformat())
         _add(entry, "updated", edition.made_at.isoformat())
         if base:
-            _add(entry, "link", None, rel="alternate", type="text/html", href=f"{base}/editions/{edition.number}")
+            _add(entry, "link", None, rel="alternate", href=f"{base}/editions/{edition.number}")
         _add(entry, "summary", edition.preheader or edition.subject)
         _add(entry, "content", body, type="html")
     ET.indent(root)

@@ -17,7 +17,7 @@ from digest.model import SLOT_CLOSE, SLOT_OPEN
 from digest.render.typeset import clean, safe_url
 
 _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
-_MARKUP = re.compile(r"<!--.*?-->|<style\b.*?</style>|<[a-zA-Z/!][^>]*>", re.DOTALL | re.IGNORECASE)
+_MARKUP = re.compile(r"(<!--.*?-->|<style\b.*?</style>|<[a-zA-Z/!][^>]*>)", re.DOTALL | re.IGNORECASE)
 _MARKER = re.compile(r'<!--jj(\d+)jj-->|jj(\d+)jj(?:="")?')
 _OWN_PLACE = re.compile(r"#[\w.-]+|/(?![/\\])[\x21\x23-\x3b\x3d\x3f-\x7e]*|editions/\d+")
 _TOKEN_VALUE = re.compile(r"[\w#%.,'()/ -]*")
@@ -75,7 +75,7 @@ class Slots:
 
 
 def _url(value: str) -> str:
-    """For every ``href`` and ``src``: http, https, mailto, a place in this page or on this site; else none."""
+    """For every ``href`` and ``src``: http, https, mailto, a place in this page or site; else none."""
     if isinstance(value, Slot) or _OWN_PLACE.fullmatch(value):
         return value
     return safe_url(value) or ""
@@ -103,20 +103,25 @@ class _Inline(Extension):
             pieces.append(found.group())
             return f"jj{len(pieces) - 1}jj"
 
-        hidden = _JINJA.sub(hide, source)
-        out, at = [], 0
-        for tag in _MARKUP.finditer(hidden):
-            out += [_as_comments(hidden[at : tag.start()]), tag.group()]
-            at = tag.end()
-        html = "".join([*out, _as_comments(hidden[at:])])
-        css = self.environment.globals["stylesheet"]
-        options = {"inline_style_tags": False, "keep_style_tags": True, "load_remote_stylesheets": False}
-        if "<html" in html:
-            inlined = css_inline.CSSInliner(extra_css=css, **options).inline(html)
-        else:
-            inlined = css_inline.CSSInliner(**options).inline_fragment(html, css)
-        inlined = re.sub(r"(style=\"[^\"]*\")", lambda m: m.group().replace(": ", ":").replace(";\"", '"'), inlined)
+        parts = _MARKUP.split(_JINJA.sub(hide, source))
+        html = "".join(part if i % 2 else _as_comments(part) for i, part in enumerate(parts))
+        inliner = css_inline.CSSInliner(
+            inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False, extra_css=self._css
+        )
+        inlined = inliner.inline(html) if "<html" in html else inliner.inline_fragment(html, self._css)
+        inlined = re.sub(r'style="[^"]*"', lambda m: m[0].replace(": ", ":").replace(';"', '"'), inlined)
+        inlined = re.sub(r' class="([^"]*)"', self._hooks, inlined)
         return _MARKER.sub(lambda m: pieces[int(m.group(1) or m.group(2))], inlined)
+
+    @property
+    def _css(self) -> str:
+        return str(self.environment.globals["stylesheet"])
+
+    def _hooks(self, found: re.Match[str]) -> str:
+        """Only the classes the style sheet for dark and small screens asks for, and what Python looks for."""
+        used = str(self.environment.globals["extras"])
+        kept = [name for name in found[1].split() if name in ("pre", "src") or f".{name}" in used]
+        return f' class="{" ".join(kept)}"' if kept else ""
 
 
 def _as_comments(text: str) -> str:

@@ -13,7 +13,8 @@ WIDTH = 76
 """Columns; mail is read at 72 to 80."""
 _NEVER_FIRST = f"{CLOSERS}，。、：；？！,.:;?!%…—·〕〗～"
 _NEVER_LAST = "“‘「『（《〈【([{"
-_PIECE = re.compile(rf"——+|…+|[{CJK}]|[^\S\n]+|[^\s{CJK}—…“”‘’「」『』（）《》〈〉【】，。、：；？！]+|.", re.DOTALL)
+_WIDE_MARKS = "—…“”‘’「」『』（）《》〈〉【】，。、：；？！"
+_PIECE = re.compile(rf"——+|…+|[{CJK}]|[^\S\n]+|[^\s{CJK}{_WIDE_MARKS}]+|.", re.DOTALL)
 _SLOT = f"{SLOT_OPEN}[^{SLOT_CLOSE}]*{SLOT_CLOSE}"
 
 
@@ -25,8 +26,9 @@ def to_text(html: str) -> str:
     body, converter = _converter(html, plain=True)
     text = converter.convert_soup(body)
     missing = [url for url in _addresses(body) if url not in text]
-    lines = [fold(line) for line in "\n".join([text, "", *dict.fromkeys(missing)]).splitlines()]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    lines = [fold(line) for line in "\n".join([text, "", *dict.fromkeys(missing)]).split("\n")]
+    once = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return re.sub(r"(?<=-\n\n)\x1e|^\x1e", "", once).replace("\x1e", "\n").strip() + "\n"
 
 
 def to_markdown(html: str) -> str:
@@ -45,7 +47,7 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
-    class Layout(MarkdownConverter):  # type: ignore[misc]
+    class Layout(MarkdownConverter):
         """Tables are layout here, never data: rows become lines."""
 
         def convert_td(self, el: Any, text: str, parent_tags: Any) -> str:
@@ -73,7 +75,7 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
         convert_strong = convert_em = convert_i = convert_b
 
         def convert_blockquote(self, el: Any, text: str, parent_tags: Any) -> str:
-            return "\n\n" + "\n".join(f"    {line}" if line else "" for line in text.strip().split("\n")) + "\n\n"
+            return "\n\n" + re.sub(r"(?m)^(?=.)", "    ", text.strip()) + "\n\n"
 
         def convert_br(self, el: Any, text: str, parent_tags: Any) -> str:
             return "\n"
@@ -85,17 +87,21 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
             return self.under(text, "-")
 
         def convert_h3(self, el: Any, text: str, parent_tags: Any) -> str:
-            return f"\n\n\n{text.strip()}\n"
+            return f"\n\n\x1e{text.strip()}\n"
 
         def under(self, text: str, mark: str) -> str:
             widest = max(map(columns, fold(text.strip()).splitlines()), default=0)
-            return f"\n\n\n{text.strip()}\n{mark * widest}\n\n"
+            return f"\n\n\x1e{text.strip()}\n{mark * widest}\n\n"
 
-    escapes = {"escape_asterisks": not plain, "escape_underscores": not plain}
     kind = Plain if plain else Layout
     soup = BeautifulSoup(html, "html.parser")
     body = soup.find("main") or soup.find("body") or soup
-    return body, kind(heading_style="atx", bullets="-", **escapes)
+    for cell in body.find_all("td"):
+        # a row's only cell is a frame, not a cell; markdownify would set its paragraphs on one line
+        if cell.parent and len(cell.parent.find_all("td", recursive=False)) == 1:
+            cell.name = "div"
+    marked = not plain
+    return body, kind(heading_style="atx", bullets="-", escape_asterisks=marked, escape_underscores=marked)
 
 
 def fold(line: str) -> str:

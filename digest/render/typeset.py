@@ -11,21 +11,22 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from markupsafe import Markup, escape
 
-from digest.model import SLOT_CLOSE, SLOT_OPEN, Article, Excerpt
-from digest.text import CJK, restore_punctuation
+from digest.model import SLOT_OPEN, Article, Excerpt
+from digest.text import CJK, columns, restore_punctuation
 
 _UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{SLOT_OPEN}-\ufdef\ufffe\uffff\ud800-\udfff]")
-_GAP = re.compile(f"(?<=[{CJK}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%+])(?=[{CJK}])")
+_GAP = re.compile(f"(?<=[{CJK}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[{CJK}])")
 _WIDE = f"{CJK}，。：；？！、（）《》〈〉「」『』"
 _MARKS = re.compile(
     f"——+|(?<=[{_WIDE}])(?:[“”‘’]|…+)+|(?:[“”‘’]|…+)+(?=[{_WIDE}])|(?<=[“”‘’…])[“”‘’…](?=[{_WIDE}])"
 )
 _STOPS = "。！？!?.…”’」』\"')）】"
 _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
+_URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
 """Longer addresses are dropped: some clients cut them, and one must not eat the size budget."""
-FRAGMENT_CHARS = 16
-"""Characters of a passage's head and tail in a text fragment: enough to be found, nine octets each."""
+FRAGMENT_CHARS = 24
+"""Longest clause used in a text fragment; a Chinese character is nine octets there."""
 
 
 def clean(value: str) -> str:
@@ -38,35 +39,24 @@ def gap(text: str) -> str:
     return _GAP.sub(" ", text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Typesetter:
-    """How text becomes HTML.
+    """How quoted text becomes HTML.
 
     Args:
         restore: Full-width marks beside Chinese characters.
-        marks: Opening tag round Chinese quotation marks and dots, so that a Latin face does not set
-            them; empty for none.
-        dashes: Opening tag round —— so that no line end tears it apart.
     """
 
     restore: bool
-    marks: str
-    dashes: str
 
     def shown(self, text: str) -> Markup:
         """Verbatim text as a reader sees it, escaped."""
         text = clean(text)
-        if self.restore:
-            text = restore_punctuation(text)
-        return Markup(_MARKS.sub(self._wrap, str(escape(gap(text)))))  # noqa: S704  escaped just before
+        return escape(gap(restore_punctuation(text) if self.restore else text))
 
     def number(self, text: str) -> Markup:
         """Digits, unit and hedge exactly as written."""
-        return Markup("{}").format(clean(text))
-
-    def _wrap(self, found: re.Match[str]) -> str:
-        tag = self.dashes if found.group().startswith("—") else self.marks
-        return f"{tag}{found.group()}</span>" if tag else found.group()
+        return escape(clean(text))
 
     def excerpt(self, excerpt: Excerpt, article: Article) -> Markup:
         """The span, with …… where it starts or ends inside a sentence."""
@@ -76,10 +66,47 @@ class Typesetter:
         dots, blank = ("……", "") if _chinese(excerpt.text) else ("…", " ")
         before = article.text[: excerpt.start].rstrip(" ")
         if before and before[-1] not in _STOPS + "\n":
-            shown = self.shown(dots) + blank + shown
+            shown = dots + blank + shown
         if excerpt.text.rstrip()[-1:] not in _STOPS:
-            shown = shown + blank + self.shown(dots)
+            shown = shown + blank + dots
         return shown
+
+
+def dress(html: str, *, marks: str, dashes: str, budget: int | None = None) -> str:
+    """Faces for Chinese quotation marks and dots, and no line end inside ——, by spans in the body's text.
+
+    A Latin face would set the marks a third as wide. Over *budget* octets of spans the small print goes
+    without, then all marks do.
+
+    Args:
+        marks: Opening tag round marks; dashes: round ——.
+    """
+    head, body_tag, body = html.partition("<body") if "<body" in html else ("", "", html)
+    for kinds in (_ALL_TEXT, _LARGE_TEXT, None):
+        dressed, spent = _dressed(body, kinds, marks, dashes)
+        if budget is None or spent <= budget:
+            break
+    return head + body_tag + dressed
+
+
+_ALL_TEXT = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
+_LARGE_TEXT = re.compile(r'(<!--.*?-->|<p class="src".*?</p>|<[^>]*>)', re.DOTALL)
+
+
+def _dressed(body: str, skipped: re.Pattern[str] | None, marks: str, dashes: str) -> tuple[str, int]:
+    spent = 0
+
+    def wrap(found: re.Match[str]) -> str:
+        nonlocal spent
+        if found.group().startswith("—"):
+            return f"{dashes}{found.group()}</span>"
+        if skipped is None:
+            return found.group()
+        spent += len(marks) + len("</span>")
+        return f"{marks}{found.group()}</span>"
+
+    pieces = (skipped or _ALL_TEXT).split(body)
+    return "".join(p if i % 2 else _MARKS.sub(wrap, p) for i, p in enumerate(pieces)), spent
 
 
 def _chinese(text: str) -> bool:
@@ -87,10 +114,11 @@ def _chinese(text: str) -> bool:
 
 
 def cut_title(title: str, limit: int = 60) -> str:
-    """Titles over *limit* characters end at a mark, with dots (editorial guide, section 2)."""
+    """Titles over *limit* full-width characters end at a mark, with dots (editorial guide, section 2)."""
     title = clean(title)
-    if len(title) <= limit:
+    if columns(title) <= 2 * limit:
         return title
+    limit = len(title) * 2 * limit // columns(title)
     marks = [m.start() for m in _CLAUSE.finditer(title, limit // 2, limit)] or [
         m.start() for m in re.finditer(" ", title[:limit])
     ]
@@ -112,25 +140,23 @@ def safe_url(value: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(value)
-        host = parts.netloc.encode("ascii", "ignore").decode() == parts.netloc or parts.netloc.encode("idna")
+        host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
     except ValueError:
         return None
     if parts.scheme == "mailto":
-        return quote(value, safe="%:/?#[]@!$&()*+,;=~-._")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return quote(value, _URL_SAFE)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in host:
         return None
-    netloc = parts.netloc if host is True else host.decode()  # type: ignore[union-attr]
-    safe = "%:/?#[]@!$&()*+,;=~-._"
-    return urlunsplit(
-        (parts.scheme, netloc, quote(parts.path, safe), quote(parts.query, safe), quote(parts.fragment, safe))
-    )
+    path, query, fragment = (quote(part, _URL_SAFE) for part in (parts.path, parts.query, parts.fragment))
+    return urlunsplit((parts.scheme, host, path, query, fragment))
 
 
 def passage_url(article: Article, excerpt: Excerpt) -> str | None:
     """The article's address with a text fragment for the passage (WICG scroll-to-text-fragment).
 
-    Head and tail end at clause marks, since browsers match whole words only; words a site spliced in
-    still stand in its page, so a piece with a cut in it is not used.
+    Its first clause is enough when it stands once in the article, else head and tail are given. Pieces end
+    at clause marks, since browsers match whole words only; words a site spliced in still stand in its page,
+    so a piece with a cut in it is not used.
     """
     url = safe_url(article.url)
     if url is None or "#" in url or excerpt.by != "source":
@@ -139,16 +165,24 @@ def passage_url(article: Article, excerpt: Excerpt) -> str | None:
     pieces = _pieces(article.text, excerpt.start, excerpt.end, cuts)
     if not pieces:
         return url
-    ends = pieces[:1] if len(pieces) == 1 else [pieces[0], pieces[-1]]
+    once = len(pieces[0]) >= 6 and article.text.count(pieces[0]) == 1
+    ends = pieces[:1] if once or len(pieces) == 1 else [pieces[0], pieces[-1]]
     return f"{url}#:~:text={','.join(quote(piece, safe='').replace('-', '%2D') for piece in ends)}"
+
+
+def _whole_words(piece: str) -> str:
+    """The first words of a long Latin clause; Chinese has no blanks to cut at."""
+    if len(piece) <= FRAGMENT_CHARS or _chinese(piece):
+        return piece
+    return piece[: FRAGMENT_CHARS + 1].rpartition(" ")[0]
 
 
 def _pieces(text: str, start: int, end: int, cuts: Sequence[int]) -> list[str]:
     found: list[str] = []
     at = start
     for stop in [m.start() for m in _CLAUSE.finditer(text, start, end)] + [end]:
-        piece = text[at:stop].strip(" “”‘’「」『』\"'")
-        if 4 <= len(piece) <= 2 * FRAGMENT_CHARS and "\n" not in piece and not any(at < c < stop for c in cuts):
+        piece = _whole_words(text[at:stop].strip(" “”‘’「」『』\"'"))
+        if 4 <= len(piece) <= FRAGMENT_CHARS and "\n" not in piece and not any(at < c < stop for c in cuts):
             found.append(piece)
         at = stop + 1
     return found

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from markupsafe import Markup
+from babel.dates import format_skeleton
+from markupsafe import Markup, escape
 
 from digest.language import detect
-from digest.model import Article, Edition, Excerpt, Item, Newsletter, Reason, Role, Section, Severity, Theme
-from digest.render.typeset import Typesetter, cut_title, passage_url
+from digest.model import Article, Edition, Excerpt, Item, Reason, Role, Section, Severity, Theme
+from digest.render.typeset import Typesetter, clean, cut_title, gap, passage_url
 from digest.render.wording import Wording
 from digest.text import minutes
 
@@ -18,10 +19,9 @@ CONTENTS_FROM = 5
 DOUBTFUL_HOSTS = frozenset({"spun", "spliced", "gambling", "link-farm", "spam"})
 """Flags after which neither the republishing site's name nor a link to it is shown to readers."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(千|万|百万|亿|thousand|million|billion|k|m|bn)?", re.IGNORECASE)
+_AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(千|万|百万|亿|thousand|million|billion|bn)?", re.IGNORECASE)
 _POWER = {
-    "千": 1e3, "万": 1e4, "百万": 1e6, "亿": 1e8, "thousand": 1e3, "k": 1e3,
-    "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9,
+    "千": 1e3, "万": 1e4, "百万": 1e6, "亿": 1e8, "thousand": 1e3, "million": 1e6, "billion": 1e9, "bn": 1e9,
 }  # fmt: skip
 _HEDGE = re.compile(r"[多余近约超逾上数达过\s]|about|over|nearly|almost|some|more than", re.IGNORECASE)
 _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)\s?年(?:\s?(1[0-2]|[1-9])\s?月)?")
@@ -56,6 +56,7 @@ class AlsoIn:
 class ItemView:
     anchor: str
     first: bool
+    large: bool
     title: Markup
     url: str | None
     lang: Markup
@@ -101,7 +102,6 @@ class Viewer:
     """Makes the views of one edition in one language."""
 
     edition: Edition
-    newsletter: Newsletter
     words: Wording
     type: Typesetter
     themes: Mapping[str, Theme]
@@ -139,6 +139,7 @@ class Viewer:
         return ItemView(
             anchor=f"i{n}",
             first=n == 1,
+            large=n == 1 and article.title[:12] not in self.edition.subject,
             title=self.type.shown(cut_title(article.title)),
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article),
@@ -192,14 +193,14 @@ class Viewer:
             via = words.plain("a republishing site") if hides_host(article) else article.republisher
             parts.append(words.html("{outlet}, via {republisher}", outlet=article.outlet, republisher=via))
         elif article.outlet or article.republisher:
-            parts.append(words.html("{outlet}", outlet=self.outlet(article)))
+            parts.append(escape(clean(self.outlet(article))))
         if article.authors:
-            shown = article.authors[:4]
-            parts.append(words.html("{outlet}", outlet=words.list(shown)))
+            parts.append(escape(clean(words.list(article.authors[:4]))))
         parts.append(self.date(article))
         if article.held_on:
             parts.append(words.html("Interview held {date}", date=words.date(article.held_on)))
-        parts.append(words.html_n("{m} min read", "{m} min read", item.reading_minutes, m=item.reading_minutes))
+        m = item.reading_minutes
+        parts.append(words.html_n("{m} min read", "{m} min read", m, m=m))
         return Markup(" · ").join(parts)
 
     def date(self, article: Article) -> Markup:
@@ -219,11 +220,7 @@ class Viewer:
             return None
         year, month = latest
         if not month:
-            return self.words.plain("{year}", year=year) + (" 年" if self.words.chinese else "")
-        from babel.dates import format_skeleton
-
-        from digest.render.typeset import gap
-
+            return gap(format_skeleton("y", datetime(year, 1, 1), locale=self.words.locale))  # noqa: DTZ001
         return gap(format_skeleton("yMMMM", datetime(year, month, 1), locale=self.words.locale))  # noqa: DTZ001
 
     def age_years(self, article: Article) -> int:
@@ -256,29 +253,37 @@ class Viewer:
     def cautions(self, article: Article) -> Markup:
         """At most two, gravest first (editorial guide, section 7)."""
         codes = {flag.code for flag in article.flags}
-        words, outlet, years = self.words, article.outlet, self.age_years(article)
+        say, outlet, years = self.words.html, article.outlet, self.age_years(article)
         notes: list[Markup] = []
-        if "spun" in codes and outlet:
-            notes.append(words.html(
-                "This copy looks machine-reworded: terms and names may be wrong."
-                " Rely on the original in {outlet}.", outlet=outlet))
-        elif "spun" in codes:
-            notes.append(words.html("This copy looks machine-reworded: terms and names may be wrong."))
+        if "spun" in codes:
+            notes.append(say("This copy looks machine-reworded: terms and names may be wrong."))
+            if outlet:
+                notes[-1] = say(
+                    "This copy looks machine-reworded: terms and names may be wrong. "
+                    "Rely on the original in {outlet}.",
+                    outlet=outlet,
+                )
         if "spliced" in codes:
-            notes.append(words.html("Unrelated advertising words inside sentences were removed."))
+            notes.append(say("Unrelated advertising words inside sentences were removed."))
         if "republished-by-subject" in codes and article.republisher:
-            notes.append(words.html("Republished by the company it is about ({name}).", name=article.republisher))
+            notes.append(say("Republished by the company it is about ({name}).", name=article.republisher))
         if years:
-            notes.append(words.html_n(
-                "Published {n} year ago; things may have changed.",
-                "Published {n} years ago; things may have changed.", years))
+            notes.append(
+                self.words.html_n(
+                    "Published {n} year ago; things may have changed.",
+                    "Published {n} years ago; things may have changed.",
+                    years,
+                )
+            )
         if "outlet-inferred" in codes:
-            notes.append(words.html("Outlet inferred from the text; the page does not name it."))
-        if ("republished" in codes or article.republisher) and outlet and "spun" not in codes:
-            notes.append(words.html("A republished copy; it may differ from the original in {outlet}.", outlet=outlet))
+            notes.append(say("Outlet inferred from the text; the page does not name it."))
+        if article.republisher and outlet and "spun" not in codes:
+            notes.append(
+                say("A republished copy; it may differ from the original in {outlet}.", outlet=outlet)
+            )
         if article.held_on:
-            notes.append(words.html("An interview: claims are the speaker's own."))
-        return Markup("" if words.chinese else " ").join(notes[:2])
+            notes.append(say("An interview: claims are the speaker's own."))
+        return escape("" if self.words.chinese else " ").join(notes[:2])
 
     def editors_note(self, article: Article) -> Markup | None:
         if not article.note:
@@ -303,7 +308,7 @@ class Viewer:
         editions = max((len(counts) for _, counts in self.edition.coverage), default=0)
         totals = [(theme_id, sum(counts)) for theme_id, counts in self.edition.coverage]
         most = max((total for _, total in totals), default=0)
-        if editions < 2 or len(totals) < 2 or not most:
+        if editions < 2 or len(totals) < 2 or not most or len(self.edition.items()) < 2:
             return None
         rows = tuple(
             CoverageRow(

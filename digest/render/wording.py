@@ -80,6 +80,12 @@ class Wording:
     def local_date(self, moment: datetime, timezone: str) -> str:
         return self.date(moment.astimezone(dates.get_timezone(timezone)).date())
 
+    def moment(self, moment: datetime, timezone: str) -> str:
+        """A day and a time of day on a clock in *timezone*."""
+        zone = dates.get_timezone(timezone)
+        time = dates.format_time(moment, "short", tzinfo=zone, locale=self.locale)
+        return gap(f"{self.local_date(moment, timezone)} {time}")
+
     def list(self, names: Sequence[str]) -> str:
         """The names with the language's own separators, without a last “and”."""
         if self.chinese:  # CLDR's unit lists have no separator in Chinese
@@ -97,8 +103,19 @@ class Wording:
 
 def load_wording(language: str, folders: Sequence[Path] = ()) -> Wording:
     """The catalog for *language*, else for the language without its region, else English."""
+    return _wording(language, tuple(folders))
+
+
+@cache
+def _wording(language: str, folders: tuple[Path, ...]) -> Wording:
     known = languages(folders)
     base = language.split("-")[0]
     near = [tag for tag in known if tag.split("-")[0] == base]
     tag = language if language in known else (near or [SOURCE_LANGUAGE])[0]
     return Wording(tag, Locale.parse(tag, sep="-"), _translations(known[tag]))
+
+
+def language_names(folders: Sequence[Path] = ()) -> dict[str, str]:
+    """Tag of each language there is a catalog for, and what it calls itself."""
+    tags = sorted(languages(folders), key=lambda tag: tag.split("-")[0] != "zh")
+    return {tag: Locale.parse(tag, sep="-").get_language_name() or tag for tag in tags}
