@@ -3,7 +3,8 @@
 A page of ``tests/corpus/pages`` is a head of ``key: value`` lines, ``---``, and its lines in order, each
 with a label: ``t`` title, ``p h li`` body, and around it ``m`` byline, ``s`` summary, ``c`` caption, ``x``
 teaser, ``a`` link, ``f`` any other furniture. Each is judged as the plain text of a page (with and without
-empty lines, or as its ``form`` says) and as HTML made from the same lines.
+empty lines, or as its ``form`` says), with sentences broken at inline tags, hard-wrapped, all on one line,
+and as HTML made from the same lines. Metadata and furniture are counted in the plain and HTML forms.
 
 F1 is over shingles of four tokens (a Chinese character or a word is one), as in the public comparisons.
 """
@@ -11,6 +12,7 @@ F1 is over shingles of four tokens (a Chinese character or a word is one), as in
 import html
 import re
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,9 +25,21 @@ from digest.text import CJK
 
 PAGES = Path(__file__).parent.parent / "tests" / "corpus" / "pages"
 BODY = frozenset({"p", "h", "li"})
-FLOORS = {"plain zh": 0.97, "plain en": 0.97, "html zh": 0.97, "html en": 0.97}
+FLOORS = {
+    "plain zh": 0.98,
+    "plain en": 0.98,
+    "html zh": 0.98,
+    "html en": 0.98,
+    "broken zh": 0.96,
+    "broken en": 0.96,
+    "wrapped zh": 0.96,
+    "wrapped en": 0.96,
+    "one line zh": 0.9,
+    "one line en": 0.85,
+}
 """Mean F1 by form and language; lowering one is a decision to be written down."""
 WORST = 0.5
+"""No page below, the one-line form apart: there title and body cannot always be told apart."""
 EXACT = {"title": 0.95, "date": 0.95, "authors": 0.9, "outlet": 0.85}
 FURNITURE = 0.03
 """Share of furniture lines that may be let through; the same share of body lines may be lost."""
@@ -92,9 +106,27 @@ def plain(page: Labelled, *, airy: bool) -> str:
 
 
 def _wrap(text: str, width: int = 72) -> str:
-    import textwrap
-
+    """Hard lines of *width* columns; Chinese breaks anywhere."""
+    if re.search(f"[{CJK}]", text):
+        return "\n".join(text[i : i + width // 2] for i in range(0, len(text), width // 2))
     return textwrap.fill(text, width)
+
+
+def wrapped(page: Labelled) -> str:
+    """As text browsers print pages: hard lines, an empty one after each paragraph."""
+    return "\n".join(_wrap(text) + ("\n" if label in {"p", "s"} else "") for label, text in page.lines)
+
+
+def broken(page: Labelled) -> str:
+    """As when every inline tag starts a line: a few words in each long paragraph stand alone."""
+    return "\n".join(_break(text) if label == "p" and len(text) > 60 else text for label, text in page.lines)
+
+
+def _break(text: str) -> str:
+    words, blank = (text.split(" "), " ") if " " in text[:40] else (list(text), "")
+    start = len(words) // 3
+    parts = words[:start], words[start : start + 3], words[start + 3 :]
+    return "\n".join(blank.join(part) for part in parts)
 
 
 _TAGS = {
@@ -157,6 +189,9 @@ def forms(page: Labelled) -> Iterator[tuple[str, str, bool]]:
     else:
         yield "plain", plain(page, airy=True), False
         yield "plain", plain(page, airy=False), False
+        yield "broken", broken(page), False
+        yield "wrapped", wrapped(page), False
+        yield "one line", "  ".join(text for _, text in page.lines if text), False
     if page.head.get("html") != "no":
         yield "html", as_html(page), True
 
@@ -205,9 +240,12 @@ def judge(pages: Iterable[Labelled]) -> tuple[dict[str, list[float]], Counter[st
                 score = float(found.article is None)
             else:
                 score = f1(text, "\n".join(page.body))
-                counts["pages"] += 1
-                _count_lines(page, text, counts)
+                if form in ("plain", "html"):
+                    counts["pages"] += 1
+                    _count_lines(page, text, counts)
             scores.setdefault(f"{form} {page.language}", []).append(score)
+            if form not in ("plain", "html"):
+                continue
             notes += [f"{page.name} {form}: F1 {score:.3f}"] if score < 0.985 else []
             for what, got, wanted in misses(page, found):
                 missed[what] += 1
@@ -233,8 +271,8 @@ def main(arguments: Sequence[str]) -> int:
     for key in sorted(scores):
         values = scores[key]
         mean, worst = sum(values) / len(values), min(values)
-        failed |= mean < FLOORS[key] or worst < WORST
-        print(f"{key:10} F1 {mean:.3f}  floor {FLOORS[key]:.2f}  worst {worst:.3f}  pages {len(values)}")
+        failed |= mean < FLOORS[key] or (worst < WORST and not key.startswith("one line"))
+        print(f"{key:11} F1 {mean:.3f}  floor {FLOORS[key]:.2f}  worst {worst:.3f}  pages {len(values)}")
     for what, floor in EXACT.items():
         share = 1 - missed[what] / counts["pages"]
         failed |= share < floor

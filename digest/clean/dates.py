@@ -94,7 +94,7 @@ def find(text: str, *, now: datetime | None, chinese: bool, relative: bool = Fal
 
 
 def in_address(url: str) -> Published | None:
-    """The day in a page's address, as publishing systems put it there: /2023/05/09/, /20230509/, t20230509_."""
+    """The day in an address, as publishing systems put it there: /2023/05/09/, /20230509/, t20230509_."""
     match = re.search(r"(?<!\d)(20\d\d)([/-]?)([01]\d)\2([0-3]\d)(?!\d)", url)
     try:
         at = datetime(int(match[1]), int(match[3]), int(match[4]), tzinfo=CHINA) if match else None

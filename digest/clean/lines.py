@@ -25,13 +25,20 @@ _COMMON = re.compile(
     r"|their|they|we|i|you|this|from|but|not|said|who|will|would|which|its|or|been|after|when|more|about)\b",
     re.IGNORECASE,
 )
-_GLUE = re.compile(rf"(?<=[{CJK}。！？”」』）!?,，:：)])[ \u3000]+(?=[{CJK}「『“‘（(《【])")
+_GLUE = re.compile(
+    rf"(?<=[{CJK}。！？”」』）!?,，:：)])[ \u3000]+"
+    rf"(?=[{CJK}「『“‘（(《【▲▼△※◎]|\d{{4}}[-年/.]|\d{{1,2}}月\d{{1,2}}日)"
+    r"|(?<=[\d\])】])[ \u3000]+(?=[▲▼△※◎【]|(?:来源|作者|编辑|责任编辑|记者)[:：])"
+    rf"|(?<=\d:\d\d)[ \u3000]+(?=[{CJK}])"
+)
+"""Where blanks of a page on one line stand for line breaks."""
 _PARAGRAPH = re.compile(rf"(?<=[。！？!?…”」』）])[ \u3000]+(?=[{CJK}A-Z0-9「『“‘（(《【◎])")
 _HEAD_DATE = re.compile(
     r"(?:\b(?:By|BY) (?:[A-Z][\w.'’-]+ ){1,4}(?:[|·•-] )?)?(?:(?:Published|Posted|Updated)(?: on)?:? )?"
     r"(?:[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}|\d{1,2} [A-Z][a-z]{2,8}\.? \d{4}|\d{4}-\d\d-\d\d)"
     r"(?: (?:at )?\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?)?"
 )
+_CJK_END = re.compile(f"[{CJK}，。、；：”」]$")
 _STOP_BEFORE_CJK = re.compile(rf"[。！？!?…]+[”’」』）]*(?=[ \u3000]*[{CJK}「『“‘（(《【])")
 
 
@@ -114,7 +121,7 @@ def read(raw: str) -> list[Line]:
     whole = sum(len(text) for _, text, _ in texts)
     lines: list[Line] = []
     for number, text, gap in texts:
-        flat = len(text) > 240 and len(text) * 4 > whole * 3
+        flat = len(text) > 120 and len(text) * 4 > whole * 3
         for i, (piece, goes_on) in enumerate(_pieces(text, flat=flat)):
             lines.append(measure(piece, number, gap=0 if i else gap, goes_on=goes_on))
     return lines
@@ -141,16 +148,12 @@ def _physical(raw: str) -> list[tuple[int, str, int]]:
 def _unwrap(texts: list[tuple[int, str, int]]) -> None:
     """Join the lines of a hard-wrapped page, in place.
 
-    A page counts as wrapped when most of its longer lines fill the same width and stop in the middle
-    of a sentence right above another line.
+    A page is wrapped when no line is long, and most of those that fill the width stop in mid-sentence.
     """
-    long = sorted(len(text) for _, text, _ in texts if len(text) >= 30)
-    if len(long) < 6:
-        return
-    width = long[len(long) * 9 // 10]
+    width = max((len(text) for _, text, _ in texts), default=0)
     full = [i for i in range(len(texts) - 1) if _is_full(texts, i, width)]
-    stopped = sum(1 for i in full if _ENDING.search(texts[i][1][-24:]))
-    if width > 130 or len(full) * 2 < len(long) or stopped * 5 > len(full) * 2:
+    broken = sum(1 for i in full if _is_broken(texts[i][1], texts[i + 1][1]))
+    if not 30 <= width <= 130 or len(full) < 2 or broken * 2 < len(full):
         return
     wrapped = set(full)
     joined: list[tuple[int, str, int]] = []
@@ -165,16 +168,25 @@ def _unwrap(texts: list[tuple[int, str, int]]) -> None:
 
 
 def _is_full(texts: list[tuple[int, str, int]], i: int, width: int) -> bool:
+    """Whether a line fills the page's width right above another: Chinese ones do to a character or two."""
     text, (_, after, gap) = texts[i][1], texts[i + 1]
-    return gap == 0 and width * 0.8 <= len(text) <= width * 1.1 and not _BULLET.match(after)
+    least = 0.92 if _CJK_END.search(text) else 0.78
+    return gap == 0 and len(text) >= width * least and not _BULLET.match(after)
+
+
+def _is_broken(text: str, after: str) -> bool:
+    """Whether a line stops in mid-sentence; headlines have no marks inside, and no small letter follows."""
+    if _ENDING.search(text[-24:]) or text.endswith("..."):
+        return False
+    return bool(re.search("[,，。、；]", text)) if _CJK_END.search(text) else after[:1].islower()
 
 
 def _pieces(text: str, *, flat: bool) -> Iterator[tuple[str, bool]]:
     """Blocks of one line: (text, whether it continues the piece before)."""
-    if len(text) < 150:
+    chinese = len(_NON_CJK.sub("", text[:4000])) * 4 > len(text[:4000])
+    if len(text) < (120 if chinese else 400):
         yield text, False
         return
-    chinese = len(_NON_CJK.sub("", text[:4000])) * 4 > len(text[:4000])
     if flat and chinese and text.count(" ") * 8 < len(text):
         yield from _cut(text, _GLUE)
     elif flat and not chinese:

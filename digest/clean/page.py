@@ -9,6 +9,7 @@ from digest.clean import body, dates, metadata, splices, titles
 from digest.clean.body import Sheet
 from digest.clean.lines import Line, read
 from digest.clean.marks import Kind, is_prose
+from digest.clean.mend import mend
 from digest.clean.metadata import Told
 from digest.language import detect
 from digest.model import Article, Block, BlockKind, Cut, Decision, Flag, Page, Severity, SiteRule
@@ -50,7 +51,7 @@ def clean_page(
 
         lines, told = read_html(raw)
     else:
-        lines, told = read(raw), Told()
+        lines, told = mend(read(raw)), Told()
     if not lines:
         return Page(article=None, reason="the page is empty")
     sheet = body.lay_out(lines)
