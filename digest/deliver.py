@@ -116,6 +116,7 @@ async def deliver(
     edition: int | None = None,
     return_path: "Callable[[Claim], str]" = no_return_path,
     sign: Callable[[bytes], bytes] | None = None,
+    wired: bool = False,
     stop: asyncio.Event | None = None,
     owner_gone: Callable[[str], bool] = lambda owner: False,
     on_refused: "Callable[[Claim, int, str], object] | None" = None,
@@ -129,6 +130,8 @@ async def deliver(
         edition: Only this one's deliveries.
         return_path: The envelope sender of each message, so that bounces name the row.
         sign: Signs a complete message (DKIM); called in a thread, several messages at a time.
+        wired: *build* promises what :func:`wire_form` makes, as ``digest.message`` does; checking each
+            message again costs as much as building it.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
         owner_gone: Whether the owner of a lease is provably gone, so that its rows need not wait.
         on_refused: Told of each final refusal by a server (code, text), in the ledger's thread.
@@ -140,6 +143,7 @@ async def deliver(
     run = _Run(ledger, build, transport, owner, policy or Policy(), clock, edition)
     run.return_path = return_path
     run.sign = sign
+    run.wire = bytes if wired else wire_form
     run.on_refused = on_refused
     run.stop = stop or run.stop
     run.owner_gone = owner_gone
@@ -197,6 +201,7 @@ class _Run:
     edition: int | None
     return_path: "Callable[[Claim], str]" = no_return_path
     sign: Callable[[bytes], bytes] | None = None
+    wire: Callable[[bytes], bytes] = wire_form
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     on_refused: "Callable[[Claim, int, str], object] | None" = None
     owner_gone: Callable[[str], bool] = bool
@@ -397,7 +402,7 @@ class _Run:
     def _sealed(self, claim: "Claim", message: bytes) -> Letter:
         sender = self.return_path(claim)
         check_envelope(sender, claim.address)
-        return Letter(sender=sender, recipient=claim.address, content=wire_form(message))
+        return Letter(sender=sender, recipient=claim.address, content=self.wire(message))
 
     def _sign_ahead(self, entry: _Entry, sign: Callable[[bytes], bytes]) -> None:
         """Sign this one and the next in line in one go: a thread hop a message costs more than signing it."""

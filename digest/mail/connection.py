@@ -160,9 +160,10 @@ class Connection:
     async def _drained(self) -> None:
         """Wait until the system took all we wrote: what is still with us is not with the server."""
         transport = cast(asyncio.WriteTransport, self._smtp.transport)
-        await asyncio.sleep(0)
+        pause_s = 0.0  # uvloop writes at the end of the loop's turn
         while transport is not None and transport.get_write_buffer_size():
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(pause_s)
+            pause_s = 0.005
             if transport.is_closing():
                 raise LostError("connection lost")
 
