@@ -94,6 +94,7 @@ def _completed(article: Article, source: Source, now: datetime) -> Article:
         outlet=outlet,
         republisher=article.republisher or (source.outlet if source.outlet != outlet else None) or None,
         flags=(*article.flags, *_flags(article, source)),
+        enclosures=entry.enclosures,
         collected_at=now,
     )
 

@@ -107,6 +107,7 @@ class Article:
         held_on: The day an interview was held, when the text says so.
         note: An editor's note from ``seeds/notes.toml``, shown as such.
         evergreen: Seeds: news of no day, doled out over time.
+        enclosures: Addresses of sound, video and other files that belong to it.
     """
 
     source_id: str
@@ -125,6 +126,7 @@ class Article:
     flags: tuple[Flag, ...] = ()
     note: str | None = None
     evergreen: bool = False
+    enclosures: tuple[str, ...] = ()
     collected_at: datetime | None = None
 
     @property
