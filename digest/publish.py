@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from digest.assemble import assemble
-from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Skipped, Theme
+from digest.model import Edition, Excerpt, Item, Schedule, Section, Skipped, Theme
 from digest.names import shared_names
 from digest.pick import Candidate, Memory, Plan, Planned, pick
 from digest.similar import same_story, sketch
@@ -53,10 +53,12 @@ def publish(
     """
     candidates = read_candidates(store, themes, schedule, now=now)
     memory = read_memory(store, themes, schedule)
-    same = find_copies(store, [candidate.article for candidate in candidates])
+    same: dict[str, str] = {}
     exhausted: list[Skipped] = []
     while True:
         plan = pick(candidates, themes, memory, schedule, now=now, only=only, same=same)
+        if find_copies(store, plan, candidates, same):
+            continue
         sections, dry = _summarize(plan)
         if not dry:
             break
@@ -141,16 +143,26 @@ def read_memory(store: "Store", themes: Sequence[Theme], schedule: Schedule) -> 
     )
 
 
-def find_copies(store: "Store", articles: Sequence[Article]) -> dict[str, str]:
-    """Which of *articles* are one text: source id to the first of its copies; found by the sketch index."""
-    known = {article.source_id: article for article in articles}
-    first = {source_id: source_id for source_id in known}
-    for article in articles:
-        for other in store.articles.near(sketch(article.text), min_shared=2):
-            if other > article.source_id and other in known and same_story(article, known[other]) == "same":
-                low, high = sorted((first[article.source_id], first[other]))
-                first.update({source_id: low for source_id, top in first.items() if top == high})
-    return first
+def find_copies(store: "Store", plan: Plan, candidates: Sequence[Candidate], same: dict[str, str]) -> bool:
+    """Add to *same* (source id to the first of its copies) the copies of what is planned; True if any.
+
+    Only what is about to be shown is looked up, by the sketch index, so that the cost is that of an
+    edition and not of the store.
+    """
+    known = {candidate.article.source_id: candidate.article for candidate in candidates}
+    found = False
+    for article in [item.candidate.article for section in plan.sections for item in section.items]:
+        if article.source_id in same:
+            continue
+        copies = [
+            other
+            for other in store.articles.near(sketch(article.text), min_shared=2)
+            if other in known and other != article.source_id and same_story(article, known[other]) == "same"
+        ]
+        first = min([same.get(other, other) for other in copies] + [article.source_id])
+        same.update(dict.fromkeys([article.source_id, *copies], first))
+        found = found or bool(copies)
+    return found
 
 
 def _summarize(plan: Plan) -> tuple[list[Section], list[Candidate]]:

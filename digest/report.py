@@ -8,7 +8,7 @@ from digest import __version__
 from digest.model import Edition, Newsletter, Schedule, Severity, Theme
 from digest.pick import pick
 from digest.polling import health
-from digest.publish import find_copies, read_candidates, read_memory
+from digest.publish import read_candidates, read_memory
 from digest.slots import next_slot
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ def theme_overview(
     """A row a theme, in the order in which they would be picked now: coverage, history, and the sum."""
     candidates = read_candidates(store, themes, schedule, now=now)
     memory = read_memory(store, themes, schedule)
-    copies = find_copies(store, [candidate.article for candidate in candidates])
-    plan = pick(candidates, themes, memory, schedule, now=now, same=copies)
+    plan = pick(candidates, themes, memory, schedule, now=now)
     places = {rank.theme_id: place for place, rank in enumerate(plan.board)}
     rows = []
     for theme in sorted(themes, key=lambda one: places.get(one.id, len(places))):
