@@ -155,8 +155,6 @@ def upgrade() -> None:
             " OR state = 'failed' OR state = 'unknown' OR state = 'held' OR state = 'suppressed'",
             name=op.f("ck_deliveries_state"),
         ),
-        sa.ForeignKeyConstraint(["edition"], ["editions.number"], name="fk_deliveries_edition"),
-        sa.ForeignKeyConstraint(["subscriber_id"], ["subscribers.id"], name="fk_deliveries_subscriber_id"),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         sa.UniqueConstraint("edition", "subscriber_id", name="uq_deliveries_edition_subscriber_id"),
     )
