@@ -21,9 +21,6 @@ from digest.themes import focus, score
 if TYPE_CHECKING:
     from digest.store import Store, Stored
 
-SUBJECTS_REMEMBERED = 200
-"""Editions of the schedule whose subjects are not used again."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
@@ -79,9 +76,7 @@ def publish(
         slot=slot,
         made_at=now,
         language=language,
-        past_subjects={
-            past.subject for past in store.editions.list(SUBJECTS_REMEMBERED, schedule=schedule.id)
-        },
+        past_subjects=store.editions.subjects(schedule.id),
         skipped=plan.skipped,
         coverage=store.editions.history(schedule.id).coverage,
         shared_names=shared_names,
