@@ -27,6 +27,7 @@ _PERSON_LAST = re.compile(
     rf"(?:教授|董事|董事长|创始人|总裁|总经理|经理|院士|博士|研究员|院长|主任|主席|校长|秘书长|理事长|部长|书记|总监|合伙人|科学家|工程师|CEO|CTO"
     rf"|负责人|队长|教练|导演|演员|作家|主编)[：:\s]?[{CJK}]{{2,4}}$"
 )
+_REPLIES = re.compile(r"评论|留言|回复|跟帖|评价|comment|repl|response|discussion", re.IGNORECASE)
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
 _SCORE = {
     Kind.SHORT: -7.0,
@@ -252,9 +253,24 @@ def cut_at_ends(sheet: Sheet) -> None:
         if before == 0 or (after > before * 6 and before < 250 and len(sheet.prose(sheet.start, i)) < 3):
             continue
         if not _goes_on_after(sheet, i, before, after):
+            byline = _byline_after(sheet, i) if after > before * 1.5 else None
+            if byline is not None:
+                sheet.drop(range(sheet.start, byline + 1), "stands above the article's byline")
+                sheet.start = byline + 1
+                continue
             sheet.end = i
             return
         _drop_box(sheet, i)
+
+
+def _byline_after(sheet: Sheet, i: int) -> int | None:
+    """The byline below mark *i* that most of the text follows, when the text above has none of its own."""
+    first = _first_prose(sheet, sheet.start)
+    own = Kind.META in sheet.kinds[max(0, first - 8) : first] or _REPLIES.search(sheet.lines[i].text)
+    for k in range(i + 1, min(i + 15, sheet.end)):
+        if sheet.kinds[k] is Kind.META and not own:
+            return k if sheet.mass(k, sheet.end) >= sheet.mass(i, sheet.end) * 0.6 else None
+    return None
 
 
 def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:

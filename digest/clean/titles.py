@@ -27,8 +27,8 @@ def find(sheet: Sheet) -> int | None:
     known = grams(sheet.text(first, sheet.end)[:60_000])
     seen = Counter(line.text for line in sheet.lines)
     whole = sheet.mass(sheet.start, sheet.end)
-    until = min(sheet.end, first + 4)
-    while until > first + 1 and sheet.mass(first, until) > whole * 0.15:
+    until = min(sheet.end, first + 14)
+    while until > first + 1 and sheet.mass(first, until) > whole * 0.3:
         until -= 1
     owners = [
         sheet.lines[i].text for i, found in enumerate(sheet.kinds) if found in (Kind.JUNK, Kind.NOTICE)
@@ -100,7 +100,7 @@ def _may_be(sheet: Sheet, i: int, first: int) -> bool:
         return False
     if _NO_TITLE.search(line.text) and not line.heading:
         return False
-    if i > first and Kind.META not in sheet.kinds[i + 1 : i + 4] and not line.heading:
+    if i > first and Kind.META not in sheet.kinds[i + 1 : i + 3] and not line.heading:
         return False
     if found is Kind.PROSE:
         asks = re.search(r"[?？!！…][”\"’'」』》]*$", line.text) and line.size <= 60 and line.stops <= 2
