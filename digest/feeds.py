@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from digest import guard, polling
-from digest.entries import Met, Sight, additions, is_material, meet
-from digest.errors import FetchError, ParseError
+from digest.entries import Met, Sight, meet
+from digest.errors import FetchError, ParseError, StoreError
 from digest.fetch import PAGES, Fetched, Fetcher, host_of
-from digest.harvest import Cleaned, Source, read_entries
+from digest.harvest import Cleaned, Source, compare, read_entries
 from digest.links import one_line
 from digest.model import Article, Feed, FeedSettings, Flag, Page, SeenEntry, Severity, SiteRule
 from digest.parse import ParsedFeed, parse
@@ -161,12 +161,17 @@ class Reader:
             self._fail(poll, error.what)
         except WorkError as error:
             self._fail(poll, f"could not be parsed: {error}")
+        except StoreError:
+            raise
+        except Exception as error:  # a mistake of ours that one feed brings to light must not stop the others
+            self._fail(poll, f"Digest failed on this feed, please report it: {error!r}")
         return poll
 
     def _allow(self, feed: Feed) -> tuple[str, ...]:
         return guard.PRIVATE if feed.allow_private else self.settings.allow
 
     def _fail(self, poll: _Poll, what: str, *, wait_s: float = 0, gone: bool = False) -> None:
+        what = one_line(what)[:300]
         poll.state, poll.detail = ("gone" if gone else "failed"), what
         poll.say(what)
         poll.feed = polling.failed(
@@ -232,7 +237,7 @@ class Reader:
         pages = await self._full_texts(poll, fresh) if feed.full_text else {}
         sources = [_source(poll.feed, m, parsed, pages.get(m.seen.id)) for m in fresh]
         for m, (page, marks) in zip(fresh, await self._clean(poll, sources), strict=True):
-            self._weigh(poll, m, page, marks)
+            await self._weigh(poll, m, page, marks)
         if poll.counts["quarantined"] >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
             poll.feed = replace(poll.feed, spam_at=self.now)
         if poll.found:
@@ -270,7 +275,13 @@ class Reader:
                     cleaned.append((Page(article=None, reason=str(error)), ()))
             return cleaned
 
-    def _weigh(self, poll: _Poll, m: Met, page: Page, marks: tuple[int, ...]) -> None:
+    async def _compare(self, old: str, new: str) -> tuple[bool, tuple[Flag, ...]]:
+        try:
+            return await self.workers.run(compare, old, new)
+        except WorkError:
+            return True, ()
+
+    async def _weigh(self, poll: _Poll, m: Met, page: Page, marks: tuple[int, ...]) -> None:
         """Count what one entry came to, and keep it unless it is nothing new."""
         article = page.article
         title = m.entry.title
@@ -278,15 +289,15 @@ class Reader:
             poll.counts["empty"] += 1
             return poll.say(f"{title}: no article: {page.reason}")
         old = self.store.articles.find(article.source_id) if m.sight is Sight.EDITED else None
-        if old is not None and not is_material(old.article.text, article.text):
-            poll.say(f"{title}: edited, nothing a reader would notice; kept as it was")
-            if old.article.title == article.title:
-                return None
-            article = replace(
-                article, text=old.article.text, blocks=old.article.blocks, cuts=old.article.cuts
-            )
-        elif old is not None:
-            article = replace(article, flags=(*article.flags, *_updated(old.article.text, article.text)))
+        if old is not None:
+            material, added = await self._compare(old.article.text, article.text)
+            if not material:
+                poll.say(f"{title}: edited, nothing a reader would notice; kept as it was")
+                if old.article.title == article.title:
+                    return None
+                was = old.article
+                article = replace(article, text=was.text, blocks=was.blocks, cuts=was.cuts)
+            article = replace(article, flags=(*article.flags, *added))
         poll.found.append((article, marks))
         poll.counts["changed" if old else "new"] += 1
         poll.counts["background"] += bool(article.evergreen and not old)
@@ -303,16 +314,6 @@ def _by_host(feeds: Iterable[Feed]) -> list[list[Feed]]:
     for feed in sorted(feeds, key=lambda feed: (feed.failures, feed.took_ms)):
         hosts[host_of(feed.fetch_url)].append(feed)
     return list(hosts.values())
-
-
-def _updated(old: str, new: str) -> tuple[Flag, ...]:
-    """Says what an edit added; nothing when it only took away."""
-    added = additions(old, new)
-    if not added:
-        return ()
-    said = one_line(new[slice(*added[0])])[:80]
-    reason = f"edited since it was first read, {len(added)} sentences are new, the first: {said}"
-    return (Flag(code="updated", severity=Severity.NOTE, reason=reason),)
 
 
 def _tell(poll: _Poll, answer: Fetched) -> None:

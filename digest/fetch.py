@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from digest import __version__
 from digest.errors import FetchError
 from digest.guard import refusal
+from digest.links import one_line
 from digest.model import FeedSettings
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Fetcher:
                     body = await self._body(response, source_id) if response.status == 200 else b""
                     took_s = asyncio.get_running_loop().time() - began
                     return self._fetched(response, at, body, moved_to, tuple(hops), took_s)
-                target = urljoin(at, _location(response.headers["Location"]))
+                target = urljoin(at, _sound(response.headers["Location"]))
             if urlsplit(at).scheme == "https" and urlsplit(target).scheme == "http":
                 raise FetchError(source_id, f"redirected from https to http ({target}); not followed")
             if target in {url, *(address for _, address in hops)}:
@@ -176,10 +177,10 @@ class Fetcher:
             url=url,
             status=response.status,
             body=body,
-            content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            content_type=_sound(headers.get("Content-Type", "")).partition(";")[0].strip().lower(),
             charset=_charset(headers.get("Content-Type", "")),
-            etag=headers.get("ETag"),
-            modified=headers.get("Last-Modified"),
+            etag=_validator(headers.get("ETag")),
+            modified=_validator(headers.get("Last-Modified")),
             wait_s=wait_s(response.status, headers, now=self._clock()),
             moved_to=moved_to,
             hops=hops,
@@ -283,8 +284,13 @@ def _charset(content_type: str) -> str | None:
     return found[1] if found else None
 
 
-def _location(value: str) -> str:
-    """Servers put raw UTF-8 into the header, which reaches us as surrogates where it is no UTF-8."""
+def _validator(value: str | None) -> str | None:
+    """None when its bytes are no UTF-8: aiohttp could not send them back as they were."""
+    return value if value is not None and _sound(value) == value else None
+
+
+def _sound(value: str) -> str:
+    """A header's value without the surrogates that stand for bytes of other charsets."""
     return value.encode("utf-8", "replace").decode("utf-8").strip()
 
 
@@ -323,7 +329,7 @@ def _explain(error: Exception) -> str:
     """The driver's complaint in one line an operator can use."""
     import aiohttp
 
-    text = " ".join(str(error).split())
+    text = one_line(_sound(str(error)))
     if found := re.search(r"address refused: [^,\])']*", text):
         return found[0]
     if isinstance(error, aiohttp.ClientConnectorDNSError):

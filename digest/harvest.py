@@ -10,7 +10,9 @@ from typing import TypedDict
 from digest.charset import decode
 from digest.clean import clean_page
 from digest.clean.alone import clean_alone
+from digest.entries import additions, is_material
 from digest.gate import judge
+from digest.links import one_line
 from digest.model import Article, Entry, Flag, Page, Severity, SiteRule
 from digest.similar import sketch
 
@@ -113,3 +115,15 @@ def _flags(article: Article, source: Source) -> Iterable[Flag]:
     if source.missed:
         reason = f"its own page was to be read, but: {source.missed}"
         yield Flag(code="teaser", severity=Severity.NOTE, reason=reason)
+
+
+def compare(old: str, new: str) -> tuple[bool, tuple[Flag, ...]]:
+    """Whether an edit matters, and a flag that says what it added, if it did; for a worker:
+    the time it takes grows with the square of what a hostile feed sends."""
+    material = is_material(old, new)
+    added = additions(old, new) if material else ()
+    if not added:
+        return material, ()
+    said = one_line(new[slice(*added[0])])[:80]
+    reason = f"edited since it was first read, {len(added)} sentences are new, the first: {said}"
+    return material, (Flag(code="updated", severity=Severity.NOTE, reason=reason),)

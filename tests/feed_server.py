@@ -413,6 +413,8 @@ MANNERS = (
     Manner(name="huge-entry", answer=http(rss(item(0, body=words(count=4) * 800), item(1)))),
     Manner(name="many-entries", answer=http(rss(*(item(n, body="<p>短讯一则。</p>") for n in range(1500)))), state="unchanged", new=0, says="300 entries"),
     Manner(name="odd-etag", answer=http(rss(), f"ETag: {ODD_ETAG}")),
+    Manner(name="odd-bytes", answer=http(rss(), kind="text/K0").replace(b"K0", b"\xff\x9b", 1).replace(b"\r\n", b"\r\nETag: \"\xe9\xff\"\r\n", 1)),
+    Manner(name="odd-target", answer=b"HTTP/1.1 302 \xff\r\nLocation: /\xff\x9b\r\nContent-Length: 0\r\n\r\n", state="failed", new=0),
     Manner(name="cookies", answer=http(rss(), "Set-Cookie: id=1; Path=/")),
     Manner(name="slow", answer=slow, says="in 0."),
     Manner(name="no-entries", answer=http(rss("<!-- none -->")), state="unchanged", new=0, says="0 entries"),

@@ -81,6 +81,7 @@ def test_manner(manner: Manner, world: World) -> None:
     said = "\n".join((polled.detail, *polled.steps))
     assert (polled.state, polled.new) == (manner.state, manner.new), said
     assert manner.says in said
+    assert "please report" not in said
     kept = repr(polled.articles)
     assert manner.has in kept
     assert not manner.lacks or manner.lacks not in kept
