@@ -75,11 +75,14 @@ def _promotion(folded: str, around: str) -> Iterable[Flag]:
 
 def _advert(trade: _Trade, folded: str) -> Flag | None:
     """Quarantine when the article itself offers the trade's goods: words, offers, and little reporting."""
-    words, offers = _distinct(trade.words, folded), _distinct(trade.offers, _QUOTED.sub("", folded))
+    words = _distinct(trade.words, folded)
+    if not words:
+        return None
+    offers = _distinct(trade.offers, _QUOTED.sub("", folded))
     mentions = sum(1 for _ in trade.words.finditer(folded))
     reporting = sum(1 for _ in _REPORTING.finditer(folded))
     dense = mentions * 250 >= len(folded)
-    if len(offers) < 2 or len(words) < 1 or reporting > len(offers) or not (dense or len(offers) >= 4):
+    if len(offers) < 2 or reporting > len(offers) or not (dense or len(offers) >= 4):
         return None
     return Flag(
         code=trade.code,

@@ -32,8 +32,12 @@ _LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
-def read_html(raw: str) -> tuple[list[Line], Told]:
-    """(lines in page order, what its tags told). Empty when nothing can be parsed."""
+def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
+    """(lines in page order, what its tags told). Empty when nothing can be parsed.
+
+    Args:
+        alone: The article stands alone; no second opinion is asked on which lines are its own.
+    """
     from lxml import etree
     from lxml import html as lxml_html
 
@@ -46,7 +50,7 @@ def read_html(raw: str) -> tuple[list[Line], Told]:
     except (ValueError, etree.LxmlError):
         return [], Told()
     told = _told(root)
-    return _voted(list(_lines(root)), _extract(text)), told
+    return _voted(list(_lines(root)), "" if alone else _extract(text)), told
 
 
 def _extract(text: str) -> str:

@@ -33,6 +33,7 @@ def clean_page(
     now: datetime | None = None,
     rules: tuple[SiteRule, ...] = (),
     evergreen: bool = False,
+    alone: bool = False,
 ) -> Page:
     """Find the article in a page, plain or HTML.
 
@@ -42,6 +43,8 @@ def clean_page(
         now: Aware. Relative and partial dates (昨天, 7月7日, 2 days ago) are read against it, and
             dates after it are not believed; without it only full dates are read.
         rules: An operator's help for single sites; none is needed.
+        alone: The HTML is an article without a site around it, as feeds carry it: trafilatura's second
+            opinion, most of the work, is not asked for.
 
     Returns:
         A page whose article is None, with the reason, when there is nothing to read in it.
@@ -49,7 +52,7 @@ def clean_page(
     if html:
         from digest.clean.html import read_html
 
-        lines, told = read_html(raw)
+        lines, told = read_html(raw, alone=alone)
     else:
         lines, told = mend(read(raw)), Told()
     if not lines:
