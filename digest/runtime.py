@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from digest.errors import ConfigError
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from digest.collect import Collected
     from digest.config import Config, MailServer
     from digest.deliver import Progress, Report
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from digest.model import Edition, Schedule, Theme
     from digest.publish import Made
     from digest.render import Renderer
+    from digest.signup import Signup
     from digest.slots import Ticked
     from digest.store import Store
 
@@ -162,6 +165,54 @@ class Runtime:
     def keys(self) -> dict[str, bytes]:
         """What signs links and message ids. Made and kept on first use when none is configured."""
         return {"a": self.config.secret or _make_secret(self.config.secret_file)}
+
+    def hash_address(self, address: str) -> str:
+        """What the suppression list holds of an address."""
+        from digest.signup import make_hasher
+
+        return make_hasher(self.keys)(address)
+
+    @cached_property
+    def signup(self) -> "Signup":
+        from digest.signup import make_signup
+
+        return make_signup(self.store, self.renderer, self.config.newsletter, self.keys)
+
+    @cached_property
+    def operator_secret(self) -> str:
+        """The password of the operator's page. Made and kept on first use when none is set."""
+        given = os.environ.get("DIGEST_OPERATOR_SECRET")
+        return given or _make_secret(self.data_dir / "operator.key").decode()
+
+    def web_app(self, base_url: str = "http://127.0.0.1:8000") -> "Starlette":
+        """The web pages. They have a loop of their own, and a transport in it.
+
+        Args:
+            base_url: Where they are reached, when the configuration does not say.
+        """
+        from digest.signup import make_signup
+        from digest.slots import next_slot
+        from digest.web import Desk, Door, Numbers, Operator, make_app
+
+        newsletter = replace(
+            self.config.newsletter, base_url=self.config.newsletter.base_url or base_url.rstrip("/")
+        )
+        renderer = replace(self.renderer, newsletter=newsletter)
+        signup, numbers = make_signup(self.store, renderer, newsletter, self.keys), Numbers()
+        door = Door(
+            signup=signup,
+            renderer=renderer,
+            newsletter=newsletter,
+            themes=self.themes,
+            schedules=self.config.schedules,
+            desk=Desk(signup, self.open_transport, clock=self.clock, numbers=numbers),
+            clock=self.clock,
+            next_runs=lambda: {
+                one.id: next_slot(one, newsletter, now=self.clock()) for one in self.config.schedules
+            },
+            operator=Operator(secret=self.operator_secret),
+        )
+        return make_app(door, numbers)
 
     def rehearse(self) -> None:
         """From now on nothing is kept: work on a copy of the database that is thrown away at the end."""

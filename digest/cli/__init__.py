@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from digest import __version__
-from digest.cli import collecting, editions, feeds, inbox, making, operating, reading, serving, themes
+from digest.cli import (
+    collecting,
+    editions,
+    feeds,
+    inbox,
+    making,
+    operating,
+    reading,
+    serving,
+    subscribers,
+    themes,
+)
 from digest.errors import ConfigError, DigestError
 
 app = typer.Typer(
@@ -53,7 +64,7 @@ def options(
     context.obj = {"config": config, "clock": clock}
 
 
-for module in (making, serving, collecting, feeds, themes, editions, operating, reading, inbox):
+for module in (making, serving, collecting, feeds, subscribers, themes, editions, operating, reading, inbox):
     module.register(app)
 
 

@@ -37,3 +37,13 @@ class State:
     def forget(self, key: str) -> None:
         with self._database.write() as connection:
             connection.execute(sa.delete(state).where(state.c.key == key))
+
+    def set_paused(self, schedule: str, paused: bool) -> None:
+        """Whether a schedule makes no editions until it is resumed."""
+        if paused:
+            self.set(f"paused:{schedule}", "yes")
+        else:
+            self.forget(f"paused:{schedule}")
+
+    def is_paused(self, schedule: str) -> bool:
+        return bool(self.get(f"paused:{schedule}"))

@@ -94,6 +94,11 @@ class Subscribers:
         with self._database.read() as connection:
             return _get(connection, subscriber_id)
 
+    def look_up(self, subscriber_id: int) -> Subscriber | None:
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).first()
+        return _subscriber(row) if row else None
+
     def find(self, address: str) -> Subscriber | None:
         """By canonical address, in any case."""
         with self._database.read() as connection:
@@ -236,7 +241,7 @@ class Subscribers:
     def recent(
         self, states: Sequence[ConsentState], *, limit: int = 20
     ) -> tuple[tuple[int, ConsentEvent], ...]:
-        """The last steps into one of *states*, newest first; looks back over 5,000 steps, however many there are."""
+        """The last steps into one of *states*, newest first; looks back over 5,000 steps, not over all."""
         last = sa.select(consent_events).order_by(consent_events.c.id.desc()).limit(5000).subquery()
         query = sa.select(last).where(last.c.to_state.in_(states), last.c.from_state != last.c.to_state)
         with self._database.read() as connection:

@@ -1,0 +1,356 @@
+"""``digest subscribers``: who gets the digest, by hand and by file."""
+
+import json
+import sys
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digest.cli.output import console, emit_json, runtime, say, table, visible
+from digest.errors import ConsentError
+
+if TYPE_CHECKING:
+    from digest.model import Subscriber
+    from digest.runtime import Runtime
+
+subscribers = typer.Typer(
+    help="The readers: add, list, show, remove, pause, erase, import, export.", no_args_is_help=True
+)
+Address = Annotated[str, typer.Argument(help="The reader's mail address.", metavar="ADDRESS")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+State = Annotated[str | None, typer.Option(help="pending, confirmed, paused, unsubscribed, bounced …")]
+Theme = Annotated[str | None, typer.Option(help="Only who gets this theme.")]
+Schedule = Annotated[str | None, typer.Option(help="Only who gets this schedule.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(subscribers, name="subscribers")
+
+
+@subscribers.command()
+def add(
+    context: typer.Context,
+    address: Address,
+    name: Annotated[str, typer.Option(help="Shown in mails to them.")] = "",
+    theme: Annotated[
+        list[str] | None, typer.Option(help="May be given several times; all if left out.")
+    ] = None,
+    schedule: Annotated[
+        list[str] | None, typer.Option(help="May be given several times; all if left out.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Of the words around the excerpts.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Like Asia/Shanghai.")] = None,
+    reinstate: Annotated[
+        bool, typer.Option("--reinstate", help="Take back a reader who was stopped by a bounce.")
+    ] = False,
+) -> None:
+    """Add somebody who has agreed to get the digest. No mail is sent.
+
+    Who left or complained is refused: only they can subscribe again, with the form.
+    """
+    from digest.consent import Effect, Step, step
+    from digest.model import ConsentState, Subscriber
+    from digest.roster import add_by_hand
+    from digest.store import Turn
+
+    with runtime(context) as opened:
+        wanted = _canonical(address)
+        hashed = opened.hash_address(wanted)
+        if reinstate:
+            known = _find(opened, address)
+
+            def back(one: Subscriber) -> Turn:
+                outcome = step(one.state, Step.REINSTATE)
+                lifted = hashed if Effect.UNSUPPRESS in outcome.effects else None
+                return Turn(state=outcome.state, reason="reinstated", unsuppress=lifted)
+
+            after = opened.store.subscribers.turn([known.id], back, actor="operator", now=opened.now)[
+                known.id
+            ]
+            say(f"{after.address} is {after.state}")
+            return
+        newsletter = opened.config.newsletter
+        reader = Subscriber(
+            id=0,
+            address=wanted,
+            name=name,
+            state=ConsentState.CONFIRMED,
+            language=language or newsletter.language,
+            timezone=_zone(timezone or newsletter.timezone),
+            themes=tuple(opened.theme(one).id for one in theme or ()),
+            schedules=tuple(opened.schedule(one).id for one in schedule or ()),
+        )
+        added = add_by_hand(opened.store, reader, hashed=hashed, now=opened.now)
+    say(f"{added.address} is {added.state}")
+
+
+@subscribers.command(name="list")
+def list_(
+    context: typer.Context,
+    state: State = None,
+    theme: Theme = None,
+    schedule: Schedule = None,
+    search: Annotated[str | None, typer.Option(help="A part of the address or name.")] = None,
+    after: Annotated[int, typer.Option(help="Go on after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List readers, in the order in which they came."""
+    with runtime(context) as opened:
+        found = opened.store.subscribers.list(
+            state=_state(state), theme=theme, schedule=schedule, search=search, after=after, limit=limit
+        )
+    if as_json:
+        emit_json([_shown(one) for one in found])
+        return
+    table(
+        ("no.", "address", "name", "state", "themes", "schedules", "language", "time zone"),
+        [
+            (
+                one.id,
+                one.address,
+                one.name,
+                one.state,
+                " ".join(one.themes) or "all",
+                " ".join(one.schedules) or "all",
+                one.language,
+                one.timezone,
+            )
+            for one in found
+        ],
+    )
+    if len(found) == limit:
+        say(f"There may be more: digest subscribers list --after {found[-1].id}")
+
+
+@subscribers.command()
+def show(context: typer.Context, address: Address, as_json: AsJson = False) -> None:
+    """Show everything kept of a reader, with the proof of consent: what a reader may ask for."""
+    from digest.signup import personal_data
+
+    with runtime(context) as opened:
+        data = personal_data(opened.store, _find(opened, address))
+    if as_json:
+        emit_json(data)
+        return
+    history: Any = data.pop("history")
+    for key, value in data.items():
+        print(f"{key:12}  {visible(' '.join(value) if isinstance(value, tuple) else str(value))}")
+    for event in history:
+        step = f"{event['actor']}: {event['to_state']}  {event['reason']}"
+        print(f"{event['at']:%Y-%m-%d %H:%M}  {visible(step)}")
+
+
+@subscribers.command()
+def remove(
+    context: typer.Context,
+    address: Address,
+    reason: Annotated[str, typer.Option(help="Kept with it.")] = "by the operator",
+) -> None:
+    """Unsubscribe a reader. The address stays suppressed; erase forgets it."""
+    from digest.signup import Departure
+
+    with runtime(context) as opened:
+        leaving = Departure(subscriber_id=_find(opened, address).id, reason=reason)
+        opened.signup.unsubscribe([leaving], now=opened.now, actor="operator")
+    say(f"{address} gets no more mail")
+
+
+@subscribers.command()
+def pause(
+    context: typer.Context,
+    address: Address,
+    until: Annotated[
+        str | None, typer.Option(help="A day, as 2026-02-01: mail comes again from then on.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="End the pause now.")] = False,
+) -> None:
+    """Send a reader nothing until a day, or until it is resumed."""
+    from digest.web.forms import resume_at
+
+    with runtime(context) as opened:
+        reader = _find(opened, address)
+        moment = resume_at(until, reader.timezone, now=opened.now) if until else None
+        if until and moment is None:
+            raise typer.BadParameter(f"{until!r} is no day within a year from tomorrow", param_hint="--until")
+        if resume:
+            after = opened.signup.resume(reader, now=opened.now)
+        else:
+            after = opened.signup.pause(reader, moment, now=opened.now)
+    say(f"{address} is {after.state}{f' until {until}' if moment and not resume else ''}")
+
+
+@subscribers.command()
+def erase(
+    context: typer.Context,
+    address: Address,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a reader: address, name, choices, history. It cannot be undone.
+
+    A keyed hash of the address stays, so that no import brings it back.
+    """
+    with runtime(context) as opened:
+        reader = _find(opened, address)
+        if not yes and not typer.confirm(f"Forget {address} for good?", err=True):
+            raise typer.Exit(1)
+        opened.signup.erase(reader, now=opened.now)
+    say("Erased")
+
+
+@subscribers.command(name="import")
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A CSV file.", exists=True, dir_okay=False)],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Leave out the lines that were taken.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
+) -> None:
+    """Take in readers who have agreed, from a CSV file of Mailchimp, listmonk, digest or your own.
+
+    Says line by line what was taken and refused and why; mails nobody. Whoever is suppressed here, or left
+    over there, is not taken. Exit code 1 when a line was refused.
+    """
+    from collections import Counter
+
+    from digest.roster import Importer, Result
+
+    counts: Counter[Result] = Counter()
+    with runtime(context) as opened, _opened(file) as (text, progress):
+        if dry_run:
+            opened.rehearse()
+        newsletter = opened.config.newsletter
+        importer = Importer(
+            store=opened.store,
+            hash_address=opened.hash_address,
+            language=newsletter.language,
+            timezone=newsletter.timezone,
+            themes=opened.themes,
+            schedules=[schedule.id for schedule in opened.config.schedules],
+            reason=f"import of {file.name}",
+        )
+        try:
+            for line in importer.run(text, now=opened.now):
+                counts[line.result] += 1
+                progress(line.number)
+                if quiet and line.result is Result.TAKEN:
+                    continue
+                if as_json:
+                    print(json.dumps(asdict(line), ensure_ascii=False))
+                else:
+                    print(visible(f"line {line.number}: {line.result} {line.address}  {line.why}".rstrip()))
+        except ValueError as wrong:
+            raise typer.BadParameter(f"{file}: {wrong}", param_hint="FILE") from None
+    told = ", ".join(f"{counts[result]} {result}" for result in Result)
+    say(f"{'Would be: ' if dry_run else ''}{told}")
+    if counts[Result.REFUSED]:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[IO[str], Any]]:
+    """The file as text (UTF-8, else GB 18030), and a function that shows how far it was read."""
+    with file.open("rb") as raw:
+        decoder = getincrementaldecoder("utf-8")()
+        try:
+            for chunk in iter(lambda: raw.read(1 << 20), b""):
+                decoder.decode(chunk)
+            encoding = "utf-8-sig"
+        except UnicodeDecodeError:
+            encoding = "gb18030"
+    with file.open("rb") as raw, TextIOWrapper(raw, encoding, "replace", newline="") as text:
+        if not sys.stderr.isatty():
+            yield text, lambda _: None
+            return
+        from rich.progress import Progress
+
+        with Progress(console=console(stderr=True)) as bar:
+            task = bar.add_task(file.name, total=file.stat().st_size)
+
+            def show(line: int) -> None:
+                if line % 1000 == 0:
+                    bar.update(task, completed=raw.tell(), description=f"{file.name}: line {line:,}")
+
+            yield text, show
+
+
+@subscribers.command()
+def export(
+    context: typer.Context,
+    state: State = None,
+    theme: Theme = None,
+    schedule: Schedule = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write here, not to stdout.")] = None,
+) -> None:
+    """Write readers as CSV, in the columns import takes."""
+    from digest.roster import write_list
+
+    with runtime(context) as opened:
+        readers = _all(opened, state=_state(state), theme=theme, schedule=schedule)
+        if output is None:
+            count = write_list(readers, sys.stdout)
+        else:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                count = write_list(readers, file)
+    say(f"{count} written")
+
+
+def _all(opened: "Runtime", **which: Any) -> "Iterator[Subscriber]":
+    after = 0
+    while page := opened.store.subscribers.list(after=after, limit=1000, **which):
+        yield from page
+        after = page[-1].id
+
+
+def _shown(one: "Subscriber") -> dict[str, object]:
+    row = asdict(one)
+    del row["token_version"]
+    return row
+
+
+def _canonical(address: str) -> str:
+    from digest.address import canonical
+
+    try:
+        return canonical(address)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="ADDRESS") from None
+
+
+def _find(opened: "Runtime", address: str) -> "Subscriber":
+    found = opened.store.subscribers.find(_canonical(address))
+    if found is None:
+        raise ConsentError(f"there is no reader {address}")
+    return found
+
+
+def _state(text: str | None) -> Any:
+    from digest.model import ConsentState
+
+    if text is None:
+        return None
+    try:
+        return ConsentState(text)
+    except ValueError:
+        known = ", ".join(ConsentState)
+        raise typer.BadParameter(f"{text!r} is none of {known}", param_hint="--state") from None
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise typer.BadParameter(f"{name!r} is not a time zone", param_hint="--timezone") from None
+    return name

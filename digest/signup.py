@@ -1,0 +1,268 @@
+"""The readers' flow: subscribing, confirming, choosing, leaving, being forgotten.
+
+What a step leads to is ``consent``'s to say; here it is asked and kept, and what follows is done. Steps are
+taken in batches, one transaction each: a burst of them costs one wait for the disk instead of many.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from digest import consent
+from digest.consent import Effect, Step
+from digest.errors import ConsentError, TokenError
+from digest.mail.transport import Letter, wire_form
+from digest.message import MessageTemplate, Personal, compile_message, message_id
+from digest.model import ConsentState, Newsletter, Subscriber
+from digest.store import Turn, address_hash
+from digest.tokens import Purpose, make_token, read_token
+
+if TYPE_CHECKING:
+    from digest.render import Renderer
+    from digest.store import Store
+
+ASKED = "asked to confirm"
+"""The reason of the event kept for each confirmation mail: proof, and what the limits count."""
+READER = "reader"
+ASK_AGAIN = timedelta(hours=1)
+ASKS_A_DAY = 3
+FORGET_AFTER = timedelta(days=30)
+"""Who never confirmed is forgotten then; the link in the mail is good for seven days."""
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody who filled in the form asked for; every value judged before, the address canonical."""
+
+    address: str
+    language: str
+    timezone: str
+    themes: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """An unsubscribing whose token has been read."""
+
+    subscriber_id: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signup:
+    """Takes readers' steps, over the store.
+
+    Args:
+        keys: Sign links, current one first (see ``tokens``).
+        question: The confirmation mail in a language, dated to the minute.
+    """
+
+    store: "Store"
+    newsletter: Newsletter
+    keys: Mapping[str, bytes]
+    hash_address: Callable[[str], str]
+    question: Callable[[str, datetime], MessageTemplate]
+
+    def subscribe(self, wishes: Sequence[Wish], *, now: datetime) -> tuple[Letter, ...]:
+        """Note who wants to subscribe; the confirmation mails that are to be sent for it.
+
+        None for who is confirmed, complained, was erased, or was asked within the hour or three times
+        within a day. Wishes of a reader who is to be asked take the place of earlier ones.
+        """
+        asked = {wish.address.casefold(): wish for wish in wishes}
+        readers = self.store.subscribers
+        known = readers.find_all(list(asked))
+        hashes = {self.hash_address(wish.address): key for key, wish in asked.items() if key not in known}
+        barred = {hashes[one] for one in readers.suppressed(list(hashes))} if hashes else set()
+        new = [_pending(wish) for key, wish in asked.items() if key not in known and key not in barred]
+        if new:
+            readers.add_all(new, actor=READER, now=now, reason="form")
+            known = readers.find_all(list(asked))
+        ids = {one.id: asked[key] for key, one in known.items()}
+        before = readers.last_events(list(ids), ASKED, since=now - timedelta(days=1))
+
+        asking: list[int] = []
+
+        def decide(one: Subscriber) -> Turn | None:
+            if not _may_ask(one, before.get(one.id, ()), now):
+                return None
+            asking.append(one.id)
+            return Turn(state=consent.step(one.state, Step.SUBSCRIBE).state, reason=ASKED)
+
+        chosen = {one: replace(_pending(wish), id=one) for one, wish in ids.items()}
+        after = readers.turn(list(ids), decide, actor=READER, now=now, wishes=chosen)
+        return tuple(self._confirmation(after[one], now) for one in asking)
+
+    def _confirmation(self, reader: Subscriber, now: datetime) -> Letter:
+        token = make_token(Purpose.CONFIRM, reader.id, reader.token_version, keys=self.keys, now=now)
+        secret, domain = next(iter(self.keys.values())), self.newsletter.sender.rpartition("@")[2]
+        content = self.question(reader.language, now.replace(second=0, microsecond=0)).fill(
+            Personal(
+                address=reader.address,
+                name="",
+                # Another id for each mail: one that is asked for again must not pass for a copy.
+                message_id=message_id(secret, -int(now.timestamp()), reader.id, domain),
+                unsubscribe_url=self.link(Purpose.UNSUBSCRIBE, reader),
+                preferences_url=f"{self.newsletter.base_url}/confirm/{token}",
+            )
+        )
+        return Letter(sender=self.newsletter.sender, recipient=reader.address, content=wire_form(content))
+
+    def link(self, purpose: Purpose, reader: Subscriber) -> str:
+        """A link that never expires, the same in every mail."""
+        token = make_token(purpose, reader.id, reader.token_version, keys=self.keys, now=EPOCH)
+        return f"{self.newsletter.base_url}/{purpose}/{token}"
+
+    def who(self, token: str, purpose: Purpose, *, now: datetime) -> Subscriber:
+        """The reader a link is for.
+
+        Raises:
+            TokenError: Not a good link, or revoked. Unsubscribing cannot be revoked.
+        """
+        claims = read_token(token, purpose, keys=self.keys, now=now)
+        reader = self.reader(claims.subscriber_id)
+        if reader is None:
+            raise TokenError("This link has expired. Enter your address to get a new one.")
+        if purpose is not Purpose.UNSUBSCRIBE and claims.version != reader.token_version:
+            raise TokenError("This link is incomplete. Open it from the mail again.")
+        return reader
+
+    def reader(self, subscriber_id: int) -> Subscriber | None:
+        """None for who never confirmed and was forgotten."""
+        return self.store.subscribers.look_up(subscriber_id)
+
+    def whom(self, token: str) -> int:
+        """Whom an unsubscribe link is for: without a look into the database, and however old it is."""
+        return read_token(token, Purpose.UNSUBSCRIBE, keys=self.keys, now=EPOCH).subscriber_id
+
+    def confirm(self, reader: Subscriber, *, now: datetime) -> Subscriber:
+        """Raises ConsentError when there is nothing to confirm any more."""
+        return self._step(reader, Step.CONFIRM, now, "confirmed by link")
+
+    def choose(
+        self,
+        reader: Subscriber,
+        *,
+        themes: Sequence[str],
+        schedules: Sequence[str],
+        language: str,
+        timezone: str,
+        send_hour: int | None,
+        now: datetime,
+    ) -> Subscriber:
+        """Keep a reader's preferences; empty *themes* or *schedules* mean all."""
+        return self.store.subscribers.set_preferences(
+            reader.id,
+            now=now,
+            themes=themes,
+            schedules=schedules,
+            language=language,
+            timezone=timezone,
+            send_hour=-1 if send_hour is None else send_hour,
+        )
+
+    def pause(self, reader: Subscriber, until: datetime | None, *, now: datetime) -> Subscriber:
+        return self._step(reader, Step.PAUSE, now, "paused", until)
+
+    def resume(self, reader: Subscriber, *, now: datetime) -> Subscriber:
+        return self._step(reader, Step.RESUME, now, "resumed")
+
+    def unsubscribe(self, leaving: Sequence[Departure], *, now: datetime, actor: str = READER) -> None:
+        """Nobody of *leaving* gets mail any more; who left before stays so."""
+        reasons = {one.subscriber_id: one.reason for one in leaving}
+
+        def decide(one: Subscriber) -> Turn | None:
+            outcome = consent.step(one.state, Step.UNSUBSCRIBE)
+            if outcome.state is one.state:
+                return None
+            return self._turn(one, outcome, f"unsubscribed: {reasons[one.id]}".removesuffix(": "))
+
+        self.store.subscribers.turn(list(reasons), decide, actor=actor, now=now)
+
+    def erase(self, reader: Subscriber, *, now: datetime) -> None:
+        """Forget a reader, save a keyed hash of the address, so that it is never mailed again."""
+        if consent.step(reader.state, Step.ERASE).effects:
+            hashed = self.hash_address(reader.address)
+            self.store.subscribers.erase(reader.id, address_hash=hashed, now=now)
+
+    def tidy(self, *, now: datetime) -> int:
+        """Forget who never confirmed; how many."""
+        return self.store.subscribers.forget_unconfirmed(now - FORGET_AFTER)
+
+    def _step(
+        self, reader: Subscriber, happened: Step, now: datetime, reason: str, until: datetime | None = None
+    ) -> Subscriber:
+        def decide(one: Subscriber) -> Turn | None:
+            outcome = consent.step(one.state, happened)
+            if outcome.state is one.state and until == one.paused_until:
+                return None
+            return self._turn(one, outcome, reason, until)
+
+        return self.store.subscribers.turn([reader.id], decide, actor=READER, now=now)[reader.id]
+
+    def _turn(
+        self, one: Subscriber, outcome: consent.Outcome, reason: str, until: datetime | None = None
+    ) -> Turn:
+        hashed = self.hash_address(one.address)
+        return Turn(
+            state=outcome.state,
+            reason=reason,
+            paused_until=until,
+            suppress=hashed if Effect.SUPPRESS in outcome.effects else None,
+            unsuppress=hashed if Effect.UNSUPPRESS in outcome.effects else None,
+        )
+
+
+def make_signup(
+    store: "Store", renderer: "Renderer", newsletter: Newsletter, keys: Mapping[str, bytes]
+) -> Signup:
+    """The flow over *store*; *newsletter* must have a ``base_url``, because every mail holds links."""
+
+    @lru_cache(maxsize=16)
+    def question(language: str, minute: datetime) -> MessageTemplate:
+        """Nothing in it was typed into the form; the link stands where the preferences' does elsewhere."""
+        name = newsletter.name
+        parts = renderer.letter(
+            "confirmation.html", language=language, subject="Confirm your subscription to {name}", name=name
+        )
+        return compile_message(parts, newsletter, edition=0, schedule="confirmation", date=minute)
+
+    return Signup(store, newsletter, keys, make_hasher(keys), question)
+
+
+def make_hasher(keys: Mapping[str, bytes]) -> Callable[[str], str]:
+    """What the suppression list holds of an address, made with the last of *keys*: new ones come before."""
+    oldest = tuple(keys.values())[-1]
+    return lambda address: address_hash(oldest, address)
+
+
+def personal_data(store: "Store", reader: Subscriber) -> dict[str, object]:
+    """Everything kept of a reader, for the reader."""
+    kept = asdict(reader)
+    del kept["token_version"]
+    return {**kept, "history": [asdict(event) for event in store.subscribers.events(reader.id)]}
+
+
+def _may_ask(one: Subscriber, times: Sequence[datetime], now: datetime) -> bool:
+    if len(times) >= ASKS_A_DAY or any(now - at < ASK_AGAIN for at in times):
+        return False
+    try:
+        return Effect.SEND_CONFIRMATION in consent.step(one.state, Step.SUBSCRIBE).effects
+    except ConsentError:
+        return False
+
+
+def _pending(wish: Wish) -> Subscriber:
+    return Subscriber(
+        id=0,
+        address=wish.address,
+        state=ConsentState.PENDING,
+        language=wish.language,
+        timezone=wish.timezone,
+        themes=wish.themes,
+        schedules=wish.schedules,
+    )

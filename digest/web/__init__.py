@@ -1,0 +1,126 @@
+"""The web pages: for readers, for the operator, for machines. Starlette; everything it needs is passed in."""
+
+from typing import TYPE_CHECKING
+
+from digest.web.door import Desk, Door, Limits, Operator
+from digest.web.manners import Numbers
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+__all__ = ["Desk", "Door", "Limits", "Numbers", "Operator", "make_app"]
+
+TIDY_S = 300.0
+"""Between two counts of the readers, and two looks for those who never confirmed."""
+
+
+def make_app(door: Door, numbers: Numbers) -> "Starlette":
+    """The application, for a server that runs its lifespan.
+
+    Serve it without an access log of the server's (ours hides tokens), and let it see the peer's address as
+    it is (uvicorn: ``proxy_headers=False``): who may speak for others is ``door.operator.proxies``.
+    """
+    import asyncio
+    import logging
+    from collections.abc import AsyncIterator
+    from contextlib import asynccontextmanager
+
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.middleware import Middleware
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+    from starlette.routing import Route
+
+    from digest.errors import StoreError
+    from digest.web.manners import Manners
+    from digest.web.operator import OperatorPages, tally
+    from digest.web.readers import ReaderPages
+
+    log = logging.getLogger("digest.web")
+    readers, operator = ReaderPages(door), OperatorPages(door, numbers)
+
+    def tidy() -> None:
+        door.signup.tidy(now=door.clock())
+        tally(door.signup.store, now=door.clock())
+
+    async def keep_tidy() -> None:
+        while True:
+            try:
+                await asyncio.to_thread(tidy)
+            except StoreError as problem:
+                log.warning("the readers were not counted: %s", problem)
+            await asyncio.sleep(TIDY_S)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await door.desk.start()
+        tidying = asyncio.create_task(keep_tidy())
+        try:
+            yield
+        finally:
+            tidying.cancel()
+            await door.desk.close()
+
+    async def health(_: Request) -> Response:
+        await asyncio.to_thread(door.signup.store.state.get, "health")
+        return PlainTextResponse("ok\n")
+
+    async def robots(_: Request) -> Response:
+        closed = ("confirm", "preferences", "unsubscribe", "operator", "metrics")
+        rules = "".join(f"Disallow: {readers.root}/{page}\n" for page in closed)
+        return PlainTextResponse(f"User-agent: *\n{rules}")
+
+    async def http_problem(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, HTTPException)
+        words = {404: "There is no such page.", 503: SORRY}
+        if problem.status_code not in words:
+            return PlainTextResponse(f"{problem.detail}\n", problem.status_code, problem.headers)
+        return readers.problem(request, problem.status_code, words[problem.status_code])
+
+    async def store_problem(request: Request, problem: Exception) -> Response:
+        log.error("the database refused: %s", problem)
+        return readers.problem(request, 503, SORRY)
+
+    async def any_problem(request: Request, problem: Exception) -> Response:
+        return readers.problem(request, 500, SORRY)
+
+    confirm, wishes, leave = "/confirm/{token}", "/preferences/{token}", "/unsubscribe/{token}"
+    app = Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/", readers.form),
+            Route("/subscribe", readers.form, methods=["GET"]),
+            Route("/subscribe", readers.subscribe, methods=["POST"]),
+            Route("/subscribe/embed", readers.form, methods=["GET"]),
+            Route("/subscribe/embed", readers.subscribe, methods=["POST"]),
+            Route(confirm, readers.confirm_page, methods=["GET"]),
+            Route(confirm, readers.confirm, methods=["POST"]),
+            Route(wishes, readers.preferences_page, methods=["GET"]),
+            Route(wishes, readers.preferences, methods=["POST"]),
+            Route(f"{wishes}/data", readers.data, methods=["GET"]),
+            Route(f"{wishes}/erase", readers.erase_page, methods=["GET"]),
+            Route(f"{wishes}/erase", readers.erase, methods=["POST"]),
+            Route(leave, readers.unsubscribe_page, methods=["GET"]),
+            Route(leave, readers.unsubscribe, methods=["POST"]),
+            Route("/editions", readers.archive),
+            Route("/editions/{number:int}", readers.edition),
+            Route("/atom.xml", readers.atom),
+            Route("/operator", operator.page, methods=["GET"]),
+            Route("/operator", operator.act, methods=["POST"]),
+            Route("/metrics", operator.metrics),
+            Route("/healthz", health),
+            Route("/robots.txt", robots),
+        ],
+        middleware=[Middleware(Manners, numbers=numbers, proxies=door.operator.proxies, root=readers.root)],
+        exception_handlers={
+            HTTPException: http_problem,
+            StoreError: store_problem,
+            Exception: any_problem,
+        },
+    )
+    app.router.redirect_slashes = False  # it would redirect to whatever host was asked for
+    return app
+
+
+SORRY = "Something went wrong on our side. Try again later."

@@ -1,0 +1,67 @@
+"""Writes that arrive together are written together: one transaction, one wait for the disk."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Clerk(Generic[Item, Answer]):
+    """Hands what has gathered since the last batch to *work*, in a thread, one batch at a time.
+
+    Args:
+        most: Items a batch.
+        room: Items that may wait; more are turned away.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Answer],
+        executor: Executor,
+        *,
+        most: int = 200,
+        room: int = 2000,
+    ) -> None:
+        self._work = work
+        self._executor = executor
+        self._most = most
+        self._room = room
+        self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def take(self, item: Item) -> "asyncio.Future[Answer] | None":
+        """What the batch with *item* in it will give, or raise; None when there is no room left."""
+        if len(self._waiting) >= self._room:
+            return None
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return answer
+
+    async def close(self) -> None:
+        """Wait until everything taken is written."""
+        while self._writing is not None and not self._writing.done():
+            await self._writing
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            try:
+                answer = await loop.run_in_executor(self._executor, self._work, [item for item, _ in batch])
+            except Exception as problem:
+                for _, waiting in batch:
+                    if not waiting.cancelled():
+                        waiting.set_exception(problem)
+            else:
+                for _, waiting in batch:
+                    if not waiting.cancelled():
+                        waiting.set_result(answer)

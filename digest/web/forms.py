@@ -1,0 +1,118 @@
+"""What a browser sends, bounded and judged; nothing of it is trusted further in."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo, available_timezones
+
+from digest.model import Schedule
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+MOST_OCTETS = 16_384
+MOST_FIELDS = 200
+LONGEST_PAUSE = timedelta(days=366)
+PATIENCE_S = 15.0
+"""For a whole body; a form is sent in one go."""
+AREAS = frozenset(
+    {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
+)
+Form = Mapping[str, Sequence[str]]
+
+
+async def read_form(request: "Request") -> Form:
+    """The fields of an ``application/x-www-form-urlencoded`` body; none of any other.
+
+    Raises:
+        HTTPException: 413 when it is too large, 408 when it does not come, 400 when it is no form.
+    """
+    from starlette.exceptions import HTTPException
+
+    body = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_OCTETS:
+                    raise HTTPException(413)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    if (
+        request.headers.get("content-type", "").partition(";")[0].strip()
+        != "application/x-www-form-urlencoded"
+    ):
+        return {}
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise HTTPException(400) from None
+
+
+def one(form: Form, name: str, *, most: int = 500) -> str:
+    """The first value of a field without controls at its ends; empty when there is none."""
+    return (form.get(name) or [""])[0].strip()[:most]
+
+
+def chosen(form: Form, name: str, known: Collection[str]) -> tuple[str, ...] | None:
+    """The values of a field, in the order of *known*, all of which must be *known*; None when one is not."""
+    given = set(form.get(name, ()))
+    return tuple(value for value in known if value in given) if given <= set(known) else None
+
+
+def all_or(picked: tuple[str, ...], known: Sequence[object]) -> tuple[str, ...]:
+    """Empty, which means all, also those to come, when everything is chosen."""
+    return () if len(picked) == len(known) else picked
+
+
+def resume_at(text: str, zone: str, *, now: datetime) -> datetime | None:
+    """The start of the day *text* (ISO 8601) in *zone*; None unless it is within a year from tomorrow."""
+    try:
+        moment = datetime.combine(date.fromisoformat(text), time(), ZoneInfo(zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if now < moment <= now + LONGEST_PAUSE else None
+
+
+def zones() -> tuple[str, ...]:
+    """Time zones people live in: ``Area/City`` and UTC."""
+    areas = {
+        "Africa",
+        "America",
+        "Antarctica",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    }
+    return ("UTC", *sorted(zone for zone in available_timezones() if zone.partition("/")[0] in areas))
+
+
+def preferred(header: str, known: Sequence[str], default: str) -> str:
+    """The best of *known* languages for an ``Accept-Language`` header (RFC 9110 section 12.5.4)."""
+    wanted: list[tuple[float, str]] = []
+    for part in header[:500].split(","):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            wanted.append((-float(weight or 1), tag.casefold()))
+        except ValueError:
+            continue
+    for _, tag in sorted(wanted, key=lambda pair: pair[0]):
+        for language in known:
+            if tag and tag.partition("-")[0] == language.casefold().partition("-")[0]:
+                return language
+    return default
+
+
+def frequency(schedule: Schedule) -> str | None:
+    """A message of the catalogs for how often *schedule* comes; None when it is not that simple."""
+    fields = (schedule.cron or "").split()
+    if len(fields) != 5 or fields[2:4] != ["*", "*"]:
+        return None
+    if fields[4] in {"*", "1-5"}:
+        return "every day" if fields[4] == "*" else "every weekday"
+    return "every week" if fields[4].isdigit() else None

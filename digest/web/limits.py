@@ -1,0 +1,70 @@
+"""How often somebody may do something: sliding windows in memory, bounded however many ask."""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+Network = IPv4Network | IPv6Network
+
+
+class Window:
+    """At most *most* times in *seconds* for each key.
+
+    Args:
+        keys: How many are remembered; the ones seen longest ago are forgotten first.
+    """
+
+    def __init__(
+        self, most: int, seconds: float, *, keys: int = 10_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.most = most
+        self._seconds = seconds
+        self._keys = keys
+        self._clock = clock
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def wait_s(self, key: str) -> float:
+        """Seconds until *key* may; 0: now."""
+        now = self._clock()
+        times = self._times.get(key)
+        while times and times[0] <= now - self._seconds:
+            times.popleft()
+        return times[0] + self._seconds - now if times and len(times) >= self.most else 0.0
+
+    def count(self, key: str) -> None:
+        times = self._times.setdefault(key, deque(maxlen=self.most))
+        times.append(self._clock())
+        self._times.move_to_end(key)
+        while len(self._times) > self._keys:
+            self._times.popitem(last=False)
+
+
+def network(address: str) -> str:
+    """What one visitor may hold many addresses of: a /24 of IPv4, a /56 of IPv6 as providers hand out."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return "unknown"
+    mapped = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ip_network(f"{mapped}/{24 if mapped.version == 4 else 56}", strict=False))
+
+
+def visitor(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """Who asks: *peer*, or whom the proxies of ours say they ask for.
+
+    Args:
+        forwarded: ``X-Forwarded-For``, read from its end, because only what our proxies appended is true.
+    """
+    chain = [*(one.strip() for one in forwarded.split(",") if one.strip()), peer]
+    while len(chain) > 1 and is_within(chain[-1], proxies):
+        chain.pop()
+    return chain[-1][:64]
+
+
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in one for one in networks)

@@ -1,0 +1,112 @@
+"""What holds for every answer: headers, a line in the log without a token, the numbers for ``/metrics``."""
+
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from digest.web.limits import Network, visitor
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("digest.web")
+
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors {ancestors}"
+)
+PERSONAL = frozenset({"confirm", "preferences", "unsubscribe"})
+"""Pages whose address holds a token."""
+PRIVATE = PERSONAL | {"operator", "metrics"}
+KNOWN = PRIVATE | {"", "subscribe", "editions", "atom.xml", "healthz", "robots.txt"}
+_TOKEN = re.compile(rf"/({'|'.join(sorted(PERSONAL))})/[^/]+")
+
+
+class Numbers:
+    """Requests answered, by the first part of their path, method and status; and the time they took."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[str, str, int]] = Counter()
+        self.seconds: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
+
+
+class Manners:
+    """The outermost layer.
+
+    Args:
+        root: Path of the base address, taken off requests that carry it, so that the pages work behind
+            proxies that keep it and proxies that do not.
+    """
+
+    def __init__(self, app: "ASGIApp", *, numbers: Numbers, proxies: Sequence[Network], root: str) -> None:
+        self._app = app
+        self._numbers = numbers
+        self._proxies = proxies
+        self._root = root
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if self._root and (path == self._root or path.startswith(f"{self._root}/")):
+            path = path[len(self._root) :] or "/"
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        began = time.perf_counter()
+        first = path.split("/")[1] if path.startswith("/") else ""
+        page = first if first in KNOWN else "other"
+        headers = _headers(page, path)
+        peer = (scope.get("client") or ("unknown",))[0]
+        forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self._proxies)
+        status = 500
+
+        async def answer(message: "Message") -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(pair for pair in headers if pair[0] not in given),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            took = time.perf_counter() - began
+            self._numbers.answers[page, _method(scope["method"]), status] += 1
+            self._numbers.seconds[page] += took  # type: ignore[assignment]  # a Counter of seconds
+            log.info("%s %s %d %.0f ms", _method(scope["method"]), masked(path), status, took * 1000)
+
+
+def masked(path: str) -> str:
+    """*path* for a log: without tokens, one line, of a length one can read."""
+    shown = _TOKEN.sub(r"/\1/***", path)
+    return "".join(c if c.isprintable() and c != " " else f"\\x{ord(c):02x}" for c in shown[:200])
+
+
+def _method(method: str) -> str:
+    return method if method in {"GET", "HEAD", "POST", "OPTIONS"} else "other"
+
+
+def _headers(page: str, path: str) -> list[tuple[bytes, bytes]]:
+    embedded = path == "/subscribe/embed"
+    policy = POLICY.format(ancestors="*" if embedded else "'none'")
+    found = {
+        "content-security-policy": policy,
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "permissions-policy": "camera=(), geolocation=(), microphone=()",
+        "cache-control": "no-store" if page in PRIVATE else "no-cache",
+    }
+    if not embedded:
+        found |= {"x-frame-options": "DENY", "cross-origin-opener-policy": "same-origin"}
+    if page in PRIVATE:
+        found["x-robots-tag"] = "noindex, nofollow"
+    return [(name.encode(), value.encode()) for name, value in found.items()]

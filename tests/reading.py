@@ -1,0 +1,166 @@
+"""The web pages over a real store, a real inbox and a real server, for the tests of readers' lives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from html import unescape
+from pathlib import Path
+from re import findall
+from urllib.parse import urlsplit
+
+import aiohttp
+import uvicorn
+from stored import COST, CRAFT
+
+from digest.mail.inbox import Inbox, open_inbox
+from digest.mail.smtp import SmtpTransport
+from digest.mail.transport import Security, Server
+from digest.model import Newsletter, Schedule
+from digest.render import make_renderer
+from digest.signup import Signup, make_signup
+from digest.store import Store
+from digest.web import Desk, Door, Limits, Numbers, Operator, make_app
+
+KEYS = {"a": b"k" * 40}
+SECRET = "operator's secret, long enough"
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+NEWSLETTER = Newsletter(
+    name="晨读",
+    sender="digest@sender.example.org",
+    sender_name="晨读编辑部",
+    list_id="digest.sender.example.org",
+    base_url="http://127.0.0.1",
+)
+SCHEDULES = (Schedule(id="daily", cron="0 8 * * 1-5"), Schedule(id="weekly", cron="0 8 * * 1"))
+
+
+@dataclass
+class Clock:
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@dataclass
+class Site:
+    """A running installation and a visitor without a browser."""
+
+    base: str
+    store: Store
+    signup: Signup
+    inbox: Inbox
+    clock: Clock
+    visitor: aiohttp.ClientSession
+    door: Door
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def get(self, path: str, **more: object) -> tuple[int, str]:
+        async with self.visitor.get(self.at(path), allow_redirects=False, **more) as answer:  # type: ignore[arg-type]
+            self.headers = answer.headers
+            return answer.status, await answer.text()
+
+    async def post(self, path: str, *fields: tuple[str, str], **more: object) -> tuple[int, str]:
+        more.setdefault("data", aiohttp.FormData(fields) if fields else b"")
+        async with self.visitor.post(self.at(path), allow_redirects=False, **more) as answer:  # type: ignore[arg-type]
+            self.headers = answer.headers
+            return answer.status, await answer.text()
+
+    def at(self, path: str) -> str:
+        return path if path.startswith("http") else self.base + path
+
+    async def subscribe(self, address: str, *fields: tuple[str, str]) -> tuple[int, str]:
+        return await self.post("/subscribe", ("address", address), *(fields or (("theme", "craft"),)))
+
+    async def mails(self, count: int) -> list[str]:
+        """The bodies of all mails, once there are *count*; checked that no more come."""
+        await self.inbox.wait_for(count, timeout_s=10)
+        await asyncio.sleep(0.05)
+        assert len(self.inbox.received) == count
+        return [body(path) for path in self.inbox.received]
+
+    async def confirmed(self, address: str) -> dict[str, str]:
+        """Subscribe and confirm; the links of the reader: confirm, unsubscribe, preferences."""
+        before = len(self.inbox.received)
+        await self.subscribe(address)
+        found = links((await self.mails(before + 1))[-1])
+        confirming = next(one for one in found if "/confirm/" in one)
+        assert (await self.post(confirming))[0] == 200
+        reader = self.store.subscribers.find(address)
+        assert reader is not None
+        from digest.tokens import Purpose
+
+        return {
+            "confirm": confirming,
+            "unsubscribe": self.signup.link(Purpose.UNSUBSCRIBE, reader),
+            "preferences": self.signup.link(Purpose.PREFERENCES, reader),
+        }
+
+    def state(self, address: str) -> str:
+        found = self.store.subscribers.find(address)
+        return found.state if found else "unknown"
+
+
+def body(path: Path) -> str:
+    message = message_from_bytes(path.read_bytes(), policy=policy.default)
+    part = message.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def links(html: str) -> list[str]:
+    return [unescape(one) for one in findall(r'href="(http[^"]+)"', html)]
+
+
+def path_of(link: str) -> str:
+    return urlsplit(link).path
+
+
+@asynccontextmanager
+async def a_site(
+    store: Store, folder: Path, *, limits: Limits | None = None, base_path: str = ""
+) -> AsyncIterator[Site]:
+    clock, numbers = Clock(), Numbers()
+    async with open_inbox(folder / "inbox") as inbox:
+
+        async def open_transport(stack: AsyncExitStack) -> SmtpTransport:
+            transport = SmtpTransport([Server(host="127.0.0.1", port=inbox.port, security=Security.NONE)])
+            stack.push_async_callback(transport.close)
+            return transport
+
+        config = uvicorn.Config(lambda: None, port=0, log_config=None)
+        sockets = [config.bind_socket()]
+        base = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        newsletter = replace(NEWSLETTER, base_url=base + base_path)
+        renderer = make_renderer(newsletter, themes=(CRAFT, COST))
+        signup = make_signup(store, renderer, newsletter, KEYS)
+        door = Door(
+            signup=signup,
+            renderer=renderer,
+            newsletter=newsletter,
+            themes=(CRAFT, COST),
+            schedules=SCHEDULES,
+            desk=Desk(signup, open_transport, clock=clock, numbers=numbers),
+            clock=clock,
+            next_runs=lambda: {"daily": START + timedelta(days=1), "weekly": None},
+            operator=Operator(secret=SECRET),
+            limits=limits or Limits(),
+        )
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(door, numbers), log_config=None, ws="none", proxy_headers=False, access_log=False
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=sockets))
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        async with aiohttp.ClientSession() as visitor:
+            yield Site(base, store, signup, inbox, clock, visitor, door)
+        server.should_exit = True
+        await serving
