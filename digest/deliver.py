@@ -6,18 +6,17 @@ has the states; :mod:`digest.scribe` groups the two durable steps over all conne
 
 import asyncio
 import contextlib
-import heapq
 import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice
 from typing import TYPE_CHECKING, Literal
 
-from digest.mail.transport import Fate, Letter, Result, Transport, check_envelope, wire_form
+from digest.mail.transport import Fate, Result, Transport
 from digest.model import DeliveryState
+from digest.outgoing import Entry, Outgoing, Scriptorium
 from digest.scribe import Scribe
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 
-_MOST_PARKED = 200
 _LOOK_AGAIN_S = 1.0
 _TICK_S = 0.2
 _RATE_TICKS = 25
@@ -43,7 +41,8 @@ class Policy:
         lease_s: Longer than any one message can take, or another sender takes over.
         batch: Rows claimed in one transaction.
         patience_s: How long to wait, with nothing else to do, for a server or a retry to come due.
-        grace_s: After a stop, how long a message that is not out yet may go on trying to be.
+        grace_s: After a stop, how long a message that is not out yet may go on trying to be, and how
+            long the ledger may stay unwritable before that is an error.
     """
 
     uncertain: Literal["resend", "hold"] = "resend"
@@ -130,8 +129,8 @@ async def deliver(
         edition: Only this one's deliveries.
         return_path: The envelope sender of each message, so that bounces name the row.
         sign: Signs a complete message (DKIM); called in a thread, several messages at a time.
-        wired: *build* promises what :func:`wire_form` makes, as ``digest.message`` does; checking each
-            message again costs as much as building it.
+        wired: *build* gives what :func:`~digest.mail.transport.wire_form` makes, as ``digest.message``
+            promises; making sure again costs as much as building.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
         owner_gone: Whether the owner of a lease is provably gone, so that its rows need not wait.
         on_refused: Told of each final refusal by a server (code, text), in the ledger's thread.
@@ -140,14 +139,19 @@ async def deliver(
     Raises:
         StoreError: The ledger could not be written for long after a stop. Nothing unrecorded was sent.
     """
-    run = _Run(ledger, build, transport, owner, policy or Policy(), clock, edition)
-    run.return_path = return_path
-    run.sign = sign
-    run.wire = bytes if wired else wire_form
-    run.on_refused = on_refused
-    run.stop = stop or run.stop
-    run.owner_gone = owner_gone
-    run.on_progress = on_progress
+    run = _Run(
+        ledger=ledger,
+        transport=transport,
+        scriptorium=Scriptorium(build, return_path, sign, wired),
+        owner=owner,
+        policy=policy or Policy(),
+        clock=clock,
+        edition=edition,
+        stop=stop or asyncio.Event(),
+        owner_gone=owner_gone,
+        on_refused=on_refused,
+        on_progress=on_progress,
+    )
     return await run.run()
 
 
@@ -168,18 +172,6 @@ def last_moment(claim: "Claim", policy: Policy) -> datetime:
     return min(end, policy.give_up_at) if policy.give_up_at else end
 
 
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """A claimed row on its way through this run."""
-
-    claim: "Claim"
-    expires: float
-    letter: Letter | None = None
-    signing: "asyncio.Future[bytes] | None" = None
-    marked: bool = False
-    blamed: int = 0
-
-
 @dataclass
 class _Counts:
     sent: int = 0
@@ -187,62 +179,68 @@ class _Counts:
     failed: int = 0
     unknown: int = 0
     suppressed: int = 0
-    released: int = 0
+
+    def total(self) -> int:
+        return self.sent + self.deferred + self.failed + self.unknown + self.suppressed
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Run:
+    """One call of :func:`deliver`: a task that claims, one a connection that sends, one that writes."""
+
     ledger: "Ledger"
-    build: "Callable[[Claim], bytes]"
     transport: Transport
+    scriptorium: Scriptorium
     owner: str
     policy: Policy
     clock: Clock
     edition: int | None
-    return_path: "Callable[[Claim], str]" = no_return_path
-    sign: Callable[[bytes], bytes] | None = None
-    wire: Callable[[bytes], bytes] = wire_form
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    on_refused: "Callable[[Claim, int, str], object] | None" = None
-    owner_gone: Callable[[str], bool] = bool
-    on_progress: Callable[[Progress], None] | None = None
+    stop: asyncio.Event
+    owner_gone: Callable[[str], bool]
+    on_refused: "Callable[[Claim, int, str], object] | None"
+    on_progress: Callable[[Progress], None] | None
 
     def __post_init__(self) -> None:
+        self.scribe = Scribe(self.ledger, self.clock, self.stop, give_up_s=self.policy.grace_s)
+        self.outgoing = Outgoing(self.transport)
         self.counts = _Counts()
-        self._ready: deque[_Entry] = deque()
-        self._parked: list[tuple[float, int, _Entry]] = []
-        self._serial = count()
-        self._stale: list[Claim] = []
-        self._working: dict[asyncio.Task[None], _Entry] = {}
-        self._signing: set[asyncio.Task[None]] = set()
+        self._working: dict[asyncio.Task[None], Entry] = {}
         self._pulse = asyncio.Event()
         self._done = False
         self._queued = 0
+        self._released = 0
         self._began = time.monotonic()
 
     async def run(self) -> Report:
-        self.scribe = Scribe(self.ledger, self.clock, self.stop)
         await self._recover()
-        self._queued = await self.scribe.call(self.ledger.due, now=self.clock())
-        writing = asyncio.create_task(self.scribe.run())
-        ticking = asyncio.create_task(self._tick())
-        stopping = asyncio.create_task(self._watch_stop())
+        self._queued = await self._count_queued()
         workers = [asyncio.create_task(self._work()) for _ in range(self.transport.connections)]
-        self._workers = workers
+        needed = [
+            asyncio.create_task(self.scribe.run()),
+            asyncio.create_task(self._direct(workers)),
+            *workers,
+        ]
+        helping = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_stop())]
         try:
-            await self._feed()
-            self._done = True
-            self._wake()
-            await _all(workers, writing)
-            await self._give_back()
-            await self.scribe.end()
-            await writing
+            done, _ = await asyncio.wait(needed, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                if not task.cancelled():
+                    task.result()
             return await self._report()
         finally:
-            for task in (*workers, writing, ticking, stopping):
+            for task in (*needed, *helping):
                 task.cancel()
-            await asyncio.gather(*workers, writing, ticking, stopping, return_exceptions=True)
+            await asyncio.gather(*needed, *helping, return_exceptions=True)
             self.scribe.close()
+
+    async def _direct(self, workers: list[asyncio.Task[None]]) -> None:
+        """From the first claim to the last row given back."""
+        await self._feed()
+        self._done = True
+        self._wake()
+        await asyncio.wait(workers)
+        self._released = await self._release(self.outgoing.clear())
+        self.scribe.end()
 
     # Claiming
 
@@ -250,7 +248,7 @@ class _Run:
         """Keep the workers in work until nothing is due, or somebody says stop."""
         recovered_at = time.monotonic()
         while not self.stop.is_set():
-            if len(self._ready) > self.policy.batch // 2 or len(self._parked) >= _MOST_PARKED:
+            if not self.outgoing.has_room(self.policy.batch):
                 await self._wait(_LOOK_AGAIN_S)
             elif not await self._claim() and not await self._idle():
                 return
@@ -261,9 +259,9 @@ class _Run:
                 return
 
     async def _claim(self) -> int:
-        """Claim a batch and hand it to the workers; how many rows it had."""
-        if self._resting_s():
-            await self._wait(min(_LOOK_AGAIN_S, self._resting_s()))
+        """Claim a batch for the workers; how many rows it had. While no server can be used, wait instead."""
+        if resting_s := self.transport.wait_s(""):
+            await self._wait(min(_LOOK_AGAIN_S, resting_s))
             return 1
         expires = time.monotonic() + self.policy.lease_s / 2
         claims = await self.scribe.call(
@@ -274,17 +272,18 @@ class _Run:
             now=self.clock(),
             edition=self.edition,
         )
-        self._ready.extend(_Entry(claim, expires) for claim in claims)
+        self.outgoing.add(claims, expires)
         self._wake()
         return len(claims)
 
     async def _idle(self) -> bool:
         """Nothing is due. Wait for what is in hand or comes due soon; False when there is nothing."""
-        if self._working or self._ready or self._parked:
+        if self._working or self.outgoing:
             await self._wait(_LOOK_AGAIN_S)
             return True
         await self.scribe.flush()
-        if await self._release(self._stale) or await self._recover():
+        stale, self.outgoing.stale = self.outgoing.stale, []
+        if await self._release(stale) or await self._recover():
             return True
         due = await self.scribe.call(self.ledger.next_due)
         wait_s = (due - self.clock()).total_seconds() if due else None
@@ -308,13 +307,20 @@ class _Run:
         """Never ourselves, though a restarted database may have forgotten us."""
         return owner != self.owner and self.owner_gone(owner)
 
-    def _resting_s(self) -> float:
-        """Seconds until any server may be tried."""
-        return self.transport.wait_s("")
+    async def _release(self, claims: "Sequence[Claim]") -> int:
+        if not claims:
+            return 0
+        return await self.scribe.call(self.ledger.release, tuple(claims), now=self.clock())
+
+    async def _count_queued(self) -> int:
+        if self.edition is None:
+            return await self.scribe.call(self.ledger.due, now=self.clock())
+        counts = await self.scribe.call(self.ledger.counts, self.edition)
+        return counts.get(DeliveryState.QUEUED, 0)
 
     def _is_hopeless(self) -> bool:
         """No server can be used, for longer than we are to wait; one that is merely paced can."""
-        return self._resting_s() > self.policy.patience_s and bool(self.transport.trouble())
+        return self.transport.wait_s("") > self.policy.patience_s and bool(self.transport.trouble())
 
     # Sending
 
@@ -326,109 +332,41 @@ class _Run:
             try:
                 await self._send(entry)
             except asyncio.CancelledError:
-                self._ready.append(entry)
+                self.outgoing.put_back(entry)
                 raise
             finally:
                 del self._working[task]
             if not self._working:
                 self._wake()
 
-    async def _next(self) -> _Entry | None:
+    async def _next(self) -> Entry | None:
         while not self.stop.is_set():
-            entry = self._take()
+            entry = self.outgoing.take()
             if entry is not None:
                 return entry
-            if self._done and not (self._ready or self._parked):
+            if self._done and (not self.outgoing or self._is_hopeless()):
                 return None
-            if self._done and self._is_hopeless():
-                return None
-            parked_s = self._parked[0][0] - time.monotonic() if self._parked else _LOOK_AGAIN_S
-            await self._wait(max(0.002, min(self._resting_s() or parked_s, _LOOK_AGAIN_S)))
+            await self._wait(self.outgoing.wait_s(_LOOK_AGAIN_S))
         return None
 
-    def _take(self) -> _Entry | None:
-        """The next row that may go now. One whose domain must wait is parked, others overtake it."""
-        if self._resting_s():
-            return None
-        now = time.monotonic()
-        while self._parked and self._parked[0][0] <= now:
-            entry = heapq.heappop(self._parked)[2]
-            if self._may_go(entry, now):
-                return entry
-        while self._ready and len(self._parked) < _MOST_PARKED:
-            entry = self._ready.popleft()
-            if self._may_go(entry, now):
-                return entry
-        return None
-
-    def _may_go(self, entry: _Entry, now: float) -> bool:
-        if now > entry.expires:
-            self._stale.append(entry.claim)
-            return False
-        wait_s = self.transport.wait_s(entry.claim.address)
-        if wait_s:
-            self._park(entry, now + min(wait_s, 30.0))
-        return not wait_s
-
-    def _park(self, entry: _Entry, until: float) -> None:
-        heapq.heappush(self._parked, (until, next(self._serial), entry))
-
-    async def _send(self, entry: _Entry) -> None:
-        claim = entry.claim
-        if self.clock() >= last_moment(claim, self.policy):
+    async def _send(self, entry: Entry) -> None:
+        if self.clock() >= last_moment(entry.claim, self.policy):
             self._settle(entry, DeliveryState.FAILED, 0, "expired")
             return
         try:
-            letter = entry.letter or await self._letter(entry)
+            letter = await self.scriptorium.letter(entry, self._next_in_line)
         except Exception as error:  # one reader's bad data must not stop the others
             self._settle(entry, DeliveryState.FAILED, 0, f"cannot be built: {error}")
             return
         result = await self.transport.send(letter, lambda: self._mark(entry))
         self._decide(entry, result)
         if result.fate is Fate.REFUSED and self.on_refused is not None:
-            await self.scribe.call(self.on_refused, claim, result.code, result.text)
+            await self.scribe.call(self.on_refused, entry.claim, result.code, result.text)
 
-    async def _letter(self, entry: _Entry) -> Letter:
-        """The letter, built when it is due; with *sign*, those next in line are built and signed with it."""
-        if self.sign is None:
-            entry.letter = self._sealed(entry.claim, self.build(entry.claim))
-            return entry.letter
-        if entry.signing is None:
-            self._sign_ahead(entry, self.sign)
-        assert entry.signing is not None
-        entry.letter = self._sealed(entry.claim, await entry.signing)
-        return entry.letter
+    def _next_in_line(self) -> list[Entry]:
+        return self.outgoing.next_in_line(self.transport.connections)
 
-    def _sealed(self, claim: "Claim", message: bytes) -> Letter:
-        sender = self.return_path(claim)
-        check_envelope(sender, claim.address)
-        return Letter(sender=sender, recipient=claim.address, content=self.wire(message))
-
-    def _sign_ahead(self, entry: _Entry, sign: Callable[[bytes], bytes]) -> None:
-        """Sign this one and the next in line in one go: a thread hop a message costs more than signing it."""
-        waiting = islice(self._ready, self.transport.connections)
-        batch = [entry, *(other for other in waiting if other.signing is None)]
-        loop = asyncio.get_running_loop()
-        for one in batch:
-            one.signing = loop.create_future()
-        task = asyncio.ensure_future(self._sign(batch, sign))
-        self._signing.add(task)
-        task.add_done_callback(self._signing.discard)
-
-    async def _sign(self, batch: list[_Entry], sign: Callable[[bytes], bytes]) -> None:
-        built = [_attempt(self.build, one.claim) for one in batch]
-        signed = await asyncio.to_thread(_sign_all, built, sign)
-        for one, message in zip(batch, signed, strict=True):
-            assert one.signing is not None
-            if one.signing.done():  # whoever waited was cancelled
-                continue
-            if isinstance(message, Exception):
-                one.signing.set_exception(message)
-                one.signing.exception()  # it may be released before anybody asks
-            else:
-                one.signing.set_result(message)
-
-    async def _mark(self, entry: _Entry) -> bool:
+    async def _mark(self, entry: Entry) -> bool:
         """Durable, and still ours: a sender that was frozen past its lease must not go on."""
         entry.marked = True
         allowed = await self.scribe.mark(entry.claim)
@@ -437,10 +375,10 @@ class _Run:
             return False
         if time.monotonic() < entry.expires + self.policy.lease_s / 2:
             return True
-        self._stale.append(entry.claim)
+        self.outgoing.stale.append(entry.claim)
         return False
 
-    def _decide(self, entry: _Entry, result: Result) -> None:
+    def _decide(self, entry: Entry, result: Result) -> None:
         """Read a result into the ledger's terms."""
         match result.fate:
             case Fate.SENT:
@@ -456,23 +394,23 @@ class _Run:
             case Fate.WITHDRAWN:
                 pass  # the ledger said why: unsubscribed meanwhile, or somebody else's row by now
 
-    def _defer(self, entry: _Entry, result: Result) -> None:
+    def _defer(self, entry: Entry, result: Result) -> None:
         at = retry_at(entry.claim, self.policy, self.clock())
         if at is None:
             self._settle(entry, DeliveryState.FAILED, result.code, f"expired: {result.text}")
         else:
             self._settle(entry, DeliveryState.QUEUED, result.code, result.text, at)
 
-    def _again(self, entry: _Entry, result: Result) -> None:
+    def _again(self, entry: Entry, result: Result) -> None:
         """The server was in trouble, not the letter; unless it happens to this letter every time."""
         entry.blamed += result.code == 421
         if entry.blamed >= _MOST_BLAMED:
             self._defer(entry, result)
         else:
-            self._park(entry, time.monotonic() + self.transport.wait_s(entry.claim.address))
+            self.outgoing.park(entry, self.transport.wait_s(entry.claim.address))
 
     def _settle(
-        self, entry: _Entry, state: DeliveryState, code: int, text: str, next_at: datetime | None = None
+        self, entry: Entry, state: DeliveryState, code: int, text: str, next_at: datetime | None = None
     ) -> None:
         from digest.store import Outcome
 
@@ -482,7 +420,7 @@ class _Run:
         name = "deferred" if state is DeliveryState.QUEUED else state.value
         setattr(self.counts, name, getattr(self.counts, name) + 1)
 
-    # Ending
+    # Stopping and telling
 
     async def _watch_stop(self) -> None:
         """After a stop, do not wait for letters that may hang for long before they are out."""
@@ -493,27 +431,13 @@ class _Run:
             if not entry.marked:
                 task.cancel()
 
-    async def _give_back(self) -> None:
-        """Everything claimed and not sent."""
-        claims = [entry.claim for entry in self._ready] + [entry.claim for _, _, entry in self._parked]
-        self.counts.released = await self._release(claims + self._stale)
-
-    async def _release(self, claims: "list[Claim]") -> int:
-        given, claims[:] = tuple(claims), []
-        return await self.scribe.call(self.ledger.release, given, now=self.clock()) if given else 0
-
     async def _report(self) -> Report:
         if self.on_progress:
             self.on_progress(self._progress(0.0))
         due = await self.scribe.call(self.ledger.next_due)
-        counts = self.counts
         return Report(
-            sent=counts.sent,
-            deferred=counts.deferred,
-            failed=counts.failed,
-            unknown=counts.unknown,
-            suppressed=counts.suppressed,
-            released=counts.released,
+            **vars(self.counts),
+            released=self._released,
             fenced=self.scribe.fenced,
             seconds=time.monotonic() - self._began,
             stopped=self.stop.is_set(),
@@ -531,19 +455,9 @@ class _Run:
             await asyncio.sleep(_TICK_S)
 
     def _progress(self, rate: float) -> Progress:
-        counts = self.counts
-        done = counts.sent + counts.deferred + counts.failed + counts.unknown + counts.suppressed
         trouble = self.transport.trouble() + ((self.scribe.paused,) if self.scribe.paused else ())
-        return Progress(
-            queued=max(0, self._queued - done),
-            sent=counts.sent,
-            deferred=counts.deferred,
-            failed=counts.failed,
-            unknown=counts.unknown,
-            suppressed=counts.suppressed,
-            rate=rate,
-            trouble=trouble,
-        )
+        queued = max(0, self._queued - self.counts.total())
+        return Progress(**vars(self.counts), queued=queued, rate=rate, trouble=trouble)
 
     def _wake(self) -> None:
         """Everyone who waits looks again."""
@@ -554,37 +468,3 @@ class _Run:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._pulse.wait()
-
-
-async def _all(workers: list[asyncio.Task[None]], writing: asyncio.Task[None]) -> None:
-    """Until the workers have ended; at once when the ledger's writer has failed."""
-    working = asyncio.create_task(_ended(workers))
-    await asyncio.wait((working, writing), return_when=asyncio.FIRST_COMPLETED)
-    if writing.done():
-        writing.result()
-    for worker in workers:
-        if not worker.cancelled():
-            worker.result()
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    await asyncio.wait(tasks)
-
-
-def _attempt(build: "Callable[[Claim], bytes]", claim: "Claim") -> bytes | Exception:
-    try:
-        return build(claim)
-    except Exception as error:
-        return error
-
-
-def _sign_all(
-    built: Sequence[bytes | Exception], sign: Callable[[bytes], bytes]
-) -> "list[bytes | Exception]":
-    signed: list[bytes | Exception] = []
-    for message in built:
-        try:
-            signed.append(message if isinstance(message, Exception) else sign(message))
-        except Exception as error:
-            signed.append(error)
-    return signed

@@ -34,7 +34,7 @@ class Scribe:
     """
 
     def __init__(
-        self, ledger: "Ledger", clock: Callable[[], datetime], stop: asyncio.Event, *, give_up_s: float = 30.0
+        self, ledger: "Ledger", clock: Callable[[], datetime], stop: asyncio.Event, *, give_up_s: float
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -102,7 +102,7 @@ class Scribe:
             self._wake.clear()
             await self._write_group()
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Let :meth:`run` write what is left and return."""
         self._ended = True
         self._wake.set()

@@ -332,6 +332,41 @@ async def test_a_full_disk_pauses_every_step(tmp_path: Path) -> None:
         assert store.ledger.finished(number)
 
 
+class Full:
+    """A ledger that cannot be written once claims are made."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def exchange(self, *args: Any, **kwargs: Any) -> Any:
+        raise StoreError("database or disk is full")
+
+
+async def test_a_ledger_that_stays_unwritable_is_an_error_only_after_a_stop(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 20) as (store, number), store.owner() as owner:
+        async with serving(Hostile()) as hostile:
+            out, stop = smtp(hostile), asyncio.Event()
+            asyncio.get_running_loop().call_later(0.5, stop.set)
+            ledger: Any = Full(store.ledger)
+            with pytest.raises(StoreError, match="full"):
+                await deliver(ledger, a_message, out, owner=owner, policy=QUICK, stop=stop)
+            await out.close()
+        assert hostile.messages == []
+
+
+async def test_a_fault_of_our_own_ends_the_run_instead_of_hanging_it(tmp_path: Path) -> None:
+    class Broken(MaildirTransport):
+        async def send(self, letter: Any, mark: Any) -> Any:
+            raise ZeroDivisionError
+
+    with a_ledger(tmp_path / "d.db", 5) as (store, _):
+        with pytest.raises(ZeroDivisionError):
+            await run(store, Broken(tmp_path / "m"))
+
+
 async def test_two_senders_share_one_ledger(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 300) as (store, number):
         async with serving(Hostile()) as hostile:
