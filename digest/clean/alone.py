@@ -15,7 +15,7 @@ def clean_alone(
     rules: tuple[SiteRule, ...] = (),
     evergreen: bool = False,
 ) -> Page:
-    """:func:`digest.clean.clean_page` for HTML without trafilatura's second opinion, in a third of its time."""
+    """:func:`digest.clean.clean_page` for HTML without a second opinion, in a third of its time."""
     return clean_page(
         raw, source_id=source_id, html=True, url=url, now=now, rules=rules, evergreen=evergreen, alone=True
     )
