@@ -39,11 +39,13 @@ def publish(
     now: datetime,
     language: str,
     only: tuple[str, ...] = (),
+    to_readers: bool = True,
 ) -> Made:
     """Make the edition of a slot: pick, summarize, assemble, check, freeze.
 
     Args:
         only: Theme ids asked for by name; empty leaves the choice to the schedule.
+        to_readers: It goes to the schedule's subscribers, so it is noted as still to be queued for them.
 
     Raises:
         StoreError: A span does not stand in the stored article, or the edition cannot be recorded.
@@ -81,7 +83,8 @@ def publish(
         coverage=store.editions.history(schedule.id).coverage,
         shared_names=shared_names,
     )
-    return Made(edition=store.editions.freeze(edition, now=now, review=schedule.review), plan=plan)
+    frozen = store.editions.freeze(edition, now=now, to_readers=to_readers, review=schedule.review)
+    return Made(edition=frozen, plan=plan)
 
 
 def _too_few(items: int, schedule: Schedule) -> str:

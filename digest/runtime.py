@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from digest.config import Config, MailServer
     from digest.deliver import Progress, Report
     from digest.feeds import Reader
+    from digest.mail.dkim import Key
     from digest.mail.transport import Server, Transport
     from digest.model import Edition, Schedule, Theme
     from digest.publish import Made
     from digest.render import Renderer
+    from digest.returns import Handled
     from digest.signup import Signup
     from digest.slots import Ticked
-    from digest.store import Store
+    from digest.store import Claim, Store
 
 NOW = "now"
 """The schedule editions made by hand belong to."""
@@ -294,7 +296,16 @@ class Runtime:
         from digest.publish import publish
 
         now = self.now
-        return publish(self.store, self.themes, schedule, slot=now, now=now, language=language, only=only)
+        return publish(
+            self.store,
+            self.themes,
+            schedule,
+            slot=now,
+            now=now,
+            language=language,
+            only=only,
+            to_readers=schedule.id != NOW,
+        )
 
     def queue(self, edition: "Edition") -> int:
         """Queue a frozen edition for its subscribers; how many."""
@@ -351,7 +362,7 @@ class Runtime:
         reader = Personal(
             address="reader@example.org",
             name="",
-            message_id=message_id(next(iter(self.keys.values())), edition.number, 0, domain),
+            message_id=message_id(self._secret, edition.number, 0, domain),
             unsubscribe_url=None,
             preferences_url=None,
         )
@@ -381,7 +392,6 @@ class Runtime:
     ) -> "Report | None":
         """Send what is due now; None when nothing is. Of one edition only, when it is given."""
         from digest.deliver import Policy, deliver
-        from digest.letters import make_builder
 
         ledger = self.store.ledger
         with self.store.owner() as owner:
@@ -393,16 +403,77 @@ class Runtime:
                 return None
             return await deliver(
                 ledger,
-                make_builder(self.edition, self.renderer, self.config.newsletter, self.keys),
+                self.builder,
                 transport,
                 owner=owner,
                 policy=policy,
                 clock=self.clock,
                 edition=edition,
+                return_path=self._return_path,
                 stop=stop,
                 owner_gone=self.store.owner_gone,
                 on_progress=on_progress,
             )
+
+    @cached_property
+    def builder(self) -> "Callable[[Claim], bytes]":
+        """From a claim to its mail, signed when there are keys for it."""
+        from digest.letters import make_builder
+
+        sign = None
+        if self.config.dkim:
+            from digest.mail.dkim import Signer
+
+            sign = Signer(self.dkim_keys()).sign
+        return make_builder(self.edition, self.renderer, self.config.newsletter, self.keys, sign)
+
+    def dkim_keys(self) -> "list[Key]":
+        from digest.mail.dkim import load_key
+
+        return [load_key(key.key_file, domain=key.domain, selector=key.selector) for key in self.config.dkim]
+
+    def _return_path(self, claim: "Claim") -> str:
+        """Where its bounce goes: to the bounces' mailbox, naming the row; without one to the sender."""
+        if self.config.bounces is None:
+            return self.config.newsletter.sender
+        from digest.mail.verp import make_return_path
+
+        return make_return_path(self.config.bounces.address, claim.id, secret=self._secret)
+
+    @property
+    def _secret(self) -> bytes:
+        return next(iter(self.keys.values()))
+
+    def read_bounces(self, *, dry_run: bool = False) -> "list[Handled]":
+        """Judge what came back since the last time, and stop mail to whom it cannot reach.
+
+        Raises:
+            ConfigError: No mailbox is configured.
+            MailboxError: It cannot be read.
+        """
+        from digest.mail.mailbox import ImapAccount, open_mailbox
+        from digest.mail.verp import read_return_path
+        from digest.returns import Returns
+        from digest.store import address_hash
+
+        bounces = self.config.bounces
+        if bounces is None:
+            what = "nothing says where returned mail lies; add a [bounces] table"
+            raise ConfigError(self.config.path, [(0, "bounces", what)])
+        returns = Returns(
+            store=self.store,
+            delivery_of=lambda path: read_return_path(path, bounces.address, secret=self._secret),
+            hash_address=lambda address: address_hash(self._secret, address),
+        )
+        where = bounces.mailbox or ImapAccount(
+            host=bounces.imap_host,
+            port=bounces.imap_port,
+            username=bounces.imap_username,
+            password=bounces.imap_password,
+            folder=bounces.imap_folder,
+        )
+        with open_mailbox(where) as mailbox:
+            return list(returns.process(mailbox, now=self.now, dry_run=dry_run))
 
     async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> Delivered:
         """Mail a frozen edition to addresses given by hand, and wait until it is out."""

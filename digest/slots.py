@@ -44,10 +44,10 @@ def tick(
     A schedule that is met for the first time starts now: it has no past to catch up with.
     """
     done: list[Ticked] = []
+    queue(store, schedules, newsletter, now=now)
     for schedule in schedules:
         if schedule.cron is None or store.state.get(f"paused:{schedule.id}"):
             continue
-        _queue(store, schedule, newsletter, now)
         horizon = now + (_AHEAD if schedule.timezone == READERS else timedelta(0))
         after = _known_until(store, schedule, now)
         moments = slots(schedule.cron, _zone(schedule, newsletter), after=after, until=horizon)
@@ -89,19 +89,18 @@ def _settle(
         reason = made.plan.skipped[-1].why if made.plan.skipped else "nothing new"
         store.slots.close(schedule.id, slot, SlotState.MADE, now=now, reason=reason)
         return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
-    _queue(store, schedule, newsletter, now)
+    queue(store, [schedule], newsletter, now=now)
     return Ticked(schedule=schedule.id, slot=slot, edition=made.edition.number)
 
 
-def _queue(store: "Store", schedule: Schedule, newsletter: Newsletter, now: datetime) -> None:
-    """Queue the deliveries of the schedule's latest edition, unless that was done."""
-    latest = store.editions.latest(schedule.id)
-    key = f"planned:{schedule.id}"
-    if latest is None or store.state.get(key) == str(latest.number):
-        return
-    due = _by_zone(store, schedule, newsletter, latest.slot)
-    store.ledger.plan(latest.number, now=now, due_by_zone=due or None)
-    store.state.set(key, str(latest.number))
+def queue(store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime) -> None:
+    """Queue the deliveries of every edition that has not been queued to the end; the store knows which."""
+    known = {schedule.id: schedule for schedule in schedules}
+    for number in store.ledger.unplanned():
+        edition = store.editions.get(number)
+        schedule = known.get(edition.schedule, Schedule(id=edition.schedule))
+        due = _by_zone(store, schedule, newsletter, edition.slot)
+        store.ledger.plan(number, now=now, due_by_zone=due or None)
 
 
 def _by_zone(

@@ -17,6 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 def register(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(backup)
+    app.command()(bounces)
     app.add_typer(deliveries, name="deliveries")
     app.add_typer(quarantine, name="quarantine")
 
@@ -69,6 +70,26 @@ def backup(
     with runtime(context) as opened:
         opened.store.backup(file)
     say(f"Wrote {file}")
+
+
+def bounces(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read the mail that came back: bounces and complaints, and what was done about each."""
+    with runtime(context) as opened:
+        handled = opened.read_bounces(dry_run=dry_run)
+    rows = [
+        {"subscriber": one.subscriber_id, "kind": one.returned.kind, "done": one.done, "stopped": one.stopped}
+        for one in handled
+    ]
+    if as_json:
+        emit_json(rows)
+        return
+    for row in rows:
+        print(f"{row['kind']}: {row['done']}")
+    say(f"{len(rows)} read, {sum(bool(row['stopped']) for row in rows)} readers get no more mail")
 
 
 @deliveries.command()

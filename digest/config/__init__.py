@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from digest import toml
-from digest.config.tables import File, MailServerTable, between
+from digest.config.tables import BouncesTable, DkimTable, File, MailServerTable, between
 from digest.errors import ConfigError
 from digest.model import FeedConfig, FeedSettings, Newsletter, Schedule, SiteRule, Theme
 
@@ -44,6 +44,30 @@ class MailServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounces:
+    """Where returned mail comes back: *address* is the base of every return path.
+
+    Args:
+        mailbox: A Maildir folder or an mbox file; None when it is read over IMAP.
+    """
+
+    address: str
+    mailbox: Path | None
+    imap_host: str
+    imap_port: int
+    imap_username: str
+    imap_password: str = field(repr=False)
+    imap_folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DkimKey:
+    selector: str
+    key_file: Path
+    domain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A configuration that has been found right. All paths are absolute.
 
@@ -65,6 +89,8 @@ class Config:
     fetching: FeedSettings
     site_rules: tuple[SiteRule, ...]
     mail_servers: tuple[MailServer, ...]
+    bounces: Bounces | None
+    dkim: tuple[DkimKey, ...]
     data_dir: Path
     seeds_dir: Path
     templates_dirs: tuple[Path, ...]
@@ -135,6 +161,8 @@ class _Reader:
             fetching=tables.fetching.value(tables.newsletter.sender),
             site_rules=tuple(rule.value() for rule in tables.site_rules),
             mail_servers=tuple(self._mail_server(n, server) for n, server in enumerate(tables.mail_servers)),
+            bounces=self._bounces(tables.bounces) if tables.bounces else None,
+            dkim=tuple(self._dkim(n, key) for n, key in enumerate(tables.dkim)),
             data_dir=data_dir,
             seeds_dir=self._path(tables.paths.seeds),
             templates_dirs=tuple(self._folders()),
@@ -221,3 +249,32 @@ class _Reader:
             self.mistakes.append(((*where, "ca_file"), f"there is no file {ca_file}"))
         plain = server.model_dump(exclude={"password_file", "ca_file"})
         return MailServer(**plain, password=password, ca_file=ca_file)
+
+    def _bounces(self, table: BouncesTable) -> Bounces:
+        password = self.environ.get("DIGEST_IMAP_PASSWORD")
+        if table.imap_password_file and not password:
+            password = self._read_secret(
+                self._path(table.imap_password_file), ("bounces", "imap_password_file")
+            )
+        elif table.imap_host and not password:
+            what = "has no password; set imap_password_file, or DIGEST_IMAP_PASSWORD in the environment"
+            self.mistakes.append((("bounces", "imap_username"), what))
+        mailbox = self._path(table.mailbox) if table.mailbox else None
+        if mailbox and not mailbox.exists():
+            self.mistakes.append((("bounces", "mailbox"), f"there is no Maildir or mbox {mailbox}"))
+        return Bounces(
+            address=table.address,
+            mailbox=mailbox,
+            imap_host=table.imap_host or "",
+            imap_port=table.imap_port,
+            imap_username=table.imap_username or "",
+            imap_password=password or "",
+            imap_folder=table.imap_folder,
+        )
+
+    def _dkim(self, n: int, table: DkimTable) -> DkimKey:
+        file = self._path(table.key_file)
+        if self._read_secret(file, ("dkim", n, "key_file")) is None:
+            self.mistakes.append((("dkim", n, "key_file"), "make a key with: digest doctor dkim --new"))
+        domain = table.domain or self.tables.newsletter.sender.partition("@")[2]
+        return DkimKey(selector=table.selector, key_file=file, domain=domain)

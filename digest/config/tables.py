@@ -298,6 +298,30 @@ class DeliveryTable(_Table):
     uncertain: Literal["resend", "hold"] = "resend"
 
 
+class BouncesTable(_Table):
+    address: Address
+    mailbox: Line | None = None
+    imap_host: Line | None = None
+    imap_port: Annotated[int, Field(ge=1, le=65535)] = 993
+    imap_username: Line | None = None
+    imap_password_file: Line | None = None
+    imap_folder: Line = "INBOX"
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.mailbox) == bool(self.imap_host):
+            raise ValueError("give either mailbox (a Maildir or mbox) or imap_host")
+        if self.imap_host and not self.imap_username:
+            raise ValueError("imap_host needs imap_username")
+        return self
+
+
+class DkimTable(_Table):
+    selector: Annotated[str, _matching(_ID, "a selector; use small letters, digits and single hyphens")]
+    key_file: Line
+    domain: Line | None = None
+
+
 class File(_Table):
     newsletter: NewsletterTable
     paths: PathsTable = PathsTable()
@@ -310,6 +334,8 @@ class File(_Table):
     feeds: list[FeedTable] = []
     site_rules: list[SiteRuleTable] = []
     mail_servers: list[MailServerTable] = []
+    bounces: BouncesTable | None = None
+    dkim: list[DkimTable] = []
 
 
 def between(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
