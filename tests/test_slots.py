@@ -165,4 +165,5 @@ def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -
     with store.owner() as owner:
         assert not store.ledger.claim(owner, limit=9, lease_s=60, now=now)
         store.editions.set_status(1, "ready")
+        tick(store, [THEME], [schedule], LETTER, now=now)
         assert len(store.ledger.claim(owner, limit=9, lease_s=60, now=now)) == 1

@@ -126,13 +126,6 @@ class Editions:
             found = connection.scalars(query).all()
         return tuple(documents.read(Edition, document) for document in found)
 
-    def subjects(self, schedule: str, *, limit: int = 500) -> frozenset[str]:
-        """Of the schedule's last editions; none of them is used again."""
-        query = sa.select(editions.c.subject).where(editions.c.schedule == schedule)
-        with self._database.read() as connection:
-            found = connection.scalars(query.order_by(editions.c.number.desc()).limit(limit))
-            return frozenset(found)
-
     def latest(self, schedule: str | None = None) -> Edition | None:
         return next(iter(self.list(1, schedule=schedule)), None)
 
