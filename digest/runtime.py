@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from digest.slots import Ticked
     from digest.store import Claim, Store
 
+LEASE_S = 1800.0
+"""Longer than any one message takes."""
 NOW = "now"
 """The schedule editions made by hand belong to."""
 
@@ -98,6 +100,8 @@ class Runtime:
         self.config = config
         self.lasting = False
         """False: a command, which works at one moment however long it takes. True: time goes on."""
+        self.speed = 1.0
+        """How much faster than the world's our time passes, for rehearsals."""
         self._moment = moment
         self._started = time.monotonic()
         self._stack = stack
@@ -108,7 +112,11 @@ class Runtime:
 
     def clock(self) -> datetime:
         """The moment of the start and what has passed since."""
-        return self._moment + timedelta(seconds=time.monotonic() - self._started)
+        return self._moment + timedelta(seconds=(time.monotonic() - self._started) * self.speed)
+
+    def go_on_from(self, moment: datetime) -> None:
+        """Take *moment* for now: a new configuration does not set the clock back."""
+        self._moment, self._started = moment, time.monotonic()
 
     @property
     def themes(self) -> "tuple[Theme, ...]":
@@ -395,7 +403,8 @@ class Runtime:
 
         ledger = self.store.ledger
         with self.store.owner() as owner:
-            policy = Policy(uncertain=self.config.uncertain)
+            # Leases count our time, and what they wait for takes the world's.
+            policy = Policy(uncertain=self.config.uncertain, lease_s=LEASE_S * self.speed)
             recovered = ledger.recover(
                 now=self.now, policy=policy.uncertain, owner_gone=self.store.owner_gone
             )
@@ -496,6 +505,26 @@ class Runtime:
         from digest.slots import tick
 
         return tick(self.store, self.themes, self.config.schedules, self.config.newsletter, now=self.now)
+
+    def next_slot(self) -> datetime | None:
+        """When the next edition of any schedule is due by the newsletter's clock."""
+        from digest.slots import next_slot
+
+        moments = [
+            next_slot(one, self.config.newsletter, now=self.now)
+            for one in self.config.schedules
+            if not self.store.state.is_paused(one.id)
+        ]
+        return min((moment for moment in moments if moment), default=None)
+
+    @property
+    def lock_file(self) -> Path:
+        """What a running ``digest serve`` holds: beside the database when that is a file."""
+        url = self.config.database_url
+        database = (
+            Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else self.data_dir / "digest"
+        )
+        return database.with_suffix(".serve")
 
 
 def _server(configured: "MailServer") -> "Server":

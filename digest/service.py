@@ -1,30 +1,35 @@
 """``digest serve``: collecting, publishing, delivering and the pages, as supervised tasks of one process.
 
 apscheduler only wakes the loops; what is due stands in the store. A task that fails is logged and
-started again after a pause, and takes no other down.
+started again after a pause, and takes no other down. Whatever outlasts the time a shutdown has is cut
+off: every flow may be killed and run again.
 """
 
 import asyncio
 import fcntl
 import logging
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digest.errors import ConfigError, StoreError
+from digest.errors import ConfigError, DigestError
 
 if TYPE_CHECKING:
+    from digest.mail.transport import Transport
     from digest.runtime import Runtime
 
 log = logging.getLogger("digest.service")
 
-TICK_S = 20
-COLLECT_S = 300
-SHUTDOWN_S = 30.0
+EVERY_S = {"publish": 20, "deliver": 5, "collect": 300, "bounces": 300}
+"""Seconds between two looks at what is due, besides the moments that are known beforehand."""
+SHUTDOWN_S = 25.0
+"""For what is in flight; with what comes before and after it, systemd's and docker's half minute is kept."""
+_CUT_OFF_S = 2.0
 _PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 
 
@@ -35,35 +40,40 @@ class Service:
         self._runtime = runtime
         self._host, self._port = host, port
         self.stop = asyncio.Event()
-        self._bells: list[asyncio.Event] = []
+        self._bells: dict[str, asyncio.Event] = {}
+        self._stack = AsyncExitStack()
+        self._transport: Transport | None = None
 
     def wake(self) -> None:
-        for bell in self._bells:
+        for bell in self._bells.values():
             bell.set()
 
-    async def run(self) -> None:
-        """Serve until stopped; then everything in flight gets half a minute to end in order."""
+    async def run(self) -> bool:
+        """Serve until stopped; then what is in flight gets *SHUTDOWN_S* to end in order: True when it did."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+        works: dict[str, Callable[[], Awaitable[object]]] = {
+            "collect": self._collect,
+            "publish": self._publish,
+            "deliver": self._deliver,
+        }
+        if self._runtime.config.bounces:
+            works["bounces"] = self._bounces
         waker = AsyncIOScheduler(timezone="UTC")
-        jobs = {"collect": (self._collect, COLLECT_S), "publish": (self._publish, TICK_S)}
-        tasks = []
-        for name, (work, every_s) in jobs.items():
-            bell = asyncio.Event()
+        tasks = [asyncio.create_task(self._supervise("web", self._web, None))]
+        for name, work in works.items():
+            bell = self._bells[name] = asyncio.Event()
             bell.set()
-            self._bells.append(bell)
             waker.add_job(
-                bell.set, "interval", seconds=every_s, coalesce=True, misfire_grace_time=None, max_instances=1
+                bell.set,
+                "interval",
+                seconds=max(0.1, EVERY_S[name] / self._runtime.speed),
+                coalesce=True,
+                misfire_grace_time=None,
+                max_instances=1,
             )
             tasks.append(asyncio.create_task(self._supervise(name, work, bell)))
-        async with AsyncExitStack() as stack:
-            transport = await self._runtime.open_transport(stack)
-            bell = asyncio.Event()
-            self._bells.append(bell)
-            waker.add_job(bell.set, "interval", seconds=5, coalesce=True, misfire_grace_time=None)
-            deliver = partial(self._runtime.deliver_due, transport, stop=self.stop)
-            tasks.append(asyncio.create_task(self._supervise("deliver", deliver, bell)))
-            tasks.append(asyncio.create_task(self._supervise("web", self._web, None)))
+        async with self._stack:
             waker.start()
             await self.stop.wait()
             log.info("stopping")
@@ -72,7 +82,10 @@ class Service:
             _, late = await asyncio.wait(tasks, timeout=SHUTDOWN_S)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                log.warning("%d tasks are cut off; they go on at the next start", len(late))
+                await asyncio.wait(late, timeout=_CUT_OFF_S)
+        return not late
 
     async def _supervise(
         self, name: str, work: Callable[[], Awaitable[object]], bell: asyncio.Event | None
@@ -88,8 +101,8 @@ class Service:
             try:
                 await work()
                 pause_s = _PAUSE_S
-            except StoreError as error:
-                log.error("%s: the store cannot be used, tried again in %.0f s: %s", name, pause_s, error)
+            except (DigestError, OSError) as error:
+                log.error("%s failed, tried again in %.0f s: %s", name, pause_s, error)
             except Exception:
                 log.exception("%s failed, tried again in %.0f s", name, pause_s)
             else:
@@ -113,27 +126,54 @@ class Service:
                 log.log(level, "collected source=%s state=%s %s", one.source_id, one.state, one.detail)
 
     async def _publish(self) -> None:
-        for done in await asyncio.to_thread(self._runtime.tick):
+        runtime = self._runtime
+        done = await asyncio.to_thread(runtime.tick)
+        for one in done:
             log.info(
-                "slot schedule=%s slot=%s edition=%s %s", done.schedule, done.slot, done.edition, done.reason
+                "slot schedule=%s slot=%s edition=%s %s", one.schedule, one.slot, one.edition, one.reason
             )
+        if done:
             self.wake()
+        soon = await asyncio.to_thread(runtime.next_slot)
+        if soon and soon - runtime.now < timedelta(seconds=EVERY_S["publish"]):
+            wait_s = max(0.0, (soon - runtime.now).total_seconds() / runtime.speed)
+            asyncio.get_running_loop().call_later(wait_s + 0.01, self._bells["publish"].set)
+
+    async def _deliver(self) -> None:
+        if self._transport is None:
+            self._transport = await self._runtime.open_transport(self._stack)
+        report = await self._runtime.deliver_due(self._transport, stop=self.stop)
+        if report:
+            log.info(
+                "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f",
+                *(report.sent, report.deferred, report.failed, report.unknown, report.suppressed),
+                report.seconds,
+            )
+        for trouble in report.trouble if report else ():
+            log.warning("delivery: %s", trouble)
+
+    async def _bounces(self) -> None:
+        handled = await asyncio.to_thread(self._runtime.read_bounces)
+        if handled:
+            stopped = sum(bool(one.stopped) for one in handled)
+            log.info("bounces read=%d stopped=%d", len(handled), stopped)
 
     async def _web(self) -> None:
         import uvicorn
 
-        config = uvicorn.Config(
-            self._runtime.web_app(),
-            host=self._host,
-            port=self._port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=5,
-        )
-        server = uvicorn.Server(config)
         with socket.create_server((self._host, self._port)) as listening:
-            log.info("pages at http://%s:%d/", self._host, listening.getsockname()[1])
+            port = listening.getsockname()[1]
+            config = uvicorn.Config(
+                self._runtime.web_app(f"http://{self._host}:{port}"),
+                host=self._host,
+                port=port,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=5,
+            )
+            server = uvicorn.Server(config)
+            log.info("pages at http://%s:%d/", self._host, port)
             # In a thread and loop of its own: a slow page holds no mail up, and our signals stay ours.
             serving = asyncio.create_task(asyncio.to_thread(server.run, [listening]))
             stopped = asyncio.create_task(self.stop.wait())
@@ -144,43 +184,60 @@ class Service:
 
 
 @contextmanager
-def only_one(data_dir: Path) -> Iterator[None]:
+def only_one(lock: Path) -> Iterator[None]:
     """Hold the installation; a second ``serve`` on the same data is refused.
 
     Raises:
         ConfigError: Another one runs.
     """
-    path = data_dir / "serve.lock"
-    with path.open("a") as file:
+    with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = f"another digest serve uses {data_dir}; stop it first (SQLite takes one)"
+            what = f"another digest serve holds {lock}; stop it first (SQLite takes one)"
             raise ConfigError(None, [(0, "", what)]) from None
         yield
 
 
-async def serve(service: Service, *, check: Callable[[], object]) -> bool:
-    """Run until SIGTERM or SIGINT (False), or until SIGHUP asks for a new configuration (True).
+async def serve(
+    open_service: Callable[[], AbstractContextManager[Service]], check: Callable[[], object]
+) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP takes a new configuration, or refuses the whole of it.
 
     Args:
+        open_service: Makes a service of the configuration as it stands then.
         check: Raises ConfigError when the new configuration is wrong; then the old one goes on.
     """
     loop = asyncio.get_running_loop()
-    again = False
+    ended = False
+    running: list[Service] = []
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+        stop()
 
     def reload() -> None:
-        nonlocal again
         try:
             check()
-        except ConfigError as error:
+        except DigestError as error:
             log.error("the new configuration is refused, the old one goes on: %s", error)
             return
-        again = True
-        service.stop.set()
+        log.info("taking the new configuration")
+        stop()
 
-    loop.add_signal_handler(signal.SIGTERM, service.stop.set)
-    loop.add_signal_handler(signal.SIGINT, service.stop.set)
+    def stop() -> None:
+        for service in running:
+            service.stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
+    loop.add_signal_handler(signal.SIGINT, end)
     loop.add_signal_handler(signal.SIGHUP, reload)
-    await service.run()
-    return again
+    while not ended:
+        with open_service() as service:
+            running[:] = [service]
+            in_order = await service.run()
+        if not in_order and ended:
+            # A thread that hangs in a fetch would hold the interpreter; what it does is safe to lose.
+            logging.shutdown()
+            os._exit(0)

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +24,10 @@ def register(app: typer.Typer) -> None:
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Where the pages are served.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="And on which port.")] = 8000,
+    port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.")] = 8000,
+    speed: Annotated[
+        float, typer.Option(min=1, max=3600, help="Let time pass so much faster, to rehearse.")
+    ] = 1.0,
 ) -> None:
     """Collect, publish, deliver and show the pages, all year; ends with ctrl-C or SIGTERM.
 
@@ -33,12 +38,20 @@ def serve(
     from digest.service import serve as run
 
     _log()
-    again = True
-    while again:
-        with runtime(context) as opened, only_one(opened.data_dir):
-            opened.lasting = True
-            service = Service(opened, host=host, port=port)
-            again = asyncio.run(run(service, check=lambda: find_config(context.obj["config"])))
+    before: Runtime | None = None
+
+    @contextmanager
+    def open_service() -> Iterator[Service]:
+        nonlocal before
+        with runtime(context) as opened:
+            opened.data_dir  # noqa: B018 - the folder must be there before the lock
+            with only_one(opened.lock_file):
+                if before:
+                    opened.go_on_from(before.now)
+                opened.lasting, opened.speed, before = True, speed, opened
+                yield Service(opened, host=host, port=port)
+
+    asyncio.run(run(open_service, check=lambda: find_config(context.obj["config"])))
 
 
 def send(
@@ -128,4 +141,5 @@ def _log() -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for chatty in ("apscheduler", "uvicorn", "mail.log"):  # the last one names addresses
+        logging.getLogger(chatty).setLevel(logging.WARNING)
