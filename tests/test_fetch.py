@@ -36,7 +36,10 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "secure.test")])
     now = dt.datetime.now(dt.UTC)
-    names: list[x509.GeneralName] = [x509.DNSName("secure.test"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names: list[x509.GeneralName] = [
+        x509.DNSName("secure.test"),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    ]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -89,7 +92,10 @@ async def test_rebinding_is_refused_at_connect() -> None:
 
 
 async def test_a_permission_does_not_outlive_its_feed() -> None:
-    async with serve(Manner(name="inside", answer=http(rss()).replace(b"Connection: close\r\n", b""))) as server, fetching() as fetcher:
+    async with (
+        serve(Manner(name="inside", answer=http(rss()).replace(b"Connection: close\r\n", b""))) as server,
+        fetching() as fetcher,
+    ):
         url = f"http://inside.test:{server.port}/"
         assert (await fetcher.get(url, source_id="a", allow=PRIVATE)).status == 200
         with pytest.raises(FetchError, match="loopback"):
@@ -117,7 +123,16 @@ async def test_ipv6_is_spoken() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://a.test/", "file:///etc/passwd", "http:///x", "gopher://a", "http://u:p@a.test/", "", "http://[::1/"]
+    "url",
+    [
+        "ftp://a.test/",
+        "file:///etc/passwd",
+        "http:///x",
+        "gopher://a",
+        "http://u:p@a.test/",
+        "",
+        "http://[::1/",
+    ],
 )
 async def test_what_is_no_address(url: str) -> None:
     async with fetching() as fetcher:
