@@ -15,6 +15,7 @@ from digest.render.plain import to_markdown, to_text
 from digest.render.typeset import Typesetter, clean, cut_title, dress, safe_url
 from digest.render.view import CONTENTS_FROM, Viewer, hides_host, reading_minutes
 from digest.render.wording import Wording, load_wording
+from digest.text import restore_punctuation
 
 __all__ = ["MailParts", "Renderer", "edition_json", "make_renderer"]
 
@@ -62,7 +63,7 @@ class Renderer:
         """
         words = load_wording(language, self.locale_dirs)
         wanted = tuple(s for s in edition.sections if themes is None or s.theme.id in themes)
-        subject, preheader = _headlines(edition, wanted)
+        subject, preheader = map(self._plain, _headlines(edition, wanted))
         why = _why(words, self.newsletter, None if themes is None else wanted, frequency)
         sections, left_out = wanted, 0
         while True:
@@ -81,6 +82,9 @@ class Renderer:
             text=to_text(html),
             left_out=left_out,
         )
+
+    def _plain(self, line: str) -> str:
+        return restore_punctuation(clean(line)) if self.restore else clean(line)
 
     def _mail_html(
         self,
@@ -259,12 +263,12 @@ def _without_lowest(sections: Sequence[Section], count: int) -> tuple[Section, .
 def _headlines(edition: Edition, sections: Sequence[Section]) -> tuple[str, str]:
     """The edition's own subject and preheader when its headline is in *sections*, else those of what is."""
     if len(sections) == len(edition.sections):
-        return clean(edition.subject), clean(edition.preheader)
+        return edition.subject, edition.preheader
     titles = [cut_title(item.article.title, 30) for section in sections for item in section.items]
     kept = [s for s in sections for i in s.items if edition.subject[:8] in i.article.title]
     subject = edition.subject if kept or not titles else titles[0]
     others = [title for title in titles if title != subject and title[:8] != subject[:8]]
-    return clean(subject), clean("；".join(others[:2]))
+    return subject, "；".join(others[:2])
 
 
 def _why(words: Wording, newsletter: Newsletter, chosen: Sequence[Section] | None, frequency: str) -> str:

@@ -65,9 +65,7 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
     class Plain(Layout):
         def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:
             href = el.get("href") or ""
-            if href.startswith("#") or not href or {"h1", "h2", "h3"} & set(parent_tags):
-                return text
-            return f"{text.strip()}\n{href}"
+            return text if href.startswith("#") or not href else f"{text.strip()}\n{href}"
 
         def convert_b(self, el: Any, text: str, parent_tags: Any) -> str:
             return text

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from digest.language import detect
 from digest.model import Article, Edition, Excerpt, Item, Reason, Role, Section, Severity, Theme
-from digest.render.typeset import Typesetter, clean, cut_title, gap, passage_url
+from digest.render.typeset import Typesetter, clean, cut_title, gap, passage_url, safe_url
 from digest.render.wording import Wording
 from digest.text import minutes
 
@@ -54,10 +54,15 @@ class AlsoIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemView:
+    """Args:
+    page: The article's address; url: the same, at the first passage quoted.
+    """
+
     anchor: str
     first: bool
     large: bool
     title: Markup
+    page: str | None
     url: str | None
     lang: Markup
     source: Markup
@@ -141,6 +146,7 @@ class Viewer:
             first=n == 1,
             large=n == 1 and article.title[:12] not in self.edition.subject,
             title=self.type.shown(cut_title(article.title)),
+            page=None if hidden else safe_url(article.url),
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article),
             source=self.source_line(item),
