@@ -9,7 +9,6 @@ from typing import TypedDict
 
 from digest.charset import decode
 from digest.clean import clean_page
-from digest.clean.alone import clean_alone
 from digest.entries import additions, is_material
 from digest.gate import judge
 from digest.links import one_line
@@ -57,7 +56,7 @@ def _read_entry(source: Source, rules: tuple[SiteRule, ...], now: datetime) -> C
     about = _About(
         source_id=source.source_id, url=entry.link or None, now=now, rules=rules, evergreen=source.background
     )
-    page = clean_alone(_document(entry, source.language), **about)
+    page = clean_page(_document(entry, source.language), html=True, alone=True, **about)
     if source.page is not None:
         own = clean_page(_page_text(*source.page), html=True, **about)
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
