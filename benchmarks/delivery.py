@@ -39,7 +39,7 @@ PARAGRAPH = "老周修了四十年的表，他说手艺要慢慢学。算力的�
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A way of sending. *messages*: share of the number asked for, for those that are slow."""
+    """A way of sending. *share* of the messages asked for, for those that are slow; *far_ms*: round trip."""
 
     name: str
     uvloop: bool = True
@@ -48,6 +48,8 @@ class Contender:
     dkim: tuple[str, ...] = ()
     plain: bool = False
     share: float = 1.0
+    far_ms: float = 0.0
+    connections: int = 0
 
 
 CONTENDERS = (
@@ -57,6 +59,8 @@ CONTENDERS = (
     Contender(name="engine, DKIM Ed25519", dkim=("ed25519",)),
     Contender(name="engine, DKIM RSA-2048", dkim=("rsa",), share=0.5),
     Contender(name="plain way", plain=True, uvloop=False, share=0.1),
+    Contender(name="relay 20 ms away, engine", share=0.1, far_ms=20, connections=4),
+    Contender(name="relay 20 ms away, plain way", plain=True, share=0.05, far_ms=20, connections=4),
 )
 
 
@@ -103,8 +107,8 @@ def interleaved(chosen: list[Contender], arguments: argparse.Namespace) -> dict[
                 Measured(rate=0, cpu_us=sink_cpu() / arguments.messages * 1e6)
             )
         for contender in chosen:
-            with sink(pipelining=contender.pipelining) as (port, _):
-                results[contender.name].append(ours(contender, port, arguments))
+            with sink(pipelining=contender.pipelining) as (port, _), far(port, contender.far_ms) as distant:
+                results[contender.name].append(ours(contender, distant, arguments))
         print(f"run {run + 1} of {arguments.runs}", file=sys.stderr)
     return results
 
@@ -153,6 +157,42 @@ def _wait_for(port: int) -> None:
     raise RuntimeError("smtp-sink did not start")
 
 
+@contextmanager
+def far(port: int, round_trip_ms: float) -> Iterator[int]:
+    """A port that leads to *port* with a delay, from a process of its own; *port* itself without one."""
+    if not round_trip_ms:
+        yield port
+        return
+    context = multiprocessing.get_context("spawn")
+    ours_, theirs = context.Pipe()
+    process = context.Process(target=_relay, args=(port, round_trip_ms / 2000, theirs), daemon=True)
+    process.start()
+    try:
+        yield ours_.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _relay(port: int, one_way_s: float, told: Any) -> None:
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while data := await reader.read(65536):
+            loop.call_later(one_way_s, writer.write, data)
+        loop.call_later(one_way_s, writer.close)
+
+    async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, onward_writer), carry(onward_reader, writer))
+
+    async def serve() -> None:
+        server = await asyncio.start_server(session, "127.0.0.1", 0)
+        told.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(serve())
+
+
 def source(port: int, arguments: argparse.Namespace) -> Measured:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
@@ -171,7 +211,8 @@ def ours(contender: Contender, port: int, arguments: argparse.Namespace) -> Meas
     """In a process of its own, so that memory and imports are that run's."""
     messages = max(100, int(arguments.messages * contender.share))
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_run, (contender, port, messages, arguments.connections))
+        connections = contender.connections or arguments.connections
+        return pool.apply(_run, (contender, port, messages, connections))
 
 
 def _run(contender: Contender, port: int, messages: int, connections: int) -> Measured:
