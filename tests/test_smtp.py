@@ -422,8 +422,10 @@ def test_the_breaker_rests_longer_each_time_and_counts_joint_failures_once() -> 
     assert breaker.wait_s(2) == 4
     breaker.trip(6, "down", first_s=2, most_s=5)
     assert breaker.wait_s(6) == 5
+    assert not breaker.proven
     breaker.served()
     assert breaker.wait_s(6) == 0 and not breaker.reason
+    assert breaker.proven, "kept connections that still work prove it too"
 
 
 def test_a_domain_with_a_connection_limit_waits_for_room() -> None:

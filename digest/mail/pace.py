@@ -77,6 +77,7 @@ class Breaker:
 
     def served(self) -> None:
         """A message got its reply: all is well again."""
+        self.proven = True
         if self._failures:
             self._failures, self._until, self.reason = 0, 0.0, ""
 
