@@ -5,7 +5,7 @@ has waited (its *debt*, and how far it is *behind* the theme sent most), and how
 (*demand*). Debt alone grows without bound, so every theme with something to say gets its turn.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -143,9 +143,10 @@ def pick(
     board = _board(themes, stories, memory, now)
     order, most = _order(board, themes, schedule, memory, only)
     wishes = {theme.id: _wishes(theme, stories) for theme in order}
-    chosen = _assign(order, wishes, most, schedule.items_per_theme)
+    chosen = _spread(_balance(_assign(order, wishes, most, schedule.items_per_theme), schedule.minimum_items))
     sections = _sections(chosen, {theme.id: theme for theme in themes}, board, bool(only))
-    skipped += _left_out(board, chosen, wishes, memory)
+    ranked = [rank for rank in board if not only or rank.theme_id in wishes]
+    skipped += _left_out(ranked, chosen, wishes, memory)
     return Plan(sections=sections, skipped=tuple(skipped), board=board)
 
 
@@ -316,6 +317,45 @@ def _assign(
     return {id_: [story for story in wishes[id_] if holder.get(story.id) == id_] for id_ in taken}
 
 
+def _balance(chosen: dict[str, list[_Story]], least: int) -> dict[str, list[_Story]]:
+    """No theme is more than half of an edition of several (editorial guide, section 3).
+
+    Unless that would leave fewer than *least* items.
+    """
+    kept = {theme_id: list(stories) for theme_id, stories in chosen.items()}
+    while len(kept) > 1:
+        total = sum(map(len, kept.values()))
+        largest = max(kept.values(), key=len)
+        if 2 * len(largest) <= total or total <= least:
+            break
+        largest.pop()
+    return kept
+
+
+def _spread(chosen: dict[str, list[_Story]]) -> dict[str, list[_Story]]:
+    """Within each theme, no two of one outlet in a row if a third can stand between; else best first."""
+    spread: dict[str, list[_Story]] = {}
+    before: str | None = None
+    for theme_id, stories in chosen.items():
+        rest, spread[theme_id] = list(stories), []
+        while rest:
+            counts = Counter(_outlet(story) for story in rest)
+            outlet, count = counts.most_common(1)[0]
+            # An outlet with more than half of what is left must go first, or it ends in a row.
+            wanted = {outlet} if 2 * count > len(rest) else counts.keys()
+            story = next((s for s in rest if _outlet(s) in wanted - {before}), None)
+            story = story or next((s for s in rest if _outlet(s) != before), rest[0])
+            rest.remove(story)
+            spread[theme_id].append(story)
+            before = _outlet(story)
+    return spread
+
+
+def _outlet(story: _Story) -> str:
+    article = story.candidate.article
+    return article.outlet or article.republisher or article.source_id
+
+
 def _sections(
     chosen: Mapping[str, list[_Story]], themes: Mapping[str, Theme], board: Sequence[ThemeRank], asked: bool
 ) -> tuple[PlannedSection, ...]:
@@ -369,14 +409,15 @@ def _left_out(
     wishes: Mapping[str, list[_Story]],
     memory: Memory,
 ) -> list[Skipped]:
-    """Every theme that has no section, and the articles that came next in each that has one."""
+    """Each of the themes *ranked* without a section, and the articles that came next in the others."""
     skipped = []
     placed = {story.id: theme_id for theme_id, stories in chosen.items() for story in stories}
     last = min((rank.total for rank in ranked if rank.theme_id in chosen), default=0.0)
     for rank in ranked:
         if rank.theme_id not in chosen:
             why = _why_not(rank, wishes, placed, memory, last)
-            skipped.append(Skipped(kind="theme", name=rank.theme_id, why=why))
+            dry = rank.theme_id in wishes and not wishes[rank.theme_id]
+            skipped.append(Skipped(kind="theme", name=rank.theme_id, why=why, nothing_new=dry))
     for theme_id, stories in chosen.items():
         lost = [story for story in wishes[theme_id] if story.id not in placed][:_LOST]
         skipped += [_lost(story.candidate, stories[-1].candidate, theme_id) for story in lost]
@@ -397,7 +438,8 @@ def _why_not(
     last: float,
 ) -> str:
     if rank.theme_id not in wishes:
-        return "no reader asks for it" if memory.demand.get(rank.theme_id, 1) == 0 else "not asked for"
+        unwanted = any(memory.demand.values()) and memory.demand.get(rank.theme_id, 1) == 0
+        return "no reader asks for it" if unwanted else "not in this schedule's choice"
     if not wishes[rank.theme_id]:
         return "no article about it has anything left to quote"
     holders = {placed.get(story.id, "") for story in wishes[rank.theme_id]}

@@ -145,6 +145,49 @@ def test_an_article_stands_once_and_no_theme_goes_without_for_it() -> None:
     assert "stand under a" in whys(plan(shared))["b"]
 
 
+def test_readers_are_told_of_a_dry_theme_and_not_of_one_that_waits_its_turn() -> None:
+    one = replace(SCHEDULE, themes_per_edition=1)
+    found = plan(candidate("n", {"a": 3}), candidate("m", {"b": 2}), schedule=one)
+
+    assert {s.name: s.nothing_new for s in found.skipped if s.kind == "theme"} == {"b": False, "c": True}
+
+
+def test_asked_by_hand_only_the_themes_asked_for_are_spoken_of() -> None:
+    found = plan(candidate("n", {"a": 3}), candidate("m", {"b": 2}), only=("a", "c"))
+
+    assert [s.name for s in found.skipped if s.kind == "theme"] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("outlets", "expected"),
+    [
+        (["x", "x", "y"], ["n0", "n2", "n1"]),
+        (["y", "x", "x"], ["n1", "n0", "n2"]),
+        (["x", "x", "x"], ["n0", "n1", "n2"]),
+        (["x", "x", "y", "y"], ["n0", "n2", "n1", "n3"]),
+        (["x", "y", "z", "z"], ["n0", "n2", "n1", "n3"]),
+        ([None, None, None], ["n0", "n1", "n2"]),
+    ],
+)
+def test_no_two_of_an_outlet_in_a_row_if_a_third_can_stand_between(
+    outlets: list[str | None], expected: list[str]
+) -> None:
+    many = replace(SCHEDULE, items_per_theme=4)
+    found = plan(*(candidate(f"n{i}", {"a": 9 - i}, outlet=o) for i, o in enumerate(outlets)), schedule=many)
+
+    assert shape(found)["a"] == expected
+
+
+def test_no_theme_is_more_than_half_of_a_mixed_edition() -> None:
+    many = replace(SCHEDULE, items_per_theme=4)
+    rich = [candidate(f"n{i}", {"a": 9 - i}) for i in range(4)]
+
+    assert shape(plan(*rich, schedule=many)) == {"a": ["n0", "n1", "n2", "n3"]}
+    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=many)) == {"a": ["n0"], "b": ["b"]}
+    least = replace(many, minimum_items=3)
+    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=least)) == {"a": ["n0", "n1"], "b": ["b"]}
+
+
 def test_copies_become_one_item_that_names_the_others() -> None:
     same = {"copy": "x", "own": "x", "spun": "x"}
     found = plan(
