@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, make_msgid
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from digest.collect import Collected
     from digest.config import Config, MailServer
     from digest.deliver import Progress, Report
+    from digest.doctor import Finding
     from digest.feeds import Reader
     from digest.mail.dkim import Key
     from digest.mail.transport import Server, Transport
@@ -354,8 +356,49 @@ class Runtime:
             return self.renderer.web(edition, language=language)
         return self._sample(edition, language)
 
+    def sample(self, edition: "Edition") -> bytes:
+        """The mail as a reader nobody knows would get it, signed if mail is."""
+        mail = self._sample(edition, self.language).encode("ascii")
+        if not self.config.dkim:
+            return mail
+        from digest.mail.dkim import Signer
+
+        return Signer(self.dkim_keys()).sign(mail)
+
+    def servers(self) -> "list[Server]":
+        """The configured relays; empty when mail goes to the built-in inbox."""
+        return [_server(server) for server in self.config.mail_servers]
+
+    async def send_test(self, server: "Server", address: str) -> "Finding":
+        """Send the latest edition's sample, or a line of text, through one server."""
+        from digest.address import canonical
+        from digest.doctor import Finding
+        from digest.mail.smtp import SmtpTransport
+        from digest.mail.transport import Fate, Letter, wire_form
+
+        async def at_once() -> bool:
+            return True
+
+        sender = self.config.newsletter.sender
+        text = (
+            f"From: {sender}\r\nTo: {canonical(address)}\r\nSubject: Digest test\r\n"
+            f"Date: {format_datetime(self.now)}\r\nMessage-ID: {make_msgid(domain=sender.partition('@')[2])}"
+            "\r\nAuto-Submitted: auto-generated\r\n\r\nThis server takes mail for Digest.\r\n"
+        )
+        transport = SmtpTransport([server])
+        try:
+            letter = Letter(
+                sender=sender, recipient=canonical(address), content=wire_form(text.encode("ascii"))
+            )
+            result = await transport.send(letter, at_once)
+        finally:
+            await transport.close()
+        said = f"{server.label}: test to {address}: {result.fate} {result.code or ''} {result.text}".rstrip()
+        if result.fate is Fate.SENT:
+            return Finding(level="ok", what=said)
+        return Finding(level="fault", what=said, do="the server's words say what it minds")
+
     def _sample(self, edition: "Edition", language: str) -> str:
-        """The mail as a reader nobody knows would get it."""
         from digest.message import Personal, compile_message, message_id
 
         parts = self.renderer.mail(edition, language=language)
@@ -382,7 +425,7 @@ class Runtime:
         from digest.mail.smtp import SmtpTransport
         from digest.mail.transport import Security, Server
 
-        servers = [_server(server) for server in self.config.mail_servers]
+        servers = self.servers()
         if not servers:
             inbox = await stack.enter_async_context(open_inbox(self.inbox_dir))
             servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]

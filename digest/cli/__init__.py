@@ -13,6 +13,7 @@ import typer
 from digest import __version__
 from digest.cli import (
     collecting,
+    doctor,
     editions,
     feeds,
     inbox,
@@ -64,7 +65,19 @@ def options(
     context.obj = {"config": config, "clock": clock}
 
 
-for module in (making, serving, collecting, feeds, subscribers, themes, editions, operating, reading, inbox):
+for module in (
+    making,
+    serving,
+    collecting,
+    feeds,
+    subscribers,
+    themes,
+    editions,
+    operating,
+    doctor,
+    reading,
+    inbox,
+):
     module.register(app)
 
 

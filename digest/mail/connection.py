@@ -68,6 +68,11 @@ class Connection:
         )
 
     @property
+    def offers(self) -> tuple[str, ...]:
+        """The extensions the server announced, in order of names."""
+        return tuple(sorted(self._smtp.esmtp_extensions))
+
+    @property
     def carried(self) -> int:
         """Letters it was used for."""
         return self._carried

@@ -1,0 +1,104 @@
+"""``digest doctor``: what is wrong with servers, signatures, DNS and permissions, and what to do."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from digest.cli.output import emit_json, runtime, say
+
+if TYPE_CHECKING:
+    from digest.doctor import Finding
+    from digest.runtime import Runtime
+
+doctor = typer.Typer(
+    help="Look for what makes mail fail, before it does.", invoke_without_command=True, rich_markup_mode=None
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(doctor, name="doctor")
+
+
+@doctor.callback()
+def examine(
+    context: typer.Context,
+    to: Annotated[
+        str | None, typer.Option(help="Send a test through every server to this address.", metavar="ADDR")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Check everything and say what to do. Exit code 1 when something is at fault."""
+    if context.invoked_subcommand:
+        return
+    with runtime(context) as opened:
+        findings = list(_findings(opened, to))
+    if as_json:
+        emit_json([{"level": f.level, "what": f.what, "do": f.do} for f in findings])
+    else:
+        for finding in findings:
+            print(f"{finding.level:8}{finding.what}")
+            if finding.do:
+                print(f"{'':8}→ {finding.do}")
+    if any(finding.level == "fault" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
+    from digest.doctor import Finding, check_clock, check_dns, check_message, check_python, check_server
+
+    for warning in opened.config.warnings:
+        yield Finding(level="warning", what=warning)
+    yield check_python()
+    latest = opened.store.editions.latest()
+    yield check_clock(opened.now, latest.made_at if latest else None)
+    if latest:
+        yield from check_message(opened.sample(latest), signed=bool(opened.config.dkim))
+    domain = opened.config.newsletter.sender.rpartition("@")[2]
+    if not opened.servers():
+        yield Finding(level="ok", what="no mail server is configured: mail goes to the built-in inbox")
+        return
+    for server in opened.servers():
+        yield asyncio.run(check_server(server))
+        if to:
+            yield asyncio.run(opened.send_test(server, to))
+    yield from check_dns(domain, opened.dkim_keys())
+
+
+@doctor.command()
+def dkim(
+    context: typer.Context,
+    new: Annotated[
+        Path | None, typer.Option("--new", help="Make a key and keep it in this file.", metavar="FILE")
+    ] = None,
+    selector: Annotated[str, typer.Option(help="Its name in DNS.")] = "digest",
+    algorithm: Annotated[str, typer.Option(help="rsa or ed25519; have one of each.")] = "rsa",
+) -> None:
+    """Print the DNS records of the keys that sign, or make a new key with --new."""
+    from digest.mail.dkim import load_key, make_key, zone_line
+
+    with runtime(context) as opened:
+        keys = opened.dkim_keys()
+        if new is not None:
+            if algorithm not in ("rsa", "ed25519"):
+                raise typer.BadParameter("rsa or ed25519", param_hint="--algorithm")
+            _write(new, make_key(cast(Literal["rsa", "ed25519"], algorithm)))
+            domain = opened.config.newsletter.sender.rpartition("@")[2]
+            keys = [load_key(new, domain=domain, selector=selector)]
+            say(f"Wrote {new}. Publish the record below, then add to {opened.config.path}:")
+            say(f'[[dkim]]\nselector = "{selector}"\nkey_file = "{new}"')
+    if not keys:
+        say("No key signs; make one with: digest doctor dkim --new FILE")
+    for key in keys:
+        print(zone_line(key))
+
+
+def _write(file: Path, key: bytes) -> None:
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(key)
+    except FileExistsError:
+        raise typer.BadParameter(f"{file} is there already; nothing was written") from None

@@ -1,0 +1,139 @@
+"""``digest doctor``: everything that makes mail fail quietly, looked at before it does.
+
+Each check gives findings; none raises for what it finds.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from digest.mail.dkim import Key
+    from digest.mail.transport import Server
+
+SAFE_HEADERS = {(3, 11): 10, (3, 12): 5}
+"""First patch releases whose email package refuses line breaks in decoded headers (CPython gh-121650)."""
+UNSUBSCRIBE = (b"list-unsubscribe", b"list-unsubscribe-post")
+"""Headers a signature must cover (RFC 8058 section 4)."""
+CLIPPED = 102_000
+"""Octets of HTML at which Gmail cuts a message off."""
+
+Level = Literal["ok", "warning", "fault"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was looked at, how it is, and, unless it is ok, what to do."""
+
+    level: Level
+    what: str
+    do: str = ""
+
+
+def check_python(version: tuple[int, int, int] = sys.version_info[:3]) -> Finding:
+    patch = SAFE_HEADERS.get(version[:2])
+    name = ".".join(str(part) for part in version)
+    if patch is not None and version[2] < patch:
+        what = f"Python {name} can be made to put a line break into a header; Digest defuses what it is given"
+        return Finding(level="warning", what=what, do=f"update to {version[0]}.{version[1]}.{patch} or later")
+    return Finding(level="ok", what=f"Python {name}")
+
+
+def check_clock(now: datetime, newest: datetime | None) -> Finding:
+    """The clock against the newest thing that is known to have happened."""
+    if newest and newest > now:
+        what = f"the clock says {now:%Y-%m-%d %H:%M} UTC, yet {newest:%Y-%m-%d %H:%M} has been"
+        return Finding(level="fault", what=what, do="set the clock: slots and signatures go by it")
+    return Finding(level="ok", what=f"the clock says {now:%Y-%m-%d %H:%M} UTC")
+
+
+def check_message(mail: bytes, *, signed: bool) -> Iterator[Finding]:
+    """The mail a reader would get: its size, its headers, what its signatures cover."""
+    head, _, _ = mail.partition(b"\r\n\r\n")
+    fields = [line.split(b":", 1)[0].lower() for line in re.split(rb"\r\n(?![ \t])", head)]
+    if len(mail) > CLIPPED:
+        what = f"a mail has {len(mail)} octets; some programs cut it off at {CLIPPED}"
+        yield Finding(level="warning", what=what, do="set fewer items or themes an edition")
+    else:
+        yield Finding(level="ok", what=f"a mail has {len(mail)} octets and {len(fields)} header fields")
+    if b"list-unsubscribe-post" not in fields:
+        what = "mails hold no one-click unsubscribe (RFC 8058), which large providers ask for"
+        yield Finding(level="warning", what=what, do="set newsletter.base_url to where the pages are served")
+    for name in {name for name in fields if name not in (b"received", b"dkim-signature")}:
+        if fields.count(name) > 1:
+            what = f"the field {name.decode()} stands {fields.count(name)} times"
+            yield Finding(level="fault", what=what, do="report this: no mail should be sent")
+    if signed:
+        yield from _signatures(head, fields)
+
+
+def _signatures(head: bytes, fields: list[bytes]) -> Iterator[Finding]:
+    for field in re.split(rb"\r\n(?![ \t])", head):
+        if not field.lower().startswith(b"dkim-signature:"):
+            continue
+        covered = re.sub(rb"\s", b"", field).lower().partition(b";h=")[2].partition(b";")[0].split(b":")
+        missing = [name for name in UNSUBSCRIBE if name in fields and name not in covered]
+        if missing:
+            what = f"a signature does not cover {b', '.join(missing).decode()}"
+            yield Finding(level="fault", what=what, do="report this: one-click unsubscribing is not trusted")
+        else:
+            yield Finding(level="ok", what=f"a signature covers {len(covered)} fields")
+
+
+async def check_server(server: "Server") -> Finding:
+    """Connect, encrypt and log in, as for a mail; nothing is sent."""
+    import time
+
+    from digest.mail.connection import OpeningError, make_context, open_connection
+
+    try:
+        connection = await open_connection(server, make_context(server), time.monotonic)
+    except OpeningError as error:
+        return Finding(
+            level="fault", what=str(error), do="mend the server's entry in config.toml, or the server"
+        )
+    offers = ", ".join(connection.offers) or "nothing"
+    await connection.quit()
+    return Finding(level="ok", what=f"{server.label}: {server.security}, offers {offers}")
+
+
+def check_dns(domain: str, keys: Sequence["Key"]) -> Iterator[Finding]:
+    """SPF (RFC 7208), DMARC (RFC 7489) and the keys' records (RFC 6376), where DNS answers."""
+    from digest.mail.dkim import dns_record
+
+    wanted = [(domain, "v=spf1", "SPF", 'publish a TXT record like "v=spf1 a:your.relay -all"')]
+    wanted.append((f"_dmarc.{domain}", "v=DMARC1", "DMARC", 'publish a TXT record like "v=DMARC1; p=none"'))
+    for key in keys:
+        do = f"publish: {dns_record(key)}"
+        wanted.append((key.record_name, dns_record(key), f"DKIM key {key.selector}", do))
+    for name, start, what, do in wanted:
+        records = _texts(name)
+        if records is None:
+            yield Finding(
+                level="warning", what=f"{what}: DNS does not answer for {name}", do="try again later"
+            )
+        elif any(_squeezed(record).startswith(_squeezed(start)) for record in records):
+            yield Finding(level="ok", what=f"{what} stands at {name}")
+        else:
+            yield Finding(level="fault", what=f"{what}: no such record at {name}", do=do)
+
+
+def _squeezed(record: str) -> str:
+    return re.sub(r"\s", "", record)
+
+
+def _texts(name: str) -> list[str] | None:
+    """TXT records, strings of one joined; None when nobody answers."""
+    import dns.exception
+    import dns.resolver
+
+    try:
+        answer = dns.resolver.resolve(name, "TXT", lifetime=5)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except dns.exception.DNSException:
+        return None
+    return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
