@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from functools import cache
 from html import unescape
 from pathlib import Path
 from re import findall
@@ -19,9 +20,10 @@ from digest.mail.inbox import Inbox, open_inbox
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Security, Server
 from digest.model import Newsletter, Schedule
-from digest.render import make_renderer
+from digest.render import Renderer, make_renderer
 from digest.signup import Signup, make_signup
 from digest.store import Store
+from digest.tokens import Purpose
 from digest.web import Desk, Door, Limits, Numbers, Operator, make_app
 
 KEYS = {"a": b"k" * 40}
@@ -35,6 +37,12 @@ NEWSLETTER = Newsletter(
     base_url="http://127.0.0.1",
 )
 SCHEDULES = (Schedule(id="daily", cron="0 8 * * 1-5"), Schedule(id="weekly", cron="0 8 * * 1"))
+
+
+@cache
+def a_renderer() -> Renderer:
+    """Setting one up takes longer than most tests."""
+    return make_renderer(NEWSLETTER, themes=(CRAFT, COST))
 
 
 @dataclass
@@ -94,8 +102,6 @@ class Site:
         assert (await self.post(confirming))[0] == 200
         reader = self.store.subscribers.find(address)
         assert reader is not None
-        from digest.tokens import Purpose
-
         return {
             "confirm": confirming,
             "unsubscribe": self.signup.link(Purpose.UNSUBSCRIBE, reader),
@@ -138,7 +144,7 @@ async def a_site(
         sockets = [config.bind_socket()]
         base = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
         newsletter = replace(NEWSLETTER, base_url=base + base_path)
-        renderer = make_renderer(newsletter, themes=(CRAFT, COST))
+        renderer = replace(a_renderer(), newsletter=newsletter)
         signup = make_signup(store, renderer, newsletter, KEYS)
         door = Door(
             signup=signup,

@@ -1,0 +1,189 @@
+"""The readers' flow over both databases: who is asked, who is mailed, who is left alone."""
+
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from reading import KEYS, NEWSLETTER, a_renderer, links
+from stored import DAY, HOUR, NOW, reader
+
+from digest.errors import ConsentError, TokenError
+from digest.mail.transport import Letter
+from digest.model import ConsentState
+from digest.signup import ASKED, Departure, Signup, Wish, make_signup, personal_data
+from digest.store import Store
+from digest.tokens import Purpose
+
+ADDRESS = "ann@example.org"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def signup(store: Store) -> Signup:
+    return make_signup(store, a_renderer(), NEWSLETTER, KEYS)
+
+
+def wish(address: str = ADDRESS, **changes: object) -> Wish:
+    one = Wish(address=address, language="zh-CN", timezone="Asia/Shanghai", themes=("craft",))
+    return replace(one, **changes)  # type: ignore[arg-type]
+
+
+def html(letter: Letter) -> str:
+    part = message_from_bytes(letter.content, policy=policy.default).get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def token_in(letter: Letter, page: str = "/confirm/") -> str:
+    return next(link for link in links(html(letter)) if page in link).rpartition("/")[2]
+
+
+def subscribed(signup: Signup, address: str = ADDRESS) -> int:
+    [letter] = signup.subscribe([wish(address)], now=NOW)
+    return signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), now=NOW).id
+
+
+def test_a_sign_up_asks_once_an_hour_and_three_times_a_day(signup: Signup) -> None:
+    asked = [bool(signup.subscribe([wish()], now=NOW + n * 20 * MINUTE)) for n in range(24 * 3 + 4)]
+    assert [n for n, yes in enumerate(asked) if yes] == [0, 3, 6, 72, 75]
+
+
+def test_one_burst_of_one_address_in_any_case_is_one_letter(signup: Signup) -> None:
+    burst = [
+        wish("Ann@example.org"),
+        wish("ann@example.org"),
+        wish("ANN@example.org"),
+        wish("bob@example.org"),
+    ]
+    letters = signup.subscribe(burst, now=NOW)
+    assert len({letter.recipient.casefold() for letter in letters}) == len(letters) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "letters", "after"),
+    [
+        (ConsentState.PENDING, 1, ConsentState.PENDING),
+        (ConsentState.CONFIRMED, 0, ConsentState.CONFIRMED),
+        (ConsentState.PAUSED, 0, ConsentState.PAUSED),
+        (ConsentState.UNSUBSCRIBED, 1, ConsentState.PENDING),
+        (ConsentState.BOUNCED, 1, ConsentState.PENDING),
+        (ConsentState.COMPLAINED, 0, ConsentState.COMPLAINED),
+    ],
+)
+def test_who_is_asked(signup: Signup, state: ConsentState, letters: int, after: ConsentState) -> None:
+    one = signup.store.subscribers.add(reader("ann", state=state, themes=("cost",)), actor="test", now=NOW)
+    assert len(signup.subscribe([wish()], now=NOW)) == letters
+    found = signup.store.subscribers.get(one.id)
+    assert found.state is after
+    assert found.themes == (("craft",) if letters else ("cost",)), "an enemy's wishes change no reader's"
+
+
+def test_the_letter_says_nothing_a_visitor_typed_and_repeats_no_message_id(signup: Signup) -> None:
+    [first] = signup.subscribe([wish("free-money.click-here@example.org", language="en")], now=NOW)
+    [second] = signup.subscribe([wish("free-money.click-here@example.org")], now=NOW + 2 * HOUR)
+    assert "free-money" not in html(first)
+    message = message_from_bytes(first.content, policy=policy.default)
+    assert message["To"] == first.recipient == "free-money.click-here@example.org"
+    assert message["Subject"] == "Confirm your subscription to 晨读"
+    assert message["Message-ID"] != message_from_bytes(second.content, policy=policy.default)["Message-ID"]
+    assert not message["List-Unsubscribe-Post"], "one click only where the link is https (RFC 8058)"
+
+
+def test_confirming_twice_is_confirming_and_late_is_too_late(signup: Signup) -> None:
+    [letter] = signup.subscribe([wish()], now=NOW)
+    token = token_in(letter)
+    with pytest.raises(TokenError, match="expired"):
+        signup.who(token, Purpose.CONFIRM, now=NOW + 7 * DAY + MINUTE)
+    one = signup.who(token, Purpose.CONFIRM, now=NOW + 6 * DAY)
+    for _ in range(2):
+        assert signup.confirm(one, now=NOW).state is ConsentState.CONFIRMED
+    signup.unsubscribe([Departure(subscriber_id=one.id)], now=NOW)
+    with pytest.raises(ConsentError, match="expired"):
+        signup.confirm(one, now=NOW)
+    events = [
+        (event.actor, event.to_state, event.reason) for event in signup.store.subscribers.events(one.id)
+    ]
+    assert events == [
+        ("reader", "pending", "form"),
+        ("reader", "pending", ASKED),
+        ("reader", "confirmed", "confirmed by link"),
+        ("reader", "unsubscribed", "unsubscribed"),
+    ]
+
+
+def test_leaving_suppresses_and_only_confirming_again_lifts_it(signup: Signup) -> None:
+    one = subscribed(signup)
+    signup.unsubscribe(
+        [Departure(subscriber_id=one, reason="too many"), Departure(subscriber_id=one)], now=NOW
+    )
+    hashed = signup.hash_address(ADDRESS)
+    assert signup.store.subscribers.is_suppressed(hashed)
+    [letter] = signup.subscribe([wish()], now=NOW + 2 * HOUR)
+    assert signup.store.subscribers.is_suppressed(hashed)
+    signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW + 2 * HOUR), now=NOW + 2 * HOUR)
+    assert not signup.store.subscribers.is_suppressed(hashed)
+
+
+def test_links_are_good_for_their_own_page_only_and_unsubscribing_outlives_everything(signup: Signup) -> None:
+    one = signup.store.subscribers.get(subscribed(signup))
+    made = {purpose: signup.link(purpose, one).rpartition("/")[2] for purpose in Purpose}
+    for page in Purpose:
+        for purpose, token in made.items():
+            if page is not purpose:
+                with pytest.raises(TokenError):
+                    signup.who(token, page, now=NOW)
+    signup.store.subscribers.renew_tokens(one.id, now=NOW)
+    later = NOW + 3650 * DAY
+    assert signup.whom(made[Purpose.UNSUBSCRIBE]) == one.id
+    assert signup.who(made[Purpose.UNSUBSCRIBE], Purpose.UNSUBSCRIBE, now=later).id == one.id
+    with pytest.raises(TokenError):
+        signup.who(made[Purpose.PREFERENCES], Purpose.PREFERENCES, now=later)
+
+
+def test_a_new_key_keeps_old_links_and_the_suppression_list(signup: Signup) -> None:
+    one = signup.store.subscribers.get(subscribed(signup))
+    rotated = make_signup(signup.store, a_renderer(), NEWSLETTER, {"b": b"n" * 40, **KEYS})
+    assert rotated.hash_address(ADDRESS) == signup.hash_address(ADDRESS)
+    token = signup.link(Purpose.PREFERENCES, one).rpartition("/")[2]
+    assert rotated.who(token, Purpose.PREFERENCES, now=NOW).id == one.id
+    dropped = make_signup(signup.store, a_renderer(), NEWSLETTER, {"b": b"n" * 40})
+    with pytest.raises(TokenError):
+        dropped.who(token, Purpose.PREFERENCES, now=NOW)
+
+
+def test_erasing_forgets_and_never_asks_again(signup: Signup) -> None:
+    one = signup.store.subscribers.get(subscribed(signup))
+    assert personal_data(signup.store, one)["address"] == ADDRESS
+    signup.erase(one, now=NOW)
+    signup.erase(signup.store.subscribers.get(one.id), now=NOW)
+    assert signup.subscribe([wish()], now=NOW + 2 * DAY) == ()
+    assert signup.store.subscribers.find(ADDRESS) is None
+    forgotten = personal_data(signup.store, signup.store.subscribers.get(one.id))
+    assert not any(ADDRESS in str(value) for value in forgotten.values())
+    assert forgotten["history"] == []
+    signup.unsubscribe([Departure(subscriber_id=one.id)], now=NOW)
+    assert signup.store.subscribers.get(one.id).state is ConsentState.ERASED
+
+
+def test_pausing_ends_by_itself_or_by_hand(signup: Signup) -> None:
+    one = signup.store.subscribers.get(subscribed(signup))
+    paused = signup.pause(one, NOW + DAY, now=NOW)
+    assert (paused.state, paused.paused_until) == (ConsentState.PAUSED, NOW + DAY)
+    longer = signup.pause(one, NOW + 2 * DAY, now=NOW)
+    assert longer.paused_until == NOW + 2 * DAY
+    resumed = signup.resume(one, now=NOW)
+    assert (resumed.state, resumed.paused_until) == (ConsentState.CONFIRMED, None)
+
+
+def test_who_never_confirms_is_forgotten_and_who_once_left_is_not(signup: Signup) -> None:
+    left = subscribed(signup, "left@example.org")
+    signup.unsubscribe([Departure(subscriber_id=left)], now=NOW)
+    letters = signup.subscribe([wish("never@example.org"), wish("left@example.org")], now=NOW + 2 * HOUR)
+    token = token_in(next(letter for letter in letters if letter.recipient.startswith("never")))
+    assert signup.tidy(now=NOW + 29 * DAY) == 0
+    assert signup.tidy(now=NOW + 31 * DAY) == 1
+    assert signup.store.subscribers.find("never@example.org") is None
+    assert signup.store.subscribers.find("left@example.org") is not None
+    with pytest.raises(TokenError):
+        signup.who(token, Purpose.CONFIRM, now=NOW + DAY)
