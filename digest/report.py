@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OVERDUE = timedelta(minutes=15)
 """A slot that is due so long has been missed by whatever should have made it."""
+UNSENT, UNREAD = timedelta(minutes=30), timedelta(hours=2)
+"""The same for deliveries (a run over a large list looks at its retries later) and for feeds."""
 
 
 def theme_overview(
@@ -101,10 +103,7 @@ def overview(
             if count := row["deliveries"].get(state):
                 look = f"digest editions show {row['number']} --deliveries"
                 troubles.append(f"edition {row['number']}: {count} deliveries {state}; see {look}")
-    late = store.slots.due(now=now - OVERDUE)
-    troubles += [
-        f"{slot.schedule}: the edition of {slot.slot:%Y-%m-%d %H:%M} UTC is overdue" for slot in late
-    ]
+    troubles += overdue(store, now=now)
     if waiting := len(store.articles.quarantined(limit=100)):
         troubles.append(f"{waiting} articles in quarantine; see digest quarantine list")
     return {
@@ -123,6 +122,23 @@ def overview(
         "editions": editions,
         "troubles": troubles,
     }
+
+
+def overdue(store: "Store", *, now: datetime) -> list[str]:
+    """What ought to have been done and was not, a sentence each: something stands still. Empty is healthy."""
+    found = [
+        f"{slot.schedule}: the edition of {slot.slot:%Y-%m-%d %H:%M} UTC is overdue"
+        for slot in store.slots.due(now=now - OVERDUE)
+        if not store.state.is_paused(slot.schedule)
+    ]
+    waiting = store.ledger.next_due()
+    if waiting and waiting < now - UNSENT:
+        found.append(f"deliveries have been due since {waiting:%Y-%m-%d %H:%M} UTC and are not sent")
+    if unread := len(store.feeds.due(now - UNREAD)):
+        found.append(
+            f"{unread} feeds have been due for {UNREAD // timedelta(hours=1)} hours and are not read"
+        )
+    return found
 
 
 def explain(edition: Edition) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from digest.model import Article as ArticleValue
 from digest.model import Block, BlockKind, ConsentState, Newsletter, Schedule, Subscriber, Term, Theme
 from digest.publish import publish
+from digest.report import overdue
 from digest.similar import sketch
 from digest.slots import tick
 from digest.store import SlotState, Store, open_store
@@ -167,3 +168,21 @@ def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -
         store.editions.set_status(1, "ready")
         tick(store, [THEME], [schedule], LETTER, now=now)
         assert len(store.ledger.claim(owner, limit=9, lease_s=60, now=now)) == 1
+
+
+def test_what_stands_still_is_told(store: Store) -> None:
+    store.subscribers.add(
+        Subscriber(id=0, address="a@example.org", state=ConsentState.CONFIRMED), actor="test", now=START
+    )
+    add_article(store, 1, START)
+    tick(store, [THEME], [daily()], LETTER, now=START)
+    slot, minute = START + timedelta(days=1), timedelta(minutes=1)
+    store.slots.add("daily", [slot], now=START)
+    assert overdue(store, now=slot + 14 * minute) == []
+    assert overdue(store, now=slot + 16 * minute) == ["daily: the edition of 2026-01-02 00:00 UTC is overdue"]
+    store.state.set_paused("daily", True)
+    assert overdue(store, now=slot + 16 * minute) == []
+    store.state.set_paused("daily", False)
+    assert tick(store, [THEME], [daily()], LETTER, now=slot + 20 * minute)[0].edition == 1
+    assert overdue(store, now=slot + 40 * minute) == []
+    assert "deliveries have been due" in overdue(store, now=slot + 60 * minute)[0]

@@ -33,6 +33,7 @@ def make_app(door: Door, numbers: Numbers) -> "Starlette":
     from starlette.routing import Route
 
     from digest.errors import StoreError
+    from digest.report import overdue
     from digest.web.manners import Manners
     from digest.web.operator import OperatorPages, tally
     from digest.web.readers import ReaderPages
@@ -63,8 +64,8 @@ def make_app(door: Door, numbers: Numbers) -> "Starlette":
             await door.desk.close()
 
     async def health(_: Request) -> Response:
-        await asyncio.to_thread(door.signup.store.state.get, "health")
-        return PlainTextResponse("ok\n")
+        late = await asyncio.to_thread(overdue, door.signup.store, now=door.clock())
+        return PlainTextResponse("work is overdue\n", 503) if late else PlainTextResponse("ok\n")
 
     async def robots(_: Request) -> Response:
         closed = ("confirm", "preferences", "unsubscribe", "operator", "metrics")

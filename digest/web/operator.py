@@ -3,13 +3,15 @@
 import hmac
 import json
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from digest import __version__
 from digest.model import ConsentState, DeliveryState
-from digest.report import edition_overview, feed_overview
+from digest.report import edition_overview, feed_overview, overdue
 from digest.web import forms, plots
 from digest.web.limits import Window, is_within, network
 from digest.web.manners import Numbers
@@ -176,6 +178,7 @@ class OperatorPages:
         store, days = self.store, _tallies(self.store)
         latest = days[max(days)] if days else {}
         newest = edition_overview(store, 1)
+        feeds = Counter(str(row["state"]) for row in feed_overview(store, now=self.door.clock()))
         series: list[tuple[str, str, str, Mapping[tuple[tuple[str, str], ...], float]]] = [
             (
                 "digest_readers", "gauge", "Readers by state, at the last count.",
@@ -192,6 +195,21 @@ class OperatorPages:
             (
                 "digest_last_edition_timestamp_seconds", "gauge", "When the newest edition was due.",
                 {(): newest[0]["slot"].timestamp()} if newest else {},
+            ),
+            (
+                "digest_next_edition_timestamp_seconds", "gauge", "When each schedule is due next.",
+                {(("schedule", name),): at.timestamp() for name, at in self.door.next_runs().items() if at},
+            ),
+            (
+                "digest_overdue", "gauge", "Kinds of work that stand still; 0 is healthy.",
+                {(): len(overdue(store, now=self.door.clock()))},
+            ),
+            (
+                "digest_feeds", "gauge", "Feeds by health.",
+                {(("state", state),): n for state, n in feeds.items()},
+            ),
+            (
+                "digest_info", "gauge", "The running version.", {(("version", __version__),): 1},
             ),
             (
                 "digest_http_requests_total", "counter", "Requests answered.",
