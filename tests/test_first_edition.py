@@ -1,26 +1,21 @@
 """The road from the seed documents to a mail, walked as a person walks it: by the command line."""
 
 import email.policy
-import io
 import json
 import re
 import shutil
 import subprocess
 import sys
 import unicodedata
-from dataclasses import dataclass
 from email import message_from_bytes
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running import ROOT, digest
 
-from digest.cli import main
-
-ROOT = Path(__file__).parents[1]
 EXPECTED = json.loads((ROOT / "tests/corpus/seeds/expected.json").read_text("utf-8"))
-CLOCK = "2026-01-05T08:00:00+08:00"
 
 
 @pytest.fixture
@@ -28,35 +23,6 @@ def installation(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "config.toml", tmp_path)
     shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     return tmp_path
-
-
-@dataclass(frozen=True)
-class Ran:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def digest(folder: Path, *words: str, clock: str = CLOCK, stdin: str = "") -> Ran:
-    """The command as typed in *folder*; within this process, because starting fifty of them takes minutes."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
-    given = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
-    code = 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["digest", "--clock", clock, *words])
-        for name, stream in (("stdout", out), ("stderr", err), ("stdin", given)):
-            patch.setattr(sys, name, stream)
-        try:
-            main()
-        except SystemExit as left:
-            code = int(left.code or 0)
-    texts = []
-    for stream in (out, err):
-        stream.flush()
-        stream.buffer.seek(0)
-        texts.append(stream.buffer.read().decode())
-    return Ran(code, *texts)
 
 
 def excerpts(edition: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,137 @@
+"""The operator's commands, each once the way it is used."""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from running import ROOT, digest
+
+FEED = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>电价观察</title>
+<link>http://{host}/</link><item><title>机房电价下调,训练成本降两成</title><guid>a1</guid>
+<link>http://{host}/a?id=1&amp;utm_source=x</link><pubDate>Sun, 04 Jan 2026 08:00:00 +0800</pubDate>
+<description>&lt;p&gt;西部三个机房本周宣布下调电价,业内估算大模型训练的电费成本将下降两成。&lt;/p&gt;&lt;p&gt;
+负责运营的林清说:“电价占推理成本的四成,降价以后,中小公司也用得起大模型了。”&lt;/p&gt;&lt;p&gt;
+新电价从2月1日起执行,每千瓦时0.32元,比现在低0.08元。算力成本的下降会让更多企业自己训练模型。&lt;/p&gt;
+</description></item></channel></rss>"""
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "config.toml", tmp_path)
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
+    return tmp_path
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("site")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    host = f"127.0.0.1:{server.server_address[1]}"
+    (folder / "feed.xml").write_text(FEED.format(host=host), "utf-8")
+    (folder / "index.html").write_text(
+        '<html><head><link rel="alternate" type="application/rss+xml" href="/feed.xml"></head></html>'
+    )
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://{host}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_feed_is_found_added_read_paused_and_removed(installation: Path, site: str) -> None:
+    refused = digest(installation, "feeds", "add", site)
+    assert (refused.returncode, "loopback" in refused.stderr) == (1, True)
+    added = digest(installation, "feeds", "add", site, "--id", "power", "--tag", "energy", "--allow-private")
+    assert added.returncode == 0, added.stderr
+    assert "电价观察" in added.stderr
+    ran = digest(installation, "now", "算力成本", "-f", "json")
+    item = json.loads(ran.stdout)["themes"][0]["items"][0]
+    assert (item["title"], item["outlet"]) == ("机房电价下调,训练成本降两成", "电价观察")
+    assert item["url"].endswith("/a?id=1")
+    rows = json.loads(digest(installation, "feeds", "list", "--json").stdout)
+    assert [(row["id"], row["origin"], row["tags"]) for row in rows] == [("power", "command", ["energy"])]
+    assert "power" not in digest(installation, "feeds", "check", "power").stderr
+    assert "energy" in digest(installation, "feeds", "export").stdout
+    digest(installation, "feeds", "pause", "power")
+    assert json.loads(digest(installation, "feeds", "list", "--json").stdout)[0]["state"] == "paused"
+    digest(installation, "feeds", "pause", "power", "--resume")
+    assert digest(installation, "feeds", "remove", "power").returncode == 0
+    gone = digest(installation, "feeds", "remove", "power")
+    assert (gone.returncode, "no feed" in gone.stderr) == (2, True)
+
+
+def test_feeds_travel_as_opml(installation: Path, tmp_path: Path) -> None:
+    opml = tmp_path / "list.opml"
+    opml.write_text(
+        '<opml version="1.0"><body><outline text="科技"><outline xmlUrl="https://a.example.org/rss"/>'
+        '<outline xmlUrl="https://b.example.org/rss" title="乙"/></outline></body></opml>'
+    )
+    assert "2 added" in digest(installation, "feeds", "import", str(opml)).stderr
+    assert "0 added" in digest(installation, "feeds", "import", str(opml)).stderr
+    exported = digest(installation, "feeds", "export").stdout
+    assert "https://a.example.org/rss" in exported
+    assert "科技" in exported
+    opml.write_text("not xml at all")
+    assert digest(installation, "feeds", "import", str(opml)).returncode == 2
+
+
+def test_an_edition_is_sent_to_subscribers_looked_at_stopped_and_sent_on(installation: Path) -> None:
+    for name in ("a", "b"):
+        assert digest(installation, "subscribers", "add", f"{name}@example.org").returncode == 0
+    dry = digest(installation, "send", "--dry-run")
+    assert "2 subscribers" in dry.stderr
+    assert json.loads(digest(installation, "editions", "list", "--json").stdout) == []
+    sent = digest(installation, "send")
+    assert "sent 2" in sent.stderr, sent.stderr
+    assert len(list((installation / "var/inbox").glob("*.eml"))) == 2
+    again = digest(installation, "send", "--resume")
+    assert "Nothing is due" in again.stderr
+    people = digest(installation, "editions", "show", "1", "--deliveries", "--json").stdout
+    rows = [json.loads(line) for line in people.splitlines()]
+    assert [(row["address"], row["state"]) for row in rows] == [
+        ("a@example.org", "sent"),
+        ("b@example.org", "sent"),
+    ]
+    assert "unknown theme" not in digest(installation, "editions", "why", "1").stdout
+    assert digest(installation, "editions", "stop", "1").returncode == 0
+    assert digest(installation, "editions", "stop", "1").returncode == 2
+    assert digest(installation, "editions", "approve", "1").returncode == 0
+    assert digest(installation, "editions", "show", "9").returncode == 1
+
+
+def test_status_is_calm_when_all_is_well_and_says_what_is_not(installation: Path) -> None:
+    digest(installation, "now", "-f", "json")
+    calm = digest(installation, "status")
+    assert (calm.returncode, "edition 1" in calm.stdout) == (0, True)
+    (installation / "seeds/casino.txt").write_text(
+        "真人百家乐在线赌场\n\n注册就送彩金88元,百家乐、老虎机、真人荷官,在线赌场首选,彩票投注返水高达百分之二。"
+        "\n\n体育投注赔率最高,存款秒到账,提现无限额,博彩平台信誉第一,加客服领彩金。\n",
+        "utf-8",
+    )
+    digest(installation, "collect")
+    rows = json.loads(digest(installation, "quarantine", "list", "--json").stdout)
+    assert [row["source"] for row in rows] == ["seeds/casino.txt"]
+    worried = digest(installation, "status")
+    assert (worried.returncode, "quarantine" in worried.stdout) == (1, True)
+    assert digest(installation, "quarantine", "release", "seeds/casino.txt").returncode == 0
+    assert digest(installation, "status").returncode == 0
+
+
+def test_a_backup_holds_everything_and_never_overwrites(installation: Path, tmp_path: Path) -> None:
+    digest(installation, "now", "-f", "json")
+    copy = tmp_path / "copy.db"
+    assert digest(installation, "backup", str(copy)).returncode == 0
+    assert digest(installation, "backup", str(copy)).returncode == 1
+    first = digest(installation, "editions", "show", "1").stdout
+    shutil.copy(copy, installation / "var/digest.db")
+    assert digest(installation, "editions", "show", "1").stdout == first
