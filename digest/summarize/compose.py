@@ -7,8 +7,8 @@ from functools import cached_property
 
 from digest.figures import MAY_HOLD, Figure, find
 from digest.model import Article, Excerpt, Role, Size
-from digest.summarize.dangling import Fix, standing
-from digest.summarize.passages import Passage, Reading, Sentence, passages, read
+from digest.summarize.dangling import Fix
+from digest.summarize.passages import Passage, Reading, Sentence, passages, places, read
 from digest.summarize.people import named_in
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, terms
@@ -25,11 +25,18 @@ _ENGLISH = 2.35
 
 _SAME, _HELD = 0.5, 0.8
 """Share of a passage's terms already said, or of something said that it holds, to call it a repetition."""
+_ENOUGH = {Size.FULL: 260, Size.MEDIUM: 140, Size.BRIEF: 0}
+"""What an item of the size should come to before its points are chosen for more than being sound."""
 _CONSIDERED = 150
 _FLOOR = 0.33
 """Of the best point's worth: what is much weaker is left out rather than filled in."""
 _TELLING = 0.5
-_POINTING = re.compile("[这那它你]|^其实")
+_THEMED = 0.4
+"""Weight of the theme's terms that makes a passage, or a title, about the theme."""
+_REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
+"""How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
+_OPENS = 0.15  # of an article on the theme, within which a passage may lead that does not name the theme
+_POINTING = re.compile("[这那它你]")
 _FIGURE_SENTENCE = 90
 _SPEAKER_CHARS = 20
 _OFFICE = re.compile(
@@ -74,20 +81,26 @@ def summarize(
 
     Returns:
         Lead, points in the order of the article, quote, figures; no two overlap. Empty when no
-        sentence that could open an item is left.
+        sentence that could open an item is left, or nothing about the theme.
     """
     scale = _scale(article)
     budget = min(room, round(_ROOM[size] * scale))
     reading = read(article, focus)
-    page = _Page(reading, budget, used, [*avoid, *(article.text[a:b] for a, b in used)], scale)
+    spare = budget - round(_ENOUGH[size] * scale)
+    page = _Page(reading, focus, budget, spare, used, [*avoid, *(article.text[a:b] for a, b in used)], scale)
     lead = page.lead()
     if lead is None:
         return ()
     excerpts = [page.take(Role.LEAD, lead)]
     if size is not Size.BRIEF:
-        excerpts += page.points(2)
-    if size is Size.FULL:
-        excerpts += [*page.quote(), *page.figures(2), *page.points(_POINTS[size] - 2), *page.figures(2)]
+        points = page.points(2)
+        if not page.keeps_to_theme():
+            return ()
+        if size is Size.FULL:
+            excerpts += [*page.quote(), *page.figures(2)]
+            points += page.points(_POINTS[size] - 2)
+            excerpts += page.figures(2)
+        excerpts += page.joined(points)
     order = list(Role)
     return tuple(sorted(excerpts, key=lambda excerpt: (order.index(excerpt.role), excerpt.start)))
 
@@ -96,9 +109,21 @@ class _Page:
     """An item in the making: what is taken, what is said, how much room is left."""
 
     def __init__(
-        self, reading: Reading, budget: int, used: Sequence[Span], avoid: Sequence[str], scale: float
+        self,
+        reading: Reading,
+        focus: Mapping[str, float],
+        budget: int,
+        spare: int,
+        used: Sequence[Span],
+        avoid: Sequence[str],
+        scale: float,
     ) -> None:
-        self.reading, self.room, self.scale = reading, budget, scale
+        self.reading, self.room, self.spare, self.scale = reading, budget, spare, scale
+        self.asked = bool(focus)
+        short = count(reading.article.text) <= _REPORT_CHARS * scale
+        self.is_report = short and reading.news >= _REPORT
+        title = places(fold(reading.article.title), focus)
+        self.titled = not focus or sum(weight for _, weight in title) >= _THEMED
         self.taken = list(used)
         self.said = [words for words in (frozenset(terms(fold(text))) for text in avoid) if words]
         self.chosen: list[Passage] = []
@@ -134,19 +159,22 @@ class _Page:
         return Excerpt(role=role, text=article.text[start:end], start=start, end=end, speaker=named)
 
     def lead(self) -> Passage | None:
-        """Who and what: on the theme, close to the title, early, somebody or something named."""
-        article, names = self.reading.article, self.reading.names
+        """Who and what: on the theme, close to the title, early, somebody or something named.
+
+        A short report says it in its first sentence.
+        """
+        article, reading = self.reading.article, self.reading
         title = frozenset(terms(fold(article.title)))
-        main = [name for _, name in named_in(article.title, names)]
+        main = [name for _, name in named_in(article.title, reading.names)]
         length = max(1, len(article.text))
         best, top = None, 0.0
         for p in self._leading():
             size = p.size / self.scale
             text = article.text[p.start : p.end]
             score = (0.7 * p.score + 0.25 * p.own) * _length_fit(size) + 0.3 * overlap(title, p.terms)
-            score += (0.06 + 0.08 * self.reading.news) * (1 - p.start / length)
+            score += 0.05 * min(1.0, p.about) + (0.06 + 0.08 * reading.news) * (1 - p.start / length)
             score += 0.08 * any(name in text[: len(text) // 2] for name in main) + 0.02 * any(
-                map(text.count, names)
+                map(text.count, reading.names)
             )
             if score > top:
                 best, top = p, score
@@ -154,39 +182,85 @@ class _Page:
 
     def _leading(self) -> list[Passage]:
         """What may open the item: the usual length before a shorter one, the article's words first."""
+        article = self.reading.article
+        opening = _OPENS * len(article.text)
+        free = [p for p in self.free if self._is_themed(p) or (self.titled and p.start <= opening)]
+        if self.is_report:
+            able = [p for p in free if p.leads and p.size / self.scale <= _OPENING]
+            first = min((p.start for p in able), default=0)
+            if fitting := [p for p in able if p.start == first]:
+                return [p for p in fitting if p.size <= _LEAD[1] * self.scale] or fitting[:1]
         for least in (_LEAD[0], _SHORT_LEAD):
-            fitting = [p for p in self.free if least <= p.size / self.scale <= _LEAD[1]]
+            fitting = [p for p in free if least <= p.size / self.scale <= _LEAD[1]]
             if found := [p for p in fitting if p.leads] or [p for p in fitting if p.spoken]:
                 return found
         return []
+
+    def _is_themed(self, p: Passage) -> bool:
+        return not self.asked or p.about >= _THEMED
+
+    def keeps_to_theme(self) -> bool:
+        """Whether the item says something of the theme: the lead by its words, or else a point."""
+        return any(map(self._is_themed, self.chosen))
+
+    def _is_near(self, paragraph: int) -> bool:
+        """Whether the paragraph deals with the theme, so that a passage of it without its terms does too."""
+        block = self.reading.article.paragraphs()[paragraph]
+        return self.reading.about(block.start, block.end) >= _THEMED
 
     def points(self, most: int) -> list[Excerpt]:
         """The best passages that say something else (maximal marginal relevance), at most *most*."""
         found: list[Excerpt] = []
         least = _POINT[0] * self.scale
         ranked = sorted(
-            (p for p in self.free if p.size >= least),
+            (p for p in self.free if p.size >= least and (self.titled or self._is_near(p.paragraph))),
             key=lambda p: -p.score * _length_fit(p.size / self.scale),
         )[:_CONSIDERED]
         while len(found) < most:
-            open_ = [(self._worth(p), -p.start, p) for p in ranked if p.size <= self.room and self._is_new(p)]
+            able = [p for p in ranked if p.size <= self.room and self._is_new(p) and self._may_join(p)]
+            if not any(map(self._is_themed, self.chosen[1:])):
+                able = [p for p in able if self._is_themed(p)] or able
+            open_ = [(self._worth(p), -p.start, p) for p in able]
             worth, _, best = max(open_, default=(0.0, 0, None), key=lambda option: option[:2])
             self.floor = self.floor or _FLOOR * worth
-            if best is None or worth < self.floor:
+            if best is None or worth < (self.floor if self.room <= self.spare else 0.01):
                 break
             found.append(self.take(Role.POINT, best))
+        return found
+
+    def _may_join(self, p: Passage) -> bool:
+        """Whether no point stands right beside *p* that would be too long as one excerpt with it."""
+        beside = (c for c in self.chosen[1:] if self._is_beside(p.start, p.end, c.start, c.end))
+        return all(p.speaker == c.speaker and p.size + c.size <= _POINT[1] * self.scale for c in beside)
+
+    def _is_beside(self, start: int, end: int, other: int, stop: int) -> bool:
+        between = self.reading.article.text[min(end, stop) : max(start, other)]
+        return not between.strip() and "\n" not in between
+
+    def joined(self, points: Sequence[Excerpt]) -> list[Excerpt]:
+        """Neighbouring points as the one excerpt they are in the article."""
+        found: list[Excerpt] = []
+        for point in sorted(points, key=lambda point: point.start):
+            last = found[-1] if found else None
+            if last and self._is_beside(last.start, last.end, point.start, point.end):
+                found[-1] = self._excerpt(Role.POINT, last.start, point.end)
+                found[-1] = replace(found[-1], speaker=last.speaker)
+            else:
+                found.append(point)
         return found
 
     def _worth(self, p: Passage) -> float:
         same = max((overlap(p.terms, other) for other in self.said), default=0.0)
         near = any(p.paragraph == c.paragraph for c in self.chosen)
-        return p.score * _length_fit(p.size / self.scale) * (1 - same) * (0.85 if near else 1.0)
+        worth = p.score * _length_fit(p.size / self.scale) * (1 - same) * (0.85 if near else 1.0)
+        return worth * (1.0 if self._is_themed(p) else 0.8 if self._is_near(p.paragraph) else 0.5)
 
     def quote(self) -> list[Excerpt]:
         """Somebody's words worth setting large: whole sentences inside the marks, the speaker known."""
         best: tuple[float, Span, str] | None = None
         for quotation in self.reading.quotes:
-            if not quotation.speaker or not quotation.whole:
+            near = self._is_near(self.reading.sentence_at(quotation.start).paragraph)
+            if not (quotation.speaker and quotation.whole and (near or self.titled)):
                 continue
             inner = sentences(self.reading.article.text, *quotation.words)
             for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
@@ -211,13 +285,17 @@ class _Page:
             or not self.is_free(start, end)
         ):
             return 0.0
-        if not is_balanced(text) or any(start < cut.at < end for cut in reading.article.cuts):
+        if (
+            text.startswith("其实")
+            or not is_balanced(text)
+            or any(start < cut.at < end for cut in reading.article.cuts)
+        ):
             return 0.0
         for n, (a, b) in enumerate(parts):
             sentence = reading.article.text[a:b]
             ended = sentence if sentence[-1] in "。！!？?.…" else sentence.rstrip("，,") + "。"
-            stands = standing(ended, chinese=reading.chinese, names=reading.names, spoken=True)
-            if stands.fix is Fix.DROP or (n == 0 and stands.fix is not Fix.FINE):
+            stands = reading.stands(ended, spoken=True)
+            if stands.fix is Fix.DROP or (n == 0 and stands.fix is not Fix.FINE) or stands.trust < 1:
                 return 0.0
         words = frozenset(terms(fold(text)))
         return (

@@ -28,14 +28,18 @@ class Standing:
     Args:
         leads: It may open an item: fine by itself, no hearsay, not opening with a quotation.
         person: It hangs on a person named before (他), so joining needs exactly one to be there.
+        empty: Applause, thanks, what everybody knows.
         weight: 1 for a clean sentence, less for one that only passes.
+        trust: 1, less where a rewriting program may have changed the words; part of *weight*.
         cue: The words that hang, for explanations and tests.
     """
 
     fix: Fix
     leads: bool = False
     person: bool = False
+    empty: bool = False
     weight: float = 1.0
+    trust: float = 1.0
     cue: str = ""
 
 
@@ -69,7 +73,8 @@ _ZH_START = re.compile(
     从[这此] 有了 听到 和[他她这] 与[他她此] 跟[他她] 再[聊说看] 说回 回到 话说 换做 要分 动员 形成
     归根结底 如果不然 不然 试想 要不 毕竟 其中 既是 只有这样 主要是 实验结果 论文(?=[提中指认]) 最重要的
     更重要的 问题是 原因是 结果是 答案是 最终(?=[，,]) 不料 没想到 原来 果然 显然 难怪 随之 随着[这此]
-    到了[这此]
+    到了[这此] 至于 后面的话 接下来 往后 与[之其] 相较之下 相形之下 需要 核心在于 关键在于 关键是 重点是
+    区别在于 虽说如此 即便如此 尽管如此
     """
     )
 )
@@ -78,13 +83,15 @@ _ZH_SERIES = re.compile(
 )
 _ZH_TIME = re.compile(
     "随后|后来|之后|不久|当时|此前|同年|次年|次日|当年|当天|当晚|那时|届时|期间|其间|目前(?=[，,]?[该这])|刚刚|到了"
+    "|一开始|刚开始|起初|起先|最初(?=[，,])|开始时|有一[天次](?=[，,])"
+    rf"|(?:又?[经通]?过|[{CJK}]{{0,3}}用)了?[^，,。]{{1,6}}[年月天周]的?[^，,。]{{2,4}}[，,]|[^，,。A-Za-z\d]{{2,10}}(?:完成|结束)[之以]?后[，,]"
 )
 _ZH_DATED = re.compile(r"\d{4}\s*年|\d+\s*月|[一二三四五六七八九十]+月")
 _ZH_SHORT_NAME = re.compile(
     alternatives(
         r"""
     该(?:公司|模型|实验室|项目|机构|平台|研究|团队|产品|技术|系统|企业|论文|方法|奖|书|校|市|国|院) 本次
-    此次 此举 此类 上面
+    此次 这一?次 此举 此类 上面 给出了?[^，,。]{0,4}(?:答案|回答)
     """
     )
 )
@@ -93,6 +100,13 @@ _ZH_THIS_EARLY = re.compile(
     r"|.{0,14}(?:基于|通过|根据|按照|凭借|由于|对于)(?:如此|这|此|该)"
     r"|[^。]{0,16}(?:称|说|认为|以为|表示|指出|强调)[，,：:]?这"
 )
+_ZH_THIS_LATE = re.compile(
+    "(?:[采使利应]用|发现|解决|采取|实现|提到|看到)[了过]?这[个种些项类套样]([^，,。]{2})|[，,]这次"
+)
+_ZH_ANOTHER = re.compile(
+    r"另外?一(?:个|位|种|项|次|家|名|方面)|(?:其他|其它|其余)的?[一二两三四五六七八九几\d]"
+)
+_ZH_ONE = re.compile(r"(?<!另)(?<!另外)一(?:个|位|种|项|次|家|名|方面)|包括|除|之一")
 _ZH_PERSON = re.compile(r"(?<![其维吉])他(?!们|人|国|日|乡|山)|她(?!们)|自己(?=[^自])")
 _ZH_ITS = re.compile("(?<![极尤与何岂])其(?![中实他次余一二三它])")
 _ZH_NOUN = re.compile(
@@ -100,7 +114,7 @@ _ZH_NOUN = re.compile(
 )
 _ZH_THING = re.compile("他们|她们|它们?")
 _ZH_NO_LEAD = re.compile(
-    "据悉|据了解|据说|有消息|有人[认说]|传闻|据传|或许|不知|第[一二三四五六七八九十两\\d]+[个位名项点]|"
+    "据悉|据了解|据说|有消息|举了?一?个?例|有人[认说]|传闻|据传|或许|不知|第[一二三四五六七八九十两\\d]+[个位名项点]|"
     "^[^，,。]{1,10}?(?:也|还|又|则|再度|再次|随后|接着|却|继续|同样|同时)"
 )
 _ZH_ROLE = re.compile(
@@ -140,6 +154,8 @@ _EN_STARTS = alternatives(r"""
     For_(?:example|instance) Say Then Later Afterwards? Earlier Both Neither Another Others Which And Or
     Nor Because Here There, It Its Their They He She His Her More Less Better Even Yes No Exactly Right
     Similarly Likewise Indeed In_(?:other_words|contrast) On_the_other_hand By_contrast Too Not_so
+    At_first Initially Soon Eventually As_for As_such In_turn In_response Since_then Until_then By_then
+    Back_then From_there Once_there By_comparison (?:Before|After|Compared_with)_(?:this|that)
     Only_then Among_(?:them|those) Despite_(?:this|that) At_that Of_(?:those|these)
     The_(?:others|rest|two|same|pair|man|woman|couple|move|decision|company|model|study|team|firm|group|report)
     The_(?:meeting|event|change|changes|results?|figures|announcement|statement|paper|survey|attack|accident|documents?)
@@ -203,7 +219,7 @@ def standing(
     leads = fix is Fix.FINE and not (spoken or empty or sentence[0] in '“「『"‘（(')
     leads = leads and not (_ZH_NO_LEAD if chinese else _EN_NO_LEAD).search(outer)
     weight = max(0.4, 1.0 - 0.08 * len(soft) - 0.45 * empty)
-    return Standing(fix=fix, leads=leads, person=person, weight=weight, cue=cue)
+    return Standing(fix=fix, leads=leads, person=person, empty=empty, weight=weight, cue=cue)
 
 
 def _marks_only(m: re.Match[str]) -> str:
@@ -231,6 +247,10 @@ def _chinese(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool
     if (m := _ZH_ITS.search(outer)) and not (
         named_in(outer[: m.start()], names) or _ZH_NOUN.search(outer[: m.start()])
     ):
+        return Fix.JOIN, False, m.group()
+    if (m := _ZH_THIS_LATE.search(outer)) and not (m.group(1) and m.group(1) in outer[: m.start()]):
+        return Fix.JOIN, False, m.group()
+    if (m := _ZH_ANOTHER.search(outer)) and not _ZH_ONE.search(outer[: m.start()]):
         return Fix.JOIN, False, m.group()
     if (m := _ZH_THING.search(outer)) and not _has_noun(outer[: m.start()], names):
         return Fix.JOIN, False, m.group()

@@ -3,18 +3,18 @@
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import partial
 
 from digest.model import Article, BlockKind
 from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, standing
 from digest.summarize.people import SAYING, in_title, named_in, people
 from digest.summarize.quotes import Quotation, is_balanced, labelled, quotations
-from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
+from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, soundness, terms
 from digest.text import CJK, Span, count, fold, sentences
 
 _MOST_SENTENCES = 3
-_EMPTY = 0.6
 _THEMED = 0.5
 """Share of the theme in a sentence's score."""
 _SHORTEST = 10
@@ -40,13 +40,18 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """``article.text[start:end]``, able to stand alone once *speaker*, if any, is named beside it."""
+    """``article.text[start:end]``, able to stand alone once *speaker*, if any, is named beside it.
+
+    Args:
+        about: Sum of the weights of the theme's terms in it.
+    """
 
     start: int
     end: int
     size: int
     score: float
     own: float
+    about: float
     leads: bool
     terms: frozenset[str]
     paragraph: int
@@ -56,7 +61,12 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An article read once: its sentences, who is named and who is quoted."""
+    """An article read once: its sentences, who is named and who is quoted.
+
+    Args:
+        hits: Where the theme's terms stand, and their weights.
+        stands: Judges a sentence by itself, for words of a named speaker when ``spoken``.
+    """
 
     article: Article
     chinese: bool
@@ -64,6 +74,13 @@ class Reading:
     quotes: tuple[Quotation, ...]
     sentences: tuple[Sentence, ...]
     news: float
+    hits: tuple[tuple[int, float], ...]
+    stands: Callable[..., Standing]
+
+    def about(self, start: int, end: int) -> float:
+        """Sum of the weights of the theme's terms in ``text[start:end]``."""
+        first, last = (bisect_left(self.hits, at, key=lambda hit: hit[0]) for at in (start, end))
+        return sum(weight for _, weight in self.hits[first:last])
 
     def sentence_at(self, offset: int) -> Sentence:
         """The sentence that covers *offset*, or the one before it."""
@@ -87,19 +104,36 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     words = bag(text, [span for span, _ in spans])
     news = newsness(text, [text[b.start : b.end] for b in paragraphs])
     own = _own_scores(article, [span for span, _ in spans], words, news)
-    about = relevance(article, [span for span, _ in spans], focus)
+    hits = places(fold(text), focus)
+    about = relevance(article, [span for span, _ in spans], hits)
     themed = _THEMED if any(about) else 0.0
     starts = [quote.start for quote in quotes]
-    selves = _selves(article)
+    stands = partial(_judge, chinese=chinese, names=names, selves=_selves(article), sound=soundness(article))
     read_: list[Sentence] = []
     for i, ((start, end), paragraph) in enumerate(spans):
         spoken = _spoken(start, end, quotes, starts)
         body = text[start:end]
         score = (1 - themed) * own[i] + themed * about[i]
         known = bool(spoken and spoken.speaker)
-        stands = standing(body, chinese=chinese, names=names, selves=selves, spoken=known)
-        read_.append(Sentence(start, end, paragraph, words.terms[i], stands, spoken, score, own[i]))
-    return Reading(article, chinese, names, quotes, tuple(read_), news)
+        stood = stands(body, spoken=known)
+        read_.append(Sentence(start, end, paragraph, words.terms[i], stood, spoken, score, own[i]))
+    return Reading(article, chinese, names, quotes, tuple(read_), news, hits, stands)
+
+
+def _judge(
+    body: str,
+    *,
+    chinese: bool,
+    names: Set[str],
+    selves: Sequence[str],
+    sound: Callable[[str], float],
+    spoken: bool,
+) -> Standing:
+    """How a sentence stands, and how far its words can be trusted."""
+    stood, trust = standing(body, chinese=chinese, names=names, selves=selves, spoken=spoken), sound(body)
+    if not trust:
+        return Standing(fix=Fix.DROP, cue="rewritten")
+    return replace(stood, weight=stood.weight * trust, trust=trust)
 
 
 def _main_person(article: Article, names: Set[str]) -> str | None:
@@ -133,27 +167,35 @@ def _own_scores(article: Article, spans: Sequence[Span], words: Bag, news: float
     return scores
 
 
-def relevance(article: Article, spans: Sequence[Span], focus: Mapping[str, float]) -> list[float]:
-    """0 to 1: theme terms in each sentence, half as much for those of its section's heading."""
-    folded = fold(article.text)
-    starts = [start for start, _ in spans]
+def places(folded: str, focus: Mapping[str, float]) -> tuple[tuple[int, float], ...]:
+    """Offset and weight of every term of the theme; of terms that overlap, the longest."""
+    found: dict[int, float] = {}
+    ends: list[Span] = []
+    for term in sorted((term for term in focus if term and term in folded), key=len, reverse=True):
+        pattern = re.escape(term)
+        if term.isascii():
+            pattern = rf"(?<![a-z0-9]){pattern}(?:e?s)?(?![a-z0-9])"
+        fresh = [m.span() for m in re.finditer(pattern, folded)]
+        fresh = [(a, b) for a, b in fresh if not any(a < d and c < b for c, d in ends)]
+        ends += fresh
+        found.update((a, focus[term]) for a, _ in fresh)
+    return tuple(sorted(found.items()))
+
+
+def relevance(article: Article, spans: Sequence[Span], hits: Sequence[tuple[int, float]]) -> list[float]:
+    """0 to 1: the theme's terms in each sentence, a third as much for those of its section's heading."""
     raw = [0.0] * len(spans)
-    headings = [b for b in article.blocks if b.kind is BlockKind.HEADING]
-    for term, weight in focus.items():
-        if not term or term not in folded:
-            continue
-        pattern = re.compile(rf"(?<![a-z0-9]){re.escape(term)}" if term[0].isascii() else re.escape(term))
-        seen: set[int] = set()
-        for m in pattern.finditer(folded):
-            i = bisect_right(starts, m.start()) - 1
-            if i >= 0 and m.end() <= spans[i][1] and i not in seen:
-                seen.add(i)
-                raw[i] += weight
-        for b, block in enumerate(headings):
-            if pattern.search(folded, block.start, block.end):
-                stop = headings[b + 1].start if b + 1 < len(headings) else len(folded)
-                for i in range(bisect_left(starts, block.end), bisect_left(starts, stop)):
-                    raw[i] += 0.3 * weight
+    starts = [start for start, _ in spans]
+    headings = [block for block in article.blocks if block.kind is BlockKind.HEADING]
+    begins = [block.start for block in headings]
+    for at, weight in hits:
+        n = bisect_right(begins, at) - 1
+        if n >= 0 and at < headings[n].end:
+            stop = begins[n + 1] if n + 1 < len(begins) else len(article.text)
+            for i in range(bisect_left(starts, at), bisect_left(starts, stop)):
+                raw[i] += 0.3 * weight
+        elif (i := bisect_right(starts, at) - 1) >= 0:
+            raw[i] += weight
     return scaled([1 - math.exp(-value / 1.5) for value in raw])
 
 
@@ -179,8 +221,10 @@ def _runs(reading: Reading, all_: Sequence[Sentence], most: int) -> Iterator[tup
         if first.spoken and not first.spoken.speaker:
             continue
         for j in range(i, min(i + _MOST_SENTENCES, len(all_))):
-            size = count(text[first.start : all_[j].end])
-            if all_[j].paragraph != first.paragraph or all_[j].standing.fix is Fix.DROP or size > most:
+            size, stands = count(text[first.start : all_[j].end]), all_[j].standing
+            if all_[j].paragraph != first.paragraph or size > most:
+                break
+            if stands.fix is Fix.DROP or stands.empty:
                 break
             yield all_[i : j + 1], size
 
@@ -194,7 +238,7 @@ def _quoted(reading: Reading) -> Iterator[list[Sentence]]:
         around = reading.sentence_at(quote.start)
         inside = []
         for start, end in sentences(text, *quote.words):
-            stands = standing(text[start:end], chinese=reading.chinese, names=reading.names, spoken=True)
+            stands = reading.stands(text[start:end], spoken=True)
             words = frozenset(terms(fold(text[start:end])))
             at = reading.sentence_at(start)
             inside.append(Sentence(start, end, around.paragraph, words, stands, quote, at.score, at.own))
@@ -230,7 +274,8 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
         size=size,
         score=clean * sum(s.score * w for s, w in zip(run, weights, strict=True)) / total,
         own=clean * sum(s.own * w for s, w in zip(run, weights, strict=True)) / total,
-        leads=run[0].standing.leads and all(s.standing.weight > _EMPTY for s in run),
+        about=reading.about(start, end),
+        leads=run[0].standing.leads,
         terms=frozenset().union(*(s.terms for s in run)),
         paragraph=run[0].paragraph,
         speaker=speaker,
