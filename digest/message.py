@@ -180,6 +180,8 @@ def _url_value(url: str | None) -> str | None:
 
 def _wrapped(octets: bytes) -> bytes:
     """Base64 lines of at most 76 with CRLF after each."""
+    if len(octets) <= _LINE:
+        return b2a_base64(octets, newline=False) + b"\r\n" if octets else b""
     lines = [b2a_base64(octets[i : i + _LINE], newline=False) for i in range(0, len(octets), _LINE)]
     return b"\r\n".join([*lines, b""])
 
@@ -209,26 +211,29 @@ class _Base64Body:
     rest: tuple[tuple[tuple[str | bytes, ...], _Fixed], ...]
     tail: tuple[str | bytes, ...]
 
-    def fill(self, values: Mapping[str, bytes]) -> bytes:
-        out, carry = [self.head], self.carry
+    def fill(self, values: Mapping[str, bytes], out: list[bytes]) -> None:
+        out.append(self.head)
+        carry = self.carry
         for spliced, fixed in self.rest:
-            chunk = carry + b"".join(values[s] if type(s) is str else s for s in spliced)  # type: ignore[misc]
+            chunk = carry + _joined(spliced, values)
             lent, middle, carry = fixed.phases[-len(chunk) % 3]
-            out += (_wrapped(chunk + lent), middle)
-        last = carry + b"".join(values[s] if type(s) is str else s for s in self.tail)  # type: ignore[misc]
-        if last:
-            out.append(_wrapped(last))
-        return b"".join(out)
+            out.append(_wrapped(chunk + lent))
+            out.append(middle)
+        out.append(_wrapped(carry + _joined(self.tail, values)))
+
+
+def _joined(pieces: tuple[str | bytes, ...], values: Mapping[str, bytes]) -> bytes:
+    return b"".join([piece if isinstance(piece, bytes) else values[piece] for piece in pieces])
 
 
 def _base64_body(pieces: list[str | bytes]) -> _Base64Body:
     """*pieces* are fixed octets and slot names. Short fixed pieces travel with the values beside them."""
-    first = pieces[0] if type(pieces[0]) is bytes else b""
+    first = pieces[0] if isinstance(pieces[0], bytes) else b""
     whole = len(first) // 3 * 3
     rest: list[tuple[tuple[str | bytes, ...], _Fixed]] = []
     waiting: list[str | bytes] = []
-    for piece in pieces[1:] if type(pieces[0]) is bytes else pieces:
-        if type(piece) is bytes and len(piece) > _LINE and waiting:
+    for piece in pieces[1:] if isinstance(pieces[0], bytes) else pieces:
+        if isinstance(piece, bytes) and len(piece) > _LINE and waiting:
             rest.append((tuple(waiting), _fixed(piece)))
             waiting = []
         else:
@@ -269,15 +274,16 @@ class _QuotedBody:
 
     pieces: tuple[bytes | str, ...]
 
-    def fill(self, values: Mapping[str, bytes]) -> bytes:
-        return b"".join(
-            b"=\r\n" + _quoted(values[p], every=True) + b"=\r\n" if type(p) is str else p  # type: ignore[misc]
-            for p in self.pieces
-        )
+    def fill(self, values: Mapping[str, bytes], out: list[bytes]) -> None:
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                out.append(piece)
+            else:
+                out += (b"=\r\n", _quoted(values[piece], every=True), b"=\r\n")
 
 
 def _quoted_body(pieces: list[str | bytes]) -> _QuotedBody:
-    return _QuotedBody(tuple(_quoted(p) if type(p) is bytes else p for p in pieces))
+    return _QuotedBody(tuple(_quoted(p) if isinstance(p, bytes) else p for p in pieces))
 
 
 def _split(text: str) -> list[str | bytes]:
@@ -332,16 +338,12 @@ class MessageTemplate:
         variant = self.variants.get(known) or self._variant(known)
         plain = {key: value.encode() for key, value in given.items()}
         html = {key: escape(value).encode() for key, value in given.items()}
-        return b"".join(
-            (
-                self.headers.fill(personal),
-                variant.opening,
-                variant.text.fill(plain),
-                variant.between,
-                variant.html.fill(html),
-                b"\r\n--%s--\r\n" % self.boundary,
-            )
-        )
+        out = [self.headers.fill(personal), variant.opening]
+        variant.text.fill(plain, out)
+        out.append(variant.between)
+        variant.html.fill(html, out)
+        out.append(b"\r\n--%s--\r\n" % self.boundary)
+        return b"".join(out)
 
     def _variant(self, known: frozenset[str]) -> _Variant:
         text_way, text = _shorter(choose(self.parts.text, known))
@@ -362,7 +364,7 @@ def _part_head(kind: str, way: str) -> bytes:
 
 def _shorter(text: str) -> tuple[str, _Base64Body | _QuotedBody]:
     pieces = _split(text)
-    fixed = b"".join(p for p in pieces if type(p) is bytes)
+    fixed = b"".join(p for p in pieces if isinstance(p, bytes))
     if len(_quoted(fixed)) < len(_wrapped(fixed)):
         return "quoted-printable", _quoted_body(pieces)
     return "base64", _base64_body(pieces)

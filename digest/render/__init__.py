@@ -114,7 +114,6 @@ class Renderer:
         return dress(
             re.sub(r"\n\s*", "\n", html),
             marks=f'<span style="font-family:{self.tokens["marks"]}">',
-            dashes='<span style="white-space:nowrap">',
             budget=MARKS_BUDGET,
         )
 
@@ -165,7 +164,7 @@ class Renderer:
 
     def _page(self, template: str, values: Mapping[str, object]) -> str:
         html = run(self.page_templates, template, **values)
-        return dress(html, marks='<span class="m">', dashes='<span class="nb">')
+        return dress(html, marks='<span class="m">')
 
     def letter(self, template: str, *, language: str, subject: str, **values: object) -> MailParts:
         """A short mail that is no edition. *subject* is a message of the catalogs, filled from *values*."""
