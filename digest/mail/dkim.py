@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +29,7 @@ SIGNED = (
 )  # fmt: skip
 """Signed where present. RFC 8058 section 4 wants both unsubscribe headers among them."""
 
+_SIGNED = tuple(name.encode() for name in SIGNED)
 _LEAST_RSA_BITS = 2048
 _BLANKS = re.compile(rb"[ \t]+")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]*\r\n(?=[ \t]))*[^\r\n]*)\r\n")
@@ -68,12 +70,12 @@ class Signer:
 
     def sign(self, message: bytes) -> bytes:
         """The signed message. It must have CRLF line ends; safe to call from any thread."""
-        head, _, body = message.partition(b"\r\n\r\n")
-        fields = [(m[1].lower(), m[0]) for m in _FIELD.finditer(head + b"\r\n")]
-        names, canonical = _selected(fields)
-        body_hash = base64.b64encode(hashlib.sha256(_simple(body)).digest())
+        end = message.find(b"\r\n\r\n")
+        head, start = (message[: end + 2], end + 4) if end >= 0 else (message, len(message))
+        names, canonical = _selected(head)
+        body_hash = base64.b64encode(_body_hash(message, start))
         signatures = [self._signature(key, start, names, body_hash, canonical) for key, start in self._keys]
-        return b"".join(signatures) + message
+        return b"".join((*signatures, message))
 
     def _signature(self, key: Key, start: bytes, names: bytes, body_hash: bytes, canonical: bytes) -> bytes:
         field = b"%b\r\n h=%b;\r\n bh=%b;\r\n b=" % (start, names, body_hash)
@@ -159,29 +161,35 @@ def _signed(key: Key, data: bytes) -> bytes:
     return key.private.sign(hashlib.sha256(data).digest())
 
 
-def _selected(fields: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+def _selected(head: bytes) -> tuple[bytes, bytes]:
     """The value of ``h=``, and the fields it names in canonical form, each with its CRLF.
 
     Several fields of a name are taken from the bottom up (RFC 6376 section 5.4.2).
     """
-    names, canonical = [], []
-    for wanted in SIGNED:
-        name = wanted.encode()
-        here = [field for found, field in reversed(fields) if found == name]
-        names += [name] * (len(here) + (wanted == "from"))
-        canonical += [_relaxed(field) + b"\r\n" for field in here]
-    return b":".join(names), b"".join(canonical)
+    found: dict[bytes, list[bytes]] = {}
+    for match in _FIELD.finditer(head):
+        found.setdefault(match[1].lower(), []).append(match[0])
+    names, canonical = [b"from"], []
+    for name in _SIGNED:
+        for field in reversed(found.get(name, ())):
+            names.append(name)
+            canonical.append(_relaxed(field))
+    return b":".join(names), b"\r\n".join([*canonical, b""])
 
 
+@lru_cache(maxsize=256)
 def _relaxed(field: bytes) -> bytes:
-    """RFC 6376 section 3.4.2, without the final CRLF."""
+    """RFC 6376 section 3.4.2, without the final CRLF. Most fields of an edition's mails are the same."""
     name, _, value = field.partition(b":")
     value = _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t")
     return name.strip().lower() + b":" + value
 
 
-def _simple(body: bytes) -> bytes:
+def _body_hash(message: bytes, start: int) -> bytes:
     """RFC 6376 section 3.4.3: one CRLF at the end."""
-    while body.endswith(b"\r\n"):
-        body = body[:-2]
-    return body + b"\r\n"
+    end = len(message)
+    while message.endswith(b"\r\n", start, end):
+        end -= 2
+    digest = hashlib.sha256(memoryview(message)[start:end])
+    digest.update(b"\r\n")
+    return digest.digest()
