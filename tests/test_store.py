@@ -14,6 +14,7 @@ from stored import HOUR, NOW, article, edition
 from digest.errors import StoreError
 from digest.store import Store, open_store
 from digest.store.database import Database
+from digest.store.migrations import is_current, upgrade
 from digest.store.schema import Moment, metadata
 
 
@@ -45,14 +46,17 @@ def described(database: Database) -> dict[str, object]:
 
 def test_migrating_gives_the_tables_of_the_schema(empty_url: str, tmp_path: Path) -> None:
     with open_store(empty_url) as store:
-        store.migrate()
+        upgrade(store.database)
         migrated = described(store.database)
         with store.database.engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE alembic_version"))
             metadata.drop_all(connection)
-            metadata.create_all(connection)
+        store.migrate()
         assert migrated == described(store.database)
         assert set(migrated) == set(metadata.tables)
+        assert is_current(store.database)
+        upgrade(store.database)
+        assert migrated == described(store.database)
 
 
 def test_migrating_again_changes_nothing(store: Store) -> None:

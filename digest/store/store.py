@@ -44,10 +44,10 @@ class Store:
 
     def migrate(self) -> None:
         """Bring the tables to this version's form; nothing to do when they are."""
-        from .migrations import is_current, upgrade
+        from .migrations import create, is_current, upgrade
 
         with mapped_errors():
-            if not is_current(self.database):
+            if not is_current(self.database) and not create(self.database):
                 upgrade(self.database)
 
     def owner(self) -> AbstractContextManager[str]:

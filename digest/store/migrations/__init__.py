@@ -5,6 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from digest.store.database import Database
+from digest.store.schema import metadata
 
 HERE = Path(__file__).parent
 
@@ -20,6 +21,20 @@ def is_current(database: Database) -> bool:
 def newest() -> str:
     """The last revision; files are named by it, in order: ``0001_start.py``."""
     return max(path.name.split("_")[0] for path in (HERE / "versions").glob("[0-9]*_*.py"))
+
+
+def create(database: Database) -> bool:
+    """Make every table where there is none yet (the migrations lead to the same); False where there are."""
+    with database.write() as connection:
+        database.alone(connection, "migrate")
+        if sa.inspect(connection).get_table_names():
+            return False
+        metadata.create_all(connection)
+        connection.execute(
+            sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        )
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": newest()})
+    return True
 
 
 def upgrade(database: Database) -> None:
