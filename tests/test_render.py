@@ -367,13 +367,17 @@ def test_omissions_are_shown() -> None:
 def test_chinese_marks_get_a_chinese_face() -> None:
     html = '<p class="src">“甲”</p><p>他说“好”——走 "no" don’t “yes”……</p>'
     dressed = dress(html, marks="<m>")
-    assert dressed.count("<m>") == 4
+    assert dressed.count("<m>") == 5
     assert "<nobr>——</nobr>" in dressed
     assert "don’t" in dressed
-    small = dress(html, marks="<m>", budget=30)
+    small = dress(html, marks="<m>", budget=35)
     assert small.startswith('<p class="src">“甲”')
-    assert small.count("<m>") == 2
+    assert small.count("<m>") == 3
     assert "<m>" not in dress(html, marks="<m>", budget=10)
+    mixed = dress("<p>见“OK”了：“Small teams”: x ‘a“中”b’</p>", marks="<m>")
+    assert "<m>“</span>OK" in mixed
+    assert "：“Small teams”:" in mixed
+    assert mixed.count("<m>") == 6
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
             return f"\n\n\x1e{text.strip()}\n{mark * widest}\n\n"
 
     kind = Plain if plain else Layout
-    soup = BeautifulSoup(html, "html.parser")
+    soup = BeautifulSoup(html.replace("&nbsp;", " ").replace("\xa0", " "), "html.parser")
     body = soup.find("main") or soup.find("body") or soup
     for cell in body.find_all("td"):
         # a row's only cell is a frame, not a cell; markdownify would set its paragraphs on one line

@@ -18,8 +18,9 @@ _UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{SLOT_OPEN}-\ufdef\ufffe\uf
 _GAP = re.compile(f"(?<=[{CJK}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[{CJK}])")
 _WIDE = f"{CJK}，。：；？！、（）《》〈〉「」『』"
 _MARKS = re.compile(
-    f"——+|(?<=[{_WIDE}])(?:[“”‘’]|…+)+|(?:[“”‘’]|…+)+(?=[{_WIDE}])|(?<=[“”‘’…])[“”‘’…](?=[{_WIDE}])"
+    f"——+|“[^“”]*”|‘[^‘’]*’|(?<=[{CJK}])[“”‘’]+|[“”‘’]+(?=[{CJK}])|(?<=[{_WIDE}”])…+|…+(?=[{_WIDE}“])"
 )
+_HAN = re.compile(f"[{CJK}]")
 _STOPS = "。！？!?.…”’」』\"')）】"
 _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
@@ -98,15 +99,26 @@ def _dressed(body: str, skipped: re.Pattern[str] | None, marks: str) -> tuple[st
 
     def wrap(found: re.Match[str]) -> str:
         nonlocal spent
-        if found.group().startswith("—"):
-            return f"<nobr>{found.group()}</nobr>"
-        if skipped is None:
-            return found.group()
-        spent += len(marks) + len("</span>")
-        return f"{marks}{found.group()}</span>"
+        whole = found.group()
+        if whole.startswith("—"):
+            return f"<nobr>{whole}</nobr>"
+        inner = (
+            _MARKS.sub(wrap, whole[1:-1]) if len(whole) > 1 and whole[0] in "“‘" and whole[-1] in "”’" else ""
+        )
+        if skipped is None or (inner and not _is_chinese_pair(found)):
+            return whole[0] + inner + whole[-1] if inner else whole
+        pieces = [whole[0], whole[-1]] if inner else [whole]
+        spent += len(pieces) * len(f"{marks}</span>")
+        return inner.join(f"{marks}{piece}</span>" for piece in pieces)
 
     pieces = (skipped or _ALL_TEXT).split(body)
     return "".join(p if i % 2 else _MARKS.sub(wrap, p) for i, p in enumerate(pieces)), spent
+
+
+def _is_chinese_pair(found: re.Match[str]) -> bool:
+    """Marks round Chinese, or round anything in a Chinese sentence; not those of an English title in one."""
+    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    return bool(_HAN.search(found.group()) or (_HAN.match(before) and re.match(f"[{_WIDE}]", after)))
 
 
 def _chinese(text: str) -> bool:

@@ -207,7 +207,7 @@ class Viewer:
             parts.append(words.html("Interview held {date}", date=words.date(article.held_on)))
         m = item.reading_minutes
         parts.append(words.html_n("{m} min read", "{m} min read", m, m=m))
-        return Markup(" · ").join(parts)
+        return Markup("&nbsp;· ").join(parts)
 
     def date(self, article: Article) -> Markup:
         if article.published:
