@@ -516,6 +516,28 @@ class FeedSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LlmSettings:
+    """The endpoint that writes model summaries, and what an edition may spend on them.
+
+    Args:
+        endpoint: Root of an OpenAI-compatible API, ``https://HOST/v1``.
+        timeout_s: Of one attempt; *deadline_s* of all of an edition's together.
+        input_price, output_price: Of a million tokens, in any one currency; *max_cost* is in the same.
+    """
+
+    endpoint: str
+    model: str
+    key: str | None = field(default=None, repr=False)
+    timeout_s: float = 30.0
+    deadline_s: float = 120.0
+    attempts: int = 3
+    max_requests: int = 20
+    max_cost: float | None = None
+    input_price: float = 0.0
+    output_price: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """A feed and everything remembered of it between polls.
 

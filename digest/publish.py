@@ -4,13 +4,14 @@ Freezing reads every span again from the stored article, in the same transaction
 one does not match is not published.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from digest.assemble import assemble
-from digest.model import Edition, Excerpt, Item, Schedule, Section, Skipped, Theme
+from digest.errors import SummaryError
+from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Skipped, Theme
 from digest.names import shared_names
 from digest.pick import Candidate, Memory, Plan, Planned, pick
 from digest.similar import same_story, sketch
@@ -21,13 +22,21 @@ from digest.themes import focus, score
 if TYPE_CHECKING:
     from digest.store import Store, Stored
 
+Rewrite = Callable[[Article, Theme, tuple[Excerpt, ...]], tuple[Excerpt, ...]]
+"""An item's excerpts with a lead by a model among them; SummaryError keeps them as they were."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """An edition and the plan behind it; *edition* is None when nothing was new enough to send."""
+    """An edition and the plan behind it; *edition* is None when nothing was new enough to send.
+
+    Args:
+        notes: Lines for the operator on how it was made.
+    """
 
     edition: Edition | None
     plan: Plan
+    notes: tuple[str, ...] = ()
 
 
 def publish(
@@ -40,12 +49,14 @@ def publish(
     language: str,
     only: tuple[str, ...] = (),
     to_readers: bool = True,
+    rewrite: Rewrite | None = None,
 ) -> Made:
     """Make the edition of a slot: pick, summarize, assemble, check, freeze.
 
     Args:
         only: Theme ids asked for by name; empty leaves the choice to the schedule.
         to_readers: It goes to the schedule's subscribers, so it is noted as still to be queued for them.
+        rewrite: Asked once for each item of an edition that will be made.
 
     Raises:
         StoreError: A span does not stand in the stored article, or the edition cannot be recorded.
@@ -72,6 +83,10 @@ def publish(
     if items < (1 if only else schedule.minimum_items):
         few = Skipped(kind="edition", name=schedule.id, why=_too_few(items, schedule))
         return Made(edition=None, plan=replace(plan, skipped=(*plan.skipped, few)))
+    if rewrite:
+        fresh = {one.article.source_id for one in candidates if not one.used}
+        sections, refused = _rewrite(sections, fresh, rewrite)
+        plan = replace(plan, skipped=plan.skipped + tuple(refused))
     edition = assemble(
         sections,
         schedule=schedule.id,
@@ -188,6 +203,29 @@ def _summarize(plan: Plan) -> tuple[list[Section], list[Candidate]]:
         if items:
             sections.append(Section(theme=planned.theme, items=tuple(items), why=planned.why))
     return sections, dry
+
+
+def _rewrite(
+    sections: list[Section], fresh: set[str], rewrite: Rewrite
+) -> tuple[list[Section], list[Skipped]]:
+    """The sections with what a model wrote, and why it did not for some items.
+
+    Only articles in *fresh*, never quoted by this schedule: the model says the same of one every time.
+    """
+    refused: list[Skipped] = []
+    rewritten = []
+    for section in sections:
+        items = list(section.items)
+        for n, item in enumerate(items):
+            if item.article.source_id not in fresh:
+                continue
+            try:
+                items[n] = replace(item, excerpts=rewrite(item.article, section.theme, item.excerpts))
+            except SummaryError as error:
+                why = f"{error}; the article's own words are used"
+                refused.append(Skipped(kind="summary", name=item.article.title, why=why))
+        rewritten.append(replace(section, items=tuple(items)))
+    return rewritten, refused
 
 
 def _item(choice: Planned, excerpts: tuple[Excerpt, ...]) -> Item:

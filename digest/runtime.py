@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from digest.deliver import Progress, Report
     from digest.doctor import Finding
     from digest.feeds import Reader
-    from digest.mail.dkim import Key
+    from digest.mail.dkim import Key, Signer
     from digest.mail.transport import Server, Transport
     from digest.model import Edition, Schedule, Theme
     from digest.publish import Made
     from digest.render import Renderer
-    from digest.returns import Handled
+    from digest.returns import Handled, Returns
+    from digest.rewriting import Rewriter
     from digest.signup import Signup
     from digest.slots import Ticked
     from digest.store import Claim, Store
@@ -163,15 +164,25 @@ class Runtime:
 
     @cached_property
     def renderer(self) -> "Renderer":
-        from digest.render import make_renderer
+        return _renderer(self.config)
 
-        return make_renderer(
-            self.config.newsletter,
-            template_dirs=self.config.templates_dirs,
-            tokens=self.config.design_tokens,
-            punctuation=self.config.punctuation,
-            themes=self.themes,
-        )
+    def fresh_renderer(self) -> "Renderer":
+        """From templates and configuration as they are on the disk now.
+
+        Raises:
+            ConfigError, RenderError: They are wrong.
+        """
+        return _renderer(find_config(self.config.path) or self.config)
+
+    def watched(self) -> "list[Path]":
+        """The files that what readers see is made of."""
+        from digest.render.environment import shipped_templates
+
+        folders = (*self.config.templates_dirs, shipped_templates())
+        return [
+            self.config.path,
+            *(path for folder in folders for path in folder.rglob("*") if path.is_file()),
+        ]
 
     @cached_property
     def keys(self) -> dict[str, bytes]:
@@ -243,6 +254,8 @@ class Runtime:
             )
         secret = self.config.secret or (b"rehearsal" * 4)
         self.config = replace(self.config, database_url=f"sqlite:///{copy}", data_dir=folder, secret=secret)
+        if self.config.llm:  # what it would pay for could not be kept
+            self.config = replace(self.config, llm=replace(self.config.llm, max_requests=0))
 
     def collect(self, *, on_progress: Callable[[str], None]) -> "list[Collected]":
         """Read the seeds and every feed that is due.
@@ -306,7 +319,8 @@ class Runtime:
         from digest.publish import publish
 
         now = self.now
-        return publish(
+        rewriter = self.rewriter()
+        made = publish(
             self.store,
             self.themes,
             schedule,
@@ -315,7 +329,18 @@ class Runtime:
             language=language,
             only=only,
             to_readers=schedule.id != NOW,
+            rewrite=rewriter,
         )
+        return replace(made, notes=(rewriter.report(),) if rewriter and rewriter.report() else ())
+
+    def rewriter(self) -> "Rewriter | None":
+        """What writes one edition's model summaries, within one edition's budget; None without ``[llm]``."""
+        if self.config.llm is None:
+            return None
+        from digest.llm import Chat
+        from digest.rewriting import Rewriter
+
+        return Rewriter(Chat(self.config.llm), self.store, self.config.llm.model)
 
     def queue(self, edition: "Edition") -> int:
         """Queue a frozen edition for its subscribers; how many."""
@@ -359,11 +384,8 @@ class Runtime:
     def sample(self, edition: "Edition") -> bytes:
         """The mail as a reader nobody knows would get it, signed if mail is."""
         mail = self._sample(edition, self.language).encode("ascii")
-        if not self.config.dkim:
-            return mail
-        from digest.mail.dkim import Signer
-
-        return Signer(self.dkim_keys()).sign(mail)
+        signer = self.signer()
+        return signer.sign(mail) if signer else mail
 
     def servers(self) -> "list[Server]":
         """The configured relays; empty when mail goes to the built-in inbox."""
@@ -453,6 +475,7 @@ class Runtime:
             )
             if edition is None and not ledger.due(now=self.now) and not recovered.resent:
                 return None
+            signer, returns = self.signer(), self.returns()
             return await deliver(
                 ledger,
                 self.builder,
@@ -462,22 +485,38 @@ class Runtime:
                 clock=self.clock,
                 edition=edition,
                 return_path=self._return_path,
+                sign=signer.sign if signer else None,
+                wired=True,
                 stop=stop,
+                on_refused=lambda claim, code, text: returns.refused(claim, code, text, now=self.clock()),
                 owner_gone=self.store.owner_gone,
                 on_progress=on_progress,
             )
 
     @cached_property
     def builder(self) -> "Callable[[Claim], bytes]":
-        """From a claim to its mail, signed when there are keys for it."""
+        """From a claim to its mail."""
         from digest.letters import make_builder
 
-        sign = None
-        if self.config.dkim:
-            from digest.mail.dkim import Signer
+        return make_builder(self.edition, self.renderer, self.config.newsletter, self.keys)
 
-            sign = Signer(self.dkim_keys()).sign
-        return make_builder(self.edition, self.renderer, self.config.newsletter, self.keys, sign)
+    def signer(self) -> "Signer | None":
+        """What puts DKIM signatures on mail; None leaves that to the relay."""
+        from digest.mail.dkim import Signer
+
+        return Signer(self.dkim_keys()) if self.config.dkim else None
+
+    def returns(self) -> "Returns":
+        """What judges bounces, complaints and refusals."""
+        from digest.mail.verp import read_return_path
+        from digest.returns import Returns
+
+        base = self.config.bounces.address if self.config.bounces else ""
+        return Returns(
+            store=self.store,
+            delivery_of=lambda path: read_return_path(path, base, secret=self._secret),
+            hash_address=self.hash_address,
+        )
 
     def dkim_keys(self) -> "list[Key]":
         from digest.mail.dkim import load_key
@@ -504,19 +543,11 @@ class Runtime:
             MailboxError: It cannot be read.
         """
         from digest.mail.mailbox import ImapAccount, open_mailbox
-        from digest.mail.verp import read_return_path
-        from digest.returns import Returns
-        from digest.store import address_hash
 
         bounces = self.config.bounces
         if bounces is None:
             what = "nothing says where returned mail lies; add a [bounces] table"
             raise ConfigError(self.config.path, [(0, "bounces", what)])
-        returns = Returns(
-            store=self.store,
-            delivery_of=lambda path: read_return_path(path, bounces.address, secret=self._secret),
-            hash_address=lambda address: address_hash(self._secret, address),
-        )
         where = bounces.mailbox or ImapAccount(
             host=bounces.imap_host,
             port=bounces.imap_port,
@@ -525,7 +556,7 @@ class Runtime:
             folder=bounces.imap_folder,
         )
         with open_mailbox(where) as mailbox:
-            return list(returns.process(mailbox, now=self.now, dry_run=dry_run))
+            return list(self.returns().process(mailbox, now=self.now, dry_run=dry_run))
 
     async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> Delivered:
         """Mail a frozen edition to addresses given by hand, and wait until it is out."""
@@ -547,7 +578,14 @@ class Runtime:
         """Make every edition that is due; see ``slots.tick``."""
         from digest.slots import tick
 
-        return tick(self.store, self.themes, self.config.schedules, self.config.newsletter, now=self.now)
+        return tick(
+            self.store,
+            self.themes,
+            self.config.schedules,
+            self.config.newsletter,
+            now=self.now,
+            rewriter=self.rewriter,
+        )
 
     def next_slot(self) -> datetime | None:
         """When the next edition of any schedule is due by the newsletter's clock."""
@@ -568,6 +606,18 @@ class Runtime:
             Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else self.data_dir / "digest"
         )
         return database.with_suffix(".serve")
+
+
+def _renderer(config: "Config") -> "Renderer":
+    from digest.render import make_renderer
+
+    return make_renderer(
+        config.newsletter,
+        template_dirs=config.templates_dirs,
+        tokens=config.design_tokens,
+        punctuation=config.punctuation,
+        themes=config.themes,
+    )
 
 
 def _server(configured: "MailServer") -> "Server":

@@ -4,13 +4,13 @@ Slots are rows, so a machine that slept, a clock that jumped and a second proces
 is made once. Killed between freezing an edition and queueing its deliveries, the next tick queues them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from digest.model import Newsletter, Schedule, Theme
-from digest.publish import publish
+from digest.publish import Rewrite, publish
 from digest.timing import Late, by_zone, judge, slots
 
 if TYPE_CHECKING:
@@ -38,10 +38,14 @@ def tick(
     newsletter: Newsletter,
     *,
     now: datetime,
+    rewriter: Callable[[], Rewrite | None] = lambda: None,
 ) -> list[Ticked]:
     """Note the slots that have come since the last tick, and settle those that are due, oldest first.
 
     A schedule that is met for the first time starts now: it has no past to catch up with.
+
+    Args:
+        rewriter: Makes what ``publish`` takes as *rewrite*, a new one for each edition.
     """
     done: list[Ticked] = []
     queue(store, schedules, newsletter, now=now)
@@ -55,7 +59,7 @@ def tick(
         for due in store.slots.due(now=horizon, schedule=schedule.id):
             due_at = min(_by_zone(store, schedule, newsletter, due.slot).values(), default=due.slot)
             if due_at <= now:
-                done.append(_settle(store, themes, schedule, newsletter, due.slot, due_at, now))
+                done.append(_settle(store, themes, schedule, newsletter, due.slot, due_at, now, rewriter))
     return done
 
 
@@ -75,6 +79,7 @@ def _settle(
     slot: datetime,
     due_at: datetime,
     now: datetime,
+    rewriter: Callable[[], Rewrite | None],
 ) -> Ticked:
     from digest.store import SlotState
 
@@ -84,7 +89,8 @@ def _settle(
         reason = f"found {(now - due_at).total_seconds() / 3600:.1f} h late"
         store.slots.close(schedule.id, slot, state, now=now, reason=reason)
         return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
-    made = publish(store, themes, schedule, slot=slot, now=now, language=newsletter.language)
+    rewrite = rewriter()
+    made = publish(store, themes, schedule, slot=slot, now=now, language=newsletter.language, rewrite=rewrite)
     if made.edition is None:
         reason = made.plan.skipped[-1].why if made.plan.skipped else "nothing new"
         store.slots.close(schedule.id, slot, SlotState.MADE, now=now, reason=reason)

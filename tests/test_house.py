@@ -22,7 +22,7 @@ MODULES = sorted(
 )
 
 HOMES = {
-    "aiohttp": "fetch",
+    "aiohttp": "fetch llm",
     "aiosmtpd": "mail/",
     "aiosmtplib": "mail/",
     "alembic": "store/",

@@ -12,6 +12,7 @@ import pytest
 from stored import COST, CRAFT, DAY, HOUR, NOW, TEXT, add_readers, article, edition, excerpt
 
 from digest.errors import StoreError
+from digest.model import Excerpt, Role
 from digest.store import SlotState, Store
 
 
@@ -85,11 +86,36 @@ def test_an_excerpt_that_is_no_span_is_not_published(filled: Store) -> None:
 def test_a_models_words_are_no_span_and_need_none(filled: Store) -> None:
     made = edition(article())
     section = made.sections[0]
-    said = replace(excerpt(article()), by="model", text="A watchmaker of forty years.", start=0, end=0)
-    items = (replace(section.items[0], excerpts=(said,)),)
+    point = replace(excerpt(article()), role=Role.POINT)
+    said = Excerpt(role=Role.LEAD, by="model", text="A watchmaker of forty years.", start=0, end=0)
+    items = (replace(section.items[0], excerpts=(said, point)),)
     frozen = filled.editions.freeze(replace(made, sections=(replace(section, items=items),)), now=NOW)
-    assert filled.editions.get(frozen.number).items()[0].excerpts == (said,)
-    assert filled.editions.used("daily", ["seeds/watch"]) == {}
+    assert filled.editions.get(frozen.number).items()[0].excerpts == (said, point)
+    assert filled.editions.used("daily", ["seeds/watch"]) == {"seeds/watch": ((0, 8, NOW),)}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (Excerpt(role=Role.LEAD, by="model", text="Nothing beside it.", start=0, end=0),),
+        (
+            Excerpt(role=Role.LEAD, by="model", text="A place in the source.", start=0, end=22),
+            replace(excerpt(article()), role=Role.POINT),
+        ),
+        (
+            Excerpt(role=Role.QUOTE, by="model", text="A quotation.", start=0, end=0),
+            replace(excerpt(article()), role=Role.POINT),
+        ),
+    ],
+    ids=["alone", "with a span", "no lead"],
+)
+def test_a_models_words_stand_for_a_lead_only(filled: Store, said: tuple[Excerpt, ...]) -> None:
+    made = edition(article())
+    section = made.sections[0]
+    items = (replace(section.items[0], excerpts=said),)
+    with pytest.raises(StoreError, match="model"):
+        filled.editions.freeze(replace(made, sections=(replace(section, items=items),)), now=NOW)
+    assert filled.editions.list() == ()
 
 
 def test_used_passages_are_told_by_schedule(filled: Store) -> None:

@@ -8,15 +8,16 @@ Environment: ``DIGEST_SECRET`` (signs links), ``DIGEST_DATABASE_URL`` (instead o
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from digest import toml
-from digest.config.tables import BouncesTable, DkimTable, File, MailServerTable, between
+from digest.config.tables import BouncesTable, DkimTable, File, LlmTable, MailServerTable, between
 from digest.errors import ConfigError
-from digest.model import FeedConfig, FeedSettings, Newsletter, Schedule, SiteRule, Theme
+from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Schedule, SiteRule, Theme
 
 NAME = "config.toml"
 DEFAULTS = Path(__file__).parent.parent / "defaults"
@@ -76,6 +77,7 @@ class Config:
         templates_dirs: The operator's own, first one wins; ours come after them.
         design_tokens: Overrides of the template's design tokens, by name.
         mail_servers: Empty means the built-in inbox on loopback.
+        llm: None, the default: no model writes anything.
         secret: Signs links and message ids; None when none is set, then *secret_file* is where
             one is to be made and kept.
         warnings: What is not wrong but unwise, in sentences for the operator.
@@ -90,6 +92,7 @@ class Config:
     site_rules: tuple[SiteRule, ...]
     mail_servers: tuple[MailServer, ...]
     bounces: Bounces | None
+    llm: LlmSettings | None
     dkim: tuple[DkimKey, ...]
     data_dir: Path
     seeds_dir: Path
@@ -162,6 +165,7 @@ class _Reader:
             site_rules=tuple(rule.value() for rule in tables.site_rules),
             mail_servers=tuple(self._mail_server(n, server) for n, server in enumerate(tables.mail_servers)),
             bounces=self._bounces(tables.bounces) if tables.bounces else None,
+            llm=self._llm(tables.llm) if tables.llm else None,
             dkim=tuple(self._dkim(n, key) for n, key in enumerate(tables.dkim)),
             data_dir=data_dir,
             seeds_dir=self._path(tables.paths.seeds),
@@ -271,6 +275,14 @@ class _Reader:
             imap_password=password or "",
             imap_folder=table.imap_folder,
         )
+
+    def _llm(self, table: LlmTable) -> LlmSettings:
+        key = self.environ.get("DIGEST_LLM_KEY")
+        if table.key_file and not key:
+            key = self._read_secret(self._path(table.key_file), ("llm", "key_file"))
+        if key and not re.fullmatch(r"[!-~]+", key):
+            self.mistakes.append((("llm", "key_file"), "the key must be printable ASCII without blanks"))
+        return table.value(key or None)
 
     def _dkim(self, n: int, table: DkimTable) -> DkimKey:
         file = self._path(table.key_file)

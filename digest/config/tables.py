@@ -6,7 +6,7 @@ Defaults stand here and nowhere else; docs/configuration.md repeats them and a t
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from digest import toml
-from digest.model import FeedConfig, FeedSettings, Newsletter, Schedule, SiteRule, Term, Theme
+from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Schedule, SiteRule, Term, Theme
 
 # RFC 5321 section 4.1.2, Dot-string and Domain only: what every mail server takes. Lengths: section 4.5.3.1.
 _ADDRESS = re.compile(
@@ -51,6 +51,19 @@ def _web_address(value: str) -> str:
         raise ValueError(f"{value!r} is not a web address; write it with https:// or http://")
     if parts.username or parts.password:
         raise ValueError("holds a user name or password; addresses are shown to people, leave them out")
+    return value
+
+
+def _secure(value: str) -> str:
+    """Articles and a key go there: in clear only within this machine."""
+    parts = urlsplit(value)
+    host = parts.hostname or ""
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if parts.scheme != "https" and not loopback:
+        raise ValueError("must begin with https://, except on this machine (127.0.0.1)")
     return value
 
 
@@ -294,6 +307,28 @@ class MailServerTable(_Table):
     per_minute: Annotated[float, Field(gt=0)] | None = None
 
 
+class LlmTable(_Table):
+    endpoint: Annotated[str, AfterValidator(_web_address), AfterValidator(_secure)]
+    model: Line
+    key_file: Line | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    deadline_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    max_requests: Annotated[int, Field(ge=0, le=1000)] = 20
+    max_cost: Annotated[float, Field(ge=0)] | None = None
+    input_price: Annotated[float, Field(ge=0)] = 0.0
+    output_price: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.max_cost is not None and not (self.input_price or self.output_price):
+            raise ValueError("max_cost needs input_price and output_price, of a million tokens")
+        return self
+
+    def value(self, key: str | None) -> LlmSettings:
+        return LlmSettings(**self.model_dump(exclude={"key_file"}), key=key)
+
+
 class DeliveryTable(_Table):
     uncertain: Literal["resend", "hold"] = "resend"
 
@@ -335,6 +370,7 @@ class File(_Table):
     site_rules: list[SiteRuleTable] = []
     mail_servers: list[MailServerTable] = []
     bounces: BouncesTable | None = None
+    llm: LlmTable | None = None
     dkim: list[DkimTable] = []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.errors import StoreError
-from digest.model import Edition, Item
+from digest.model import Edition, Excerpt, Item, Role
 
 from . import documents
 from .articles import Articles
@@ -286,9 +286,21 @@ def _quoted_version(connection: sa.Connection, item: Item) -> tuple[int, int]:
     else:
         raise StoreError(f"{item.article.source_id} is not in the database as it is quoted: collect it first")
     for excerpt in item.excerpts:
-        if excerpt.by == "source" and item.article.text[excerpt.start : excerpt.end] != excerpt.text:
+        if excerpt.by == "model":
+            _check_written(item, excerpt)
+        elif item.article.text[excerpt.start : excerpt.end] != excerpt.text:
             raise StoreError(
                 f"{item.article.source_id}: the excerpt at {excerpt.start} is not what the article says; "
                 "nothing was published"
             )
     return row.id, row.version
+
+
+def _check_written(item: Item, excerpt: Excerpt) -> None:
+    """A model's words are a lead, claim no place in the source, and stand beside a passage that has one."""
+    quoted = any(one.by == "source" and one.role in (Role.POINT, Role.QUOTE) for one in item.excerpts)
+    if excerpt.role is not Role.LEAD or (excerpt.start, excerpt.end) != (0, 0) or not quoted:
+        raise StoreError(
+            f"{item.article.source_id}: what a model wrote is no lead beside quoted passages; "
+            "nothing was published"
+        )

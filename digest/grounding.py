@@ -1,0 +1,269 @@
+"""Is what a model wrote borne out by the article? Only plain sentences that are may be shown.
+
+Suspicion costs nothing, because the article's own words stand ready: in doubt a reply is refused. The checks
+look at words, not at meaning; what they cannot see is a sentence built of the source's own words that says
+something else with them. Instructions hidden in an article can reach no further than such a sentence.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from digest.errors import SummaryError
+from digest.language import detect
+from digest.model import Article
+from digest.text import CJK, alternatives, collapse, count, fold, is_cjk, sentences, word_table
+
+MAX_CHARACTERS, MAX_WORDS, MAX_SENTENCES = 110, 50, 2  # a lead: editorial guide, section 2
+MIN_CHARACTERS, MIN_WORDS = 12, 6
+SUPPORT = 0.75
+"""Share of a sentence's units that must stand in the source sentences it rests on; of each clause CLAUSE."""
+CLAUSE = 0.6
+BESIDE = 0.5
+"""Share of what stands beside a number in its clause that must stand with it in one source sentence."""
+RESTS_ON = 3
+"""Source sentences one sentence may draw together."""
+LONGEST_NEW = 4
+"""Units in a row that stand nowhere in the source: more are a statement of the model's own."""
+
+_MARKUP = re.compile(
+    r"[<>{}\[\]|\\`*_~^#=]|https?:|www\.|://|\w@\w|&\w+;|[a-z0-9-]+\.[a-z]{2,}", re.IGNORECASE
+)
+_ADDRESSING = re.compile(
+    alternatives(
+        r"""
+        点击 扫码 扫描 二维码 加微信 微信号 公众号 关注我们 关注本 请关注 订阅 请访问 请联系 致电 拨打 领取
+        下载 忽略 无视 系统提示 作为[一个名]*(?:AI|人工智能) 我无法 我不能 抱歉 对不起 以下是
+        总结[:：] 摘要[:：] 好的[,，] 您 你
+        \bclick\b \bsubscribe \bdownload\b \bvisit_(?:our|us|the_(?:site|link)) \bcall_now \bignore_
+        \bdisregard\b \bprevious_instructions? \bsystem_prompt \bas_an_(?:ai|assistant|language)
+        \bi_(?:cannot|can't|am|'m)\b \bsorry\b \bhere_(?:is|are)_ \bsummary: \byour?\b \bsure[,!]
+        """
+    ),
+    re.IGNORECASE,
+)
+_ONLY_AS_SAID = re.compile(
+    alternatives(
+        r"""
+        今天 昨天 明天 昨日 今日 今年 去年 明年 上周 本周 上月 首次 首个 首款 第一 唯一 最 全部 所有 从未
+        必须 违法 犯罪 涉嫌
+        \btoday\b \byesterday\b \btomorrow\b \bfirst\b \bonly\b \ball\b \bnever\b \bmost\b \bbest\b \bworst\b
+        \blargest\b \bbiggest\b \balways\b \bmust\b \b(?:this|last|next)_(?:year|week|month)
+        """
+    )
+)
+"""Words that change what is claimed: they stand in the sentences it rests on, or nowhere."""
+_NEGATION = re.compile(r"不|没有|没|未|无法|并非|\b(?:not|no|never|cannot|without)\b|\b\w+n't\b")
+_DIGITS = re.compile(
+    r"(\d[\d,]*(?:\.\d+)?)\s?(%|[百千万亿倍]|percent\b|(?:hundred|thousand|million|billion|trillion)\b)?"
+)
+_CHINESE_NUMBER = re.compile(rf"[零〇一二两三四五六七八九十百千万亿]+[几多]?[{CJK}]?")
+_ENGLISH_NUMBER = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty"
+    r"|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|twice|doubled?"
+    r"|tripled?)\b"
+)
+_LATIN = re.compile(r"[^\W\d_][\w'-]*", re.A)
+_CAPITALISED = re.compile(r"\b[A-Z][\w.'-]*(?: (?:(?:of|the|de|van|von|for|and) )?[A-Z][\w.'-]*)*")
+_QUOTED = re.compile(r"[“「『《\"]([^”」』》\"]+)[”」』》\"]")
+_TRANSCRIBED = re.compile(f"[{CJK}]+(?:·[{CJK}]+)+")
+_SURNAME = (
+    "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦许吕曹严魏陶姜戚谢邹潘葛范彭袁柳鲍唐薛雷贺罗郝邵汪宋庞熊董梁杜阮蓝贾江郭梅林徐邱夏蔡田胡霍刘叶谭曾"
+    "廖姚丁"
+)
+_OFFICE = alternatives(
+    "教授 博士 院士 研究员 院长 所长 主任 总裁 董事长 创始人 总经理 校长 先生 女士 老师 表示 认为 指出 说"
+)
+_PERSON = re.compile(rf"[{_SURNAME}][{CJK}]|[{CJK}]{{2,3}}(?={_OFFICE})")
+_INSTITUTION = re.compile(
+    rf"[{CJK}]{{2}}"
+    + alternatives("大学 学院 研究院 研究所 实验室 公司 集团 银行 医院 基金 协会 法院 [省市县区]")
+)
+_STOP = word_table(
+    """
+    the a an of in on at to for and or but by with from as is are was were be been has have had it its this
+    that these those he she they his her their which who whom whose what when where while after before into
+    over than then so also not no more between during about says said
+    """
+)
+_MARKS = re.compile(r"[,，;；:：、。！？!?()（）“”\"…—]+")
+_END = re.compile(r"[。！？.!?][”」』》\"’)）]*$")
+
+
+def check(reply: str, article: Article) -> str:
+    """The reply as it may be shown: white space collapsed, nothing else changed.
+
+    Raises:
+        SummaryError: It may not; the message says why, for the operator.
+    """
+    text = collapse(reply) if len(reply) <= 10 * MAX_CHARACTERS else ""
+    if not text:
+        raise SummaryError("it is empty or far too long")
+    _check_form(text)
+    _check_language(text, article)
+    source = _Source(article)
+    for start, end in sentences(text):
+        source.check(text[start:end])
+    return text
+
+
+def _check_form(text: str) -> None:
+    """Plain sentences that speak to nobody."""
+    flat = unicodedata.normalize("NFKC", text)
+    if found := _MARKUP.search(flat) or _ADDRESSING.search(fold(flat)):
+        raise SummaryError(f"{found.group()!r} belongs in no summary")
+    for char in text:
+        if unicodedata.category(char) in ("Cc", "Cf", "Cn", "Co", "Cs", "So", "Zl", "Zp"):
+            raise SummaryError(f"U+{ord(char):04X} belongs in no summary")
+    if not _END.search(text):
+        raise SummaryError("it ends in the middle of a sentence")
+
+
+def _check_language(text: str, article: Article) -> None:
+    said, wanted = detect(text), detect(article.text)
+    if said != wanted:
+        raise SummaryError(f"it is in {said!r} and the article in {wanted!r}")
+    size, least, most = (
+        (len(text.split()), MIN_WORDS, MAX_WORDS)
+        if said == "en"
+        else (count(text), MIN_CHARACTERS, MAX_CHARACTERS)
+    )
+    if not least <= size <= most:
+        unit = "words" if said == "en" else "characters"
+        raise SummaryError(f"it has {size} {unit}, {least} to {most} are wanted")
+    if len(sentences(text)) > MAX_SENTENCES:
+        raise SummaryError(f"it has more than {MAX_SENTENCES} sentences")
+
+
+class _Source:
+    """An article made ready to be looked things up in."""
+
+    def __init__(self, article: Article) -> None:
+        self._plain = _plain(f"{article.title}\n{article.text}")
+        self._squeezed = self._plain.replace(" ", "")
+        self._numbers = set(_numbers(self._plain))
+        self._words = set(_LATIN.findall(self._plain))
+        self._common = set(_LATIN.findall(article.text)) | _STOP
+        spans = sentences(article.text)
+        self._sentences = [_plain(article.text[start:end]) for start, end in spans] + [_plain(article.title)]
+        self._units = [frozenset(_units(one)) for one in self._sentences]
+        self._known = frozenset().union(*self._units)
+
+    def check(self, sentence: str) -> None:
+        """Whether the article says *sentence*; the most telling reason first."""
+        said = _plain(sentence)
+        for number in _numbers(said):
+            if number not in self._numbers:
+                raise SummaryError(f"the number {number!r} does not stand in the source")
+        for name in self._strange_names(sentence):
+            raise SummaryError(f"the name {name!r} does not stand in the source")
+        units = list(_units(said))
+        best = self._rests_on(frozenset(units))
+        self._check_support(said, units, frozenset().union(*(self._units[n] for n in best)))
+        self._check_claim(said, [self._sentences[n] for n in best])
+
+    def _strange_names(self, sentence: str) -> Iterator[str]:
+        for name in [m.group() for m in _CAPITALISED.finditer(sentence)]:
+            words = _plain(name).removesuffix("'s").rstrip(".").split()
+            while words and words[0] in self._common and " ".join(words) not in self._plain:
+                words = words[1:]
+            if words and not re.search(
+                rf"(?<![a-z0-9]){re.escape(' '.join(words))}(?![a-z0-9])", self._plain
+            ):
+                yield name
+        if detect(sentence) != "en":
+            yield from (word for word in _LATIN.findall(_plain(sentence)) if word not in self._words)
+        patterns: Sequence[re.Pattern[str]] = (_PERSON, _INSTITUTION, _TRANSCRIBED, _QUOTED)
+        for pattern in patterns:
+            for match in pattern.finditer(sentence):
+                if _plain(match.group(pattern.groups)).replace(" ", "") not in self._squeezed:
+                    yield match.group()
+
+    def _rests_on(self, units: frozenset[str]) -> list[int]:
+        """The source sentences that cover most of *units* together, the best first."""
+        chosen: list[int] = []
+        missing = units
+        for _ in range(RESTS_ON):
+            best = max(range(len(self._units)), key=lambda n: len(missing & self._units[n]))
+            if not missing & self._units[best]:
+                break
+            chosen.append(best)
+            missing -= self._units[best]
+        return chosen
+
+    def _check_support(self, said: str, units: list[str], support: frozenset[str]) -> None:
+        share = _share(units, support)
+        if share < SUPPORT:
+            raise SummaryError(f"only {share:.0%} of {said[:20]!r}… is borne out, {SUPPORT:.0%} is wanted")
+        for clause in _MARKS.split(said):
+            own = list(_units(clause))
+            if len(own) >= 3 and _share(own, support) < CLAUSE:
+                raise SummaryError(f"the source does not bear out {clause.strip()!r}")
+        run: list[str] = []
+        for unit in units:
+            run = [] if unit in self._known else [*run, unit]
+            if len(run) > LONGEST_NEW:
+                raise SummaryError(f"nothing like {''.join(run)[:20]!r} stands in the source")
+
+    def _check_claim(self, said: str, support: list[str]) -> None:
+        """Numbers, words that change a claim, and every yes and no as in the sentences it rests on."""
+        joined = " ".join(support)
+        for clause in _MARKS.split(said):
+            own = list(_units(clause))
+            for number in _numbers(clause):
+                if not any(
+                    number in _numbers(one) and _share(own, frozenset(_units(one))) >= BESIDE
+                    for one in support
+                ):
+                    raise SummaryError(f"the source says {number!r} of something else")
+        for match in _ONLY_AS_SAID.finditer(said):
+            if match.group() not in joined:
+                raise SummaryError(f"the source does not say {match.group()!r} there")
+        for one, other, what in ((said, joined, "denies"), (joined, said, "affirms")):
+            for match in _NEGATION.finditer(one):
+                denied = _denied(one[match.end() :])
+                if denied and _stands_plain(denied, other) and not _stands_plain(denied, one):
+                    raise SummaryError(f"it {what} {denied!r}, the source does not")
+
+
+def _denied(after: str) -> str:
+    """What a negation denies: two characters, or the stem of the next word of some length."""
+    if found := re.match(f"[{CJK}]{{2}}", after):
+        return found.group()
+    word = next((one for one in _LATIN.findall(after[:40]) if one not in _STOP and len(one) > 3), "")
+    return word[:5]
+
+
+def _stands_plain(what: str, text: str) -> bool:
+    """Whether *what* stands in *text* at least once without a negation shortly before it."""
+    return any(
+        not _NEGATION.search(text[max(0, m.start() - (3 if is_cjk(what[0]) else 20)) : m.start()])
+        for m in re.finditer(re.escape(what), text)
+    )
+
+
+def _plain(text: str) -> str:
+    return collapse(fold(text)).replace("per cent", "percent")
+
+
+def _numbers(plain: str) -> Iterator[str]:
+    """Numbers in one spelling each: digits with what multiplies them, words with what they count."""
+    for digits, scale in _DIGITS.findall(plain):
+        yield digits.replace(",", "") + scale.replace("percent", "%")
+    for number in _CHINESE_NUMBER.findall(plain):
+        if number[0] != "一" or re.match("[零〇一二两三四五六七八九十百千万亿半倍成]", number[1:]):
+            yield number
+    yield from _ENGLISH_NUMBER.findall(plain)
+
+
+def _units(plain: str) -> Iterator[str]:
+    """Pairs of Chinese characters, stems of other words that carry meaning, digits."""
+    for run in re.findall(rf"[{CJK}]+|[a-z][\w'-]*|\d[\d.,]*", plain):
+        if is_cjk(run[0]):
+            yield from (run[i : i + 2] for i in range(len(run) - 1))
+        elif run not in _STOP:
+            yield run[:6]
+
+
+def _share(units: Sequence[str], known: frozenset[str]) -> float:
+    return sum(unit in known for unit in units) / len(units) if units else 0.0
