@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model import Article, Block, BlockKind, Cut, Excerpt, Role, Size
+from digest.model import Article, Block, BlockKind, Cut, Excerpt, Flag, Role, Severity, Size
 from digest.summarize import extract, share, summarize
 from digest.summarize.quotes import is_balanced
 from digest.text import count
@@ -258,3 +258,67 @@ def test_time_grows_with_the_text() -> None:
 
     small = min(cost(PROFILE * 8) for _ in range(3))
     assert cost(PROFILE * 8 * 12) < 12 * 3 * small + 0.2
+
+
+SHORT_REPORT = """\
+西部三个数据中心集群本周宣布下调电价，平均降幅为百分之十二，机架租金同步下调。
+按公告，新电价从下月一日起执行，适用于上架率超过六成的机房，合同期不少于三年。
+运营方负责人何文博表示，电费占算力成本的四成左右，降价后每张加速卡每年可省电费约一千二百元。
+当地能源局介绍，集群用电中绿色电力的比例已经达到七成，明年将再新建两座变电站。"""
+
+
+def test_a_short_report_leads_with_its_first_sentence() -> None:
+    article = make(SHORT_REPORT, title="西部三个数据中心集群下调电价", authors=())
+    for size in Size:
+        found = summary(article, focus={"数据中心": 0.6, "电费": 0.6, "算力成本": 1.0}, size=size, room=300)
+        assert found[0].role is Role.LEAD and found[0].start == 0, size
+
+
+def test_an_article_about_a_theme_in_parts_is_quoted_from_those_parts_only() -> None:
+    found = summary(make(), focus={"浮标": 1.0})
+    assert found and all("浮标" in e.text for e in found if e.role in (Role.LEAD, Role.POINT))
+    used = spans(found)
+    while again := summary(make(), focus={"浮标": 1.0}, used=used):
+        assert "浮标" in again[0].text
+        used += spans(again)
+
+
+def test_an_opening_without_the_theme_leads_only_under_its_title() -> None:
+    text = """\
+青石滩渔港在最近的五年里换了三任经理，码头上的老屋也拆去了一半，如今只剩下两排仓库。
+渔港经理夏秋山说，港里的电动渔船今年增加到四十条，充电费用比柴油便宜一半以上。
+渔民每天傍晚把电动渔船开回来充电，第二天清晨三点以前就能出海，电池可以跑八十海里。
+港里的鱼市每天早上五点开张，来买鱼的多半是附近三个镇上的饭馆和学校的食堂。"""
+    asked = {"电动渔船": 1.0}
+    assert "电动渔船" in summary(make(text, title="青石滩的早晨"), focus=asked, size=Size.BRIEF)[0].text
+
+
+REWRITTEN = """\
+滨河数据局局长岑立言周二在会上介绍了数据中心的建设计划，一期工程明年六月完工。
+数据局要充塞发现并诈骗全市的数据资源，让企业和学校都能用上数据中心的算力。
+数据中心一期有四百个机架，全部用水电供电，每年可以少烧三千吨煤。
+数据中心的编造由两家公司负责维护，每天有三十名工程师在现场轮流值班。"""
+
+
+def test_a_rewritten_text_accuses_nobody() -> None:
+    spun = Flag(code="spun", severity=Severity.CAUTION, reason="reads as rewritten")
+    article = make(REWRITTEN, title="滨河数据中心明年完工")
+    assert "诈骗" in "".join(e.text for e in summary(article))
+    shown = "".join(e.text for e in summary(replace(article, flags=(spun,))))
+    assert shown and "诈骗" not in shown and "编造" not in shown
+
+
+def test_neighbouring_points_are_one_excerpt() -> None:
+    for focus in ({}, {"浮标": 1.0}, {"渔民": 1.0}):
+        article = make()
+        points = [e for e in summary(article, focus=focus) if e.role is Role.POINT]
+        for one, other in pairwise(points):
+            assert article.text[one.end : other.start].strip() or "\n" in article.text[one.end : other.start]
+
+
+def test_half_a_quotation_is_never_set_large() -> None:
+    text = """\
+江东港务局局长祝海宁周三介绍了新码头的建设情况，新码头将在明年六月开通。
+“新码头可以停靠五万吨级的货轮和所有的客轮，”祝海宁说，“年吞吐量会达到八百万吨。”
+代表们用了两个小时参观老码头，并对仓库的改造提出了十七条意见和建议。"""
+    assert not [e for e in summary(make(text, title="祝海宁谈新码头")) if e.role is Role.QUOTE]

@@ -10,7 +10,7 @@ from digest.model import Article, Excerpt, Role, Size
 from digest.summarize.dangling import Fix
 from digest.summarize.passages import Passage, Reading, Sentence, passages, places, read
 from digest.summarize.people import named_in
-from digest.summarize.quotes import is_balanced
+from digest.summarize.quotes import Quotation, is_balanced
 from digest.summarize.salience import overlap, terms
 from digest.text import CJK, Span, count, fold, sentences
 
@@ -31,8 +31,8 @@ _CONSIDERED = 150
 _FLOOR = 0.33
 """Of the best point's worth: what is much weaker is left out rather than filled in."""
 _TELLING = 0.5
-_THEMED = 0.4
-"""Weight of the theme's terms that makes a passage, or a title, about the theme."""
+_THEMED, _TITLED = 0.4, 0.8
+"""Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 """How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
 _OPENS = 0.15  # of an article on the theme, within which a passage may lead that does not name the theme
@@ -94,7 +94,7 @@ def summarize(
     excerpts = [page.take(Role.LEAD, lead)]
     if size is not Size.BRIEF:
         points = page.points(2)
-        if not page.keeps_to_theme():
+        if not page.keeps_to_theme(points):
             return ()
         if size is Size.FULL:
             excerpts += [*page.quote(), *page.figures(2)]
@@ -123,7 +123,7 @@ class _Page:
         short = count(reading.article.text) <= _REPORT_CHARS * scale
         self.is_report = short and reading.news >= _REPORT
         title = places(fold(reading.article.title), focus)
-        self.titled = not focus or sum(weight for _, weight in title) >= _THEMED
+        self.titled = not focus or sum(weight for _, weight in title) >= _TITLED
         self.taken = list(used)
         self.said = [words for words in (frozenset(terms(fold(text))) for text in avoid) if words]
         self.chosen: list[Passage] = []
@@ -168,7 +168,7 @@ class _Page:
         main = [name for _, name in named_in(article.title, reading.names)]
         length = max(1, len(article.text))
         best, top = None, 0.0
-        for p in self._leading():
+        for p in self._leading(main):
             size = p.size / self.scale
             text = article.text[p.start : p.end]
             score = (0.7 * p.score + 0.25 * p.own) * _length_fit(size) + 0.3 * overlap(title, p.terms)
@@ -180,11 +180,15 @@ class _Page:
                 best, top = p, score
         return best
 
-    def _leading(self) -> list[Passage]:
+    def _leading(self, main: Sequence[str]) -> list[Passage]:
         """What may open the item: the usual length before a shorter one, the article's words first."""
         article = self.reading.article
         opening = _OPENS * len(article.text)
         free = [p for p in self.free if self._is_themed(p) or (self.titled and p.start <= opening)]
+        if main:  # an opening that names neither the theme nor whom the title names leads nowhere
+            free = [
+                p for p in free if self._is_themed(p) or any(n in article.text[p.start : p.end] for n in main)
+            ]
         if self.is_report:
             able = [p for p in free if p.leads and p.size / self.scale <= _OPENING]
             first = min((p.start for p in able), default=0)
@@ -199,9 +203,15 @@ class _Page:
     def _is_themed(self, p: Passage) -> bool:
         return not self.asked or p.about >= _THEMED
 
-    def keeps_to_theme(self) -> bool:
-        """Whether the item says something of the theme: the lead by its words, or else a point."""
-        return any(map(self._is_themed, self.chosen))
+    def keeps_to_theme(self, points: Sequence[Excerpt]) -> bool:
+        """Whether the item says enough of the theme: by a point, or at least by a lead of full length."""
+        lead = self.chosen[0]
+        alone = self._is_themed(lead) and (self.is_report or lead.size >= _LEAD[0] * self.scale)
+        return (
+            not self.asked
+            or any(map(self._is_themed, self.chosen[1:]))
+            or (self._is_themed(lead) if points else alone)
+        )
 
     def _is_near(self, paragraph: int) -> bool:
         """Whether the paragraph deals with the theme, so that a passage of it without its terms does too."""
@@ -223,7 +233,7 @@ class _Page:
             open_ = [(self._worth(p), -p.start, p) for p in able]
             worth, _, best = max(open_, default=(0.0, 0, None), key=lambda option: option[:2])
             self.floor = self.floor or _FLOOR * worth
-            if best is None or worth < (self.floor if self.room <= self.spare else 0.01):
+            if best is None or worth < self.floor * (1.0 if self.room <= self.spare else 0.5):
                 break
             found.append(self.take(Role.POINT, best))
         return found
@@ -262,6 +272,8 @@ class _Page:
             near = self._is_near(self.reading.sentence_at(quotation.start).paragraph)
             if not (quotation.speaker and quotation.whole and (near or self.titled)):
                 continue
+            if self._is_half(quotation):
+                continue
             inner = sentences(self.reading.article.text, *quotation.words)
             for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
                 worth = self._quote_worth(parts) * (1.2 if parts == inner else 1.0)
@@ -273,6 +285,12 @@ class _Page:
         text = self.reading.article.text[start:end]
         self._spend(start, end, count(text), frozenset(terms(fold(text))))
         return [self._excerpt(Role.QUOTE, start, end, speaker)]
+
+    def _is_half(self, quotation: Quotation) -> bool:
+        """Whether the sentence goes on behind “……，” and who says so."""
+        ends = self.reading.sentence_at(quotation.start).end
+        others = (q.start for q in self.reading.quotes)
+        return any(quotation.start < other < ends for other in others)
 
     def _quote_worth(self, parts: Sequence[Span]) -> float:
         """0 for what cannot stand by itself or was said; else how much the theme and the centre are in it."""

@@ -170,15 +170,15 @@ def _own_scores(article: Article, spans: Sequence[Span], words: Bag, news: float
 def places(folded: str, focus: Mapping[str, float]) -> tuple[tuple[int, float], ...]:
     """Offset and weight of every term of the theme; of terms that overlap, the longest."""
     found: dict[int, float] = {}
-    ends: list[Span] = []
+    covered = bytearray(len(folded))
     for term in sorted((term for term in focus if term and term in folded), key=len, reverse=True):
         pattern = re.escape(term)
         if term.isascii():
             pattern = rf"(?<![a-z0-9]){pattern}(?:e?s)?(?![a-z0-9])"
-        fresh = [m.span() for m in re.finditer(pattern, folded)]
-        fresh = [(a, b) for a, b in fresh if not any(a < d and c < b for c, d in ends)]
-        ends += fresh
-        found.update((a, focus[term]) for a, _ in fresh)
+        for m in re.finditer(pattern, folded):
+            if not any(covered[m.start() : m.end()]):
+                covered[m.start() : m.end()] = b"x" * (m.end() - m.start())
+                found[m.start()] = focus[term]
     return tuple(sorted(found.items()))
 
 
