@@ -109,9 +109,20 @@ class Site:
             "preferences": self.signup.link(Purpose.PREFERENCES, reader),
         }
 
+    @asynccontextmanager
+    async def a_transport(self) -> AsyncIterator[SmtpTransport]:
+        """Another way to the same inbox, as the sender of editions has."""
+        transport = to_inbox(self.inbox)
+        yield transport
+        await transport.close()
+
     def state(self, address: str) -> str:
         found = self.store.subscribers.find(address)
         return found.state if found else "unknown"
+
+
+def to_inbox(inbox: Inbox) -> SmtpTransport:
+    return SmtpTransport([Server(host="127.0.0.1", port=inbox.port, security=Security.NONE)])
 
 
 def body(path: Path) -> str:
@@ -137,7 +148,7 @@ async def a_site(
     async with open_inbox(folder / "inbox") as inbox:
 
         async def open_transport(stack: AsyncExitStack) -> SmtpTransport:
-            transport = SmtpTransport([Server(host="127.0.0.1", port=inbox.port, security=Security.NONE)])
+            transport = to_inbox(inbox)
             stack.push_async_callback(transport.close)
             return transport
 
@@ -168,7 +179,10 @@ async def a_site(
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
-        async with aiohttp.ClientSession() as visitor:
-            yield Site(base, store, signup, inbox, clock, visitor, door)
-        server.should_exit = True
-        await serving
+        try:
+            async with aiohttp.ClientSession() as visitor:
+                yield Site(base, store, signup, inbox, clock, visitor, door)
+        finally:
+            server.should_exit = True
+            await serving
+            listening.close()
