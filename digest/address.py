@@ -1,6 +1,7 @@
 """Mail addresses: one canonical form for each, and a refusal with a reason for what no server should see."""
 
 import re
+from functools import lru_cache
 
 _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*", re.ASCII)
@@ -17,7 +18,7 @@ def canonical(address: str) -> str:
         ValueError: What is wrong with it, in words for the person who typed it.
     """
     address = address.strip()
-    if any(ord(char) < 32 or ord(char) == 127 for char in address):
+    if not address.isprintable() and any(ord(char) < 32 or ord(char) == 127 for char in address):
         raise ValueError("an address is one line without control characters")
     if re.search(r"[,;\s]", address):
         raise ValueError("give one address, without blanks, commas or semicolons")
@@ -38,6 +39,7 @@ def canonical(address: str) -> str:
     return f"{local}@{domain}"
 
 
+@lru_cache(maxsize=10_000)
 def _domain(domain: str) -> str:
     import idna
 

@@ -221,7 +221,8 @@ def _safe(text: str) -> str:
 def _plain(text: str) -> str:
     """A cell without the ``'`` of :func:`_safe`, blanks around it and controls."""
     text = text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
-    return "".join(c for c in text.strip() if c.isprintable())
+    text = text.strip()
+    return text if text.isprintable() else "".join(c for c in text if c.isprintable())
 
 
 def _delimiter(file: IO[str]) -> str:
