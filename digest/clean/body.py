@@ -9,11 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import add
 
 from digest.clean import dates
 from digest.clean.lines import Line
-from digest.clean.marks import Kind, is_prose, kind
+from digest.clean.marks import Kind, is_bare_date, is_prose, kind
 from digest.text import CJK
 
 _GRAM = re.compile(rf"[A-Za-z]{{4,}}|[{CJK}]+")
@@ -23,12 +24,25 @@ _NUMBERED = re.compile(
     r"|结语|尾声|写在最后|引言|前言|后记|总结|小结|Q\d|[IVX]{1,4}\.)",
     re.IGNORECASE,
 )
+_OPENING = re.compile(rf"^[{CJK}]{{2,12}}[:：]$|^《.{{2,20}}》$|^——")
+"""A salutation, or the head of a poem."""
 _PERSON_LAST = re.compile(
     rf"(?:教授|董事|董事长|创始人|总裁|总经理|经理|院士|博士|研究员|院长|主任|主席|校长|秘书长|理事长|部长|书记|总监|合伙人|科学家|工程师|CEO|CTO"
     rf"|负责人|队长|教练|导演|演员|作家|主编)[：:\s]?[{CJK}]{{2,4}}$"
 )
+_ITEM = re.compile(
+    rf"^(?:\d{{1,2}}|[(（]?[一二三四五六七八九十]{{1,3}})[.、．)）]|[，,;；={{}}]"
+    rf"|[:：]$|[:：] ?[{CJK}\w]{{4}}"
+)
+"""What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
+_CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+_SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
 _REPLIES = re.compile(r"评论|留言|回复|跟帖|评价|comment|repl|response|discussion", re.IGNORECASE)
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
+_BREAKS = (Kind.END, Kind.FINAL, Kind.LINKS, Kind.NOTICE, Kind.CALL)
+_REACH = 60
+"""Lines beyond the best run that are looked at for more of the article."""
 _SCORE = {
     Kind.SHORT: -7.0,
     Kind.TEASER: -45.0,
@@ -36,7 +50,7 @@ _SCORE = {
     Kind.META: -8.0,
     Kind.END: -50.0,
     Kind.FINAL: -60.0,
-    Kind.JUNK: -25.0,
+    Kind.JUNK: -15.0,
     Kind.NOTICE: -20.0,
     Kind.CALL: -30.0,
     Kind.CAPTION: -3.0,
@@ -51,6 +65,7 @@ class Sheet:
         start, end: The body lies in ``lines[start:end]``; empty when the page has none.
         title: Index of the title's line, None when no line was recognised.
         doubled: Share of the page's prose that stood there a second time.
+        listed: Dates that stand below one teaser each.
         tests_left: How often more may be asked whether text below a mark is kin: it costs time.
     """
 
@@ -63,6 +78,7 @@ class Sheet:
     doubled: float = 0.0
     tests_left: int = 8
     headings: set[int] = field(default_factory=set)
+    listed: set[int] = field(default_factory=set)
 
     def mass(self, start: int, end: int) -> float:
         """Prose between two lines, in reading weight."""
@@ -105,6 +121,8 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     whole = sheet.mass(0, len(lines))
     _allow_promotion(sheet)
     _allow_verse(sheet)
+    sheet.listed = _listed_dates(sheet)
+    _drop_contents(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
     if whole:
         sheet.doubled = 1 - sheet.mass(0, len(lines)) / whole
@@ -117,6 +135,29 @@ def _allow_promotion(sheet: Sheet) -> None:
     if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
         for i in calls:
             sheet.kinds[i] = Kind.PROSE
+
+
+def _listed_dates(sheet: Sheet) -> set[int]:
+    """Bare dates that come every two to four lines, three times or more: those of a list of articles."""
+    bare = [
+        i
+        for i, found in enumerate(sheet.kinds)
+        if found is Kind.META and len(sheet.lines[i].text) <= 24 and is_bare_date(sheet.lines[i].text)
+    ]
+    rhythm = [(a, b) for a, b in pairwise(bare) if 2 <= b - a <= 4]
+    return {i for pair in rhythm for i in pair} if len(rhythm) >= 2 else set()
+
+
+def _drop_contents(sheet: Sheet) -> None:
+    """Drop a table of contents: the short lines below its name that stand on the page again as headings."""
+    last = {line.text: i for i, line in enumerate(sheet.lines)}
+    for i, line in enumerate(sheet.lines):
+        if not _CONTENTS.fullmatch(line.text):
+            continue
+        stop = i + 1
+        while stop < len(sheet.lines) and last[sheet.lines[stop].text] > stop:
+            stop += 1
+        sheet.drop(range(i, stop), "table of contents")
 
 
 def _allow_verse(sheet: Sheet) -> None:
@@ -178,10 +219,41 @@ def _score(sheet: Sheet, i: int) -> float:
     line, found = sheet.lines[i], sheet.kinds[i]
     if sheet.dropped[i]:
         return 0.0
+    if found is Kind.SHORT and line.vote:
+        return line.size / 2
+    if found is Kind.TEASER and i > 0 and sheet.kinds[i - 1] is Kind.PROSE:
+        return 0.0
     if found is not Kind.PROSE:
-        return _SCORE[found] * (0.3 if line.heading or line.vote else 1)
+        light = line.heading or (found is Kind.SHORT and (line.bullet or _ITEM.search(line.text)))
+        base = -25.0 if i in sheet.listed else _SCORE[found]
+        return base * (0.3 if light or line.vote else 1)
     worth = min(line.size, 300.0) * (1 if line.ends else 0.7)
     return worth if line.vote is not False else min(worth * 0.3, 30) - 25
+
+
+def reach_out(sheet: Sheet) -> None:
+    """Take in what lists, code and verse kept out of the run: up to the byline, down to the end mark."""
+    if sheet.start == sheet.end:
+        return
+    for i in range(sheet.start - 1, max(-1, sheet.start - _REACH), -1):
+        found = sheet.kinds[i]
+        if found is Kind.META or (found in _BREAKS and Kind.META in sheet.kinds[max(0, i - 3) : i]):
+            sheet.start = i + 1 if _is_text(sheet, i + 1, sheet.start) else sheet.start
+            break
+        if found in _BREAKS:
+            break
+    last = sheet.end
+    for i in range(sheet.end, min(len(sheet.lines), sheet.end + _REACH)):
+        if sheet.kinds[i] in _BREAKS or sheet.kinds[i] is Kind.META:
+            sheet.end = last if _is_text(sheet, sheet.end, last) else sheet.end
+            break
+        last = i + 1 if sheet.kinds[i] is Kind.PROSE and sheet.lines[i].vote is not False else last
+
+
+def _is_text(sheet: Sheet, start: int, end: int) -> bool:
+    """Whether sentences outweigh the short lines."""
+    shorts = sum(1 for i in range(start, end) if sheet.kinds[i] is Kind.SHORT)
+    return sheet.mass(start, end) >= max(12, 2 * shorts)
 
 
 def trim_head(sheet: Sheet) -> None:
@@ -207,7 +279,7 @@ def trim_head(sheet: Sheet) -> None:
 def _opens(sheet: Sheet, i: int) -> bool:
     """Whether the short line *i* above the first paragraph is a heading of the body."""
     line = sheet.lines[i]
-    marked = line.heading or _NUMBERED.match(line.text)
+    marked = line.heading or _NUMBERED.match(line.text) or _OPENING.search(line.text)
     return bool(marked) and sheet.kinds[i] is Kind.SHORT and i != sheet.title and not sheet.dropped[i]
 
 
@@ -337,7 +409,19 @@ def trim_tail(sheet: Sheet) -> None:
     if sheet.lines[prose[-1]].text[-1] in ":：":
         while last < sheet.end and sheet.kinds[last] is Kind.SHORT and last - prose[-1] <= 15:
             last += 1
-    sheet.end = last
+    sheet.end = _after_signature(sheet, last)
+
+
+def _after_signature(sheet: Sheet, last: int) -> int:
+    """The end of a notice that is signed with an office and a full date; *last* where it is not."""
+    for i in range(last, min(last + 3, len(sheet.lines))):
+        if sheet.kinds[i] is Kind.META and _SIGNED.fullmatch(sheet.lines[i].text.replace(" ", "")):
+            for k in range(last, i + 1):
+                sheet.kinds[k], sheet.dropped[k] = Kind.PROSE, ""
+            return i + 1
+        if sheet.kinds[i] is not Kind.SHORT or sheet.lines[i].size > 24:
+            break
+    return last
 
 
 def _cut_promotion(sheet: Sheet) -> None:
@@ -381,6 +465,17 @@ def sift(sheet: Sheet) -> None:
     _drop_pull_quotes(sheet)
     for streak in _streaks(sheet):
         _judge_streak(sheet, streak)
+    _mark_long_headings(sheet)
+
+
+def _mark_long_headings(sheet: Sheet) -> None:
+    """A line of clauses without a full stop, between paragraphs that have theirs, is a heading too."""
+    kept = sheet.kept()
+    for before, i, after in zip(kept, kept[1:], kept[2:], strict=False):
+        line = sheet.lines[i]
+        open_ended = sheet.kinds[i] is Kind.PROSE and line.chinese and not line.stops and _is_heading(line)
+        if open_ended and sheet.lines[before].ends and sheet.lines[after].ends:
+            sheet.headings.add(i)
 
 
 def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str:
@@ -388,7 +483,9 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
     if line.text == title:
         return "the title again"
     if found is Kind.TEASER:
-        return "" if _is_alone(sheet, i) else found.value
+        trails = line.text.endswith("……") and i > sheet.start and sheet.kinds[i - 1] is Kind.PROSE
+        followed = trails and i + 1 < sheet.end and sheet.kinds[i + 1] is not Kind.TEASER
+        return "" if followed or _is_alone(sheet, i) else found.value
     if found in (Kind.NOTICE, Kind.CALL) and is_prose(line) and _is_alone(sheet, i, 1):
         return "" if sheet.mass(i, sheet.end) > sheet.mass(sheet.start, sheet.end) * 0.1 else found.value
     if found is Kind.SHORT:
@@ -437,7 +534,10 @@ def _streaks(sheet: Sheet) -> Iterable[list[int]]:
 def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
     sizes = [sheet.lines[i].size for i in streak]
     items = sum(1 for i in streak if sheet.lines[i].bullet or sheet.lines[i].vote)
-    if len(streak) >= 6 and sum(sizes) / len(sizes) < 4.5 and items * 2 < len(streak):
+    figures = sum(1 for i in streak if _DIGIT.search(sheet.lines[i].text))
+    tiny = sum(sizes) / len(sizes) < (4.5 if sheet.lines[streak[0]].cjk else 3)
+    table = len(streak) >= 9 and figures * 5 >= len(streak) * 2
+    if len(streak) >= 6 and tiny and items * 2 < len(streak) and not table:
         sheet.drop(streak, "run of short lines without punctuation")
         return
     for i in streak:

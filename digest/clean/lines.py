@@ -38,6 +38,8 @@ _HEAD_DATE = re.compile(
     r"(?:[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}|\d{1,2} [A-Z][a-z]{2,8}\.? \d{4}|\d{4}-\d\d-\d\d)"
     r"(?: (?:at )?\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?)?"
 )
+_WIDEST = 130
+"""Characters a hard-wrapped line may have; a few longer ones are notices a site put below."""
 _CJK_END = re.compile(f"[{CJK}，。、；：”」]$")
 _STOP_BEFORE_CJK = re.compile(rf"[。！？!?…]+[”’」』）]*(?=[ \u3000]*[{CJK}「『“‘（(《【])")
 
@@ -148,12 +150,17 @@ def _physical(raw: str) -> list[tuple[int, str, int]]:
 def _unwrap(texts: list[tuple[int, str, int]]) -> None:
     """Join the lines of a hard-wrapped page, in place.
 
-    A page is wrapped when no line is long, and most of those that fill the width stop in mid-sentence.
+    A page is wrapped when hardly a line is long, and most of those that fill the width stop in mid-sentence.
     """
-    width = max((len(text) for _, text, _ in texts), default=0)
+    torn = [i for i in range(len(texts) - 1) if _is_torn(texts, i)]
+    if len(torn) < 2:
+        return
+    lengths = sorted(len(texts[i][1]) for i in torn)
+    width = lengths[-1 - len(lengths) // 10]
     full = [i for i in range(len(texts) - 1) if _is_full(texts, i, width)]
-    broken = sum(1 for i in full if _is_broken(texts[i][1], texts[i + 1][1]))
-    if not 30 <= width <= 130 or len(full) < 2 or broken * 2 < len(full):
+    longer = sum(1 for _, text, _ in texts if len(text) > _WIDEST)
+    wide = sum(1 for _, text, _ in texts if len(text) >= 30)
+    if len(full) < 2 + 4 * longer or len(full) * 2 < wide or len(torn) * 2 < len(full):
         return
     wrapped = set(full)
     joined: list[tuple[int, str, int]] = []
@@ -167,11 +174,16 @@ def _unwrap(texts: list[tuple[int, str, int]]) -> None:
     texts[:] = joined
 
 
+def _is_torn(texts: list[tuple[int, str, int]], i: int) -> bool:
+    text, (_, after, gap) = texts[i][1], texts[i + 1]
+    return gap == 0 and 30 <= len(text) <= _WIDEST and _is_broken(text, after)
+
+
 def _is_full(texts: list[tuple[int, str, int]], i: int, width: int) -> bool:
     """Whether a line fills the page's width right above another: Chinese ones do to a character or two."""
     text, (_, after, gap) = texts[i][1], texts[i + 1]
-    least = 0.92 if _CJK_END.search(text) else 0.78
-    return gap == 0 and len(text) >= width * least and not _BULLET.match(after)
+    least = 0.85 if _CJK_END.search(text) else 0.78
+    return gap == 0 and width * least <= len(text) <= width * 1.1 and not _BULLET.match(after)
 
 
 def _is_broken(text: str, after: str) -> bool:

@@ -68,6 +68,9 @@ _BYLINE = re.compile(
 
 _SEPARATOR = re.compile(r"\s[|｜·•>»›/_-]\s|[|｜丨·•»›]")
 _BLANKS = re.compile(rf"{_SEPARATOR.pattern}|[/ ]")
+_CLAUSE = re.compile("[，,][^，,]{4}")
+_FIGURE = re.compile(r"\d")
+"""In half of the pieces of a line: the row of a table."""
 _ELLIPSIS = re.compile(
     r"(?:\.{2,}|…+|\[(?:…|\.{3})\])\s?(?:[\[【(（<]?(?:详细|全文|阅读全文"
     r"|更多|查看全文|详情|展开|more|read more"
@@ -111,6 +114,7 @@ def is_prose(line: Line, *, strict: bool = False) -> bool:
         return (
             (line.ends and line.size >= (2 if line.stops else 5))
             or (line.stops >= 1 and line.size >= 25)
+            or (line.size >= 26 and len(_CLAUSE.findall(line.text)) >= (2 if line.size < 36 else 1))
             or line.size >= 70
         )
     return (line.ends and line.size >= 8) or (line.common >= 0.2 and line.size >= 30) or line.stops >= 2
@@ -121,6 +125,8 @@ def _is_links(line: Line) -> bool:
         return False
     separator = _BLANKS if line.chinese else _SEPARATOR
     pieces = [piece for piece in separator.split(line.text[:600]) if piece.strip()]
+    if sum(1 for piece in pieces if _FIGURE.search(piece)) * 2 >= len(pieces):
+        return False
     return len(pieces) >= 4 and line.common < 0.15 and line.size / len(pieces) <= 8 and not line.ends
 
 

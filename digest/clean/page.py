@@ -20,6 +20,7 @@ _MIN_BODY = 30.0
 _CAPTION_END = re.compile(
     rf"(?:来源|图源|供图|图片来源)\s?[:：]\s?[\w{CJK}.·-]{{2,16}}[ \u3000](?=[{CJK}「“\"A-Z])"
 )
+_LABELS = re.compile(rf"(?<=\d)(?=[{CJK}]{{2,4}}[:：])|(?<=[{CJK}])(?<![创章文原])(?=作者[:：])")
 _SHOWN = 160
 """Characters of a line that a decision quotes."""
 
@@ -79,6 +80,7 @@ def _apply(sheet: Sheet, rules: Sequence[SiteRule]) -> None:
 
 def _select(sheet: Sheet, told: Told) -> None:
     body.choose_run(sheet)
+    body.reach_out(sheet)
     sheet.title = _told_title(sheet, told)
     if sheet.title is None:
         sheet.title = titles.find(sheet)
@@ -263,7 +265,14 @@ def _around(sheet: Sheet) -> tuple[list[str], list[str]]:
     above = [line.text for line in lines[max(0, top - 5) : top] if line.size <= 80]
     inside = [lines[i].text for i in range(sheet.start, sheet.end) if sheet.kinds[i] is Kind.META]
     tail = [line.text for line in lines[sheet.end : sheet.end + 10] if line.size <= 150]
-    return [*head, "", "", "", *above], [*inside[:6], *tail]
+    return [_parted(text) for text in (*head, "", "", "", *above)], [
+        _parted(text) for text in (*inside[:6], *tail)
+    ]
+
+
+def _parted(text: str) -> str:
+    """A byline whose labels were glued together, with blanks before them."""
+    return _LABELS.sub(" ", text)
 
 
 def _inferred(words: str) -> Flag:

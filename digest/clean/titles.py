@@ -14,6 +14,7 @@ _SITE_SEPARATOR = re.compile(
 _LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
 _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
 _NO_TITLE = re.compile(r"\s[>›»]+\s|[›»‹]|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)")
+_CODE = re.compile(r"\|.*\d.*\||[={}]|\w\(\S*\)|;$")
 _ENOUGH = 0.95
 _WINDOW = 60
 """Lines above the body in which a title is looked for."""
@@ -98,13 +99,16 @@ def _may_be(sheet: Sheet, i: int, first: int) -> bool:
     least = 2 if sheet.kinds[i + 1 : i + 2] == [Kind.META] else 3
     if sheet.dropped[i] or line.goes_on or not least <= line.size <= 90 or is_bare_date(line.text):
         return False
-    if _NO_TITLE.search(line.text) and not line.heading:
+    if (_NO_TITLE.search(line.text) or _CODE.search(line.text)) and not line.heading:
         return False
     if i > first and Kind.META not in sheet.kinds[i + 1 : i + 3] and not line.heading:
         return False
     if found is Kind.PROSE:
+        over_byline = line.chinese and not line.ends and Kind.META in sheet.kinds[i + 1 : i + 3]
         asks = re.search(r"[?？!！…][”\"’'」』》]*$", line.text) and line.size <= 60 and line.stops <= 2
-        return (i <= first and bool(asks)) or (i < first and line.text.endswith(".") and line.size <= 30)
+        return (i <= first and bool(asks or over_byline)) or (
+            i < first and line.text.endswith(".") and line.size <= 30
+        )
     return found in (Kind.SHORT, Kind.TEASER)
 
 
