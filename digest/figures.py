@@ -42,7 +42,9 @@ _SCALE = (
     | {"十亿": 1e9, "百亿": 1e10, "千亿": 1e11, "万亿": 1e12}
     | {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
 )
-_CHINESE_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
+_CHINESE_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
+_CHINESE_PLACES = {"十": 10, "百": 100, "千": 1000}
+_NUMERALS = "零一二两三四五六七八九十百千万"
 _ENGLISH_DIGITS = dict(one=1, two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9, ten=10)  # noqa: C408
 _UNITS = {
     "percent": r"% ％ 个百分点 百分点 percentage_points? per_?cent",
@@ -77,7 +79,7 @@ _HEDGE = alternatives(
 _NUMBER = re.compile(
     rf"(?P<hedge>{_HEDGE})?\s?(?P<currency>US\$|HK\$|[$¥￥€£])?\s?"
     r"(?P<digits>(?<![A-Za-z\d._\-/×:：])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|[._×xX]\d)"
-    r"|(?<![第一二两三四五六七八九十百千万亿])[一二两三四五六七八九十](?=[百千万亿])"
+    rf"|(?<![第点{_NUMERALS}亿])(?=[{_NUMERALS}]*[百千万亿])[一二两三四五六七八九十][{_NUMERALS}]*"
     rf"|\b(?:{'|'.join(_ENGLISH_DIGITS)})(?=\s(?:trillion|billion|million|thousand|hundred)\b))"
     r"(?:多|余|几)?\s?(?P<scale>万亿|千亿|百亿|十亿|亿|億|千万|百万|十万|万|萬|千(?![克米瓦])|百(?!分)"
     r"|(?:trillion|billion|million|thousand|hundred|bn)\b|(?<=\d)m\b(?!\s?[/²]))?(?:多|余)?\s?"
@@ -168,8 +170,23 @@ def _value(m: re.Match[str]) -> float | None:
     digits = m.group("digits").replace(",", "")
     if len(digits) > 15:
         return None
-    base = float(_CHINESE_DIGITS.get(digits) or _ENGLISH_DIGITS.get(digits) or digits)
-    return base * _SCALE.get(m.group("scale") or "", 1.0)
+    base = _chinese_value(digits) if digits[0] in _NUMERALS else float(_ENGLISH_DIGITS.get(digits) or digits)
+    return base and base * _SCALE.get(m.group("scale") or "", 1.0)
+
+
+def _chinese_value(numeral: str) -> float | None:
+    """12,000 for 一万两千; None for 八千五, which leaves its last place out."""
+    if len(numeral) > 1 and numeral[-1] in "一二两三四五六七八九" and numeral[-2] in "百千万":
+        return None
+    total = section = digit = 0
+    for c in numeral:
+        if c == "万":
+            total, section, digit = (total + section + digit) * 10_000, 0, 0
+        elif place := _CHINESE_PLACES.get(c):
+            section, digit = section + (digit or 1) * place, 0
+        else:
+            digit = _CHINESE_DIGITS[c]
+    return float(total + section + digit)
 
 
 def _is_other(text: str, span: Span, m: re.Match[str], kind: str, value: float) -> bool:
@@ -177,7 +194,7 @@ def _is_other(text: str, span: Span, m: re.Match[str], kind: str, value: float) 
     digits = m.group("digits")
     before = text[max(span[0], m.start("digits") - 14) : m.start("digits")]
     after = text[m.end() : m.end() + 6]
-    plain = not (m.group("scale") or m.group("currency"))
+    plain = digits[0] not in _NUMERALS and not (m.group("scale") or m.group("currency"))
     marked = bool(m.group("hedge") or m.group("currency"))
     if before.endswith("第") or (plain and _OTHER_AFTER.match(after)):
         return True

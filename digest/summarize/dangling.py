@@ -115,7 +115,7 @@ _ZH_NOUN = re.compile(
 )
 _ZH_THING = re.compile("他们|她们|它们?")
 _ZH_NO_LEAD = re.compile(
-    "据悉|据了解|据说|有消息|有人[认说]|传闻|据传|或许|不知|第[一二三四五六七八九十两\\d]+[个位名项点]|"
+    "据悉|据了解|据说|有消息|有人[认说]|传闻|据传|或许|不知|第[一二三四五六七八九十两\\d]+[个位名项点](?!星期|周|月|季|学期)|"
     "^[^，,。]{1,10}?(?:也|还|又|则|再度|再次|随后|接着|却|继续|同样|同时)"
 )
 _ZH_ROLE = re.compile(
@@ -172,6 +172,7 @@ _EN_ROLE = re.compile(
     r"\b(?:man|woman|boy|girl|mother|father|son|daughter|teacher|officer|player|star|student|president|king|queen|judge"
     r"|doctor|driver|victim|suspect|singer|actor|actress|mayor|coach|soldier|captain)\b"
 )
+_EN_SOMEBODY = re.compile(r"An?\s[\w-]+\s\w+|[A-Z][a-z]+,\s(?:who|whose|an?|the|\d+)\b")
 _EN_THING = re.compile(r"\b(?:[Tt]hey|[Tt]hem|[Tt]heir|[Ii]t|[Ii]ts)\b")
 _EN_NO_LEAD = re.compile(r"\b[Rr]eportedly\b|\b[Ss]ources said\b|\b[Ss]ome (?:argue|say)\b|\b[Rr]umou?r")
 _EN_SOFT = re.compile(r"\b(?:today|yesterday|now|recently|last week|this week|also)\b", re.I)
@@ -280,7 +281,7 @@ def _english(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool
         return Fix.JOIN, False, m.group()
     if m := _EN_PERSON.search(outer):
         before = outer[: m.start()]
-        if not (named_in(before, names) or _EN_ROLE.search(before)):
+        if not (named_in(before, names) or _EN_ROLE.search(before) or _EN_SOMEBODY.match(before)):
             return Fix.JOIN, True, m.group()
     if (m := _EN_THING.search(outer)) and not _EN_NOUN.search(outer[: m.start()]):
         return Fix.JOIN, False, m.group()

@@ -19,6 +19,7 @@ _THEMED = 0.5
 """Share of the theme in a sentence's score."""
 _SHORTEST = 10
 """Characters of an opening sentence: shorter ones (张宏江尤其。) lean on what stood before."""
+_STANDFIRST = re.compile(r"(?:核心提示|内容提要|内容摘要|提要|摘要|导读|导语|编者按)\s*[:：]\s*")
 _INFORMS = re.compile(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
 
 
@@ -95,7 +96,8 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     paragraphs = article.paragraphs()
     turns = labelled(text, paragraphs, names, _main_person(article, names))
     quotes = turns or quotations(text, paragraphs, names)
-    begins = {turn.start: turn.words[0] for turn in turns}
+    begins = {b.start: m.end() for b in paragraphs if (m := _STANDFIRST.match(text, b.start, b.end))}
+    begins |= {turn.start: turn.words[0] for turn in turns}
     spans = [
         (span, n)
         for n, block in enumerate(paragraphs)
