@@ -22,14 +22,12 @@ def make_builder(
     renderer: "Renderer",
     newsletter: Newsletter,
     keys: Mapping[str, bytes],
-    sign: Callable[[bytes], bytes] | None = None,
 ) -> "Callable[[Claim], bytes]":
     """A function from a claim to its complete mail; the same claim always gives the same bytes.
 
     Args:
         editions: Looks an edition up by number.
         keys: Sign links and message ids, current one first (see ``tokens``).
-        sign: Puts DKIM signatures on top; None leaves that to the relay.
     """
     secret = next(iter(keys.values()))
     domain = newsletter.sender.rpartition("@")[2]
@@ -49,7 +47,7 @@ def make_builder(
         chosen = frozenset(claim.themes) & sections
         language = claim.language if claim.subscriber_id is not None else newsletter.language
         found = template(claim.edition, language, chosen if chosen and chosen != sections else None)
-        mail = found.fill(
+        return found.fill(
             Personal(
                 address=claim.address,
                 name=claim.name,
@@ -58,7 +56,6 @@ def make_builder(
                 preferences_url=_link(claim, Purpose.PREFERENCES),
             )
         )
-        return sign(mail) if sign else mail
 
     def _link(claim: "Claim", purpose: Purpose) -> str | None:
         if newsletter.base_url is None or claim.subscriber_id is None:

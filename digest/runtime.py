@@ -319,8 +319,7 @@ class Runtime:
         from digest.publish import publish
 
         now = self.now
-        rewriter = self.rewriter()
-        made = publish(
+        return publish(
             self.store,
             self.themes,
             schedule,
@@ -329,9 +328,8 @@ class Runtime:
             language=language,
             only=only,
             to_readers=schedule.id != NOW,
-            rewrite=rewriter,
+            rewrite=self.rewriter(),
         )
-        return replace(made, notes=(rewriter.report(),) if rewriter and rewriter.report() else ())
 
     def rewriter(self) -> "Rewriter | None":
         """What writes one edition's model summaries, within one edition's budget; None without ``[llm]``."""

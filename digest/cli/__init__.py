@@ -19,6 +19,7 @@ from digest.cli import (
     inbox,
     making,
     operating,
+    preview,
     reading,
     serving,
     subscribers,
@@ -76,6 +77,7 @@ for module in (
     operating,
     doctor,
     reading,
+    preview,
     inbox,
 ):
     module.register(app)

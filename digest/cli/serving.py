@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digest.cli.output import run as loop
 from digest.cli.output import runtime, say, visible
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def serve(
                 opened.lasting, opened.speed, before = True, speed, opened
                 yield Service(opened, host=host, port=port)
 
-    asyncio.run(run(open_service, check=lambda: find_config(context.obj["config"])))
+    loop(run(open_service, check=lambda: find_config(context.obj["config"])))
 
 
 def send(
@@ -84,7 +85,7 @@ def send(
             say(f"Edition {made.edition.number}: {made.edition.subject}; queued for {readers} subscribers")
         if dry_run:
             return
-        report = asyncio.run(_deliver(opened))
+        report = loop(_deliver(opened))
         if report and (report.failed or report.trouble):
             raise typer.Exit(1)
 
