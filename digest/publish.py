@@ -4,10 +4,10 @@ Freezing reads every span again from the stored article, in the same transaction
 one does not match is not published.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from digest.assemble import assemble
 from digest.errors import SummaryError
@@ -22,8 +22,13 @@ from digest.themes import focus, score
 if TYPE_CHECKING:
     from digest.store import Store, Stored
 
-Rewrite = Callable[[Article, Theme, tuple[Excerpt, ...]], tuple[Excerpt, ...]]
-"""An item's excerpts with a lead by a model among them; SummaryError keeps them as they were."""
+
+class Rewrite(Protocol):
+    def __call__(self, article: Article, theme: Theme, excerpts: tuple[Excerpt, ...]) -> tuple[Excerpt, ...]:
+        """An item's excerpts with a lead by a model among them; SummaryError keeps them as they were."""
+
+    def report(self) -> str:
+        """What it came to, in one line; empty when nothing was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,8 @@ def publish(
         shared_names=shared_names,
     )
     frozen = store.editions.freeze(edition, now=now, to_readers=to_readers, review=schedule.review)
-    return Made(edition=frozen, plan=plan)
+    note = rewrite.report() if rewrite else ""
+    return Made(edition=frozen, plan=plan, notes=(note,) if note else ())
 
 
 def _too_few(items: int, schedule: Schedule) -> str:

@@ -21,6 +21,8 @@ PROMPT = "1"
 """Version of the words below; a new one asks again for every article."""
 MAX_ARTICLE = 12_000
 """Characters of an article that are sent: by then it has said what it is about, and input is the price."""
+MAX_KEPT = 4_000
+"""Characters of an answer; far more than what is refused for its length."""
 _SYSTEM = f"""\
 You write one or two plain sentences that tell a reader what an article says about a theme: who and what. \
 Write in the article's own language, at most {MAX_CHARACTERS - 20} Chinese characters or {MAX_WORDS - 8} \
@@ -77,7 +79,7 @@ class Rewriter:
             answer = asyncio.run(self._chat.ask(_SYSTEM, json.dumps(shown, ensure_ascii=False)))
         finally:
             self._keep_account(before)
-        answer = answer[: 10 * MAX_CHARACTERS].replace("\0", "\ufffd").encode(errors="replace").decode()
+        answer = answer[:MAX_KEPT].replace("\0", "\ufffd").encode(errors="replace").decode()
         self._store.state.set(key, answer)
         return answer
 

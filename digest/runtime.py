@@ -418,7 +418,7 @@ class Runtime:
             return Finding(level="ok", what=said)
         return Finding(level="fault", what=said, do="the server's words say what it minds")
 
-    def _sample(self, edition: "Edition", language: str) -> str:
+    def _sample(self, edition: "Edition", language: str, address: str = "reader@example.org") -> str:
         from digest.message import Personal, compile_message, message_id
 
         parts = self.renderer.mail(edition, language=language)
@@ -431,7 +431,7 @@ class Runtime:
         )
         domain = self.config.newsletter.sender.rpartition("@")[2]
         reader = Personal(
-            address="reader@example.org",
+            address=address,
             name="",
             message_id=message_id(self._secret, edition.number, 0, domain),
             unsubscribe_url=None,
@@ -584,6 +584,29 @@ class Runtime:
             now=self.now,
             rewriter=self.rewriter,
         )
+
+    async def tend(self, transport: "Transport") -> list[str]:
+        """Tell the operator what needs a hand, and forget what is old enough; what was done, in lines."""
+        from digest.report import causes
+        from digest.tending import notice, post, prune, remember, untold
+
+        done, now, to = [], self.now, self.config.operator_mail
+        if to:
+            found = await asyncio.to_thread(causes, self.store, now=now)
+            found += [(f"relay {trouble[:40]}", f"delivery: {trouble}") for trouble in transport.trouble()]
+            fresh = untold(self.store, found, now=now)
+            sender = self.config.newsletter.sender
+            mail = notice(self.config.newsletter, to, fresh, now=now) if fresh else b""
+            if mail and await post(transport, sender, to, mail):
+                remember(self.store, fresh, now=now)
+                done.append(f"told the operator of {len(fresh)} things")
+                for number in [int(name.split()[1]) for name, _ in fresh if name.startswith("review ")]:
+                    sample = self._sample(self.edition(number), self.language, to)
+                    await post(transport, sender, to, sample.encode("ascii"))
+        if self.config.keep_days:
+            gone = await asyncio.to_thread(prune, self.store, keep_days=self.config.keep_days, now=now)
+            done += [f"forgot {n} old {what}" for what, n in gone.items() if n]
+        return done
 
     def next_slot(self) -> datetime | None:
         """When the next edition of any schedule is due by the newsletter's clock."""

@@ -23,7 +23,7 @@ _AHEAD = timedelta(hours=26)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
-    """What became of one slot: an edition's number, or None and the reason."""
+    """What became of one slot: an edition's number and any note on it, or None and the reason."""
 
     schedule: str
     slot: datetime
@@ -96,7 +96,8 @@ def _settle(
         store.slots.close(schedule.id, slot, SlotState.MADE, now=now, reason=reason)
         return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
     queue(store, [schedule], newsletter, now=now)
-    return Ticked(schedule=schedule.id, slot=slot, edition=made.edition.number)
+    number, note = made.edition.number, "; ".join(made.notes)
+    return Ticked(schedule=schedule.id, slot=slot, edition=number, reason=note)
 
 
 def queue(store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime) -> None:
