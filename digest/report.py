@@ -91,21 +91,8 @@ def overview(
     store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
 ) -> dict[str, Any]:
     """The whole installation at a glance. *troubles*: what needs a hand, a sentence each."""
-    feeds = feed_overview(store, now=now)
     editions = edition_overview(store, 5)
-    troubles = [
-        f"feed {row['id']}: {row['what']}; {row['next_step']}"
-        for row in feeds
-        if row["state"] in {"broken", "gone", "spam-hit"}
-    ]
-    for row in editions:
-        for state in ("unknown", "held", "failed"):
-            if count := row["deliveries"].get(state):
-                look = f"digest editions show {row['number']} --deliveries"
-                troubles.append(f"edition {row['number']}: {count} deliveries {state}; see {look}")
-    troubles += overdue(store, now=now)
-    if waiting := len(store.articles.quarantined(limit=100)):
-        troubles.append(f"{waiting} articles in quarantine; see digest quarantine list")
+    troubles = [what for _, what in causes(store, now=now)]
     return {
         "version": __version__,
         "now": now,
@@ -124,6 +111,29 @@ def overview(
     }
 
 
+def causes(store: "Store", *, now: datetime) -> list[tuple[str, str]]:
+    """What needs a hand: what each is known by, and a sentence that says what it is and what to do."""
+    found = [
+        (f"feed {row['id']}", f"feed {row['id']}: {row['what']}; {row['next_step']}")
+        for row in feed_overview(store, now=now)
+        if row["state"] in {"broken", "gone", "spam-hit"}
+    ]
+    for row in edition_overview(store, 5):
+        number = row["number"]
+        if store.editions.status(number) == "review":
+            what = f"edition {number} waits for review; let it out with digest editions approve {number}"
+            found.append((f"review {number}", what))
+        for state in ("unknown", "held", "failed"):
+            if count := row["deliveries"].get(state):
+                look = f"digest editions show {number} --deliveries"
+                what = f"edition {number}: {count} deliveries {state}; see {look}"
+                found.append((f"edition {number} {state}", what))
+    found += [(what.partition(":")[0], what) for what in overdue(store, now=now)]
+    if waiting := len(store.articles.quarantined(limit=100)):
+        found.append(("quarantine", f"{waiting} articles in quarantine; see digest quarantine list"))
+    return found
+
+
 def overdue(store: "Store", *, now: datetime) -> list[str]:
     """What ought to have been done and was not, a sentence each: something stands still. Empty is healthy."""
     found = [
@@ -133,11 +143,9 @@ def overdue(store: "Store", *, now: datetime) -> list[str]:
     ]
     waiting = store.ledger.next_due()
     if waiting and waiting < now - UNSENT:
-        found.append(f"deliveries have been due since {waiting:%Y-%m-%d %H:%M} UTC and are not sent")
+        found.append(f"delivery: mail has been due since {waiting:%Y-%m-%d %H:%M} UTC and is not sent")
     if unread := len(store.feeds.due(now - UNREAD)):
-        found.append(
-            f"{unread} feeds have been due for {UNREAD // timedelta(hours=1)} hours and are not read"
-        )
+        found.append(f"collecting: {unread} feeds have been due for two hours and are not read")
     return found
 
 

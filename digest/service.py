@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("digest.service")
 
-EVERY_S = {"publish": 20, "deliver": 5, "collect": 300, "bounces": 300}
+EVERY_S = {"publish": 20, "deliver": 5, "collect": 300, "bounces": 300, "tend": 300}
 """Seconds between two looks at what is due, besides the moments that are known beforehand."""
 SHUTDOWN_S = 25.0
 """For what is in flight; with what comes before and after it, systemd's and docker's half minute is kept."""
@@ -43,6 +43,7 @@ class Service:
         self._bells: dict[str, asyncio.Event] = {}
         self._stack = AsyncExitStack()
         self._transport: Transport | None = None
+        self._opening = asyncio.Lock()
 
     def wake(self) -> None:
         for bell in self._bells.values():
@@ -56,6 +57,7 @@ class Service:
             "collect": self._collect,
             "publish": self._publish,
             "deliver": self._deliver,
+            "tend": self._tend,
         }
         if self._runtime.config.bounces:
             works["bounces"] = self._bounces
@@ -139,10 +141,14 @@ class Service:
             wait_s = max(0.0, (soon - runtime.now).total_seconds() / runtime.speed)
             asyncio.get_running_loop().call_later(wait_s + 0.01, self._bells["publish"].set)
 
+    async def _way_out(self) -> "Transport":
+        async with self._opening:
+            if self._transport is None:
+                self._transport = await self._runtime.open_transport(self._stack)
+            return self._transport
+
     async def _deliver(self) -> None:
-        if self._transport is None:
-            self._transport = await self._runtime.open_transport(self._stack)
-        report = await self._runtime.deliver_due(self._transport, stop=self.stop)
+        report = await self._runtime.deliver_due(await self._way_out(), stop=self.stop)
         if report:
             log.info(
                 "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f",
@@ -157,6 +163,10 @@ class Service:
         if handled:
             stopped = sum(bool(one.stopped) for one in handled)
             log.info("bounces read=%d stopped=%d", len(handled), stopped)
+
+    async def _tend(self) -> None:
+        for line in await self._runtime.tend(await self._way_out()):
+            log.info("%s", line)
 
     async def _web(self) -> None:
         import uvicorn

@@ -185,4 +185,4 @@ def test_what_stands_still_is_told(store: Store) -> None:
     store.state.set_paused("daily", False)
     assert tick(store, [THEME], [daily()], LETTER, now=slot + 20 * minute)[0].edition == 1
     assert overdue(store, now=slot + 40 * minute) == []
-    assert "deliveries have been due" in overdue(store, now=slot + 60 * minute)[0]
+    assert "mail has been due" in overdue(store, now=slot + 60 * minute)[0]

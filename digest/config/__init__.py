@@ -78,6 +78,8 @@ class Config:
         design_tokens: Overrides of the template's design tokens, by name.
         mail_servers: Empty means the built-in inbox on loopback.
         llm: None, the default: no model writes anything.
+        operator_mail: Who is told when something needs a hand; None tells nobody by mail.
+        keep_days: What is older is forgotten (see ``Store.prune``); None forgets nothing.
         secret: Signs links and message ids; None when none is set, then *secret_file* is where
             one is to be made and kept.
         warnings: What is not wrong but unwise, in sentences for the operator.
@@ -101,6 +103,8 @@ class Config:
     design_tokens: Mapping[str, str]
     punctuation: Literal["restore", "keep"]
     uncertain: Literal["resend", "hold"]
+    operator_mail: str | None
+    keep_days: int | None
     secret: bytes | None = field(repr=False)
     secret_file: Path
     warnings: tuple[str, ...]
@@ -174,6 +178,8 @@ class _Reader:
             design_tokens=dict(tables.design.tokens),
             punctuation=tables.design.punctuation,
             uncertain=tables.delivery.uncertain,
+            operator_mail=tables.operator.mail,
+            keep_days=tables.database.keep_days,
             secret=self._secret(secret_file),
             secret_file=secret_file,
             warnings=(),

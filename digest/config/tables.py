@@ -180,6 +180,7 @@ class PathsTable(_Table):
 class DatabaseTable(_Table):
     url: Line | None = None
     url_file: Line | None = None
+    keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
 
 
 class DesignTable(_Table):
@@ -329,6 +330,10 @@ class LlmTable(_Table):
         return LlmSettings(**self.model_dump(exclude={"key_file"}), key=key)
 
 
+class OperatorTable(_Table):
+    mail: Address | None = None
+
+
 class DeliveryTable(_Table):
     uncertain: Literal["resend", "hold"] = "resend"
 
@@ -363,6 +368,7 @@ class File(_Table):
     database: DatabaseTable = DatabaseTable()
     design: DesignTable = DesignTable()
     delivery: DeliveryTable = DeliveryTable()
+    operator: OperatorTable = OperatorTable()
     fetching: FetchingTable = FetchingTable()
     themes: Annotated[list[ThemeTable], Field(min_length=1)]
     schedules: Annotated[list[ScheduleTable], Field(min_length=1)]
