@@ -1,6 +1,6 @@
 """The pages' speed against a bare Starlette route in the same run, and lists of many readers.
 
-    python -m benchmarks.web [--requests 4000] [--rows 10000,1000000] [--json]
+    python -m benchmarks.web [--requests 1500] [--rows 10000,1000000] [--json]
 
 One-click unsubscribes count when they are answered, and so durable (SQLite, synchronous=FULL); sign-ups when
 their confirmation has been handed to the transport. Both servers are uvicorn in processes of their own; the
@@ -273,7 +273,7 @@ def _best(work: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--requests", type=int, default=1500)
     parser.add_argument("--rows", default="10000,1000000")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

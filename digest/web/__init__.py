@@ -1,12 +1,28 @@
 """The web pages: for readers, for the operator, for machines. Starlette; everything it needs is passed in."""
 
-from typing import TYPE_CHECKING
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from digest.errors import StoreError
+from digest.report import overdue
+from digest.web.archive import Archive
 from digest.web.door import Desk, Door, Limits, Operator
-from digest.web.manners import Numbers
+from digest.web.joining import Joining
+from digest.web.manners import PRIVATE, Manners, Numbers
+from digest.web.operator import OperatorPages, tally
+from digest.web.personal import PersonalPages
+from digest.web.voice import Voice
 
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
+log = logging.getLogger("digest.web")
 
 __all__ = ["Desk", "Door", "Limits", "Numbers", "Operator", "make_app"]
 
@@ -14,32 +30,14 @@ TIDY_S = 300.0
 """Between two counts of the readers, and two looks for those who never confirmed."""
 
 
-def make_app(door: Door, numbers: Numbers) -> "Starlette":
+def make_app(door: Door, numbers: Numbers) -> Starlette:
     """The application, for a server that runs its lifespan.
 
     Serve it without an access log of the server's (ours hides tokens), and let it see the peer's address as
     it is (uvicorn: ``proxy_headers=False``): who may speak for others is ``door.operator.proxies``.
     """
-    import asyncio
-    import logging
-    from collections.abc import AsyncIterator
-    from contextlib import asynccontextmanager
-
-    from starlette.applications import Starlette
-    from starlette.exceptions import HTTPException
-    from starlette.middleware import Middleware
-    from starlette.requests import Request
-    from starlette.responses import PlainTextResponse, Response
-    from starlette.routing import Route
-
-    from digest.errors import StoreError
-    from digest.report import overdue
-    from digest.web.manners import Manners
-    from digest.web.operator import OperatorPages, tally
-    from digest.web.readers import ReaderPages
-
-    log = logging.getLogger("digest.web")
-    readers, operator = ReaderPages(door), OperatorPages(door, numbers)
+    voice, operator = Voice(door), OperatorPages(door, numbers)
+    joining, personal, archive = Joining(door, voice), PersonalPages(door, voice), Archive(door, voice)
 
     def tidy() -> None:
         door.signup.tidy(now=door.clock())
@@ -68,8 +66,7 @@ def make_app(door: Door, numbers: Numbers) -> "Starlette":
         return PlainTextResponse("work is overdue\n", 503) if late else PlainTextResponse("ok\n")
 
     async def robots(_: Request) -> Response:
-        closed = ("confirm", "preferences", "unsubscribe", "operator", "metrics")
-        rules = "".join(f"Disallow: {readers.root}/{page}\n" for page in closed)
+        rules = "".join(f"Disallow: {voice.root}/{page}\n" for page in sorted(PRIVATE))
         return PlainTextResponse(f"User-agent: *\n{rules}")
 
     async def http_problem(request: Request, problem: Exception) -> Response:
@@ -77,43 +74,43 @@ def make_app(door: Door, numbers: Numbers) -> "Starlette":
         words = {404: "There is no such page.", 503: SORRY}
         if problem.status_code not in words:
             return PlainTextResponse(f"{problem.detail}\n", problem.status_code, problem.headers)
-        return readers.problem(request, problem.status_code, words[problem.status_code])
+        return voice.problem(request, problem.status_code, words[problem.status_code])
 
     async def store_problem(request: Request, problem: Exception) -> Response:
         log.error("the database refused: %s", problem)
-        return readers.problem(request, 503, SORRY)
+        return voice.problem(request, 503, SORRY)
 
     async def any_problem(request: Request, problem: Exception) -> Response:
-        return readers.problem(request, 500, SORRY)
+        return voice.problem(request, 500, SORRY)
 
     confirm, wishes, leave = "/confirm/{token}", "/preferences/{token}", "/unsubscribe/{token}"
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            Route("/", readers.form),
-            Route("/subscribe", readers.form, methods=["GET"]),
-            Route("/subscribe", readers.subscribe, methods=["POST"]),
-            Route("/subscribe/embed", readers.form, methods=["GET"]),
-            Route("/subscribe/embed", readers.subscribe, methods=["POST"]),
-            Route(confirm, readers.confirm_page, methods=["GET"]),
-            Route(confirm, readers.confirm, methods=["POST"]),
-            Route(wishes, readers.preferences_page, methods=["GET"]),
-            Route(wishes, readers.preferences, methods=["POST"]),
-            Route(f"{wishes}/data", readers.data, methods=["GET"]),
-            Route(f"{wishes}/erase", readers.erase_page, methods=["GET"]),
-            Route(f"{wishes}/erase", readers.erase, methods=["POST"]),
-            Route(leave, readers.unsubscribe_page, methods=["GET"]),
-            Route(leave, readers.unsubscribe, methods=["POST"]),
-            Route("/editions", readers.archive),
-            Route("/editions/{number:int}", readers.edition),
-            Route("/atom.xml", readers.atom),
+            Route("/", joining.form),
+            Route("/subscribe", joining.form, methods=["GET"]),
+            Route("/subscribe", joining.subscribe, methods=["POST"]),
+            Route("/subscribe/embed", joining.form, methods=["GET"]),
+            Route("/subscribe/embed", joining.subscribe, methods=["POST"]),
+            Route(confirm, personal.confirm_page, methods=["GET"]),
+            Route(confirm, personal.confirm, methods=["POST"]),
+            Route(wishes, personal.preferences_page, methods=["GET"]),
+            Route(wishes, personal.preferences, methods=["POST"]),
+            Route(f"{wishes}/data", personal.data, methods=["GET"]),
+            Route(f"{wishes}/erase", personal.erase_page, methods=["GET"]),
+            Route(f"{wishes}/erase", personal.erase, methods=["POST"]),
+            Route(leave, personal.unsubscribe_page, methods=["GET"]),
+            Route(leave, personal.unsubscribe, methods=["POST"]),
+            Route("/editions", archive.archive),
+            Route("/editions/{number:int}", archive.edition),
+            Route("/atom.xml", archive.atom),
             Route("/operator", operator.page, methods=["GET"]),
             Route("/operator", operator.act, methods=["POST"]),
             Route("/metrics", operator.metrics),
             Route("/healthz", health),
             Route("/robots.txt", robots),
         ],
-        middleware=[Middleware(Manners, numbers=numbers, proxies=door.operator.proxies, root=readers.root)],
+        middleware=[Middleware(Manners, numbers=numbers, proxies=door.operator.proxies, root=voice.root)],
         exception_handlers={
             HTTPException: http_problem,
             StoreError: store_problem,

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo, available_timezones
 
-from digest.model import Schedule
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
+from digest.model import Schedule
 
 MOST_OCTETS = 16_384
 MOST_FIELDS = 200
@@ -23,14 +22,12 @@ AREAS = frozenset(
 Form = Mapping[str, Sequence[str]]
 
 
-async def read_form(request: "Request") -> Form:
+async def read_form(request: Request) -> Form:
     """The fields of an ``application/x-www-form-urlencoded`` body; none of any other.
 
     Raises:
         HTTPException: 413 when it is too large, 408 when it does not come, 400 when it is no form.
     """
-    from starlette.exceptions import HTTPException
-
     body = bytearray()
     try:
         async with asyncio.timeout(PATIENCE_S):

@@ -5,12 +5,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digest.web.limits import Network, visitor
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger("digest.web")
 
@@ -42,13 +40,13 @@ class Manners:
             proxies that keep it and proxies that do not.
     """
 
-    def __init__(self, app: "ASGIApp", *, numbers: Numbers, proxies: Sequence[Network], root: str) -> None:
+    def __init__(self, app: ASGIApp, *, numbers: Numbers, proxies: Sequence[Network], root: str) -> None:
         self._app = app
         self._numbers = numbers
         self._proxies = proxies
         self._root = root
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -65,7 +63,7 @@ class Manners:
         scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self._proxies)
         status = 500
 
-        async def answer(message: "Message") -> None:
+        async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]

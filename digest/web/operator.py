@@ -1,5 +1,6 @@
 """The operator's page and the metrics, behind a secret. Their cost does not grow with the readers."""
 
+import asyncio
 import hmac
 import json
 from base64 import b64decode
@@ -9,19 +10,20 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
 from digest import __version__
 from digest.model import ConsentState, DeliveryState
 from digest.report import edition_overview, feed_overview, overdue
 from digest.web import forms, plots
+from digest.web.door import Door
 from digest.web.limits import Window, is_within, network
 from digest.web.manners import Numbers
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-
     from digest.store import Store
-    from digest.web.door import Door
 
 EDITIONS = 10
 STUCK = (DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.UNKNOWN)
@@ -48,7 +50,7 @@ def _tallies(store: "Store") -> dict[str, dict[str, Any]]:
 
 
 class OperatorPages:
-    def __init__(self, door: "Door", numbers: Numbers) -> None:
+    def __init__(self, door: Door, numbers: Numbers) -> None:
         self.door = door
         self.store = door.signup.store
         self._numbers = numbers
@@ -57,11 +59,8 @@ class OperatorPages:
         secret = door.operator.secret.encode()
         self._form_token = hmac.new(secret, b"operator's form", "sha256").hexdigest()
 
-    def refused(self, request: "Request") -> "Response | None":
+    def refused(self, request: Request) -> Response | None:
         """What somebody gets who is not the operator; None for the operator."""
-        from starlette.exceptions import HTTPException
-        from starlette.responses import PlainTextResponse
-
         operator, who = self.door.operator, network(request.scope["visitor"])
         if not operator.secret and not operator.header:
             raise HTTPException(404)
@@ -81,25 +80,21 @@ class OperatorPages:
         ask = {"www-authenticate": 'Basic realm="operator", charset="UTF-8"'}
         return PlainTextResponse("This page is the operator's.\n", 401, ask)
 
-    async def page(self, request: "Request") -> "Response":
+    async def page(self, request: Request) -> Response:
         return await self._behind_the_secret(request, self._page)
 
-    async def act(self, request: "Request") -> "Response":
+    async def act(self, request: Request) -> Response:
         form = await forms.read_form(request)
         return await self._behind_the_secret(request, lambda: self._act(request, form))
 
-    async def metrics(self, request: "Request") -> "Response":
+    async def metrics(self, request: Request) -> Response:
         return await self._behind_the_secret(request, self._metrics)
 
-    async def _behind_the_secret(self, request: "Request", then: "Callable[[], Response]") -> "Response":
-        import asyncio
-
+    async def _behind_the_secret(self, request: Request, then: Callable[[], Response]) -> Response:
         refused = self.refused(request)
         return await asyncio.to_thread(then) if refused is None else refused
 
-    def _act(self, request: "Request", form: forms.Form) -> "Response":
-        from starlette.exceptions import HTTPException
-
+    def _act(self, request: Request, form: forms.Form) -> Response:
         came_from = request.headers.get("sec-fetch-site", "same-origin")
         if came_from not in {"same-origin", "none"} or not hmac.compare_digest(
             forms.one(form, "token").encode(), self._form_token.encode()
@@ -115,9 +110,7 @@ class OperatorPages:
             raise HTTPException(400)
         return self._page()
 
-    def _page(self) -> "Response":
-        from starlette.responses import HTMLResponse
-
+    def _page(self) -> Response:
         now, store = self.door.clock(), self.store
         runs, days = self.door.next_runs(), _tallies(store)
         latest = days[max(days)] if days else {}
@@ -171,10 +164,8 @@ class OperatorPages:
             )
         return found
 
-    def _metrics(self) -> "Response":
+    def _metrics(self) -> Response:
         """Prometheus' text format, version 0.0.4; numbers of readers are those of the last count."""
-        from starlette.responses import PlainTextResponse
-
         store, days = self.store, _tallies(self.store)
         latest = days[max(days)] if days else {}
         newest = edition_overview(store, 1)

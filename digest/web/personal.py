@@ -1,0 +1,232 @@
+"""Pages behind the links in mails. A GET shows, a POST acts; what is wrong is said there."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from digest.errors import ConsentError, TokenError
+from digest.model import ConsentState, Subscriber
+from digest.render.wording import Wording
+from digest.signup import Departure, personal_data
+from digest.tokens import Purpose
+from digest.web import forms
+from digest.web.door import Door
+from digest.web.voice import Voice, html, options
+
+EXPIRED = "This link has expired. Enter your address to get a new one."
+ERASED = "Erased. Only a keyed hash of the address is left, so that it is never mailed again."
+BAD_DAY = "Give a date between tomorrow and a year from now."
+HOURS = ("", *(str(hour) for hour in range(24)))
+LEFT = frozenset(
+    {ConsentState.UNSUBSCRIBED, ConsentState.COMPLAINED, ConsentState.ERASED, ConsentState.BOUNCED}
+)
+
+
+class PersonalPages:
+    def __init__(self, door: Door, voice: Voice) -> None:
+        self.door = door
+        self.voice = voice
+
+    async def confirm_page(self, request: Request) -> Response:
+        return await self._with_link(request, Purpose.CONFIRM, self._ask_to_confirm)
+
+    async def confirm(self, request: Request) -> Response:
+        return await self._with_link(request, Purpose.CONFIRM, self._confirm)
+
+    def _ask_to_confirm(self, request: Request, reader: Subscriber) -> Response:
+        if reader.state in LEFT:
+            raise ConsentError(EXPIRED)
+        words = self.voice.words(reader.language)
+        title = words.html("Confirm your subscription to {name}", name=self.door.newsletter.name)
+        return self.voice.ask(reader.language, title, "", request.url.path, words.html("Confirm"))
+
+    def _confirm(self, request: Request, reader: Subscriber) -> Response:
+        confirmed = self.door.signup.confirm(reader, now=self.door.clock())
+        words = self.voice.words(confirmed.language)
+        next_at = self.door.next_at(confirmed)
+        if next_at is None:
+            title = words.html("Confirmed.")
+        else:
+            title = words.html(
+                "Confirmed. Next edition: {when}.", when=words.moment(next_at, confirmed.timezone)
+            )
+        onward = [
+            (self.door.signup.link(Purpose.PREFERENCES, confirmed), words.html("Choose themes and times"))
+        ]
+        return html(self.voice.message(confirmed.language, title, "", onward))
+
+    async def preferences_page(self, request: Request) -> Response:
+        return await self._with_link(
+            request, Purpose.PREFERENCES, lambda _, reader: self._preferences(reader)
+        )
+
+    async def preferences(self, request: Request) -> Response:
+        form = await forms.read_form(request)
+        return await self._with_link(
+            request, Purpose.PREFERENCES, lambda _, reader: self._choose(form, reader)
+        )
+
+    def _choose(self, form: forms.Form, reader: Subscriber) -> Response:
+        if reader.state in LEFT or reader.state is ConsentState.PENDING:
+            return self._preferences(reader)
+        now = self.door.clock()
+        match forms.one(form, "do"):
+            case "pause":
+                until = forms.resume_at(forms.one(form, "until"), reader.timezone, now=now)
+                if until is None:
+                    return self._preferences(reader, wrong=BAD_DAY)
+                return self._preferences(self.door.signup.pause(reader, until, now=now), saved=True)
+            case "resume":
+                return self._preferences(self.door.signup.resume(reader, now=now), saved=True)
+        themes = forms.chosen(form, "theme", [theme.id for theme in self.door.themes])
+        schedules = forms.chosen(form, "schedule", [schedule.id for schedule in self.door.schedules])
+        language, zone, hour = (forms.one(form, name) for name in ("language", "timezone", "hour"))
+        known = language in self.voice.languages and zone in self._zones and hour in HOURS
+        if themes is None or schedules is None or not known:
+            return self._preferences(reader, wrong="Choose from the lists.")
+        if not themes:
+            return self._preferences(reader, wrong="Choose at least one theme.")
+        saved = self.door.signup.choose(
+            reader,
+            themes=forms.all_or(themes, self.door.themes),
+            schedules=forms.all_or(schedules, self.door.schedules),
+            language=language,
+            timezone=zone,
+            send_hour=int(hour) if hour else None,
+            now=now,
+        )
+        return self._preferences(saved, saved=True)
+
+    def _preferences(self, reader: Subscriber, *, saved: bool = False, wrong: str = "") -> Response:
+        words = self.voice.words(reader.language)
+        if reader.state in LEFT or reader.state is ConsentState.PENDING:
+            return html(self.voice.ended(reader.language, words.html("This subscription has ended.")))
+        mine = urlsplit(self.door.signup.link(Purpose.PREFERENCES, reader)).path
+        today = self.door.clock().astimezone(ZoneInfo(reader.timezone)).date()
+        zones = self._zones if reader.timezone in self._zones else (reader.timezone, *self._zones)
+        page = self.door.renderer.page(
+            "web/preferences.html",
+            language=reader.language,
+            action=mine,
+            error=words.html(wrong) if wrong else "",
+            saved=words.html("Saved; it counts from the next edition.") if saved else "",
+            address=reader.address,
+            themes=self.voice.themes(reader.language, reader.themes),
+            schedules=self.voice.schedules(words, reader.schedules),
+            languages=options(self.voice.languages.items(), words.language),
+            zones=options([(zone, zone.replace("_", " ")) for zone in zones], reader.timezone),
+            hours=options(
+                [
+                    (hour, f"{int(hour):02}:00" if hour else words.plain("When the schedule says"))
+                    for hour in HOURS
+                ],
+                "" if reader.send_hour is None else str(reader.send_hour),
+            ),
+            paused=self._paused(reader, words),
+            first=(today + timedelta(days=1)).isoformat(),
+            last=(today + forms.LONGEST_PAUSE - timedelta(days=1)).isoformat(),
+            unsubscribe=self.door.signup.link(Purpose.UNSUBSCRIBE, reader),
+            data=f"{mine}/data",
+            erase=f"{mine}/erase",
+        )
+        return html(page, 422 if wrong else 200)
+
+    def _paused(self, reader: Subscriber, words: Wording) -> str | None:
+        until = reader.paused_until
+        if reader.state is not ConsentState.PAUSED or (until and until <= self.door.clock()):
+            return None
+        if until is None:
+            return words.html("Paused until you resume it")
+        return words.html("Paused until {date}", date=words.local_date(until, reader.timezone))
+
+    async def data(self, request: Request) -> Response:
+        return await self._with_link(request, Purpose.PREFERENCES, self._data)
+
+    def _data(self, request: Request, reader: Subscriber) -> Response:
+        kept = json.dumps(
+            personal_data(self.door.signup.store, reader), ensure_ascii=False, indent=2, default=str
+        )
+        return Response(
+            kept,
+            media_type="application/json",
+            headers={"content-disposition": 'attachment; filename="data.json"'},
+        )
+
+    async def erase_page(self, request: Request) -> Response:
+        return await self._with_link(request, Purpose.PREFERENCES, self._ask_to_erase)
+
+    async def erase(self, request: Request) -> Response:
+        return await self._with_link(request, Purpose.PREFERENCES, self._erase)
+
+    def _ask_to_erase(self, request: Request, reader: Subscriber) -> Response:
+        words = self.voice.words(reader.language)
+        text = words.html("Erase everything kept about you? Editions already sent stay in your mailbox.")
+        back = (self.door.signup.link(Purpose.PREFERENCES, reader), words.html("Back to the preferences"))
+        title, button = words.html("Erase everything kept about you"), words.html("Yes, erase")
+        return self.voice.ask(reader.language, title, text, request.url.path, button, [back])
+
+    def _erase(self, request: Request, reader: Subscriber) -> Response:
+        self.door.signup.erase(reader, now=self.door.clock())
+        words = self.voice.words(reader.language)
+        return html(self.voice.message(reader.language, words.html("Your data"), words.html(ERASED)))
+
+    async def unsubscribe_page(self, request: Request) -> Response:
+        return await self._with_link(request, Purpose.UNSUBSCRIBE, self._ask_to_leave)
+
+    def _ask_to_leave(self, request: Request, reader: Subscriber) -> Response:
+        words, name = self.voice.words(reader.language), self.door.newsletter.name
+        if reader.state in LEFT:
+            return html(self._unsubscribed(reader.language))
+        title, button = words.html("Stop receiving {name}?", name=name), words.html("Yes, unsubscribe")
+        keep = (self.door.signup.link(Purpose.PREFERENCES, reader), words.html("Keep it"))
+        return self.voice.ask(reader.language, title, "", request.url.path, button, [keep], reason=True)
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """Acts at once, without cookie, login or redirect, whatever the body (RFC 8058 section 3.2)."""
+        form = await forms.read_form(request)
+        try:
+            subscriber_id = self.door.signup.whom(request.path_params["token"])
+        except TokenError as wrong:
+            return self.voice.wrong_link(request, wrong)
+        leaving = Departure(subscriber_id=subscriber_id, reason=forms.one(form, "reason"))
+        done = self.door.desk.leave(leaving)
+        if done is None:
+            raise HTTPException(503, headers={"retry-after": "60"})
+        await done
+        if not form or "List-Unsubscribe" in form:
+            return PlainTextResponse("Unsubscribed.\n")
+        reader = await asyncio.to_thread(self.door.signup.reader, subscriber_id)
+        return html(self._unsubscribed(reader.language if reader else self.voice.language(request)))
+
+    def _unsubscribed(self, language: str) -> str:
+        title = self.voice.words(language).html("Unsubscribed. You will get no further mail.")
+        return self.voice.ended(language, title)
+
+    async def _with_link(
+        self,
+        request: Request,
+        purpose: Purpose,
+        then: Callable[[Request, Subscriber], Response],
+    ) -> Response:
+        """Read the link's token, then act in a thread; a bad link or an impossible step is said on a page."""
+
+        def act() -> Response:
+            reader = self.door.signup.who(request.path_params["token"], purpose, now=self.door.clock())
+            return then(request, reader)
+
+        try:
+            return await asyncio.to_thread(act)
+        except (TokenError, ConsentError) as wrong:
+            return self.voice.wrong_link(request, wrong)
+
+    @cached_property
+    def _zones(self) -> tuple[str, ...]:
+        return forms.zones()
