@@ -8,11 +8,11 @@ from functools import cached_property
 from digest.figures import MAY_HOLD, Figure, find
 from digest.model import Article, Excerpt, Role, Size
 from digest.summarize.dangling import Fix
-from digest.summarize.passages import Passage, Reading, Sentence, passages, places, read
-from digest.summarize.people import named_in
-from digest.summarize.quotes import Quotation, is_balanced
-from digest.summarize.salience import overlap, terms
-from digest.text import CJK, Span, count, fold, sentences
+from digest.summarize.passages import Passage, Reading, Sentence, passages, quotable, read
+from digest.summarize.people import named_in, with_office
+from digest.summarize.quotes import is_balanced
+from digest.summarize.salience import overlap, places, terms
+from digest.text import CJK, Span, count, fold
 
 # Characters without white space, from the editorial guide, section 2.
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
@@ -38,12 +38,6 @@ _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 _OPENS = 0.15  # of an article on the theme, within which a passage may lead that does not name the theme
 _POINTING = re.compile("[这那它你]")
 _FIGURE_SENTENCE = 90
-_SPEAKER_CHARS = 20
-_OFFICE = re.compile(
-    rf"[{CJK}A-Za-z0-9 ]*(?:教授|博士|院士|院长|所长|校长|主任|总裁|董事长|经理|创始人|科学家|研究员|负责人"
-    r"|理事长|董事|工程师|主席|部长|局长|书记|分析师|律师|医生|学生|CEO|CTO|COO|CFO)\s?$"
-)
-_JOINING = re.compile("[和与及我他访的对是在了由被让给向从到位]")
 
 
 def share(article: Article) -> tuple[int, int]:
@@ -155,7 +149,7 @@ class _Page:
 
     def _excerpt(self, role: Role, start: int, end: int, speaker: str | None = None) -> Excerpt:
         article = self.reading.article
-        named = with_office(article, speaker) if speaker else None
+        named = with_office(speaker, f"{article.title}\n{article.text}") if speaker else None
         return Excerpt(role=role, text=article.text[start:end], start=start, end=end, speaker=named)
 
     def lead(self) -> Passage | None:
@@ -266,64 +260,28 @@ class _Page:
         return worth * (1.0 if self._is_themed(p) else 0.8 if self._is_near(p.paragraph) else 0.5)
 
     def quote(self) -> list[Excerpt]:
-        """Somebody's words worth setting large: whole sentences inside the marks, the speaker known."""
-        best: tuple[float, Span, str] | None = None
-        for quotation in self.reading.quotes:
-            near = self._is_near(self.reading.sentence_at(quotation.start).paragraph)
-            if not (quotation.speaker and quotation.whole and (near or self.titled)):
+        """Somebody's words worth setting large, on the theme, the speaker known."""
+        best: tuple[float, Span, str, frozenset[str]] | None = None
+        for start, end, quotation in quotable(self.reading):
+            text = self.reading.article.text[start:end]
+            size = count(text)
+            if not _QUOTE[0] <= size / self.scale <= _QUOTE[1] or size > self.room:
                 continue
-            if self._is_half(quotation):
+            sentence, words = self.reading.sentence_at(start), frozenset(terms(fold(text)))
+            near = self.titled or self._is_near(sentence.paragraph)
+            if not near or not self.is_free(start, end) or self._is_said(words):
                 continue
-            inner = sentences(self.reading.article.text, *quotation.words)
-            for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
-                worth = self._quote_worth(parts) * (1.2 if parts == inner else 1.0)
-                if worth > 0 and (best is None or worth > best[0]):
-                    best = worth, (parts[0][0], parts[-1][1]), quotation.speaker
+            worth = sentence.score + min(1.0, len(words) / 40)
+            worth *= (0.8 if _POINTING.search(text) else 1.0) * (
+                1.2 if (start, end) == quotation.words else 1.0
+            )
+            if quotation.speaker and (best is None or worth > best[0]):
+                best = worth, (start, end), quotation.speaker, words
         if best is None:
             return []
-        _, (start, end), speaker = best
-        text = self.reading.article.text[start:end]
-        self._spend(start, end, count(text), frozenset(terms(fold(text))))
+        _, (start, end), speaker, words = best
+        self._spend(start, end, count(self.reading.article.text[start:end]), words)
         return [self._excerpt(Role.QUOTE, start, end, speaker)]
-
-    def _is_half(self, quotation: Quotation) -> bool:
-        """Whether the sentence goes on behind “……，” and who says so."""
-        ends = self.reading.sentence_at(quotation.start).end
-        others = (q.start for q in self.reading.quotes)
-        return any(quotation.start < other < ends for other in others)
-
-    def _quote_worth(self, parts: Sequence[Span]) -> float:
-        """0 for what cannot stand by itself or was said; else how much the theme and the centre are in it."""
-        reading, start, end = self.reading, parts[0][0], parts[-1][1]
-        text = reading.article.text[start:end]
-        size = count(text)
-        if (
-            not _QUOTE[0] <= size / self.scale <= _QUOTE[1]
-            or size > self.room
-            or not self.is_free(start, end)
-        ):
-            return 0.0
-        if (
-            text.startswith("其实")
-            or not is_balanced(text)
-            or any(start < cut.at < end for cut in reading.article.cuts)
-        ):
-            return 0.0
-        for n, (a, b) in enumerate(parts):
-            sentence = reading.article.text[a:b]
-            ended = sentence if sentence[-1] in "。！!？?.…" else sentence.rstrip("，,") + "。"
-            stands = reading.stands(ended, spoken=True)
-            if stands.fix is Fix.DROP or (n == 0 and stands.fix is not Fix.FINE) or stands.trust < 1:
-                return 0.0
-        words = frozenset(terms(fold(text)))
-        return (
-            0.0
-            if self._is_said(words)
-            else (
-                (reading.sentence_at(start).score + min(1.0, len(words) / 40))
-                * (0.8 if _POINTING.search(text) else 1.0)
-            )
-        )
 
     def figures(self, most: int) -> list[Excerpt]:
         """The most telling figures of sentences not quoted otherwise, one a sentence."""
@@ -357,17 +315,3 @@ def _length_fit(size: float) -> float:
     if size < 50:
         return 0.85 + 0.15 * (size - 35) / 15
     return max(0.5, 1.0 - max(0.0, size - 110) / 150)
-
-
-def with_office(article: Article, name: str) -> str:
-    """The name with the office the article prints in front of it, 20 characters at most."""
-    if name.isascii():
-        return name
-    text = f"{article.title}\n{article.text}"
-    best = name
-    for m in re.finditer(re.escape(name), text):
-        if office := _OFFICE.search(text[max(0, m.start() - 24) : m.start()]):
-            named = _JOINING.split(office.group())[-1].lstrip() + name
-            if count(best) < count(named) <= _SPEAKER_CHARS:
-                best = named
-    return best

@@ -1,17 +1,25 @@
 """Every run of one to three neighbouring sentences of an article that could be quoted by itself."""
 
-import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
-from digest.model import Article, BlockKind
+from digest.model import Article
 from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, standing
 from digest.summarize.people import SAYING, in_title, named_in, people
 from digest.summarize.quotes import Quotation, is_balanced, labelled, quotations
-from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, soundness, terms
+from digest.summarize.salience import (
+    Bag,
+    bag,
+    centrality,
+    newsness,
+    places,
+    relevance,
+    soundness,
+    terms,
+)
 from digest.text import CJK, Span, count, fold, sentences
 
 _MOST_SENTENCES = 3
@@ -169,38 +177,6 @@ def _own_scores(article: Article, spans: Sequence[Span], words: Bag, news: float
     return scores
 
 
-def places(folded: str, focus: Mapping[str, float]) -> tuple[tuple[int, float], ...]:
-    """Offset and weight of every term of the theme; of terms that overlap, the longest."""
-    found: dict[int, float] = {}
-    covered = bytearray(len(folded))
-    for term in sorted((term for term in focus if term and term in folded), key=len, reverse=True):
-        pattern = re.escape(term)
-        if term.isascii():
-            pattern = rf"(?<![a-z0-9]){pattern}(?:e?s)?(?![a-z0-9])"
-        for m in re.finditer(pattern, folded):
-            if not any(covered[m.start() : m.end()]):
-                covered[m.start() : m.end()] = b"x" * (m.end() - m.start())
-                found[m.start()] = focus[term]
-    return tuple(sorted(found.items()))
-
-
-def relevance(article: Article, spans: Sequence[Span], hits: Sequence[tuple[int, float]]) -> list[float]:
-    """0 to 1: the theme's terms in each sentence, a third as much for those of its section's heading."""
-    raw = [0.0] * len(spans)
-    starts = [start for start, _ in spans]
-    headings = [block for block in article.blocks if block.kind is BlockKind.HEADING]
-    begins = [block.start for block in headings]
-    for at, weight in hits:
-        n = bisect_right(begins, at) - 1
-        if n >= 0 and at < headings[n].end:
-            stop = begins[n + 1] if n + 1 < len(begins) else len(article.text)
-            for i in range(bisect_left(starts, at), bisect_left(starts, stop)):
-                raw[i] += 0.3 * weight
-        elif (i := bisect_right(starts, at) - 1) >= 0:
-            raw[i] += weight
-    return scaled([1 - math.exp(-value / 1.5) for value in raw])
-
-
 def passages(reading: Reading, *, least: int, most: int) -> list[Passage]:
     """Every passage of *least* to *most* characters that stands alone, in article order.
 
@@ -308,3 +284,28 @@ def _speaker(
             return False, None
         beside = quote.speaker
     return True, beside
+
+
+def quotable(reading: Reading) -> Iterator[tuple[int, int, Quotation]]:
+    """Whole sentences, one or two, of whole quotations whose speaker is known, that stand by themselves."""
+    text, starts = reading.article.text, [quote.start for quote in reading.quotes]
+    for quote in reading.quotes:
+        ends = reading.sentence_at(quote.start).end
+        goes_on = any(quote.start < start < ends for start in starts)  # “……，”X说，“……”
+        if not (quote.speaker and quote.whole) or goes_on:
+            continue
+        inner = sentences(text, *quote.words)
+        for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
+            start, end = parts[0][0], parts[-1][1]
+            cut = any(start < cut.at < end for cut in reading.article.cuts)
+            if not cut and is_balanced(text[start:end]) and _may_stand_large(reading, parts):
+                yield start, end, quote
+
+
+def _may_stand_large(reading: Reading, parts: Sequence[Span]) -> bool:
+    bodies = [reading.article.text[start:end] for start, end in parts]
+    ended = (body if body[-1] in "。！!？?.…" else body.rstrip("，,") + "。" for body in bodies)
+    stands = [reading.stands(body, spoken=True) for body in ended]
+    if bodies[0].startswith("其实") or stands[0].fix is not Fix.FINE:
+        return False
+    return all(one.fix is not Fix.DROP and one.trust == 1 for one in stands)

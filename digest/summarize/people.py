@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Set
 
-from digest.text import CJK, is_cjk, word_table
+from digest.text import CJK, count, is_cjk, word_table
 
 SAYING = (
     r"(?:说道|表示|认为|以为|指出|谈道|谈到|提到|强调|坦言|透露|回忆|解释|补充|介绍|告诉|称|感慨|总结|回答|评价|写道|写下"
@@ -90,6 +90,12 @@ _INSTITUTION = word_table(
 )
 _TITLED = re.compile(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
 _HONORED = re.compile(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院长|院士)")
+_SPEAKER_CHARS = 20
+_OFFICE = re.compile(
+    rf"[{CJK}A-Za-z0-9 ]*(?:教授|博士|院士|院长|所长|校长|主任|总裁|董事长|经理|创始人|科学家|研究员|负责人"
+    r"|理事长|董事|工程师|主席|部长|局长|书记|分析师|律师|医生|学生|CEO|CTO|COO|CFO)\s?$"
+)
+_JOINING = re.compile("[和与及我他访的对是在了由被让给向从到位]")
 _ENDS_IN_TITLE = re.compile(f"{TITLE}$|^.{TITLE}")
 
 
@@ -168,3 +174,16 @@ def named_in(sentence: str, names: Set[str]) -> list[tuple[int, str]]:
     """``(offset, name)`` of every known person in *sentence*, in order; longer names first."""
     found = [(sentence.find(name), name) for name in names if name in sentence]
     return sorted(found, key=lambda pair: (pair[0], -len(pair[1])))
+
+
+def with_office(name: str, text: str) -> str:
+    """The name with the office *text* prints in front of it, 20 characters at most."""
+    if name.isascii():
+        return name
+    best = name
+    for m in re.finditer(re.escape(name), text):
+        if office := _OFFICE.search(text[max(0, m.start() - 24) : m.start()]):
+            named = _JOINING.split(office.group())[-1].lstrip() + name
+            if count(best) < count(named) <= _SPEAKER_CHARS:
+                best = named
+    return best

@@ -13,28 +13,8 @@ from digest.model import Block
 from digest.summarize.people import ADVERB, SAYING, honored, named_in
 from digest.text import CJK, Span
 
-_PAIRS = {
-    "“": "”",
-    "「": "」",
-    "『": "』",
-    "（": "）",
-    "(": ")",
-    "《": "》",
-    "【": "】",
-    "[": "]",
-    "〈": "〉",
-}
-_CLOSING = {
-    "”": "“",
-    "」": "「",
-    "』": "『",
-    "）": "(",
-    ")": "(",
-    "》": "《",
-    "】": "【",
-    "]": "[",
-    "〉": "〈",
-}
+_PAIRS = dict(zip("“「『（(《【[〈", "”」』）)》】]〉", strict=True))
+_CLOSING = {close: "(" if mark == "（" else mark for mark, close in _PAIRS.items()}
 _MARKS = re.compile('[“”「」『』（）()《》【】\\[\\]〈〉"‘]')
 _SPEECH_MARKS = re.compile('[“”「」"]')
 _SENTENCE = re.compile(r"[。！？!?\n]")

@@ -7,13 +7,14 @@ with their centroid, so no pair is ever compared.
 import math
 import re
 import tomllib
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from digest.model import Article
+from digest.model import Article, BlockKind
 from digest.text import CJK, Span, alternatives, fold, word_table
 
 _RUN = re.compile(rf"[{CJK}]+|[a-z0-9][a-z0-9'’.+\-]*")
@@ -176,3 +177,35 @@ def newsness(text: str, lines: Sequence[str]) -> float:
     filler = len(_FILLER.findall(text)) * 1000 / size
     talk: float = 1.6 * marked + questions / 12 + first / 14 + filler / 8 + max(0.0, size - 2500) / 6000
     return max(0.0, 1.0 - talk)
+
+
+def places(folded: str, focus: Mapping[str, float]) -> tuple[tuple[int, float], ...]:
+    """Offset and weight of every term of the theme; of terms that overlap, the longest."""
+    found: dict[int, float] = {}
+    covered = bytearray(len(folded))
+    for term in sorted((term for term in focus if term and term in folded), key=len, reverse=True):
+        pattern = re.escape(term)
+        if term.isascii():
+            pattern = rf"(?<![a-z0-9]){pattern}(?:e?s)?(?![a-z0-9])"
+        for m in re.finditer(pattern, folded):
+            if not any(covered[m.start() : m.end()]):
+                covered[m.start() : m.end()] = b"x" * (m.end() - m.start())
+                found[m.start()] = focus[term]
+    return tuple(sorted(found.items()))
+
+
+def relevance(article: Article, spans: Sequence[Span], hits: Sequence[tuple[int, float]]) -> list[float]:
+    """0 to 1: the theme's terms in each sentence, a third as much for those of its section's heading."""
+    raw = [0.0] * len(spans)
+    starts = [start for start, _ in spans]
+    headings = [block for block in article.blocks if block.kind is BlockKind.HEADING]
+    begins = [block.start for block in headings]
+    for at, weight in hits:
+        n = bisect_right(begins, at) - 1
+        if n >= 0 and at < headings[n].end:
+            stop = begins[n + 1] if n + 1 < len(begins) else len(article.text)
+            for i in range(bisect_left(starts, at), bisect_left(starts, stop)):
+                raw[i] += 0.3 * weight
+        elif (i := bisect_right(starts, at) - 1) >= 0:
+            raw[i] += weight
+    return scaled([1 - math.exp(-value / 1.5) for value in raw])
