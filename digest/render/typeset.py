@@ -118,7 +118,7 @@ def _dressed(body: str, skipped: re.Pattern[str] | None, marks: str) -> tuple[st
 def _is_chinese_pair(found: re.Match[str]) -> bool:
     """Marks round Chinese, or round anything in a Chinese sentence; not those of an English title in one."""
     before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
-    return bool(_HAN.search(found.group()) or (_HAN.match(before) and re.match(f"[{_WIDE}]", after)))
+    return bool(_HAN.search(found.group()) or re.fullmatch(f"[{_WIDE}]{{2}}", before + after))
 
 
 def _chinese(text: str) -> bool:

@@ -31,6 +31,7 @@ _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)\s?年(?:\s?(1[0-2]|[1-9])\s?月)?"
 class Quoted:
     text: Markup
     speaker: Markup | None = None
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,6 @@ class ItemView:
     quote: Quoted | None
     figures: tuple[FigureRow, ...]
     note: Markup | None
-    by_model: bool
     also_from: str
     also_in: tuple[AlsoIn, ...]
     minutes: int
@@ -158,7 +158,6 @@ class Viewer:
             quote=next((self.quoted(e, article) for e in by_role[Role.QUOTE]), None),
             figures=self.figures(by_role[Role.FIGURE], article),
             note=self.editors_note(article),
-            by_model=any(e.by == "model" for e in item.excerpts),
             also_from=self.words.list([self.outlet(other) for other in item.also_from]),
             also_in=tuple(
                 AlsoIn(
@@ -182,7 +181,9 @@ class Viewer:
         if excerpt.speaker:
             dash = "——" if self.words.speaks("zh") or detect(excerpt.speaker) == "zh" else "— "
             speaker = self.type.shown(dash + excerpt.speaker)
-        return Quoted(text=self.type.excerpt(excerpt, article), speaker=speaker)
+        return Quoted(
+            text=self.type.excerpt(excerpt, article), speaker=speaker, by_model=excerpt.by == "model"
+        )
 
     def outlet(self, article: Article) -> str:
         """Who is to be credited, in one name."""
