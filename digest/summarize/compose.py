@@ -207,17 +207,18 @@ class _Page:
             or (self._is_themed(lead) if points else alone)
         )
 
-    def _is_near(self, paragraph: int) -> bool:
-        """Whether the paragraph deals with the theme, so that a passage of it without its terms does too."""
-        block = self.reading.article.paragraphs()[paragraph]
-        return self.reading.about(block.start, block.end) >= _THEMED
+    @cached_property
+    def near(self) -> frozenset[int]:
+        """The paragraphs that deal with the theme, so that a passage without its terms does too."""
+        about, blocks = self.reading.about, enumerate(self.reading.article.paragraphs())
+        return frozenset(n for n, block in blocks if about(block.start, block.end) >= _THEMED)
 
     def points(self, most: int) -> list[Excerpt]:
         """The best passages that say something else (maximal marginal relevance), at most *most*."""
         found: list[Excerpt] = []
         least = _POINT[0] * self.scale
         ranked = sorted(
-            (p for p in self.free if p.size >= least and (self.titled or self._is_near(p.paragraph))),
+            (p for p in self.free if p.size >= least and (self.titled or p.paragraph in self.near)),
             key=lambda p: -p.score * _length_fit(p.size / self.scale),
         )[:_CONSIDERED]
         while len(found) < most:
@@ -257,18 +258,19 @@ class _Page:
         same = max((overlap(p.terms, other) for other in self.said), default=0.0)
         near = any(p.paragraph == c.paragraph for c in self.chosen)
         worth = p.score * _length_fit(p.size / self.scale) * (1 - same) * (0.85 if near else 1.0)
-        return worth * (1.0 if self._is_themed(p) else 0.8 if self._is_near(p.paragraph) else 0.5)
+        return worth * (1.0 if self._is_themed(p) else 0.8 if p.paragraph in self.near else 0.5)
 
     def quote(self) -> list[Excerpt]:
         """Somebody's words worth setting large, on the theme, the speaker known."""
         best: tuple[float, Span, str, frozenset[str]] | None = None
-        for start, end, quotation in quotable(self.reading):
+        for start, end, quotation in quotable(
+            self.reading, most=min(self.room, round(_QUOTE[1] * self.scale))
+        ):
             text = self.reading.article.text[start:end]
-            size = count(text)
-            if not _QUOTE[0] <= size / self.scale <= _QUOTE[1] or size > self.room:
+            if count(text) < _QUOTE[0] * self.scale:
                 continue
             sentence, words = self.reading.sentence_at(start), frozenset(terms(fold(text)))
-            near = self.titled or self._is_near(sentence.paragraph)
+            near = self.titled or sentence.paragraph in self.near
             if not near or not self.is_free(start, end) or self._is_said(words):
                 continue
             worth = sentence.score + min(1.0, len(words) / 40)

@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 
 from digest.model import Article
 from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, standing
@@ -286,19 +287,25 @@ def _speaker(
     return True, beside
 
 
-def quotable(reading: Reading) -> Iterator[tuple[int, int, Quotation]]:
-    """Whole sentences, one or two, of whole quotations whose speaker is known, that stand by themselves."""
-    text, starts = reading.article.text, [quote.start for quote in reading.quotes]
-    for quote in reading.quotes:
+def quotable(reading: Reading, *, most: int) -> Iterator[tuple[int, int, Quotation]]:
+    """Whole sentences, one or two, of whole quotations whose speaker is known, that stand by themselves.
+
+    Args:
+        most: Characters, white space not counted.
+    """
+    text = reading.article.text
+    for quote, following in zip_longest(reading.quotes, reading.quotes[1:]):
         ends = reading.sentence_at(quote.start).end
-        goes_on = any(quote.start < start < ends for start in starts)  # “……，”X说，“……”
+        goes_on = following is not None and following.start < ends  # “……，”X说，“……”
         if not (quote.speaker and quote.whole) or goes_on:
             continue
         inner = sentences(text, *quote.words)
         for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
             start, end = parts[0][0], parts[-1][1]
             cut = any(start < cut.at < end for cut in reading.article.cuts)
-            if not cut and is_balanced(text[start:end]) and _may_stand_large(reading, parts):
+            if cut or count(text[start:end]) > most:
+                continue
+            if is_balanced(text[start:end]) and _may_stand_large(reading, parts):
                 yield start, end, quote
 
 
