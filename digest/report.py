@@ -1,6 +1,6 @@
 """Answers to what an operator asks: which theme is next and why, what was made, what an edition rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +8,9 @@ from digest import __version__
 from digest.model import Edition, Newsletter, Schedule, Severity, Theme
 from digest.pick import pick
 from digest.polling import health
-from digest.publish import read_candidates, read_memory
-from digest.slots import next_slot
+from digest.publish import publish, read_candidates, read_memory
+from digest.slots import next_slot, zone
+from digest.timing import slots
 
 if TYPE_CHECKING:
     from digest.store import Store
@@ -46,6 +47,47 @@ def theme_overview(
             }
         )
     return rows
+
+
+def rehearsed(
+    store: "Store",
+    themes: Sequence[Theme],
+    schedule: Schedule,
+    newsletter: Newsletter,
+    *,
+    now: datetime,
+    weeks: int,
+) -> Iterator[dict[str, Any]]:
+    """A row an edition of the coming *weeks*, made one after another; *store* keeps them, so give a copy."""
+    until = now + timedelta(weeks=weeks)
+    moments: Iterable[datetime] = (now + timedelta(weeks=week) for week in range(weeks))
+    if schedule.cron:
+        moments = slots(schedule.cron, zone(schedule, newsletter), after=now, until=until)
+    for slot in moments:
+        made = publish(store, themes, schedule, slot=slot, now=slot, language=newsletter.language)
+        sections = made.edition.sections if made.edition else ()
+        yield {
+            "slot": slot,
+            "subject": made.edition.subject if made.edition else "",
+            "reason": "" if made.edition else made.plan.skipped[-1].why,
+            "themes": [
+                {
+                    "id": section.theme.id,
+                    "why": section.why,
+                    "items": [
+                        {
+                            "title": item.article.title,
+                            "source": item.article.source_id,
+                            "reason": item.reason.kind,
+                            "terms": item.reason.terms,
+                        }
+                        for item in section.items
+                    ],
+                }
+                for section in sections
+            ],
+            "skipped": [{"kind": s.kind, "name": s.name, "why": s.why} for s in made.plan.skipped],
+        }
 
 
 def edition_overview(store: "Store", limit: int) -> list[dict[str, Any]]:

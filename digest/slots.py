@@ -54,7 +54,7 @@ def tick(
             continue
         horizon = now + (_AHEAD if schedule.timezone == READERS else timedelta(0))
         after = _known_until(store, schedule, now)
-        moments = slots(schedule.cron, _zone(schedule, newsletter), after=after, until=horizon)
+        moments = slots(schedule.cron, zone(schedule, newsletter), after=after, until=horizon)
         store.slots.add(schedule.id, moments, now=now)
         for due in store.slots.due(now=horizon, schedule=schedule.id):
             due_at = min(_by_zone(store, schedule, newsletter, due.slot).values(), default=due.slot)
@@ -68,7 +68,7 @@ def next_slot(schedule: Schedule, newsletter: Newsletter, *, now: datetime) -> d
     if schedule.cron is None:
         return None
     year = now + timedelta(days=4 * 366)
-    return next(slots(schedule.cron, _zone(schedule, newsletter), after=now, until=year), None)
+    return next(slots(schedule.cron, zone(schedule, newsletter), after=now, until=year), None)
 
 
 def _settle(
@@ -119,7 +119,8 @@ def _by_zone(
     return by_zone(slot, newsletter.timezone, {newsletter.timezone, *store.subscribers.timezones()})
 
 
-def _zone(schedule: Schedule, newsletter: Newsletter) -> str:
+def zone(schedule: Schedule, newsletter: Newsletter) -> str:
+    """Whose clock the schedule's times are read on; the newsletter's for editions at each reader's hour."""
     own = schedule.timezone
     return newsletter.timezone if own is None or own == READERS else own
 

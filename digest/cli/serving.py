@@ -81,6 +81,8 @@ def send(
             if made.edition is None:
                 say("Nothing new to send: no edition was made and no mail was sent.")
                 return
+            for note in made.notes:
+                say(note)
             readers = opened.queue(made.edition)
             say(f"Edition {made.edition.number}: {made.edition.subject}; queued for {readers} subscribers")
         if dry_run:
@@ -142,5 +144,6 @@ def _log() -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for chatty in ("apscheduler", "uvicorn", "mail.log"):  # the last one names addresses
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a wake-up that waits for another is no news
+    for chatty in ("uvicorn", "mail.log"):  # the latter names addresses
         logging.getLogger(chatty).setLevel(logging.WARNING)

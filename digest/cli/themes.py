@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digest.cli.output import emit_json, progress, runtime, say, table
+from digest.cli.output import emit_json, progress, runtime, say, table, visible
 from digest.cli.reading import json_lines
 
 BACKGROUND = 500
@@ -89,6 +89,38 @@ def check(
         print(f"{theme.id}: {found.total:.2f} ({verdict}; the threshold is {theme.threshold:.2f})")
         for match in found.matches:
             print(f"  {match.points:6.2f}  {match.term} ×{match.count}")
+
+
+@themes.command()
+def simulate(
+    context: typer.Context,
+    weeks: Annotated[int, typer.Option(min=1, max=520, help="How far to look ahead.")] = 52,
+    schedule: Annotated[
+        str | None, typer.Option(help="Of this schedule; the first one when left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object an edition, one a line.")] = False,
+) -> None:
+    """Play the coming editions on a copy: which themes and articles would go out when, and why.
+
+    As if nothing new came in; nothing is changed. A schedule without a clock is played once a week.
+    """
+    from digest.report import rehearsed
+
+    with runtime(context) as opened, progress("Playing the editions") as note:
+        chosen = opened.schedule(schedule or opened.config.schedules[0].id)
+        opened.rehearse()
+        opened.collect(on_progress=note)
+        newsletter = opened.config.newsletter
+        for row in rehearsed(opened.store, opened.themes, chosen, newsletter, now=opened.now, weeks=weeks):
+            note(str(row["slot"])[:10])
+            if as_json:
+                print(json.dumps(row, ensure_ascii=False, default=str))
+                continue
+            print(f"{row['slot']:%Y-%m-%d %H:%M} UTC  {row['subject'] or 'no edition: ' + row['reason']}")
+            for section in row["themes"]:
+                print(f"    {section['id']}: {section['why']}")
+                for item in section["items"]:
+                    print(f"        {visible(item['title'])} ({item['reason']}; {', '.join(item['terms'])})")
 
 
 @themes.command()
