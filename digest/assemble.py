@@ -154,6 +154,6 @@ def _preheader(titles: Sequence[str], lead: Item) -> str:
         text = joined
     if text:
         return text
-    said = lead.excerpts[0].text if lead.excerpts else lead.article.title
+    said = next((one.text for one in lead.excerpts if one.by == "source"), lead.article.title)
     first = said[slice(*sentences(said)[0])] if sentences(said) else said
     return _shorten(first, PREHEADER_CHARACTERS * 2)

@@ -8,6 +8,7 @@ something else with them. Instructions hidden in an article can reach no further
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from digest.errors import SummaryError
 from digest.language import detect
@@ -23,8 +24,8 @@ BESIDE = 0.5
 """Share of what stands beside a number in its clause that must stand with it in one source sentence."""
 RESTS_ON = 3
 """Source sentences one sentence may draw together."""
-LONGEST_NEW = 4
-"""Units in a row that stand nowhere in the source: more are a statement of the model's own."""
+LONGEST_NEW = 2
+"""Words in a row that stand nowhere in the source; more, or one Chinese word, is the model's own."""
 
 _MARKUP = re.compile(
     r"[<>{}\[\]|\\`*_~^#=]|https?:|www\.|://|\w@\w|&\w+;|[a-z0-9-]+\.[a-z]{2,}", re.IGNORECASE
@@ -67,18 +68,11 @@ _LATIN = re.compile(r"[^\W\d_][\w'-]*", re.A)
 _CAPITALISED = re.compile(r"\b[A-Z][\w.'-]*(?: (?:(?:of|the|de|van|von|for|and) )?[A-Z][\w.'-]*)*")
 _QUOTED = re.compile(r"[“「『《\"]([^”」』》\"]+)[”」』》\"]")
 _TRANSCRIBED = re.compile(f"[{CJK}]+(?:·[{CJK}]+)+")
-_SURNAME = (
-    "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦许吕曹严魏陶姜戚谢邹潘葛范彭袁柳鲍唐薛雷贺罗郝邵汪宋庞熊董梁杜阮蓝贾江郭梅林徐邱夏蔡田胡霍刘叶谭曾"
-    "廖姚丁"
+_GLUE = re.compile(
+    "因此|所以|以及|其中|同时|目前|此外|通过|由于|为了|因为|但是|不过|然而|并且|而且|可以|能够|已经|正在|表示|认为|指出|介绍|成为"
+    "|进行|使用|包括|来自|关于|对于|随着|之后|之前|以来|[的了在和与并而也是将被把为对从等以及又还就都则但后前中其该这那于由向到所不没]"
 )
-_OFFICE = alternatives(
-    "教授 博士 院士 研究员 院长 所长 主任 总裁 董事长 创始人 总经理 校长 先生 女士 老师 表示 认为 指出 说"
-)
-_PERSON = re.compile(rf"[{_SURNAME}][{CJK}]|[{CJK}]{{2,3}}(?={_OFFICE})")
-_INSTITUTION = re.compile(
-    rf"[{CJK}]{{2}}"
-    + alternatives("大学 学院 研究院 研究所 实验室 公司 集团 银行 医院 基金 协会 法院 [省市县区]")
-)
+"""Chinese words that state nothing by themselves; between them every word has to be the source's."""
 _STOP = word_table(
     """
     the a an of in on at to for and or but by with from as is are was were be been has have had it its this
@@ -173,11 +167,9 @@ class _Source:
                 yield name
         if detect(sentence) != "en":
             yield from (word for word in _LATIN.findall(_plain(sentence)) if word not in self._words)
-        patterns: Sequence[re.Pattern[str]] = (_PERSON, _INSTITUTION, _TRANSCRIBED, _QUOTED)
-        for pattern in patterns:
-            for match in pattern.finditer(sentence):
-                if _plain(match.group(pattern.groups)).replace(" ", "") not in self._squeezed:
-                    yield match.group()
+        for match in (*_TRANSCRIBED.finditer(sentence), *_QUOTED.finditer(sentence)):
+            if _plain(match.group(match.re.groups)).replace(" ", "") not in self._squeezed:
+                yield match.group()
 
     def _rests_on(self, units: frozenset[str]) -> list[int]:
         """The source sentences that cover most of *units* together, the best first."""
@@ -197,13 +189,21 @@ class _Source:
             raise SummaryError(f"only {share:.0%} of {said[:20]!r}… is borne out, {SUPPORT:.0%} is wanted")
         for clause in _MARKS.split(said):
             own = list(_units(clause))
-            if len(own) >= 3 and _share(own, support) < CLAUSE:
+            if len(own) >= 2 and _share(own, support) < CLAUSE:
                 raise SummaryError(f"the source does not bear out {clause.strip()!r}")
-        run: list[str] = []
-        for unit in units:
-            run = [] if unit in self._known else [*run, unit]
-            if len(run) > LONGEST_NEW:
-                raise SummaryError(f"nothing like {''.join(run)[:20]!r} stands in the source")
+        for new in self._new(said):
+            raise SummaryError(f"nothing like {new!r} stands in the source")
+
+    def _new(self, said: str) -> Iterator[str]:
+        """Words the source does not have: Chinese by pairs between glue, where one pair may be a new seam."""
+        for piece in re.findall(f"[{CJK}]{{2,}}", _GLUE.sub(" ", said)):
+            unknown = [pair not in self._known for pair in _units(piece)]
+            if all(unknown) or any(map(all, pairwise(unknown))):
+                yield piece
+        words = [unit for unit in _units(said) if not is_cjk(unit[0])]
+        for n in range(len(words) - LONGEST_NEW):
+            if not self._known.intersection(new := words[n : n + LONGEST_NEW + 1]):
+                yield " ".join(new)
 
     def _check_claim(self, said: str, support: list[str]) -> None:
         """Numbers, words that change a claim, and every yes and no as in the sentences it rests on."""
@@ -219,6 +219,8 @@ class _Source:
         for match in _ONLY_AS_SAID.finditer(said):
             if match.group() not in joined:
                 raise SummaryError(f"the source does not say {match.group()!r} there")
+        if (found := _NEGATION.search(said)) and not _NEGATION.search(joined):
+            raise SummaryError(f"it denies something by {found.group()!r}, the source does not")
         for one, other, what in ((said, joined, "denies"), (joined, said, "affirms")):
             for match in _NEGATION.finditer(one):
                 denied = _denied(one[match.end() :])
@@ -228,7 +230,7 @@ class _Source:
 
 def _denied(after: str) -> str:
     """What a negation denies: two characters, or the stem of the next word of some length."""
-    if found := re.match(f"[{CJK}]{{2}}", after):
+    if found := re.match(f"[{CJK}].", after):
         return found.group()
     word = next((one for one in _LATIN.findall(after[:40]) if one not in _STOP and len(one) > 3), "")
     return word[:5]
@@ -258,7 +260,7 @@ def _numbers(plain: str) -> Iterator[str]:
 
 def _units(plain: str) -> Iterator[str]:
     """Pairs of Chinese characters, stems of other words that carry meaning, digits."""
-    for run in re.findall(rf"[{CJK}]+|[a-z][\w'-]*|\d[\d.,]*", plain):
+    for run in re.findall(rf"[{CJK}]+|[a-z][a-z0-9'-]*|\d[\d.,]*", plain):
         if is_cjk(run[0]):
             yield from (run[i : i + 2] for i in range(len(run) - 1))
         elif run not in _STOP:

@@ -105,3 +105,10 @@ def test_a_name_links_two_items_only_where_the_reader_has_met_it() -> None:
 def test_an_empty_edition_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="at least one"):
         assemble([], schedule="daily", slot=NOW, made_at=NOW, language="zh-CN")
+
+
+def test_no_model_writes_a_preheader() -> None:
+    one = item("芯片降价一半")
+    written = Excerpt(role=Role.LEAD, text="模型写的一句话。", start=0, end=0, by="model")
+    point = Excerpt(role=Role.POINT, text=TEXT[14:], start=14, end=len(TEXT))
+    assert make(replace(one, excerpts=(written, point))).preheader == "机房的电费没有降。"

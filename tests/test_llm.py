@@ -20,6 +20,7 @@ from test_first_edition import ROOT, digest
 from digest.errors import SummaryError
 from digest.llm import MAX_BYTES, Chat
 from digest.model import LlmSettings
+from digest.runtime import open_runtime
 
 __all__ = ["load"]
 KEY = "sk-a-secret-nobody-may-see"
@@ -339,6 +340,7 @@ def test_an_edition_shows_what_the_model_wrote_and_what_it_cost(installation: Pa
     assert all((lead["start"], lead["end"]) == (0, 0) for lead in written)
     asked = len(server.asked)
     assert f"{asked} requests, {1050 * asked} tokens, cost {0.0025 * asked:.4f}" in ran.stderr
+    assert "lead   by a model: " in digest(installation, "editions", "why", "1").stdout
     shown = digest(installation, "editions", "show", "1", "-f", "markdown", "--language", "en")
     assert "Written by a model, checked against the source" in shown.stdout
     for path in (installation / "var").rglob("*"):
@@ -390,3 +392,17 @@ def test_whatever_comes_back_the_edition_is_made_in_the_articles_words(
     assert any(why in one["why"] for one in kept if "summary" in one), kept
     assert why in digest(installation, "editions", "why", "1").stdout
     assert KEY not in ran.stdout + ran.stderr
+
+
+def test_editions_made_by_the_clock_are_written_too_and_say_so(installation: Path, server: Server) -> None:
+    server.script = first_sentence
+    path = installation / "config.toml"
+    with open_runtime(path, clock="2026-01-05T07:00:00+08:00") as opened:
+        opened.collect(on_progress=lambda _: None)
+        assert opened.tick() == []
+    with open_runtime(path, clock="2026-01-05T08:00:30+08:00") as opened:
+        [done] = opened.tick()
+        assert done.reason.startswith("Model summaries: ")
+        assert done.edition is not None
+        excerpts = [one for item in opened.edition(done.edition).items() for one in item.excerpts]
+        assert "model" in {one.by for one in excerpts}

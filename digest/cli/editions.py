@@ -138,6 +138,7 @@ def why(
             print(f"   {flag}")
         for excerpt in row["excerpts"]:
             text = json.dumps(excerpt["text"], ensure_ascii=False)
-            print(f"   {excerpt['role']:6} {excerpt['start']}–{excerpt['end']}: {text}")
+            where = f"{excerpt['start']}–{excerpt['end']}" if excerpt["end"] else "by a model"
+            print(f"   {excerpt['role']:6} {where}: {text}")
     for skipped in rows["skipped"] if item is None else ():
         print(f"left out {skipped['kind']} {skipped['name']}: {skipped['why']}")
