@@ -451,15 +451,15 @@ class SiteRule:
 
 
 SLOT_OPEN, SLOT_CLOSE = "\ufdd0", "\ufdd1"
-"""Noncharacters (Unicode 23.7: for internal use, never in interchanged text); taken out of all text from outside."""
+"""Noncharacters (Unicode 23.7: for internal use only); taken out of all text from outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailParts:
     """An edition rendered for one language and set of themes, the reader's own values left open.
 
-    In *html* and *text* (line ends ``\\n``) a value stands as ``SLOT_OPEN name SLOT_CLOSE``; what is shown only
-    with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``, only without one after
+    In *html* and *text* (line ends ``\\n``) a value stands as ``SLOT_OPEN name SLOT_CLOSE``; what is shown
+    only with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``, only without one after
     ``OPEN -name CLOSE``. Names: ``name``, ``unsubscribe_url``, ``preferences_url``.
 
     Args:
