@@ -77,12 +77,11 @@ def publish(
         sections, dry = _summarize(plan)
         if not dry:
             break
-        gone = {candidate.article.source_id for candidate in dry}
         exhausted += [
-            Skipped(kind="article", name=candidate.article.title, why="no unused passage can stand alone")
-            for candidate in dry
+            Skipped(kind="article", name=article.title, why=f"{theme}: no unused passage can stand alone")
+            for article, theme in dry
         ]
-        candidates = [one for one in candidates if one.article.source_id not in gone]
+        candidates = [_without(one, dry) for one in candidates]
     plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
     items = sum(len(section.items) for section in sections)
     if items < (1 if only else schedule.minimum_items):
@@ -184,10 +183,17 @@ def find_copies(store: "Store", plan: Plan, candidates: Sequence[Candidate], sam
     return found
 
 
-def _summarize(plan: Plan) -> tuple[list[Section], list[Candidate]]:
-    """The plan's sections with their excerpts, and the candidates that had nothing left to say."""
+def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candidate:
+    """*candidate* as being about none of the themes it has nothing left to say on; about others it may be."""
+    spent = {theme for article, theme in dry if article.source_id == candidate.article.source_id}
+    scores = {theme: found for theme, found in candidate.scores.items() if theme not in spent}
+    return replace(candidate, scores=scores) if spent else candidate
+
+
+def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
+    """The plan's sections with their excerpts, and which article had nothing left to say on which theme."""
     said: list[str] = []
-    dry: list[Candidate] = []
+    dry: list[tuple[Article, str]] = []
     sections = []
     for planned in plan.sections:
         items = []
@@ -202,7 +208,7 @@ def _summarize(plan: Plan) -> tuple[list[Section], list[Candidate]]:
                 avoid=said,
             )
             if not excerpts:
-                dry.append(candidate)
+                dry.append((candidate.article, planned.theme.id))
                 continue
             said += [excerpt.text for excerpt in excerpts]
             items.append(_item(choice, excerpts))

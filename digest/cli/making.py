@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import console, progress, runtime, say
+from digest.cli.output import progress, runtime, say
 
 if TYPE_CHECKING:
     from digest.collect import Collected
@@ -174,8 +174,8 @@ def _show(
         output.write_text(text, encoding="utf-8", newline="")
         say(f"Wrote {output}")
     elif shape is Format.TERMINAL:
-        from rich.markdown import Markdown
+        from digest.cli.reader import show
 
-        console().print(Markdown(text), width=min(console().width, 88))
+        show(text)
     else:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")

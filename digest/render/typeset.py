@@ -22,6 +22,8 @@ _MARKS = re.compile(
 )
 _HAN = re.compile(f"[{CJK}]")
 _STOPS = "。！？!?.…”’」』\"')）】"
+_OPENERS = "“‘「『（(【《"
+"""What begins right after one of these is whole at its head: nothing was left out there."""
 _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
@@ -66,7 +68,7 @@ class Typesetter:
             return shown
         dots, blank = ("……", "") if _chinese(excerpt.text) else ("…", " ")
         before = article.text[: excerpt.start].rstrip(" ")
-        if before and before[-1] not in _STOPS + "\n":
+        if before and before[-1] not in _STOPS + _OPENERS + "\n":
             shown = dots + blank + shown
         if excerpt.text.rstrip()[-1:] not in _STOPS:
             shown = shown + blank + dots
