@@ -31,11 +31,13 @@ class Visit:
     axe: bool
 
     async def press(self, words: str) -> None:
-        await self.page.get_by_role("button", name=words, exact=True).click()
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name=words, exact=True).click()
         await self.check()
 
     async def follow(self, words: str) -> None:
-        await self.page.get_by_role("link", name=words, exact=True).first.click()
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("link", name=words, exact=True).first.click()
         await self.check()
 
     async def read_mail(self, number: int) -> None:
