@@ -4,6 +4,7 @@ import email.policy
 import hashlib
 import random
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header
@@ -233,6 +234,12 @@ def test_values_that_could_break_out_are_refused(personal: dict[str, str]) -> No
     values = {"address": "a@example.net", "name": "", "message_id": "<a@b>", **personal}
     with pytest.raises(RenderError):
         template().fill(Personal(**values))
+
+
+def test_a_header_block_that_is_not_as_expected_is_never_sent() -> None:
+    headers = replace(template().headers, before="From: a@b.c\r\nBcc: x@y.z\r\n")
+    with pytest.raises(RenderError, match="expected headers"):
+        replace(template(), headers=headers).fill(reader())
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ import re
 import shutil
 import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -45,7 +46,19 @@ from editions import (
 import digest.render as render_module
 from digest.errors import RenderError
 from digest.message import choose
-from digest.model import Cut, Edition, Excerpt, Item, Role, Theme
+from digest.model import (
+    Cut,
+    Edition,
+    Excerpt,
+    Flag,
+    Item,
+    Precision,
+    Published,
+    Reason,
+    Role,
+    Severity,
+    Theme,
+)
 from digest.render import Renderer, edition_json, encoded_size, make_renderer
 from digest.render.plain import WIDTH, fold
 from digest.render.typeset import (
@@ -608,3 +621,58 @@ def test_same_edition_same_text() -> None:
     assert datetime(2026, 11, 22, tzinfo=UTC) == SLOT
     assert letters_item in SIX.items()
     assert render_module.HTML_BUDGET < 90_000
+
+
+def flagged(*codes: str, severity: Severity = Severity.NOTE) -> dict[str, Any]:
+    return {"flags": tuple(Flag(code=code, severity=severity, reason="r") for code in codes)}
+
+
+@pytest.mark.parametrize(
+    ("more", "english"),
+    [
+        ({"outlet": None, "republisher": "Copy House"}, "Copy House · "),
+        ({"outlet": None, "republisher": "Copy House", **flagged("spun")}, "a republishing site · "),
+        ({"outlet": None, "republisher": None, "authors": ()}, "Published November 20, 2026 · "),
+        ({"republisher": "Copy House"}, "器物志, via Copy House · "),
+        ({"republisher": "Copy House"}, "A republished copy; it may differ from the original in 器物志."),
+        ({"republisher": "Firm", **flagged("republished-by-subject")}, "Republished by the company it is about (Firm)."),
+        (flagged("outlet-inferred"), "Outlet inferred from the text; the page does not name it."),
+        ({"outlet": None, **flagged("spun")}, "machine-reworded: terms and names may be wrong."),
+        ({"published": None, "text": "没有年份"}, "Undated · "),
+        ({"published": None, "text": "只有1998年"}, "Undated; the text mentions 1998"),
+        (
+            {"published": Published(at=datetime(2025, 6, 1, tzinfo=UTC), precision=Precision.MONTH)},
+            "Published June 2025 · ",
+        ),
+        ({"published": day(2025, 6, 1)}, "Published 1 year ago; things may have changed."),
+        ({"published": day(2025, 6, 1)}, "From the archive: 2025"),
+        ({"held_on": date(2026, 11, 1)}, "Interview held November 1, 2026"),
+        ({"held_on": date(2026, 11, 1)}, "An interview: claims are the speaker's own."),
+        ({}, "in Chinese"),
+        ({"note": "checked by hand"}, "[checked by hand – Ed.]"),
+    ],
+)  # fmt: skip
+def test_what_is_said_about_a_source(more: dict[str, Any], english: str) -> None:
+    item = replace(kiln_item, article=replace(kiln, **more), excerpts=(), also_in=())
+    text = renderer().mail(edition(section(CRAFT, item)), language="en").text
+    assert english.strip() in " ".join(text.split())
+
+
+def test_a_reason_without_terms_is_still_a_fact() -> None:
+    item = replace(kiln_item, reason=Reason(kind="new", terms=()))
+    assert (
+        "为什么选这条：“手艺”的新文章\n"
+        in renderer().mail(edition(section(CRAFT, item)), language="zh-CN").text
+    )
+
+
+def test_the_chart_needs_something_to_compare() -> None:
+    few = replace(THREE, coverage=THREE.coverage[:1])
+    assert "最近" not in renderer().mail(few, language="zh-CN").text
+    other = replace(THREE, coverage=(*THREE.coverage, ("retired", (1, 0, 0, 0, 0, 0))))
+    assert "- retired  1" in renderer().mail(other, language="zh-CN").text
+
+
+def test_frequency_is_told_when_known() -> None:
+    parts = renderer().mail(THREE, language="en", themes=frozenset({"cost"}), frequency="every week")
+    assert "You get this because you chose Compute cost, every week." in parts.text
