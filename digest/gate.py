@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
+from operator import add
 
 from digest.model import Article, Flag, Page, Severity
 from digest.text import CJK, fold, sentences
@@ -40,9 +41,13 @@ _TORTURED = _pattern(_WORDS["tortured"])
 _MISCONVERTED = _pattern(_WORDS["misconverted"])
 """Words no one writes: one character taken for another (小 幼, 外 表, 制 造, 在 正在, 关 合 or 闭)."""
 _PAIRS = tuple(pair.split() for pair in _WORDS["swapped"].replace("\n", " ").split(","))
+_RUN = re.compile(f"[{CJK}]{{2,}}")
 _QUOTED = re.compile('"[^"\n]{2,40}"')
 _ARTICLE_SLIPS = re.compile(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
 _URL = re.compile(r"(?:https?://|www\.)[\w.-]+|\b[\w-]+\.(?:com|net|cn|xyz|top|vip|cc|org)\b")
+
+_LOOKED_AT = 20_000
+"""Characters of head and tail that are compared."""
 
 _Check = Callable[[Article, str, Page], Flag | None]
 
@@ -115,9 +120,8 @@ def _list(words: Iterable[str]) -> str:
 
 def _spun(article: Article, folded: str, page: Page) -> Flag | None:
     """Caution when two independent signs of machine rewriting agree, or one speaks very loudly."""
-    signs = [
-        sign for sign in (_zai(folded), _synonyms(folded), _characters(folded), _english(folded)) if sign
-    ]
+    tests = (_english,) if article.language == "en" else (_zai, _synonyms, _characters)
+    signs = [sign for sign in (test(folded) for test in tests) if sign]
     strength = sum(weight for weight, _ in signs)
     if any(flag.code == "spliced" for flag in article.flags) and signs:
         strength += 0.2
@@ -178,7 +182,7 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     if len(squeezed) < 120:
         return None
     chinese = bool(re.search(f"[{CJK}]", squeezed))
-    units = re.findall(f"(?=([{CJK}]{{4}}))", squeezed) if chinese else _triples(folded)
+    units = _frequent_fours(squeezed) if chinese else _triples(folded)
     top, n = Counter(units).most_common(1)[0] if units else ("", 0)
     share = n * len(top.replace(" ", "")) / len(squeezed)
     limit = 0.1 if len(squeezed) > 600 else 0.16
@@ -188,6 +192,13 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     return None
 
 
+def _frequent_fours(text: str) -> list[str]:
+    """Every four characters that are all frequent: a string that fills a tenth of a text has no others."""
+    least = max(8, len(text) // 40)
+    frequent = "".join(re.findall(f"[{CJK}]", "".join(c for c, n in Counter(text).items() if n >= least)))
+    return re.findall(f"(?=([{frequent}]{{4}}))", text) if frequent else []
+
+
 def _triples(folded: str) -> list[str]:
     words = re.findall(r"[a-z][\w'-]+", folded[:200_000])
     return [" ".join(words[i : i + 3]) for i in range(len(words) - 2)]
@@ -195,8 +206,10 @@ def _triples(folded: str) -> list[str]:
 
 def _links(article: Article, folded: str, page: Page) -> Flag | None:
     """More addresses than an article has use for."""
-    found = _distinct(_URL, folded)
-    every = sum(1 for _ in _URL.finditer(folded))
+    if folded.count(".") < 8:
+        return None
+    addresses = _URL.findall(folded)
+    found, every = list(dict.fromkeys(addresses)), len(addresses)
     if every < 8 or every * 120 < len(folded):
         return None
     reason = f"{every} addresses ({_list(found)}) in {len(folded)} characters"
@@ -221,8 +234,8 @@ def _tail(article: Article, folded: str, page: Page) -> Flag | None:
     if len(paragraphs) < 6:
         return None
     cut = paragraphs[-2].start
-    known, tail = _pairs(article.text[:cut]), _pairs(article.text[cut:])
-    shared = len(tail & known) / len(tail) if tail else 1.0
+    known, tail = article.text[:cut][:_LOOKED_AT].lower(), _pairs(article.text[cut:][:_LOOKED_AT])
+    shared = sum(1 for pair in tail if pair in known) / len(tail) if tail else 1.0
     if len(tail) < 40 or shared >= 0.08:
         return None
     reason = f"the last two paragraphs share {shared:.0%} of their words with the rest"
@@ -230,7 +243,9 @@ def _tail(article: Article, folded: str, page: Page) -> Flag | None:
 
 
 def _pairs(text: str) -> set[str]:
-    found = set(re.findall(f"(?=([{CJK}]{{2}}))", text))
+    found: set[str] = set()
+    for run in _RUN.findall(text):
+        found.update(map(add, run, run[1:]))
     return found | {word.lower() for word in re.findall(r"[A-Za-z]{5,}", text)}
 
 

@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from digest.clean import dates
-from digest.clean.lines import Line, measure, usable
+from digest.clean.lines import MAX_LINES, Line, measure, usable
 from digest.clean.metadata import Told, split_names, tidy_outlet
 from digest.model import Published
 from digest.text import collapse
@@ -50,7 +51,7 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
     except (ValueError, etree.LxmlError):
         return [], Told()
     told = _told(root)
-    return _voted(list(_lines(root)), "" if alone else _extract(text)), told
+    return _voted(list(islice(_lines(root), MAX_LINES)), "" if alone else _extract(text)), told
 
 
 def _extract(text: str) -> str:

@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from digest.text import CJK, collapse, sentences
+from digest.text import CJK, collapse, sentences, word_table
 
 MAX_PAGE_CHARS = 1_000_000
 """Longer pages are cut off: no article is that long, and time stays bounded."""
+
+MAX_LINES = 20_000
+"""Of these, too, hardly an article has a tenth."""
 
 _BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNUSABLE = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]")
@@ -20,10 +23,9 @@ _NON_CJK = re.compile(f"[^{CJK}]+")
 _WORD = re.compile(rf"[^\W{CJK}](?:[^\W{CJK}]|['’.-])*")
 _STOPS = re.compile(rf"[。！？!?；;]|…|(?<=[{CJK}”」])\.(?!\w)|(?<=[\w)”\"'’%])\.(?=[\s”\"'’)]|$)")
 _ENDING = re.compile(r"(?:[。！？!?；;…]|(?<!\.)\.|[:：,，—])[”’」』）)】》\"'\]]*(?:\[\d+\])*$")
-_COMMON = re.compile(
-    r"\b(?:the|of|to|and|a|an|in|is|that|for|it|was|on|with|as|he|she|at|by|are|were|be|has|had|have|his|her"
-    r"|their|they|we|i|you|this|from|but|not|said|who|will|would|which|its|or|been|after|when|more|about)\b",
-    re.IGNORECASE,
+_COMMON = word_table(
+    "the of to and a an in is that for it was on with as he she at by are were be has had have his her their"
+    " they we i you this from but not said who will would which its or been after when more about"
 )
 _GLUE = re.compile(
     rf"(?<=[{CJK}。！？”」』）!?,，:：)])[ \u3000]+"
@@ -93,7 +95,7 @@ def measure(
     """A *Line* of collapsed *text*; its bullet sign, if any, is taken off."""
     bare = _BULLET.sub("", text, count=1)
     cjk = len(_NON_CJK.sub("", bare))
-    words = _count(_WORD, bare)
+    words, common = _words(bare)
     return Line(
         number=number,
         text=bare,
@@ -102,13 +104,22 @@ def measure(
         size=cjk + 1.6 * words,
         cjk=cjk,
         stops=_count(_STOPS, bare),
-        common=_count(_COMMON, bare) / words if words > 3 else 0.0,
+        common=common / words if words > 3 else 0.0,
         ends=bool(_ENDING.search(bare[-24:])),
         goes_on=goes_on,
         linked=linked,
         heading=heading,
         vote=vote,
     )
+
+
+def _words(text: str) -> tuple[int, int]:
+    """Words of scripts with blanks, and how many of them are English function words."""
+    words = common = 0
+    for match in _WORD.finditer(text):
+        words += 1
+        common += match.group().lower() in _COMMON
+    return words, common
 
 
 def _count(pattern: re.Pattern[str], text: str) -> int:
@@ -144,6 +155,8 @@ def _physical(raw: str) -> list[tuple[int, str, int]]:
             gap = 0
         else:
             gap += 1
+        if len(found) == MAX_LINES:
+            break
     return found
 
 

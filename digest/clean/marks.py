@@ -7,11 +7,13 @@ of cookies, comments or copyright is not taken for furniture.
 
 import re
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 
 from digest.clean.lines import Line
-from digest.text import CJK, fold
+from digest.text import fold
 
 
 class Kind(StrEnum):
@@ -30,18 +32,49 @@ class Kind(StrEnum):
     CAPTION = "picture caption or file name"
 
 
-def _vocabulary() -> dict[str, re.Pattern[str]]:
-    """The lists of marks.toml, each compiled to one pattern."""
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """One list of marks.toml: what begins a line, tried there only, and what may stand anywhere in it."""
+
+    first: re.Pattern[str]
+    anywhere: re.Pattern[str]
+
+
+def _vocabulary() -> dict[str, _Marks]:
+    """The lists of marks.toml; trying anchored patterns at every place of a line would cost the most."""
     listed = tomllib.loads(resources.files("digest.clean").joinpath("marks.toml").read_text("utf-8"))
     date, time = (_joined(listed.pop(name)) for name in ("date", "time"))
-    filled = {
-        name: [_joined(pattern).replace("{date}", date).replace("{time}", time) for pattern in patterns]
-        for name, patterns in listed.items()
-    }
-    whole = {
-        name: re.compile("|".join(f"(?:{p})" for p in patterns), re.I) for name, patterns in filled.items()
-    }
-    return whole | {"date": re.compile(f"{date}(?:{time})?", re.I)}
+    found = {}
+    for name, patterns in listed.items():
+        parts = [part for pattern in patterns for part in _alternatives(_joined(pattern))]
+        filled = [part.replace("{date}", date).replace("{time}", time) for part in parts]
+        first = [part for part in filled if part.startswith("^")]
+        anywhere = [part for part in filled if not part.startswith("^")]
+        found[name] = _Marks(_any_of(first), _any_of(anywhere))
+    return found | {"date": _Marks(re.compile(f"{date}(?:{time})?", re.I), re.compile("(?!)"))}
+
+
+def _any_of(parts: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{part})" for part in parts) or "(?!)", re.I)
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The parts of a pattern between the bars that stand in no bracket."""
+    parts, depth, squared, start = [], 0, False, 0
+    skip = False
+    for i, sign in enumerate(pattern):
+        if skip or sign == "\\":
+            skip = not skip
+        elif squared:
+            squared = sign != "]"
+        elif sign == "[":
+            squared = True
+        elif sign in "()":
+            depth += 1 if sign == "(" else -1
+        elif sign == "|" and depth == 0:
+            parts.append(pattern[start:i])
+            start = i + 1
+    return [*parts, pattern[start:]]
 
 
 def _joined(pattern: str) -> str:
@@ -49,18 +82,19 @@ def _joined(pattern: str) -> str:
 
 
 _MARKS = _vocabulary()
-_ORDER = (
-    ("final", Kind.FINAL),
-    ("meta", Kind.META),
-    ("caption", Kind.CAPTION),
-    ("end", Kind.END),
-    ("call", Kind.CALL),
-    ("junk", Kind.JUNK),
-    ("notice", Kind.NOTICE),
+_FINAL = _MARKS["final"].first
+_TESTS = tuple(
+    (found, _MARKS[name].first.match, _MARKS[name].anywhere.search, of_short)
+    for name, found, of_short in (
+        ("final", Kind.FINAL, True),
+        ("caption", Kind.CAPTION, True),
+        ("end", Kind.END, False),
+        ("call", Kind.CALL, False),
+        ("junk", Kind.JUNK, True),
+        ("notice", Kind.NOTICE, False),
+    )
 )
-_ANCHORED = frozenset({"final", "end"})
-_SHORT_ONLY = frozenset({"final", "junk"})
-"""Patterns of whole short lines: not worth trying on paragraphs."""
+"""In order: kind, what begins such a line, what stands in one, whether no paragraph is one."""
 _BYLINE = re.compile(
     r"^(?:By|BY|by):? (?:[A-Z][\w.'’-]*[ ,&]*|and |for |in |of |the |de |van |von )+"
     r"(?:[|•·,–—/(-].{0,80})?$(?<![.!?])"
@@ -88,22 +122,16 @@ def kind(line: Line) -> Kind:
     if len(text) <= 600 and line.size <= _LONG * 2:
         prose = is_prose(line, strict=True)
         long = prose and line.size >= 60
-        for name, found in _ORDER:
-            skipped = (long and name in _SHORT_ONLY) or (prose and name == "meta")
-            if not skipped and _fits(name, line.text if name == "meta" else text):
+        if not prose and is_byline(line.text) and not _FINAL.match(text):
+            return Kind.META
+        for found, begins, holds, of_short in _TESTS:
+            if not (long and of_short) and (begins(text) or holds(text)):
                 return found
     if line.linked > 0.66 or _is_links(line):
         return Kind.LINKS
     if 12 <= line.size <= 110 and _ELLIPSIS.search(text) and (line.size >= 28 or text[-1] == "."):
         return Kind.TEASER
     return Kind.PROSE if is_prose(line) else Kind.SHORT
-
-
-def _fits(name: str, text: str) -> bool:
-    """Whether a list's patterns find something; those that begin at the line's start are only tried there."""
-    if name == "meta":
-        return is_byline(text)
-    return bool(_MARKS[name].match(text) if name in _ANCHORED else _MARKS[name].search(text))
 
 
 def is_prose(line: Line, *, strict: bool = False) -> bool:
@@ -132,16 +160,8 @@ def _is_links(line: Line) -> bool:
 
 def is_byline(text: str) -> bool:
     """Whether the line names an author, a source or a date as pages do, outside of running text."""
-    return bool(_MARKS["meta"].match(text[:300]) or _BYLINE.match(text[:160]))
-
-
-def is_call(text: str) -> bool:
-    return bool(_MARKS["call"].search(text))
+    return bool(_MARKS["meta"].first.match(text[:300]) or _BYLINE.match(text[:160]))
 
 
 def is_bare_date(text: str) -> bool:
-    return bool(_MARKS["date"].fullmatch(text))
-
-
-def has_cjk(text: str) -> bool:
-    return bool(re.search(f"[{CJK}]", text))
+    return bool(_MARKS["date"].first.fullmatch(text))

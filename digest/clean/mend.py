@@ -18,6 +18,8 @@ _CJK_LAST = re.compile(f"[{CJK}]$")
 _JOINTS = (Kind.PROSE, Kind.SHORT)
 _LONGEST_LINK = 20.0
 """Reading weight of the words of one link."""
+_MOST_PIECES = 40
+"""No sentence is torn into more; without a limit a page of torn lines would be one."""
 
 
 def mend(lines: Sequence[Line]) -> list[Line]:
@@ -26,8 +28,12 @@ def mend(lines: Sequence[Line]) -> list[Line]:
     i = 0
     while i < len(lines):
         parts = [lines[i]]
-        while (n := _continuation(parts[-1], parts[0], lines[i + len(parts) : i + len(parts) + 2])) > 0:
-            parts += lines[i + len(parts) : i + len(parts) + n]
+        while len(parts) < _MOST_PIECES:
+            following = lines[i + len(parts) : i + len(parts) + 2]
+            n = _continuation(parts[-1], parts[0], following)
+            if n == 0:
+                break
+            parts += following[:n]
         mended.append(parts[0] if len(parts) == 1 else _joined(parts))
         i += len(parts)
     return mended
@@ -61,7 +67,7 @@ def _joined(parts: Sequence[Line]) -> Line:
     text = parts[0].text
     for part in parts[1:]:
         close = re.match(r"[,，。、;；:：.!！?？)）”’」』》]", part.text) or re.search(
-            rf"[{CJK}，、“‘「『《(（]$", text
+            rf"[{CJK}，、“‘「『《(（]$", text[-1:]
         )
         text += part.text if close else f" {part.text}"
     head = parts[0]

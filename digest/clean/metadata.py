@@ -341,7 +341,7 @@ def published(
 def held_on(paragraphs: Sequence[str]) -> date | None:
     """The day of the interview, when one sentence of the first half gives it in full beside the word."""
     for text in paragraphs[: max(6, len(paragraphs) // 2)]:
-        for start, end, day in dates.days(text):
+        for start, end, day in dates.days(text) if _HELD.search(text) else ():
             begin = max(text.rfind(mark, 0, start) for mark in "。！？!?") + 1
             stop = min((at for mark in "。！？!?" if (at := text.find(mark, end)) >= 0), default=len(text))
             if _HELD.search(text, begin, min(stop, end + 60)):

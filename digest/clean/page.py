@@ -132,10 +132,9 @@ def _drafts(sheet: Sheet) -> list[_Draft]:
 def _without_caption(sheet: Sheet, i: int) -> str:
     """The line's text less a caption glued to its front, as it happens below a picture's file name."""
     text = sheet.lines[i].text
+    match = _CAPTION_END.search(text[:200])
     above = sheet.lines[max(0, i - 2) : i]
-    if any(re.search(r"\.(?:jpe?g|png|gif|webp)$", line.text) for line in above) and (
-        match := _CAPTION_END.search(text[:200])
-    ):
+    if match and any(re.search(r"\.(?:jpe?g|png|gif|webp)$", line.text) for line in above):
         return text[match.end() :]
     return text
 
@@ -219,7 +218,7 @@ def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[st
 
 
 def _holds_title(joined: str, title: str) -> bool:
-    return any(splices.title_removals(part, title, None) for part in joined.split("\n"))
+    return title in joined and any(splices.title_removals(part, title, None) for part in joined.split("\n"))
 
 
 def _cut_splices(
@@ -228,6 +227,8 @@ def _cut_splices(
     """Cut brand and title out of the drafts: (draft, offset in it, words, reason), and the flag for it."""
     cuts: list[tuple[int, int, str, str]] = []
     for n, draft in enumerate(drafts):
+        if title not in draft.text and not (brand and brand in draft.text):
+            continue
         whole = splices.title_removals(draft.text, title, brand)
         names = splices.name_removals(draft.text, brand) if brand else ()
         draft.text, removed = splices.cut_out(draft.text, [*whole, *names])
