@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ from .database import Database
 from .schema import article_versions, articles, excerpts, sketches
 
 Saved = Literal["new", "changed", "unchanged"]
+COMMON = 200
+"""Articles a value of a sketch is looked up in."""
+SKETCH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,19 +144,17 @@ class Articles:
             return connection.execute(change).rowcount > 0
 
     def near(self, sketch: Sequence[int], *, min_shared: int, limit: int = 100) -> tuple[str, ...]:
-        """Source ids whose sketches share at least *min_shared* values with *sketch*, most first."""
-        shared = sa.func.count().label("shared")
-        query = (
-            sa.select(articles.c.source_id, shared)
-            .join(sketches, sketches.c.article_id == articles.c.id)
-            .where(sketches.c.hash.in_(sketch))
-            .group_by(articles.c.source_id)
-            .having(shared >= min_shared)
-            .order_by(shared.desc(), articles.c.source_id)
-            .limit(limit)
-        )
+        """Source ids whose sketches share at least *min_shared* values with *sketch*, most first.
+
+        Of the articles that share a value only the newest ``COMMON`` are looked at: a phrase everybody
+        repeats must not make an edition cost what is stored.
+        """
+        room = -len(sketch) % SKETCH  # asked in few sizes, the statement is compiled once
+        values = {f"value{n}": value for n, value in enumerate([*sketch, *[None] * room])}
+        query = _near(len(values))
         with self._database.read() as connection:
-            return tuple(row.source_id for row in connection.execute(query))
+            rows = connection.execute(query, {**values, "least": min_shared, "most": limit})
+            return tuple(row.source_id for row in rows)
 
     def pairs(self, source_ids: Sequence[str], *, min_shared: int) -> tuple[tuple[str, str], ...]:
         """Pairs of *source_ids* whose sketches share at least *min_shared* values; each once, in order."""
@@ -178,6 +180,32 @@ class Articles:
         old = sa.delete(articles).where(articles.c.first_seen_at < before, ~articles.c.evergreen, ~quoted)
         with self._database.write() as connection:
             return connection.execute(old).rowcount
+
+
+@cache
+def _near(values: int) -> sa.Select[Any]:
+    """The query of ``near`` for so many values, given as ``value0`` and on; None is no value."""
+    if not values:
+        return sa.select(articles.c.source_id).where(sa.false())
+    holders = [
+        sa.select(
+            sa.select(sketches.c.article_id)
+            .where(sketches.c.hash == sa.bindparam(f"value{n}", type_=sa.BigInteger))
+            .order_by(sketches.c.article_id.desc())
+            .limit(COMMON)
+            .subquery()
+        )
+        for n in range(values)
+    ]
+    found, shared = sa.union_all(*holders).subquery(), sa.func.count().label("shared")
+    return (
+        sa.select(articles.c.source_id, shared)
+        .join(found, found.c.article_id == articles.c.id)
+        .group_by(articles.c.source_id)
+        .having(shared >= sa.bindparam("least"))
+        .order_by(shared.desc(), articles.c.source_id)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )
 
 
 def _stored() -> sa.Select[Any]:
