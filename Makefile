@@ -49,6 +49,15 @@ bench: .venv/.dev
 	@set -e; for file in benchmarks/[a-z]*.py; do \
 	  name=$${file#benchmarks/}; echo "== $${name%.py}"; $(BIN)/python -m "benchmarks.$${name%.py}"; done
 
+# Kills the sender KILLS times and counts who was lost and who got two.
+KILLS ?= 1000
+crash: .venv/.dev
+	DIGEST_CRASH_KILLS=$(KILLS) $(BIN)/python -m pytest tests/test_crash.py -s --timeout 3600
+
+# The pictures of the mail in docs/pictures.
+pictures: .venv/.dev
+	$(BIN)/python tests/pictures.py
+
 wheel: .venv/.dev
 	$(BIN)/python -m hatchling build -t wheel
 
