@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 
 export PYTHONUTF8 := 1
 
-.PHONY: all digest test check lint style types layers fmt cover eval bench lock wheel clean
+.PHONY: all digest test check lint style types layers fmt cover eval bench crash pictures lock wheel clean
 
 all: check test
 
