@@ -212,9 +212,14 @@ class Subscribers:
             if one.id in turns
         ]
         connection.execute(sa.insert(consent_events), events)
-        for turn in turns.values():
-            if turn.suppress:
-                self._suppress(connection, turn.suppress, turn.reason.partition(":")[0], now)
+        barred = [
+            {"address_hash": turn.suppress, "reason": turn.reason.partition(":")[0], "since": now}
+            for turn in turns.values()
+            if turn.suppress
+        ]
+        if barred:
+            insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+            connection.execute(insert(suppressions).on_conflict_do_nothing(), barred)
         gone = [turn.unsuppress for turn in turns.values() if turn.unsuppress]
         if gone:
             connection.execute(sa.delete(suppressions).where(suppressions.c.address_hash.in_(gone)))

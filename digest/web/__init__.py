@@ -86,10 +86,11 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
     confirm, wishes, leave = "/confirm/{token}", "/preferences/{token}", "/unsubscribe/{token}"
     app = Starlette(
         lifespan=lifespan,
-        routes=[
+        routes=[  # the first two come in bursts
+            Route(leave, personal.unsubscribe, methods=["POST"]),
+            Route("/subscribe", joining.subscribe, methods=["POST"]),
             Route("/", joining.form),
             Route("/subscribe", joining.form, methods=["GET"]),
-            Route("/subscribe", joining.subscribe, methods=["POST"]),
             Route("/subscribe/embed", joining.form, methods=["GET"]),
             Route("/subscribe/embed", joining.subscribe, methods=["POST"]),
             Route(confirm, personal.confirm_page, methods=["GET"]),
@@ -100,7 +101,6 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
             Route(f"{wishes}/erase", personal.erase_page, methods=["GET"]),
             Route(f"{wishes}/erase", personal.erase, methods=["POST"]),
             Route(leave, personal.unsubscribe_page, methods=["GET"]),
-            Route(leave, personal.unsubscribe, methods=["POST"]),
             Route("/editions", archive.archive),
             Route("/editions/{number:int}", archive.edition),
             Route("/atom.xml", archive.atom),

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
@@ -40,6 +41,7 @@ class Window:
             self._times.popitem(last=False)
 
 
+@lru_cache(maxsize=10_000)
 def network(address: str) -> str:
     """What one visitor may hold many addresses of: a /24 of IPv4, a /56 of IPv6 as providers hand out."""
     try:

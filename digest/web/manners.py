@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +58,7 @@ class Manners:
         began = time.perf_counter()
         first = path.split("/")[1] if path.startswith("/") else ""
         page = first if first in KNOWN else "other"
-        headers = _headers(page, path)
+        headers = _headers(page, path == "/subscribe/embed")
         peer = (scope.get("client") or ("unknown",))[0]
         forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
         scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self._proxies)
@@ -80,7 +81,8 @@ class Manners:
             took = time.perf_counter() - began
             self._numbers.answers[page, _method(scope["method"]), status] += 1
             self._numbers.seconds[page] += took  # type: ignore[assignment]  # a Counter of seconds
-            log.info("%s %s %d %.0f ms", _method(scope["method"]), masked(path), status, took * 1000)
+            if log.isEnabledFor(logging.INFO):
+                log.info("%s %s %d %.0f ms", _method(scope["method"]), masked(path), status, took * 1000)
 
 
 def masked(path: str) -> str:
@@ -93,8 +95,8 @@ def _method(method: str) -> str:
     return method if method in {"GET", "HEAD", "POST", "OPTIONS"} else "other"
 
 
-def _headers(page: str, path: str) -> list[tuple[bytes, bytes]]:
-    embedded = path == "/subscribe/embed"
+@cache
+def _headers(page: str, embedded: bool) -> list[tuple[bytes, bytes]]:
     policy = POLICY.format(ancestors="*" if embedded else "'none'")
     found = {
         "content-security-policy": policy,
