@@ -92,6 +92,25 @@ def test_traditional_and_gbk_bytes_survive() -> None:
     assert "書店" in article(cleaning.plain(PAGES["zh-taiwan"], airy=True)).title
 
 
+@pytest.mark.parametrize(
+    ("raw", "kept", "gone"),
+    [
+        ("馆里的通知\n发布日期:2021-06-08\n各位读者:\n端午节当天闭馆,第二天照常开放。\n还书箱全天可以使用,请把书放稳。\n市图书馆\n2021年6月8日\n上一篇:没有了",
+         "市图书馆\n\n2021年6月8日", "没有了"),
+        ("Jam\n2 May 2020\nContents\nFruit\nPots\nJam wants sour fruit, and more time than you think.\nFruit\nWash it well.\n"
+         "Pots\nA wide pot is best, because the water must get out of the jam.\nShare", "Fruit\n\nWash it well.", "Contents"),
+        ("晨间消息\n2019-09-26 12:11来源:河边网作者:江白\n两家船厂昨天签了合同,明年春天开工,头一条船给北岸的渔村。\n"
+         "新桥通车\n桥上第一天就堵了车。\n2019-09-30 07:42\n旧桥拆了\n拆下来的石头留给了公园。\n2019-09-30 08:14\n渡船还开\n船老大说人少了一半。\n2019-09-30 10:31",
+         "头一条船给北岸的渔村。", "船老大"),
+    ],
+    ids=["signed notice", "table of contents", "list of dated teasers"],
+)  # fmt: skip
+def test_edges_of_bodies(raw: str, kept: str, gone: str) -> None:
+    found = article(raw).text
+    assert kept in found
+    assert gone not in found
+
+
 def test_blocks_tile_the_text() -> None:
     found = article(cleaning.plain(PAGES["zh-cover-long"], airy=True))
     parts = [found.text[block.start : block.end] for block in found.blocks]
@@ -186,6 +205,9 @@ def test_any_text_gives_a_page(raw: str, is_html: bool) -> None:
         "<b>x</b>",
         "“",
         "(记者",
+        "he waited in the\n",
+        "and the long [\nlink\n, went on\n",
+        "字，\n",
     ],
 )
 def test_time_grows_with_length_only(unit: str) -> None:

@@ -7,10 +7,11 @@ of cookies, comments or copyright is not taken for furniture.
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
+from itertools import pairwise
 
 from digest.clean.lines import Line
 from digest.text import fold
@@ -50,31 +51,49 @@ def _vocabulary() -> dict[str, _Marks]:
         filled = [part.replace("{date}", date).replace("{time}", time) for part in parts]
         first = [part for part in filled if part.startswith("^")]
         anywhere = [part for part in filled if not part.startswith("^")]
-        found[name] = _Marks(_any_of(first), _any_of(anywhere))
+        begin = "".join(sorted({_begin(part) for part in anywhere}))
+        found[name] = _Marks(_any_of(first), _any_of(anywhere, f"(?=[{begin}])" if anywhere else ""))
     return found | {"date": _Marks(re.compile(f"{date}(?:{time})?", re.I), re.compile("(?!)"))}
 
 
-def _any_of(parts: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{part})" for part in parts) or "(?!)", re.I)
+def _any_of(parts: Sequence[str], ahead: str = "") -> re.Pattern[str]:
+    return re.compile(f"{ahead}(?:{'|'.join(f'(?:{part})' for part in parts) or '(?!)'})", re.I)
 
 
-def _alternatives(pattern: str) -> list[str]:
-    """The parts of a pattern between the bars that stand in no bracket."""
-    parts, depth, squared, start = [], 0, False, 0
-    skip = False
+def _begin(part: str) -> str:
+    """What may be the first character of a match, for a class: most places of a line are passed over by it.
+
+    The lists must not begin a pattern with what may be absent, a negated class or a shorthand.
+    """
+    part = part.removeprefix(r"\b")
+    plain = list(_unbracketed(part))
+    if part.startswith("("):
+        close = next(i for i, sign, depth in plain if sign == ")" and depth == 0)
+        return "".join(_begin(inner) for inner in _alternatives(part[3:close]))
+    if part.startswith("["):
+        return part[1 : next(i for i, _, _ in plain) - 1]
+    return part[:2] if part[0] == "\\" else part[0]
+
+
+def _unbracketed(pattern: str) -> Iterator[tuple[int, str, int]]:
+    """(place, sign, open groups after it) of a pattern's signs, those escaped or in classes left out."""
+    depth, squared, escaped = 0, False, False
     for i, sign in enumerate(pattern):
-        if skip or sign == "\\":
-            skip = not skip
+        if escaped or sign == "\\":
+            escaped = not escaped
         elif squared:
             squared = sign != "]"
         elif sign == "[":
             squared = True
-        elif sign in "()":
-            depth += 1 if sign == "(" else -1
-        elif sign == "|" and depth == 0:
-            parts.append(pattern[start:i])
-            start = i + 1
-    return [*parts, pattern[start:]]
+        else:
+            depth += (sign == "(") - (sign == ")")
+            yield i, sign, depth
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The parts of a pattern between the bars that stand in no bracket."""
+    bars = [-1, *(i for i, sign, depth in _unbracketed(pattern) if sign == "|" and depth == 0), len(pattern)]
+    return [pattern[a + 1 : b] for a, b in pairwise(bars)]
 
 
 def _joined(pattern: str) -> str:

@@ -25,7 +25,7 @@ def find(sheet: Sheet) -> int | None:
     first = next(iter(sheet.prose(sheet.start, sheet.end)), None)
     if first is None:
         return None
-    known = grams(sheet.text(first, sheet.end)[:60_000])
+    known = grams(sheet.text(first, sheet.end)[:4_000])
     seen = Counter(line.text for line in sheet.lines)
     whole = sheet.mass(sheet.start, sheet.end)
     until = min(sheet.end, first + 14)
