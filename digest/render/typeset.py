@@ -20,6 +20,7 @@ _WIDE = f"{CJK}，。：；？！、（）《》〈〉「」『』"
 _MARKS = re.compile(
     f"——+|“[^“”]*”|‘[^‘’]*’|(?<=[{CJK}])[“”‘’]+|[“”‘’]+(?=[{CJK}])|(?<=[{_WIDE}”])…+|…+(?=[{_WIDE}“])"
 )
+_ENDLESS = re.compile(r"[\w/.~%+=#@:?-]{29,}", re.ASCII)
 _HAN = re.compile(f"[{CJK}]")
 _STOPS = "。！？!?.…”’」』\"')）】"
 _OPENERS = "“‘「『（(【《"
@@ -114,7 +115,12 @@ def _dressed(body: str, skipped: re.Pattern[str] | None, marks: str) -> tuple[st
         return inner.join(f"{marks}{piece}</span>" for piece in pieces)
 
     pieces = (skipped or _ALL_TEXT).split(body)
-    return "".join(p if i % 2 else _MARKS.sub(wrap, p) for i, p in enumerate(pieces)), spent
+    return "".join(p if i % 2 else _MARKS.sub(wrap, _breakable(p)) for i, p in enumerate(pieces)), spent
+
+
+def _breakable(text: str) -> str:
+    """Places to break in words no phone has room for: no style for it is known to all clients."""
+    return _ENDLESS.sub(lambda m: re.sub(".{12}", r"\g<0><wbr>", m.group()), text)
 
 
 def _is_chinese_pair(found: re.Match[str]) -> bool:
