@@ -498,6 +498,35 @@ class Runtime:
 
         return make_builder(self.edition, self.renderer, self.config.newsletter, self.keys)
 
+    def rebuilt(self, number: int, address: str) -> bytes:
+        """The mail of an edition as the reader of that address was, or would be, sent it; without signatures.
+
+        Raises:
+            ConfigError: There is no such reader.
+        """
+        from digest.address import canonical
+        from digest.store import Claim
+
+        reader = self.store.subscribers.find(canonical(address))
+        if reader is None:
+            raise ConfigError(None, [(0, "", f"there is no reader {address}")])
+        claim = Claim(
+            id=0,
+            edition=number,
+            subscriber_id=reader.id,
+            address=reader.address,
+            name=reader.name,
+            language=reader.language,
+            themes=reader.themes,
+            token_version=reader.token_version,
+            attempts=0,
+            lease=0,
+            owner="",
+            first_at=self.now,
+            lease_s=0.0,
+        )
+        return self.builder(claim)
+
     def signer(self) -> "Signer | None":
         """What puts DKIM signatures on mail; None leaves that to the relay."""
         from digest.mail.dkim import Signer

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from running import digest
 from sqlalchemy import event
 from test_slots import LETTER, THEME, add_article
 
@@ -120,6 +121,32 @@ def test_a_day_of_serving(folder: Path) -> None:
     finally:
         serving.process.kill()
         serving.process.wait()
+
+
+def test_a_restored_backup_gives_the_same_mail_months_later(folder: Path) -> None:
+    shutil.rmtree(folder / "seeds")
+    shutil.copytree(ROOT / "seeds", folder / "seeds")
+    assert digest(folder, "send").returncode == 0
+    [sent] = (folder / "var/inbox").glob("*.eml")
+    assert digest(folder, "backup", "copy.db").returncode == 0
+    for file in [f for f in (folder / "var").glob("digest.db*") if f.is_file()]:
+        file.unlink()
+    shutil.move(folder / "copy.db", folder / "var/digest.db")
+
+    later = "2026-09-05T08:00:00+08:00"
+    again = digest(folder, "editions", "rebuild", "1", "ann@example.org", "-o", "again.eml", clock=later)
+    assert again.returncode == 0
+    assert lines(folder / "again.eml") == lines(sent)
+    assert digest(folder, "send", "--resume", clock=later).returncode == 0
+    assert len(mails(folder)) == 1
+    unknown = digest(folder, "editions", "rebuild", "1", "nobody@example.org")
+    assert unknown.returncode == 2
+    assert "there is no reader" in unknown.stderr
+
+
+def lines(mail: Path) -> list[bytes]:
+    """But for how lines end on disk."""
+    return mail.read_bytes().replace(b"\r\n", b"\n").splitlines()
 
 
 class Scripted(Service):

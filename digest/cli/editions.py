@@ -1,6 +1,8 @@
 """``digest editions``: what was made, what is in it, and why."""
 
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -89,6 +91,25 @@ def _deliveries(opened: "Runtime", number: int, state: str | None, *, as_json: b
                 print(json.dumps(dict(zip(DELIVERY, row, strict=True)), ensure_ascii=False, default=str))
         else:
             table(DELIVERY, rows)
+
+
+@editions.command()
+def rebuild(
+    context: typer.Context,
+    number: Number,
+    address: Annotated[str, typer.Argument(help="Of the reader whose mail it is.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: stdout.")] = None,
+) -> None:
+    """Write a reader's mail of an edition again, byte for byte, from what the store keeps.
+
+    Signatures are left out. The same as long as templates, [newsletter] and the secret are.
+    """
+    with runtime(context) as opened:
+        message = opened.rebuilt(number, address)
+    if output:
+        output.write_bytes(message)
+    else:
+        sys.stdout.buffer.write(message)
 
 
 @editions.command()
