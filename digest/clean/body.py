@@ -65,6 +65,7 @@ class Sheet:
         start, end: The body lies in ``lines[start:end]``; empty when the page has none.
         title: Index of the title's line, None when no line was recognised.
         doubled: Share of the page's prose that stood there a second time.
+        voted: Whether tags were seen, and some lines taken for body by them.
         listed: Dates that stand below one teaser each.
         tests_left: How often more may be asked whether text below a mark is kin: it costs time.
     """
@@ -79,6 +80,7 @@ class Sheet:
     tests_left: int = 8
     headings: set[int] = field(default_factory=set)
     listed: set[int] = field(default_factory=set)
+    voted: bool = False
 
     def mass(self, start: int, end: int) -> float:
         """Prose between two lines, in reading weight."""
@@ -122,6 +124,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     _allow_promotion(sheet)
     _allow_verse(sheet)
     sheet.listed = _listed_dates(sheet)
+    sheet.voted = any(line.vote for line in lines)
     _drop_contents(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
     if whole:
@@ -221,6 +224,8 @@ def _score(sheet: Sheet, i: int) -> float:
         return 0.0
     if found is Kind.SHORT and line.vote:
         return line.size / 2
+    if found is Kind.SHORT and line.vote is None and sheet.voted:
+        return 0.0
     if found is Kind.TEASER and i > 0 and sheet.kinds[i - 1] is Kind.PROSE:
         return 0.0
     if found is not Kind.PROSE:
@@ -405,7 +410,10 @@ def trim_tail(sheet: Sheet) -> None:
     if not prose:
         sheet.end = sheet.start
         return
-    last = prose[-1] + 1
+    taken = [
+        i for i in sheet.kept() if i > prose[-1] and sheet.lines[i].vote and sheet.kinds[i] is Kind.SHORT
+    ]
+    last = (taken or prose)[-1] + 1
     if sheet.lines[prose[-1]].text[-1] in ":：":
         while last < sheet.end and sheet.kinds[last] is Kind.SHORT and last - prose[-1] <= 15:
             last += 1
