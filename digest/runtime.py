@@ -204,8 +204,7 @@ class Runtime:
     @cached_property
     def operator_secret(self) -> str:
         """The password of the operator's page. Made and kept on first use when none is set."""
-        given = os.environ.get("DIGEST_OPERATOR_SECRET")
-        return given or _make_secret(self.data_dir / "operator.key").decode()
+        return self.config.operator_secret or _make_secret(self.data_dir / "operator.key").decode()
 
     def web_app(self, base_url: str = "http://127.0.0.1:8000") -> "Starlette":
         """The web pages. They have a loop of their own, and a transport in it.
@@ -213,6 +212,8 @@ class Runtime:
         Args:
             base_url: Where they are reached, when the configuration does not say.
         """
+        from ipaddress import ip_network
+
         from digest.signup import make_signup
         from digest.slots import next_slot
         from digest.web import Desk, Door, Numbers, Operator, make_app
@@ -233,7 +234,11 @@ class Runtime:
             next_runs=lambda: {
                 one.id: next_slot(one, newsletter, now=self.clock()) for one in self.config.schedules
             },
-            operator=Operator(secret=self.operator_secret),
+            operator=Operator(
+                secret=self.operator_secret,
+                header=self.config.operator_header or "",
+                proxies=tuple(map(ip_network, self.config.proxies)),
+            ),
         )
         return make_app(door, numbers)
 

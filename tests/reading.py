@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from functools import cache
 from html import unescape
+from ipaddress import ip_network
 from pathlib import Path
 from re import findall
 from urllib.parse import urlsplit
@@ -142,9 +143,10 @@ def path_of(link: str) -> str:
 
 @asynccontextmanager
 async def a_site(
-    store: Store, folder: Path, *, limits: Limits | None = None, base_path: str = ""
+    store: Store, folder: Path, *, limits: Limits | None = None, base_path: str = "", proxies: str = ""
 ) -> AsyncIterator[Site]:
     clock, numbers = Clock(), Numbers()
+    known = (ip_network(proxies),) if proxies else ()
     async with open_inbox(folder / "inbox") as inbox:
 
         async def open_transport(stack: AsyncExitStack) -> SmtpTransport:
@@ -168,7 +170,7 @@ async def a_site(
             desk=Desk(signup, open_transport, clock=clock, numbers=numbers),
             clock=clock,
             next_runs=lambda: {"daily": START + timedelta(days=1), "weekly": None},
-            operator=Operator(secret=SECRET),
+            operator=Operator(secret=SECRET, header="Remote-User", proxies=known),
             limits=limits or Limits(),
         )
         server = uvicorn.Server(

@@ -3,7 +3,8 @@
 Nothing runs before the whole file is right. Secrets come from the environment or from files
 named by ``*_file`` keys, never from ``config.toml`` itself.
 
-Environment: ``DIGEST_SECRET`` (signs links), ``DIGEST_DATABASE_URL`` (instead of ``database.url``),
+Environment: ``DIGEST_SECRET`` (signs links), ``DIGEST_OPERATOR_SECRET`` (opens the operator's page),
+``DIGEST_DATABASE_URL`` (instead of ``database.url``),
 ``DIGEST_MAIL_<ID>_PASSWORD`` (one a mail server, its id in capitals with ``_`` for ``-``).
 """
 
@@ -79,6 +80,9 @@ class Config:
         mail_servers: Empty means the built-in inbox on loopback.
         llm: None, the default: no model writes anything.
         operator_mail: Who is told when something needs a hand; None tells nobody by mail.
+        operator_secret: The password of the operator's page; None when one is to be made and kept.
+        operator_header: Set by a proxy in *proxies* to the name of somebody who may see the operator's page.
+        proxies: Networks whose word on a visitor's address is believed (``X-Forwarded-For``).
         keep_days: What is older is forgotten (see ``Store.prune``); None forgets nothing.
         secret: Signs links and message ids; None when none is set, then *secret_file* is where
             one is to be made and kept.
@@ -104,6 +108,9 @@ class Config:
     punctuation: Literal["restore", "keep"]
     uncertain: Literal["resend", "hold"]
     operator_mail: str | None
+    operator_secret: str | None = field(repr=False)
+    operator_header: str | None
+    proxies: tuple[str, ...]
     keep_days: int | None
     secret: bytes | None = field(repr=False)
     secret_file: Path
@@ -179,6 +186,9 @@ class _Reader:
             punctuation=tables.design.punctuation,
             uncertain=tables.delivery.uncertain,
             operator_mail=tables.operator.mail,
+            operator_secret=self.environ.get("DIGEST_OPERATOR_SECRET"),
+            operator_header=tables.operator.header,
+            proxies=tuple(tables.operator.proxies),
             keep_days=tables.database.keep_days,
             secret=self._secret(secret_file),
             secret_file=secret_file,

@@ -332,6 +332,8 @@ class LlmTable(_Table):
 
 class OperatorTable(_Table):
     mail: Address | None = None
+    header: Annotated[str, _matching(re.compile(r"[A-Za-z][A-Za-z0-9-]*"), "a header's name")] | None = None
+    proxies: list[Network] = []
 
 
 class DeliveryTable(_Table):
