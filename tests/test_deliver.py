@@ -346,7 +346,7 @@ class Full:
 
 
 async def test_a_ledger_that_stays_unwritable_is_an_error_only_after_a_stop(tmp_path: Path) -> None:
-    with a_ledger(tmp_path / "d.db", 20) as (store, number), store.owner() as owner:
+    with a_ledger(tmp_path / "d.db", 20) as (store, _), store.owner() as owner:
         async with serving(Hostile()) as hostile:
             out, stop = smtp(hostile), asyncio.Event()
             asyncio.get_running_loop().call_later(0.5, stop.set)
@@ -362,9 +362,8 @@ async def test_a_fault_of_our_own_ends_the_run_instead_of_hanging_it(tmp_path: P
         async def send(self, letter: Any, mark: Any) -> Any:
             raise ZeroDivisionError
 
-    with a_ledger(tmp_path / "d.db", 5) as (store, _):
-        with pytest.raises(ZeroDivisionError):
-            await run(store, Broken(tmp_path / "m"))
+    with a_ledger(tmp_path / "d.db", 5) as (store, _), pytest.raises(ZeroDivisionError):
+        await run(store, Broken(tmp_path / "m"))
 
 
 async def test_two_senders_share_one_ledger(tmp_path: Path) -> None:
