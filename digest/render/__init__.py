@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from digest.language import detect
 from digest.model import Article, Edition, MailParts, Newsletter, Section, Theme
 from digest.render.environment import Slots, design_tokens, make_environment, run
 from digest.render.plain import to_markdown, to_text
@@ -134,6 +135,7 @@ class Renderer:
             "correction": None,
             "left_out": 0,
             "subject": edition.subject,
+            "subject_lang": viewer.lang(detect(edition.subject)),
             "preheader": edition.preheader,
             "personal": None,
             "links": {**_links(self.newsletter, edition.number), "leave": _leave(self.newsletter)},

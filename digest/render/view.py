@@ -148,7 +148,7 @@ class Viewer:
             title=self.type.shown(cut_title(article.title)),
             page=None if hidden else safe_url(article.url),
             url=None if hidden or link_from is None else passage_url(article, link_from),
-            lang=self.lang(article),
+            lang=self.lang(article.language),
             source=self.source_line(item),
             labels=self.labels(article),
             reason=self.reason(item.reason, theme),
@@ -170,11 +170,11 @@ class Viewer:
             minutes=item.reading_minutes,
         )
 
-    def lang(self, article: Article) -> Markup:
-        if self.words.speaks(article.language):
+    def lang(self, language: str) -> Markup:
+        """A ``lang`` attribute for text in *language*, empty when the page is in it."""
+        if self.words.speaks(language):
             return Markup("")
-        tag = "zh-CN" if article.language == "zh" else article.language
-        return Markup(' lang="{}"').format(tag)
+        return Markup(' lang="{}"').format("zh-CN" if language == "zh" else language)
 
     def quoted(self, excerpt: Excerpt, article: Article) -> Quoted:
         speaker = None
