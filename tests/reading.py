@@ -175,7 +175,12 @@ async def a_site(
         )
         server = uvicorn.Server(
             uvicorn.Config(
-                make_app(door, numbers), log_config=None, ws="none", proxy_headers=False, access_log=False
+                make_app(door, numbers),
+                log_config=None,
+                ws="none",
+                proxy_headers=False,
+                timeout_keep_alive=60,
+                access_log=False,
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[listening]))
