@@ -6,6 +6,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
 import warnings
@@ -20,6 +21,12 @@ from sqlalchemy import make_url
 
 from digest.store import Store, open_store
 from digest.store.schema import metadata
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before 3.11.4 asyncio left a server's socket open when its TLS handshake failed, and warned later."""
+    if sys.version_info < (3, 11, 4):
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(scope="session")
