@@ -70,11 +70,12 @@ def clean(
 def _cleaned_line(line: dict[str, Any]) -> dict[str, Any]:
     from digest.collect import read_page
 
+    html = line.get("html")
     page = read_page(
-        str(line.get("html", line.get("text", ""))),
+        str(html or line.get("text") or ""),
         source_id=str(line["id"]),
-        html="html" in line,
-        url=line.get("url"),
+        html=bool(html),
+        url=str(line["url"]) if line.get("url") else None,
     )
     return {"id": line["id"], **_page_json(page)}
 
