@@ -7,9 +7,6 @@
         FetchError
         ParseError
       StoreError             the ledger cannot be written: stop and retry
-      DeliveryError          (code, text)
-        TemporaryDeliveryError   try later
-        PermanentDeliveryError   give this reader up
       RenderError            fix the template
       SummaryError           use the extractive summary
       TokenError             tell the person
@@ -80,28 +77,6 @@ class ParseError(SourceError):
 
 class StoreError(DigestError):
     """The database refused; nothing that cannot be recorded may be sent."""
-
-
-class DeliveryError(DigestError):
-    """A mail server refused a message or a connection.
-
-    Args:
-        code: The SMTP reply code (RFC 5321 section 4.2), 0 when there was no reply.
-        text: The server's own words, control characters removed.
-    """
-
-    def __init__(self, code: int, text: str) -> None:
-        self.code = code
-        self.text = text
-        super().__init__(f"{code} {text}" if code else text)
-
-
-class TemporaryDeliveryError(DeliveryError):
-    """Try again later: 4yz, or no connection."""
-
-
-class PermanentDeliveryError(DeliveryError):
-    """Trying again will not help: 5yz."""
 
 
 class RenderError(DigestError):

@@ -4,12 +4,15 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from running import ROOT, digest
+
+from digest.store import open_store
 
 FEED = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>电价观察</title>
 <link>http://{host}/</link><item><title>机房电价下调,训练成本降两成</title><guid>a1</guid>
@@ -107,6 +110,24 @@ def test_an_edition_is_sent_to_subscribers_looked_at_stopped_and_sent_on(install
     assert digest(installation, "editions", "stop", "1").returncode == 2
     assert digest(installation, "editions", "approve", "1").returncode == 0
     assert digest(installation, "editions", "show", "9").returncode == 1
+
+
+def test_deliveries_are_held_and_released_by_hand(installation: Path) -> None:
+    digest(installation, "now", "-f", "json")
+    with open_store(f"sqlite:///{installation / 'var/digest.db'}") as store:
+        store.ledger.plan_addresses(1, ["a@example.org"], now=datetime(2026, 1, 5, tzinfo=UTC))
+        (row,) = store.ledger.list(1, None, 0, 10)
+    for command, code, state in (
+        ("hold", 0, "held"),
+        ("hold", 1, "held"),
+        ("release", 0, "queued"),
+        ("retry", 1, "queued"),
+        ("hold", 0, "held"),
+        ("retry", 0, "queued"),
+    ):
+        assert digest(installation, "deliveries", command, str(row.id)).returncode == code, command
+        shown = digest(installation, "editions", "show", "1", "--deliveries", "--json").stdout
+        assert json.loads(shown)["state"] == state
 
 
 def test_status_is_calm_when_all_is_well_and_says_what_is_not(installation: Path) -> None:

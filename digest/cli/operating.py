@@ -1,12 +1,16 @@
 """What an operator needs at hand: status, deliveries, quarantine, backup."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digest.cli.output import emit_json, runtime, say, table
+
+if TYPE_CHECKING:
+    from digest.store.ledger import Ledger
 
 deliveries = typer.Typer(help="Deliveries by hand: retry, hold, release.", no_args_is_help=True)
 quarantine = typer.Typer(help="Articles kept from readers: list, release.", no_args_is_help=True)
@@ -95,24 +99,24 @@ def bounces(
 @deliveries.command()
 def retry(context: typer.Context, ids: Ids) -> None:
     """Send failed, held or unknown deliveries again."""
-    _change(context, ids, "retry")
+    _change(context, ids, lambda ledger: ledger.retry)
 
 
 @deliveries.command()
 def hold(context: typer.Context, ids: Ids) -> None:
     """Keep queued deliveries back."""
-    _change(context, ids, "hold")
+    _change(context, ids, lambda ledger: ledger.hold)
 
 
 @deliveries.command()
 def release(context: typer.Context, ids: Ids) -> None:
     """Queue held deliveries again."""
-    _change(context, ids, "unhold")
+    _change(context, ids, lambda ledger: ledger.unhold)
 
 
-def _change(context: typer.Context, ids: list[int], what: str) -> None:
+def _change(context: typer.Context, ids: list[int], choose: "Callable[[Ledger], Callable[..., int]]") -> None:
     with runtime(context) as opened:
-        changed = getattr(opened.store.ledger, what)(ids, now=opened.now)
+        changed = choose(opened.store.ledger)(ids, now=opened.now)
     say(f"{changed} of {len(ids)} changed")
     if changed < len(ids):
         raise typer.Exit(1)
