@@ -95,6 +95,22 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A file that belongs to an article: sound, video, a document.
+
+    Args:
+        kind: Media type in small letters, ``audio/mpeg``; empty when the feed does not tell.
+        size: Bytes; seconds: playing time. 0 where the feed does not tell.
+    """
+
+    url: str
+    kind: str = ""
+    size: int = 0
+    seconds: int = 0
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """A cleaned article. Everything quoted anywhere is a span of ``text``.
 
@@ -107,7 +123,6 @@ class Article:
         held_on: The day an interview was held, when the text says so.
         note: An editor's note from ``seeds/notes.toml``, shown as such.
         evergreen: Seeds: news of no day, doled out over time.
-        enclosures: Addresses of sound, video and other files that belong to it.
     """
 
     source_id: str
@@ -126,7 +141,7 @@ class Article:
     flags: tuple[Flag, ...] = ()
     note: str | None = None
     evergreen: bool = False
-    enclosures: tuple[str, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
     collected_at: datetime | None = None
 
     @property
@@ -267,6 +282,22 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What an article says that it did not when it was quoted before.
+
+    Args:
+        since: When the version quoted before was sent.
+        new: Spans of ``Article.text`` that version did not have, in order.
+    """
+
+    since: datetime
+    new: tuple[tuple[int, int], ...]
+
+    def covers(self, excerpt: Excerpt) -> bool:
+        return any(start <= excerpt.start and excerpt.end <= end for start, end in self.new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One article in an edition."""
 
@@ -278,6 +309,7 @@ class Item:
     also_from: tuple[Article, ...] = ()
     also_in: tuple[tuple[str, str], ...] = ()
     """(name, title of another item) for people, organisations and systems two items share."""
+    update: Update | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +334,19 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What was wrong and what is right, in the editor's own words.
+
+    Args:
+        slot: Of the edition that was wrong; at: when it was put right.
+    """
+
+    note: str
+    slot: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     """A frozen edition: what is rendered, whatever the format.
 
@@ -309,6 +354,8 @@ class Edition:
         number: Counts up over all schedules, from 1; 0 for a dry run.
         slot: The moment it was due; with the schedule it names the edition.
         revision: 1, and more after corrections.
+        corrects: Number of the first revision when this is a later one: readers know it by that.
+        corrections: Of this edition, and of earlier ones it opens with a word on; oldest first.
     """
 
     number: int
@@ -322,6 +369,13 @@ class Edition:
     revision: int = 1
     coverage: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """(theme id, items in each of the last editions, oldest first); for the chart."""
+    corrects: int | None = None
+    corrections: tuple[Correction, ...] = ()
+
+    @property
+    def public_number(self) -> int:
+        """What readers call it, on its pages and in their addresses; corrections do not change it."""
+        return self.corrects or self.number
 
     def items(self) -> tuple[Item, ...]:
         return tuple(item for section in self.sections for item in section.items)
@@ -597,7 +651,6 @@ class Entry:
         title: Text, never markup.
         html: Sanitised, links absolute; empty when the entry is only a title.
         published: None when missing, unreadable, before 1995 or in the future; then *date_note* says which.
-        enclosures: Addresses of sound, video and other files.
         mark, text_mark: See :class:`SeenEntry`; the latter is empty when there are too few words.
     """
 
@@ -608,7 +661,7 @@ class Entry:
     authors: tuple[str, ...] = ()
     published: Published | None = None
     date_note: str = ""
-    enclosures: tuple[str, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
     tags: tuple[str, ...] = ()
     mark: str = ""
     text_mark: str = ""
