@@ -1,8 +1,10 @@
 """Opening, migrating, failing, owning and copying a database."""
 
+import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -186,6 +188,52 @@ def test_a_killed_owner_is_gone_at_once(store: Store, store_url: str) -> None:
         if store.owner_gone(name):
             return
     raise AssertionError("still held")
+
+
+def test_an_owner_whose_line_was_cut_takes_its_lock_again(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digest.store.database.LOOK_S", 0.05)
+    monkeypatch.setattr("digest.store.database._HELD", set())  # as another process would see it
+    monkeypatch.setattr("digest.store.database._is_dead_here", lambda _: False)
+    with open_store(postgresql_url) as store, open_store(postgresql_url) as other:
+        with store.owner() as name:
+            monkeypatch.setattr("digest.store.database._HELD", set())
+            for _ in range(3):
+                with other.database.write() as connection:
+                    connection.execute(
+                        sa.text(
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                        )
+                    )
+                assert not other.owner_gone(name), "a lost lock is not believed at once"
+                until(lambda: not other.database.owner_gone(name) and not other.database._free_since)
+        monkeypatch.setattr("digest.store.database.GRACE_S", 0.1)
+        until(lambda: other.owner_gone(name))
+
+
+def until(true: Callable[[], object], *, seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "never came true"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        (
+            "postgresql://u:p@h1:5432,h2:5433/db?target_session_attrs=read-write",
+            "host=h1,h2 .*port=5432,5433",
+        ),
+        ("postgresql://h1,h2/db", "host=h1,h2"),
+        ("postgresql://u@h/db?keepalives_idle=99", "keepalives_idle=99"),
+    ],
+)
+def test_how_servers_are_named(url: str, hosts: str) -> None:
+    parts = " ".join(sorted(Database(url).conninfo.split()))
+    assert "dbname=db" in parts
+    assert re.search(hosts, parts), parts
 
 
 def test_a_backup_is_a_whole_database(sqlite_url: str, tmp_path: Path) -> None:

@@ -7,19 +7,44 @@ without waiting). PostgreSQL: read committed, row locks where rows are claimed.
 
 import hashlib
 import os
+import re
 import secrets
 import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.errors import StoreError
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another one; our longest transaction is planning, about 3 s a million."""
+
+GRACE_S = 20.0
+"""How long the lock of a sender on another host must have been free before he counts as gone.
+
+A restarted server or a cut line takes the lock from one who lives; he takes it again within ``LOOK_S``.
+"""
+LOOK_S = 5.0
+
+_CONNECTING = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+}
+"""Both ends give up a silent line after 25 s (libpq's defaults: two hours), so that the server lets go of
+the locks of a host that vanished, and a sender whose server vanished looks for another."""
+_OWNER = re.compile(r"(.+)-(\d+)-[0-9a-f]{8}")
+_HELD: set[str] = set()
+"""The owners registered in this process."""
 
 
 class Database:
@@ -29,11 +54,14 @@ class Database:
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = Path(self.url.database) if self.is_sqlite and self.url.database else None
-        options: dict[str, Any] = {"pool_pre_ping": True} if not self.is_sqlite else {}
-        if self.is_sqlite and self.path is None:
+        options: dict[str, Any] = {}
+        if not self.is_sqlite:
+            given = {k: v for k, v in _CONNECTING.items() if k not in self.url.query}
+            options = {"pool_pre_ping": True, "connect_args": given}
+        elif self.path is None:
             options["poolclass"] = sa.StaticPool
         self.engine = sa.create_engine(self.url, **options)
-        self._held: set[str] = set()
+        self._free_since: dict[str, float] = {}
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
@@ -55,6 +83,10 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
+        """An INSERT that may leave or change what is there already; each dialect has its own."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
     def alone(self, connection: sa.Connection, what: str) -> None:
         """Wait until nobody else does *what*, until we commit. SQLite's writers are alone anyway."""
         if not self.is_sqlite:
@@ -73,13 +105,13 @@ class Database:
                 stack.enter_context(_locked_file(self._owner_file(name)))
             elif not self.is_sqlite:
                 stack.enter_context(self._advisory_lock(name))
-            self._held.add(name)
-            stack.callback(self._held.discard, name)
+            _HELD.add(name)
+            stack.callback(_HELD.discard, name)
             yield name
 
     def owner_gone(self, name: str) -> bool:
-        """True when the owner is provably dead; False when alive or when nobody can tell."""
-        if name in self._held:
+        """True when the owner is dead as far as can be told; False when alive or when nobody can tell."""
+        if name in _HELD:
             return False
         if self.path is not None:
             return _is_unlocked(self._owner_file(name))
@@ -87,7 +119,20 @@ class Database:
             return True
         with self.read() as connection:
             # The lock of the transaction is gone with it: asking leaves nothing behind.
-            return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_key(name)))))
+            free = connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_key(name))))
+        if not free:
+            self._free_since.pop(name, None)
+            return False
+        since = self._free_since.setdefault(name, time.monotonic())
+        return _is_dead_here(name) or time.monotonic() - since >= GRACE_S
+
+    @property
+    def conninfo(self) -> str:
+        """How libpq is told of this database; only for PostgreSQL."""
+        from psycopg.conninfo import make_conninfo
+
+        _, how = self.engine.dialect.create_connect_args(self.url)
+        return make_conninfo(**{**_CONNECTING, **{k: v for k, v in how.items() if k != "context"}})
 
     def _owner_file(self, name: str) -> Path:
         assert self.path is not None
@@ -96,13 +141,69 @@ class Database:
 
     @contextmanager
     def _advisory_lock(self, name: str) -> Iterator[None]:
-        with mapped_errors(), self.engine.connect() as bare:
-            connection = bare.execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(sa.select(sa.func.pg_advisory_lock(_lock_key(name))))
-            try:
-                yield
-            finally:
-                connection.invalidate()  # ends the session, and with it the lock
+        """Hold a lock of a session of its own, taken again whenever that session is lost."""
+        ended = threading.Event()
+        with mapped_errors():
+            session = self._locked_session(name)
+
+        def keep() -> None:
+            nonlocal session
+            while not ended.wait(LOOK_S):
+                try:
+                    session = session or self._locked_session(name)
+                    if session:
+                        session.execute(sa.select(1))
+                except sa.exc.SQLAlchemyError:
+                    _end(session)
+                    session = None
+            _end(session)
+
+        keeper = threading.Thread(target=keep, name=f"owner {name}", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            keeper.join(LOOK_S)  # longer only while the line is dead, and then the lock is gone anyway
+
+    def _locked_session(self, name: str) -> sa.Connection | None:
+        """None while the server has not noticed yet that our last session is gone."""
+        session = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            if session.scalar(sa.select(sa.func.pg_try_advisory_lock(_lock_key(name)))):
+                return session
+        except sa.exc.SQLAlchemyError:
+            _end(session)
+            raise
+        _end(session)
+        return None
+
+
+def _end(session: sa.Connection | None) -> None:
+    """End a session and whatever it holds, instead of giving it back to the pool."""
+    if session is not None:
+        with suppress(sa.exc.SQLAlchemyError):
+            session.invalidate()
+            session.close()
+
+
+def _is_dead_here(name: str) -> bool:
+    """The owner was a process of this host, and is none any more; a name that no owner bears counts, too."""
+    parts = _OWNER.fullmatch(name)
+    if parts is None:
+        return True
+    host, pid = parts[1], int(parts[2])
+    if host != socket.gethostname():
+        return False
+    if pid == os.getpid():
+        return True  # of ours, and not held any more
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 @contextmanager
@@ -139,8 +240,8 @@ def _advice(problem: sa.exc.SQLAlchemyError) -> str:
 
 def _checked(url: str) -> sa.URL:
     try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as problem:
+        parsed = sa.make_url(_SEVERAL.sub(_hosts_apart, url))
+    except (sa.exc.ArgumentError, ValueError) as problem:
         raise StoreError(
             "database.url cannot be read: sqlite:///var/digest.db or postgresql://…"
         ) from problem
@@ -152,6 +253,15 @@ def _checked(url: str) -> sa.URL:
     if parsed.database in {None, "", ":memory:"}:
         return parsed.set(database=None)
     return parsed
+
+
+_SEVERAL = re.compile(r"^(postgres[^:]*://(?:[^@/]*@)?)([^@/?]+,[^@/?]+)(/[^?]*)?\??")
+
+
+def _hosts_apart(found: re.Match[str]) -> str:
+    """libpq's ``//host:5432,host:5433/name`` the way SQLAlchemy wants several hosts: a parameter each."""
+    hosts = "&".join(f"host={host}" for host in found[2].split(","))
+    return f"{found[1]}{found[3] or '/'}?{hosts}&"
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
