@@ -12,7 +12,7 @@ import pytest
 from stored import COST, CRAFT, DAY, HOUR, NOW, TEXT, add_readers, article, edition, excerpt
 
 from digest.errors import StoreError
-from digest.model import Excerpt, Role
+from digest.model import Correction, Excerpt, Role
 from digest.store import SlotState, Store
 
 
@@ -157,11 +157,24 @@ def test_the_memory_of_a_schedule(filled: Store) -> None:
 
 def test_a_correction_is_a_new_revision_with_a_number_of_its_own(filled: Store) -> None:
     first = filled.editions.freeze(edition(article()), now=NOW)
-    better = replace(edition(article()), revision=2, subject="更正")
-    second = filled.editions.freeze(better, now=NOW + HOUR, corrects=first.number)
-    assert (second.number, second.revision) == (2, 2)
+    note = Correction(note="应为周师傅", slot=NOW, at=NOW + HOUR)
+    better = replace(
+        edition(article()), revision=2, subject="更正", corrects=1, corrections=(note,), made_at=NOW + HOUR
+    )
+    second = filled.editions.freeze(better, now=NOW + HOUR)
+    assert (second.number, second.revision, second.public_number) == (2, 2, 1)
     assert filled.editions.at("daily", NOW) == second
     assert filled.editions.history("daily").times_sent == {"craft": 1}
+    assert filled.editions.current(1) == filled.editions.current(2) == second
+    assert filled.editions.corrected_since_last("daily") == (note,)
+    next_one = filled.editions.freeze(edition(article(), slot=NOW + DAY), now=NOW + DAY)
+    assert filled.editions.public(["daily"]) == (next_one, second)
+    assert (
+        filled.editions.corrected_since_last("daily") == filled.editions.corrected_since_last("weekly") == ()
+    )
+    filled.editions.set_status(2, "stopped")
+    assert filled.editions.current(2) == first
+    assert filled.editions.public(["daily"]) == (next_one, first)
 
 
 def test_freezing_makes_the_slot(filled: Store) -> None:

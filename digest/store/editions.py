@@ -8,13 +8,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.errors import StoreError
-from digest.model import Edition, Excerpt, Item, Role
+from digest.model import Correction, Edition, Excerpt, Item, Role
 
 from . import documents
 from .articles import Articles
 from .database import Database
 from .schema import article_versions, articles, edition_themes, editions, excerpts
 from .slots import SlotState, close_slot
+
+_FIRST = sa.func.coalesce(editions.c.corrects, editions.c.number)
+_LATER = editions.alias("later")
+_REPLACED = (
+    sa.select(_LATER.c.number)
+    .where(_LATER.c.corrects == _FIRST, _LATER.c.revision > editions.c.revision, _LATER.c.status == "ready")
+    .exists()
+)
 
 Used = tuple[int, int, datetime]
 """Start and end in the article's present text, and when it was sent."""
@@ -47,7 +55,6 @@ class Editions:
         now: datetime,
         to_readers: bool = False,
         review: bool = False,
-        corrects: int | None = None,
     ) -> Edition:
         """Keep *edition* for good under the next number: everything or nothing, in one transaction.
 
@@ -59,7 +66,6 @@ class Editions:
             to_readers: It is to be planned for subscribers: noted with it, so that a run killed between
                 freezing and planning forgets nobody (``ledger.unplanned``).
             review: Held until :meth:`set_status` makes it ready.
-            corrects: Number of the edition this is a new revision of.
 
         Raises:
             StoreError: An excerpt is not what stands in the stored article; nothing was written.
@@ -82,7 +88,6 @@ class Editions:
                 frozen,
                 frozen_at=now,
                 status="review" if review else "ready",
-                corrects=corrects,
                 planned_to=0 if to_readers else None,
             )
             _insert_excerpts(connection, frozen)
@@ -115,13 +120,16 @@ class Editions:
     def public(
         self, schedules: Sequence[str], *, theme: str | None = None, skip: int = 0, limit: int = 20
     ) -> tuple[Edition, ...]:
-        """For the archive: ready editions of *schedules*, with *theme* in them, newest first."""
+        """For the archive: ready editions of *schedules*, with *theme* in them, newest first.
+
+        Of each its last revision, in the place of the first.
+        """
         query = sa.select(editions.c.document).where(
-            editions.c.status == "ready", editions.c.schedule.in_(schedules)
+            editions.c.status == "ready", editions.c.schedule.in_(schedules), ~_REPLACED
         )
         if theme is not None:
             query = query.where(editions.c.themes.contains(f"|{theme}|", autoescape=True))
-        query = query.order_by(editions.c.number.desc()).offset(skip).limit(limit)
+        query = query.order_by(_FIRST.desc()).offset(skip).limit(limit)
         with self._database.read() as connection:
             found = connection.scalars(query).all()
         return tuple(documents.read(Edition, document) for document in found)
@@ -146,6 +154,28 @@ class Editions:
         with self._database.read() as connection:
             document = connection.scalar(query)
         return documents.read(Edition, document) if document is not None else None
+
+    def current(self, number: int) -> Edition:
+        """What stands under the address of an edition: its last ready revision; StoreError without one."""
+        first = sa.select(_FIRST).where(editions.c.number == number).scalar_subquery()
+        query = sa.select(editions.c.document).where(first == _FIRST, editions.c.status == "ready")
+        with self._database.read() as connection:
+            document = connection.scalar(query.order_by(editions.c.revision.desc()).limit(1))
+        if document is None:
+            raise StoreError(f"there is no edition {number} for readers")
+        return documents.read(Edition, document)
+
+    def corrected_since_last(self, schedule: str) -> tuple[Correction, ...]:
+        """What was put right on the web alone since the schedule's last edition was made; oldest first."""
+        mine = editions.c.schedule == schedule
+        last = sa.select(sa.func.max(editions.c.made_at)).where(mine, editions.c.revision == 1)
+        query = sa.select(editions.c.document).where(
+            mine, editions.c.revision > 1, editions.c.status == "ready", editions.c.planned_to.is_(None),
+            editions.c.made_at >= last.scalar_subquery(),
+        )  # fmt: skip
+        with self._database.read() as connection:
+            found = connection.scalars(query.order_by(editions.c.number)).all()
+        return tuple(documents.read(Edition, document).corrections[-1] for document in found)
 
     def status(self, number: int) -> str:
         """``ready``, ``review`` or ``stopped``; only ready editions are sent."""
@@ -235,6 +265,7 @@ def _insert(connection: sa.Connection, edition: Edition, **more: Any) -> None:
             schedule=edition.schedule,
             slot=edition.slot,
             revision=edition.revision,
+            corrects=edition.corrects,
             subject=documents.printable(edition.subject),
             made_at=edition.made_at,
             themes=documents.words(themes),
