@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ class Service:
             waker.add_job(
                 bell.set,
                 "interval",
-                seconds=max(0.1, EVERY_S[name] / self._runtime.speed),
+                seconds=max(0.1, EVERY_S[name] / self._runtime.clock.speed),
                 coalesce=True,
                 misfire_grace_time=None,
                 max_instances=1,
@@ -121,7 +121,7 @@ class Service:
             return
 
     async def _collect(self) -> None:
-        report = await asyncio.to_thread(self._runtime.collect, on_progress=lambda _: None)
+        report = await asyncio.to_thread(self._runtime.collect)
         for one in report:
             if one.state in {"new", "changed", "failed", "empty"}:
                 level = logging.WARNING if one.state == "failed" else logging.INFO
@@ -136,19 +136,28 @@ class Service:
             )
         if done:
             self.wake()
-        soon = await asyncio.to_thread(runtime.next_slot)
+        soon = await asyncio.to_thread(self._soon)
         if soon and soon - runtime.now < timedelta(seconds=EVERY_S["publish"]):
-            wait_s = max(0.0, (soon - runtime.now).total_seconds() / runtime.speed)
+            wait_s = max(0.0, (soon - runtime.now).total_seconds() / runtime.clock.speed)
             asyncio.get_running_loop().call_later(wait_s + 0.01, self._bells["publish"].set)
+
+    def _soon(self) -> datetime | None:
+        """When the next edition is due."""
+        from digest.slots import next_slots
+
+        runtime = self._runtime
+        going = [one for one in runtime.config.schedules if not runtime.store.state.is_paused(one.id)]
+        moments = next_slots(going, runtime.config.newsletter, now=runtime.now).values()
+        return min(filter(None, moments), default=None)
 
     async def _way_out(self) -> "Transport":
         async with self._opening:
             if self._transport is None:
-                self._transport = await self._runtime.open_transport(self._stack)
+                self._transport = await self._runtime.mail.open_transport(self._stack)
             return self._transport
 
     async def _deliver(self) -> None:
-        report = await self._runtime.deliver_due(await self._way_out(), stop=self.stop)
+        report = await self._runtime.mail.deliver_due(await self._way_out(), stop=self.stop)
         if report:
             log.info(
                 "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f",
@@ -159,13 +168,13 @@ class Service:
             log.warning("delivery: %s", trouble)
 
     async def _bounces(self) -> None:
-        handled = await asyncio.to_thread(self._runtime.read_bounces)
+        handled = await asyncio.to_thread(self._runtime.mail.read_bounces)
         if handled:
             stopped = sum(bool(one.stopped) for one in handled)
             log.info("bounces read=%d stopped=%d", len(handled), stopped)
 
     async def _tend(self) -> None:
-        for line in await self._runtime.tend(await self._way_out()):
+        for line in await self._runtime.mail.tend(await self._way_out()):
             log.info("%s", line)
 
     async def _web(self) -> None:

@@ -71,6 +71,13 @@ def next_slot(schedule: Schedule, newsletter: Newsletter, *, now: datetime) -> d
     return next(slots(schedule.cron, zone(schedule, newsletter), after=now, until=year), None)
 
 
+def next_slots(
+    schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
+) -> dict[str, datetime | None]:
+    """The same of all, by id."""
+    return {one.id: next_slot(one, newsletter, now=now) for one in schedules}
+
+
 def _settle(
     store: "Store",
     themes: Sequence[Theme],

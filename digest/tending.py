@@ -4,14 +4,15 @@ Calm: one mail for everything new; a cause is told again when it has changed and
 a week. What could not be mailed counts as not told.
 """
 
+import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING
 
-from digest.mail.transport import Fate, Letter, Transport, wire_form
+from digest.mail.transport import Fate, Letter, Result, Transport, wire_form
 from digest.model import Newsletter
 
 if TYPE_CHECKING:
@@ -46,29 +47,65 @@ def remember(store: "Store", causes: Iterable[Cause], *, now: datetime) -> None:
     store.state.set(_TOLD, json.dumps(kept, ensure_ascii=False))
 
 
+async def tell(
+    store: "Store",
+    transport: Transport,
+    newsletter: Newsletter,
+    to: str,
+    *,
+    sample: Callable[[int, str], bytes],
+    now: datetime,
+) -> list[str]:
+    """Mail the operator what is new, and editions that wait for review; what was done, in lines.
+
+    Args:
+        sample: The mail of an edition to an address.
+    """
+    from digest.report import causes
+
+    found = await asyncio.to_thread(causes, store, now=now)
+    found += [(f"relay {trouble[:40]}", f"delivery: {trouble}") for trouble in transport.trouble()]
+    fresh = untold(store, found, now=now)
+    if not fresh:
+        return []
+    result = await post(transport, newsletter.sender, to, notice(newsletter, to, fresh, now=now))
+    if result.fate is not Fate.SENT:
+        return []
+    remember(store, fresh, now=now)
+    for number in [int(name.split()[1]) for name, _ in fresh if name.startswith("review ")]:
+        await post(transport, newsletter.sender, to, sample(number, to))
+    return [f"told the operator of {len(fresh)} things"]
+
+
 def notice(newsletter: Newsletter, to: str, causes: Sequence[Cause], *, now: datetime) -> bytes:
     """The mail that says what needs a hand."""
+    subject = causes[0][1] if len(causes) == 1 else f"{len(causes)} things need a hand"
+    lines = [f"- {what}" for _, what in causes]
+    text = "\n".join([*lines, "", "digest status shows how things stand."]) + "\n"
+    return note(newsletter, to, f"{newsletter.name}: {subject}"[:200], text, now=now)
+
+
+def note(newsletter: Newsletter, to: str, subject: str, text: str, *, now: datetime) -> bytes:
+    """A plain mail of our own."""
     message = EmailMessage()
     message["From"] = newsletter.sender
     message["To"] = to
     message["Date"] = format_datetime(now)
-    message["Subject"] = f"{newsletter.name}: {len(causes)} things need a hand"
-    if len(causes) == 1:
-        message.replace_header("Subject", f"{newsletter.name}: {causes[0][1]}"[:200])
+    message["Message-ID"] = make_msgid(domain=newsletter.sender.partition("@")[2])
+    message["Subject"] = subject
     message["Auto-Submitted"] = "auto-generated"
-    lines = [f"- {what}" for _, what in causes]
-    message.set_content("\n".join([*lines, "", "digest status shows how things stand."]) + "\n")
+    message.set_content(text)
     return message.as_bytes()
 
 
-async def post(transport: Transport, sender: str, to: str, message: bytes) -> bool:
-    """Send one mail that stands in no ledger; whether it is out."""
+async def post(transport: Transport, sender: str, to: str, message: bytes) -> Result:
+    """Send one mail that stands in no ledger."""
 
     async def mark() -> bool:
         return True
 
     letter = Letter(sender=sender, recipient=to, content=wire_form(message))
-    return (await transport.send(letter, mark)).fate is Fate.SENT
+    return await transport.send(letter, mark)
 
 
 def prune(store: "Store", *, keep_days: int, now: datetime) -> dict[str, int]:

@@ -18,6 +18,7 @@ from test_config import GOOD, Load, load, problems
 from test_first_edition import ROOT, digest
 
 from digest.errors import SummaryError
+from digest.installation import Clock
 from digest.llm import MAX_BYTES, Chat
 from digest.model import LlmSettings
 from digest.runtime import open_runtime
@@ -397,12 +398,12 @@ def test_whatever_comes_back_the_edition_is_made_in_the_articles_words(
 def test_editions_made_by_the_clock_are_written_too_and_say_so(installation: Path, server: Server) -> None:
     server.script = first_sentence
     path = installation / "config.toml"
-    with open_runtime(path, clock="2026-01-05T07:00:00+08:00") as opened:
-        opened.collect(on_progress=lambda _: None)
+    with open_runtime(path, Clock(datetime.fromisoformat("2026-01-05T07:00:00+08:00"))) as opened:
+        opened.collect()
         assert opened.tick() == []
-    with open_runtime(path, clock="2026-01-05T08:00:30+08:00") as opened:
+    with open_runtime(path, Clock(datetime.fromisoformat("2026-01-05T08:00:30+08:00"))) as opened:
         [done] = opened.tick()
         assert done.reason.startswith("Model summaries: ")
         assert done.edition is not None
-        excerpts = [one for item in opened.edition(done.edition).items() for one in item.excerpts]
+        excerpts = [one for item in opened.store.editions.get(done.edition).items() for one in item.excerpts]
         assert "model" in {one.by for one in excerpts}

@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from digest.installation import Clock, find_config
 from digest.model import ConsentState, DeliveryState, Subscriber
 from digest.report import causes, overdue
-from digest.runtime import Runtime, find_config
+from digest.runtime import Runtime
 
 START = datetime(2026, 3, 16, tzinfo=UTC)
 """A Monday; in the second week the clocks of Europe change."""
@@ -173,24 +174,23 @@ class Crash(Exception):
 
 async def weeks(runtime: Runtime, readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     async with AsyncExitStack() as stack:
-        transport = await runtime.open_transport(stack)
+        transport = await runtime.mail.open_transport(stack)
         now = START
         while now <= START + timedelta(weeks=WEEKS, days=1):
             Feeds.now = now
-            runtime.go_on_from(now)
-            runtime.lasting = True
+            runtime.clock.set(now)
             readers.step(runtime, now)
             if now.hour == 18 and now.day % 2:
-                await asyncio.to_thread(runtime.collect, on_progress=lambda _: None)
+                await asyncio.to_thread(runtime.collect)
             if now.weekday() == 2 and now.hour == 0:
                 with monkeypatch.context() as patch:  # dies between the frozen edition and its queue
                     patch.setattr(runtime.store.ledger, "plan", crash)
                     with pytest.raises(Crash):
                         await asyncio.to_thread(runtime.tick)
             await asyncio.to_thread(runtime.tick)
-            await runtime.deliver_due(transport)
+            await runtime.mail.deliver_due(transport)
             if now.hour == 6:
-                await runtime.tend(transport)
+                await runtime.mail.tend(transport)
             assert not [what for what in overdue(runtime.store, now=now) if not what.startswith("collecting")]
             now += STEP
 
@@ -210,7 +210,7 @@ def test_at_the_end_ledger_inbox_and_promise_agree(
     assert config
     readers = Readers()
     with ExitStack() as stack:
-        runtime = Runtime(config, START, stack)
+        runtime = Runtime(config, Clock(START), stack, lasting=True)
         asyncio.run(weeks(runtime, readers, monkeypatch))
         editions = runtime.store.editions.list(1000)
         made = Counter(edition.schedule for edition in editions)

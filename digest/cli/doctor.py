@@ -56,16 +56,17 @@ def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
     latest = opened.store.editions.latest()
     yield check_clock(opened.now, latest.made_at if latest else None)
     if latest:
-        yield from check_message(opened.sample(latest), signed=bool(opened.config.dkim))
+        mail, signer = opened.mail.sample(latest), opened.mail.signer()
+        yield from check_message(signer.sign(mail) if signer else mail, signed=signer is not None)
     domain = opened.config.newsletter.sender.rpartition("@")[2]
-    if not opened.servers():
+    if not opened.mail.servers():
         yield Finding(level="ok", what="no mail server is configured: mail goes to the built-in inbox")
         return
-    for server in opened.servers():
+    for server in opened.mail.servers():
         yield asyncio.run(check_server(server))
         if to:
-            yield asyncio.run(opened.send_test(server, to))
-    yield from check_dns(domain, opened.dkim_keys())
+            yield asyncio.run(opened.mail.send_test(server, to))
+    yield from check_dns(domain, opened.mail.dkim_keys())
 
 
 @doctor.command()
@@ -81,7 +82,7 @@ def dkim(
     from digest.mail.dkim import load_key, make_key, zone_line
 
     with runtime(context) as opened:
-        keys = opened.dkim_keys()
+        keys = opened.mail.dkim_keys()
         if new is not None:
             if algorithm not in ("rsa", "ed25519"):
                 raise typer.BadParameter("rsa or ed25519", param_hint="--algorithm")

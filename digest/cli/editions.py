@@ -71,7 +71,7 @@ def show(
         if deliveries:
             _deliveries(opened, number, state, as_json=as_json)
             return
-        edition = opened.edition(number)
+        edition = opened.store.editions.get(number)
         shape = Format.MARKDOWN if shape is Format.TERMINAL else shape
         print(opened.shown(edition, shape, language), end="")
 
@@ -79,7 +79,7 @@ def show(
 def _deliveries(opened: "Runtime", number: int, state: str | None, *, as_json: bool) -> None:
     """Page by page, because there may be a million."""
     only = DeliveryState(state) if state else None
-    opened.edition(number)
+    opened.store.editions.get(number)
     after = 0
     while page := opened.store.ledger.list(number, only, after, 1000):
         after = page[-1].id
@@ -105,7 +105,7 @@ def rebuild(
     Signatures are left out. The same as long as templates, [newsletter] and the secret are.
     """
     with runtime(context) as opened:
-        message = opened.rebuilt(number, address)
+        message = opened.mail.rebuilt(number, address)
     if output:
         output.write_bytes(message)
     else:
@@ -144,7 +144,7 @@ def why(
     from digest.report import explain
 
     with runtime(context) as opened:
-        rows = explain(opened.edition(number))
+        rows = explain(opened.store.editions.get(number))
     rows["items"] = [row for row in rows["items"] if item in (None, row["item"])]
     if as_json:
         emit_json(rows)

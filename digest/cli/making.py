@@ -86,7 +86,7 @@ def now(
             collected = opened.collect(on_progress=note)
         _say_collected(collected)
         with progress("Making the edition"):
-            made = opened.publish_now(only, language=language)
+            made = opened.publish(only=only, language=language)
         _say_plan(made, dry_run=dry_run)
         if made.edition is None:
             say("Nothing new to send: no edition was made and no mail was sent.")
@@ -145,10 +145,10 @@ def _deliver(opened: "Runtime", edition: "Edition", addresses: tuple[str, ...], 
         return
     import asyncio
 
-    report = asyncio.run(opened.deliver_to(edition, addresses))
-    for line in report.lines:
+    all_sent, lines = asyncio.run(opened.mail.deliver_to(edition, addresses))
+    for line in lines:
         say(line)
-    if not report.all_sent:
+    if not all_sent:
         raise typer.Exit(1)
 
 

@@ -83,7 +83,7 @@ def bounces(
 ) -> None:
     """Read the mail that came back: bounces and complaints, and what was done about each."""
     with runtime(context) as opened:
-        handled = opened.read_bounces(dry_run=dry_run)
+        handled = opened.mail.read_bounces(dry_run=dry_run)
     rows = [
         {"subscriber": one.subscriber_id, "kind": one.returned.kind, "done": one.done, "stopped": one.stopped}
         for one in handled

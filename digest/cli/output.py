@@ -22,9 +22,10 @@ T = TypeVar("T")
 @contextmanager
 def runtime(context: typer.Context) -> Iterator["Runtime"]:
     """The runtime of this installation; closed afterwards."""
+    from digest.installation import Clock, read_moment
     from digest.runtime import open_runtime
 
-    with open_runtime(context.obj["config"], clock=context.obj["clock"]) as opened:
+    with open_runtime(context.obj["config"], Clock(read_moment(context.obj["clock"]))) as opened:
         for warning in opened.config.warnings:
             say(f"warning: {warning}")
         yield opened

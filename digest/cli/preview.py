@@ -26,11 +26,11 @@ def preview(
     from digest.preview import make_preview_app
 
     with runtime(context) as opened:
-        edition = opened.edition(number) if number else opened.store.editions.latest()
+        edition = opened.store.editions.get(number) if number else opened.store.editions.latest()
         if edition is None:
             opened.rehearse()
-            opened.collect(on_progress=lambda _: None)
-            edition = opened.publish_now((), language=language).edition
+            opened.collect()
+            edition = opened.publish(language=language).edition
         if edition is None:
             say("There is no edition to show, and nothing to make one of.")
             raise typer.Exit(1)

@@ -43,7 +43,7 @@ def clean(
     Prints the body. Exit code 1 when the page holds no article.
     """
     from digest.collect import read_seed
-    from digest.runtime import find_config, read_clock
+    from digest.installation import Clock, find_config, read_moment
 
     if jsonl:
         _each_line(file, _cleaned_line, need=("id",))
@@ -51,7 +51,7 @@ def clean(
     seed, note = _seed(file, html=html)
     config = find_config(context.obj["config"])
     rules = config.site_rules if config else ()
-    page = read_seed(seed, note=note, rules=rules, now=read_clock(context.obj["clock"]))
+    page = read_seed(seed, note=note, rules=rules, now=Clock(read_moment(context.obj["clock"])).fixed())
     if as_json:
         emit_json(_page_json(page))
     elif explain:

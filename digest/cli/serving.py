@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from digest.deliver import Progress, Report
     from digest.runtime import Runtime
 
+log = logging.getLogger("digest")
+
 
 def register(app: typer.Typer) -> None:
     app.command()(serve)
@@ -34,22 +36,21 @@ def serve(
 
     SIGHUP reads config.toml again; when it is wrong, the old configuration goes on.
     """
-    from digest.runtime import find_config
+    from digest.installation import Clock, find_config, read_moment
+    from digest.runtime import open_runtime
     from digest.service import Service, only_one
     from digest.service import serve as run
 
     _log()
-    before: Runtime | None = None
+    clock = Clock(read_moment(context.obj["clock"]), speed=speed)
 
     @contextmanager
     def open_service() -> Iterator[Service]:
-        nonlocal before
-        with runtime(context) as opened:
+        with open_runtime(context.obj["config"], clock, lasting=True) as opened:
             opened.data_dir  # noqa: B018 - the folder must be there before the lock
             with only_one(opened.lock_file):
-                if before:
-                    opened.go_on_from(before.now)
-                opened.lasting, opened.speed, before = True, speed, opened
+                for warning in opened.config.warnings:
+                    log.warning("%s", warning)
                 yield Service(opened, host=host, port=port)
 
     loop(run(open_service, check=lambda: find_config(context.obj["config"])))
@@ -76,14 +77,14 @@ def send(
         if dry_run:
             opened.rehearse()
         if not resume:
-            opened.collect(on_progress=lambda _: None)
-            made = opened.publish_schedule(chosen)
+            opened.collect()
+            made = opened.publish(chosen)
             if made.edition is None:
                 say("Nothing new to send: no edition was made and no mail was sent.")
                 return
             for note in made.notes:
                 say(note)
-            readers = opened.queue(made.edition)
+            readers = opened.store.ledger.plan(made.edition.number, now=opened.now)
             say(f"Edition {made.edition.number}: {made.edition.subject}; queued for {readers} subscribers")
         if dry_run:
             return
@@ -101,8 +102,8 @@ async def _deliver(opened: "Runtime") -> "Report | None":
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        transport = await opened.open_transport(stack)
-        report = await opened.deliver_due(transport, stop=stop, on_progress=_line)
+        transport = await opened.mail.open_transport(stack)
+        report = await opened.mail.deliver_due(transport, stop=stop, on_progress=_line)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if report is None:

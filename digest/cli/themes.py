@@ -27,8 +27,8 @@ def overview(
     """List the themes in the order in which they would be picked now, with the sum behind it."""
     if context.invoked_subcommand:
         return
+    from digest.installation import NOW
     from digest.report import theme_overview
-    from digest.runtime import NOW
 
     with runtime(context) as opened:
         rows = theme_overview(

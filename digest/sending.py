@@ -1,0 +1,277 @@
+"""Mail of one installation on its way out and back: its servers, its letters, its bounces."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digest.errors import ConfigError
+
+if TYPE_CHECKING:
+    from digest.config import Config, MailServer
+    from digest.deliver import Progress, Report
+    from digest.doctor import Finding
+    from digest.installation import Installation
+    from digest.mail.dkim import Key, Signer
+    from digest.mail.transport import Server, Transport
+    from digest.model import Edition, Subscriber
+    from digest.returns import Handled, Returns
+    from digest.store import Claim
+
+LEASE_S = 1800.0
+"""Longer than any one message takes."""
+
+
+class Sending:
+    """What an installation can do with mail."""
+
+    def __init__(self, home: "Installation") -> None:
+        self._home = home
+
+    @property
+    def _config(self) -> "Config":
+        return self._home.config
+
+    def servers(self) -> "list[Server]":
+        """The configured relays; empty when mail goes to the built-in inbox."""
+        return [_server(server) for server in self._config.mail_servers]
+
+    async def open_transport(self, stack: AsyncExitStack) -> "Transport":
+        """The configured servers, else the built-in inbox on loopback; closed with *stack*."""
+        from digest.mail.inbox import open_inbox
+        from digest.mail.smtp import SmtpTransport
+        from digest.mail.transport import Security, Server
+
+        servers = self.servers()
+        if not servers:
+            inbox = await stack.enter_async_context(open_inbox(self._home.inbox_dir))
+            servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
+        transport = SmtpTransport(servers)
+        stack.push_async_callback(transport.close)
+        return transport
+
+    async def deliver_due(
+        self,
+        transport: "Transport",
+        *,
+        edition: int | None = None,
+        stop: asyncio.Event | None = None,
+        on_progress: "Callable[[Progress], None] | None" = None,
+    ) -> "Report | None":
+        """Send what is due now; None when nothing is. Of one edition only, when it is given."""
+        from digest.deliver import Policy, deliver
+
+        home, store = self._home, self._home.store
+        with store.owner() as owner:
+            # Leases count our time, and what they wait for takes the world's.
+            policy = Policy(uncertain=self._config.uncertain, lease_s=LEASE_S * home.clock.speed)
+            recovered = store.ledger.recover(
+                now=home.now, policy=policy.uncertain, owner_gone=store.owner_gone
+            )
+            if edition is None and not store.ledger.due(now=home.now) and not recovered.resent:
+                return None
+            signer, returns = self.signer(), self.returns()
+            return await deliver(
+                store.ledger,
+                self.builder,
+                transport,
+                owner=owner,
+                policy=policy,
+                clock=home.clock,
+                edition=edition,
+                return_path=self._return_path,
+                sign=signer.sign if signer else None,
+                wired=True,
+                stop=stop,
+                on_refused=lambda claim, code, text: returns.refused(claim, code, text, now=home.clock()),
+                owner_gone=store.owner_gone,
+                on_progress=on_progress,
+            )
+
+    async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> tuple[bool, list[str]]:
+        """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""
+        self._home.store.ledger.plan_addresses(edition.number, addresses, now=self._home.now)
+        before = set(self._kept())
+        async with AsyncExitStack() as stack:
+            transport = await self.open_transport(stack)
+            report = await self.deliver_due(transport, edition=edition.number)
+        sent = report.sent if report else 0
+        lines = [f"Mailed {sent} of {len(addresses)}"]
+        lines += [f"  {trouble}" for trouble in (report.trouble if report else ())]
+        lines += [f"  {path}" for path in sorted(set(self._kept()) - before)]
+        return sent == len(addresses), lines
+
+    def _kept(self) -> list[Path]:
+        return [] if self._config.mail_servers else list(self._home.inbox_dir.glob("[0-9]*.*"))
+
+    @cached_property
+    def builder(self) -> "Callable[[Claim], bytes]":
+        """From a claim to its mail."""
+        from digest.letters import make_builder
+
+        home = self._home
+        return make_builder(home.store.editions.get, home.renderer, self._config.newsletter, home.keys)
+
+    def sample(
+        self, edition: "Edition", language: str | None = None, to: str = "reader@example.org"
+    ) -> bytes:
+        """The mail as somebody who is no subscriber would get it, without signatures."""
+        from digest.letters import make_builder
+
+        home = self._home
+        newsletter = replace(self._config.newsletter, language=language or home.language)
+        build = make_builder(lambda _: edition, home.renderer, newsletter, home.keys)
+        return build(self._claim(edition.number, to))
+
+    def rebuilt(self, number: int, address: str) -> bytes:
+        """The mail of an edition as the reader of that address was, or would be, sent it; without signatures.
+
+        Raises:
+            ConfigError: There is no such reader.
+        """
+        from digest.address import canonical
+
+        reader = self._home.store.subscribers.find(canonical(address))
+        if reader is None:
+            raise ConfigError(None, [(0, "", f"there is no reader {address}")])
+        return self.builder(self._claim(number, reader.address, reader))
+
+    def _claim(self, edition: int, address: str, reader: "Subscriber | None" = None) -> "Claim":
+        """As the ledger would give it out, for a mail that is only looked at."""
+        from digest.store import Claim
+
+        return Claim(
+            id=0,
+            edition=edition,
+            subscriber_id=reader.id if reader else None,
+            address=address,
+            name=reader.name if reader else "",
+            language=reader.language if reader else "",
+            themes=reader.themes if reader else (),
+            token_version=reader.token_version if reader else 0,
+            attempts=0,
+            lease=0,
+            owner="",
+            first_at=self._home.now,
+            lease_s=0.0,
+        )
+
+    def signer(self) -> "Signer | None":
+        """What puts DKIM signatures on mail; None leaves that to the relay."""
+        from digest.mail.dkim import Signer
+
+        return Signer(self.dkim_keys()) if self._config.dkim else None
+
+    def dkim_keys(self) -> "list[Key]":
+        from digest.mail.dkim import load_key
+
+        return [load_key(key.key_file, domain=key.domain, selector=key.selector) for key in self._config.dkim]
+
+    def returns(self) -> "Returns":
+        """What judges bounces, complaints and refusals."""
+        from digest.mail.verp import read_return_path
+        from digest.returns import Returns
+
+        base = self._config.bounces.address if self._config.bounces else ""
+        return Returns(
+            store=self._home.store,
+            delivery_of=lambda path: read_return_path(path, base, secret=self._secret),
+            hash_address=self._home.hash_address,
+        )
+
+    def read_bounces(self, *, dry_run: bool = False) -> "list[Handled]":
+        """Judge what came back since the last time, and stop mail to whom it cannot reach.
+
+        Raises:
+            ConfigError: No mailbox is configured.
+            MailboxError: It cannot be read.
+        """
+        from digest.mail.mailbox import ImapAccount, open_mailbox
+
+        bounces = self._config.bounces
+        if bounces is None:
+            what = "nothing says where returned mail lies; add a [bounces] table"
+            raise ConfigError(self._config.path, [(0, "bounces", what)])
+        where = bounces.mailbox or ImapAccount(
+            host=bounces.imap_host,
+            port=bounces.imap_port,
+            username=bounces.imap_username,
+            password=bounces.imap_password,
+            folder=bounces.imap_folder,
+        )
+        with open_mailbox(where) as mailbox:
+            return list(self.returns().process(mailbox, now=self._home.now, dry_run=dry_run))
+
+    def _return_path(self, claim: "Claim") -> str:
+        """Where its bounce goes: to the bounces' mailbox, naming the row; without one to the sender."""
+        if self._config.bounces is None:
+            return self._config.newsletter.sender
+        from digest.mail.verp import make_return_path
+
+        return make_return_path(self._config.bounces.address, claim.id, secret=self._secret)
+
+    @property
+    def _secret(self) -> bytes:
+        return next(iter(self._home.keys.values()))
+
+    async def send_test(self, server: "Server", address: str) -> "Finding":
+        """Send a line of text through one server."""
+        from digest.address import canonical
+        from digest.doctor import Finding
+        from digest.mail.smtp import SmtpTransport
+        from digest.mail.transport import Fate
+        from digest.tending import note, post
+
+        to, text = canonical(address), "This server takes mail for Digest."
+        mail = note(self._config.newsletter, to, "Digest test", text, now=self._home.now)
+        transport = SmtpTransport([server])
+        try:
+            result = await post(transport, self._config.newsletter.sender, to, mail)
+        finally:
+            await transport.close()
+        said = f"{server.label}: test to {address}: {result.fate} {result.code or ''} {result.text}".rstrip()
+        if result.fate is Fate.SENT:
+            return Finding(level="ok", what=said)
+        return Finding(level="fault", what=said, do="the server's words say what it minds")
+
+    async def tend(self, transport: "Transport") -> list[str]:
+        """Tell the operator what needs a hand, and forget what is old enough; what was done, in lines."""
+        from digest.tending import prune, tell
+
+        home, now, done = self._home, self._home.now, []
+        if self._config.operator_mail:
+            done += await tell(
+                home.store,
+                transport,
+                self._config.newsletter,
+                self._config.operator_mail,
+                sample=lambda number, to: self.sample(home.store.editions.get(number), to=to),
+                now=now,
+            )
+        if self._config.keep_days:
+            gone = await asyncio.to_thread(prune, home.store, keep_days=self._config.keep_days, now=now)
+            done += [f"forgot {n} old {what}" for what, n in gone.items() if n]
+        return done
+
+
+def _server(configured: "MailServer") -> "Server":
+    from digest.mail.transport import Limit, Security, Server
+
+    return Server(
+        host=configured.host,
+        port=configured.port,
+        name=configured.id,
+        security=Security(configured.security),
+        username=configured.username,
+        password=configured.password,
+        auth=configured.auth,
+        verify=configured.verify,
+        ca_file=configured.ca_file,
+        clear_credentials=configured.clear_credentials,
+        connections=configured.connections,
+        weight=configured.weight,
+        limit=Limit(per_second=configured.per_second, per_minute=configured.per_minute),
+    )
