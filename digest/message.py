@@ -241,7 +241,20 @@ def _base64_body(pieces: list[str | bytes]) -> _Base64Body:
     return _Base64Body(_wrapped(first[:whole]), first[whole:], tuple(rest), tuple(waiting))
 
 
-def _quoted(octets: bytes, *, every: bool = False) -> bytes:
+_ESCAPES = [bytes([n]) if n < 128 and chr(n).isalnum() else b"=%02X" % n for n in range(256)]
+
+
+def _escaped(octets: bytes) -> bytes:
+    """One line's octets as :func:`_quoted` gives them, with all but letters and digits escaped."""
+    rest, lines = b"".join([_ESCAPES[octet] for octet in octets]), []
+    while len(rest) > 75:
+        end = next(n for n in (75, 74, 73) if b"=" not in rest[n - 2 : n])
+        lines.append(rest[:end])
+        rest = rest[end:]
+    return b"=\r\n".join([*lines, rest])
+
+
+def _quoted(octets: bytes) -> bytes:
     """Quoted-printable (RFC 2045 section 6.7), CRLF kept as line ends, lines up to 76.
 
     Dots and blanks at the start or end of a line are encoded, so that no relay has to touch them.
@@ -252,9 +265,8 @@ def _quoted(octets: bytes, *, every: bool = False) -> bytes:
             out.append(line + b"\r\n")
             line = b""
         for i, octet in enumerate(row):
-            plain = (48 <= octet <= 57 or 65 <= octet <= 90 or 97 <= octet <= 122) or (
-                not every
-                and 32 <= octet <= 126
+            plain = (
+                32 <= octet <= 126
                 and octet != 61
                 and not (octet == 46 and not line)
                 and not (octet == 32 and (i == len(row) - 1 or not line))
@@ -279,7 +291,7 @@ class _QuotedBody:
             if isinstance(piece, bytes):
                 out.append(piece)
             else:
-                out += (b"=\r\n", _quoted(values[piece], every=True), b"=\r\n")
+                out += (b"=\r\n", _escaped(values[piece]), b"=\r\n")
 
 
 def _quoted_body(pieces: list[str | bytes]) -> _QuotedBody:
