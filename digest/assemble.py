@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from digest.model import Article, Edition, Item, Section, Severity, Skipped
+from digest.model import Article, Correction, Edition, Item, Section, Severity, Skipped
 from digest.text import columns, count, sentences
 
 SUBJECT_COLUMNS = 60
@@ -32,12 +32,14 @@ def assemble(
     past_subjects: Collection[str] = (),
     skipped: tuple[Skipped, ...] = (),
     coverage: tuple[tuple[str, tuple[int, ...]], ...] = (),
+    corrections: tuple[Correction, ...] = (),
     shared_names: Callable[[Sequence[Article]], Sequence[tuple[str, tuple[int, ...]]]] = lambda _: (),
 ) -> Edition:
     """An edition ready to be checked, frozen and numbered; its number is still 0.
 
     Args:
         sections: In reading order, items best first; none of them empty.
+        corrections: Of earlier editions; the edition opens with them.
         shared_names: Finds names standing in several of the articles it is given, by index.
 
     Raises:
@@ -48,7 +50,7 @@ def assemble(
         raise ValueError("an edition needs at least one item")
     linked = iter(_link(items, shared_names([item.article for item in items])))
     sections = [replace(section, items=tuple(next(linked) for _ in section.items)) for section in sections]
-    subject, preheader = _headlines(sections, made_at, language, past_subjects)
+    subject, preheader = headlines(sections, made_at, language, past_subjects)
     return Edition(
         number=0,
         schedule=schedule,
@@ -59,6 +61,7 @@ def assemble(
         sections=tuple(sections),
         skipped=skipped,
         coverage=coverage,
+        corrections=corrections,
     )
 
 
@@ -82,10 +85,10 @@ def is_old(article: Article, now: datetime) -> bool:
     return article.published is not None and (now - article.published.at).days >= OLD_DAYS
 
 
-def _headlines(
+def headlines(
     sections: Sequence[Section], now: datetime, language: str, past: Collection[str]
 ) -> tuple[str, str]:
-    """Subject and preheader.
+    """Subject, none of *past*, and preheader.
 
     Headlines of clean copies come before those of doubtful ones, which only serve behind the theme's name.
     """

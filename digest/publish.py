@@ -100,6 +100,7 @@ def publish(
         past_subjects=store.editions.subjects(schedule.id),
         skipped=plan.skipped,
         coverage=store.editions.history(schedule.id).coverage,
+        corrections=store.editions.corrected_since_last(schedule.id),
         shared_names=shared_names,
     )
     frozen = store.editions.freeze(edition, now=now, to_readers=to_readers, review=schedule.review)

@@ -14,7 +14,7 @@ from . import documents
 from .articles import Articles
 from .database import Database
 from .schema import article_versions, articles, edition_themes, editions, excerpts
-from .slots import SlotState, close_slot
+from .slots import fill_slot
 
 _FIRST = sa.func.coalesce(editions.c.corrects, editions.c.number)
 _LATER = editions.alias("later")
@@ -91,9 +91,7 @@ class Editions:
                 planned_to=0 if to_readers else None,
             )
             _insert_excerpts(connection, frozen)
-            close_slot(
-                connection, frozen.schedule, frozen.slot, SlotState.MADE, now=now, edition=frozen.number
-            )
+            fill_slot(connection, frozen.schedule, frozen.slot, frozen.number, now)
         return frozen
 
     def get(self, number: int) -> Edition:
@@ -154,6 +152,13 @@ class Editions:
         with self._database.read() as connection:
             document = connection.scalar(query)
         return documents.read(Edition, document) if document is not None else None
+
+    def revisions(self, number: int) -> tuple[int, ...]:
+        """The numbers of an edition's revisions, first to last, *number* being any of them."""
+        first = sa.select(_FIRST).where(editions.c.number == number).scalar_subquery()
+        query = sa.select(editions.c.number).where(first == _FIRST).order_by(editions.c.revision)
+        with self._database.read() as connection:
+            return tuple(connection.scalars(query))
 
     def current(self, number: int) -> Edition:
         """What stands under the address of an edition: its last ready revision; StoreError without one."""

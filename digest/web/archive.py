@@ -65,13 +65,12 @@ class Archive:
         return html(shown)
 
     def _edition_page(self, number: int, language: str) -> str:
+        """The last revision of an edition, under the number of any of them."""
         try:
-            status = self.door.signup.store.editions.status(number)
+            current = self.door.signup.store.editions.current(number)
         except StoreError:
             raise HTTPException(404) from None
-        if status != "ready":
-            raise HTTPException(404)
-        return self._edition(number, language)
+        return self._edition(current.number, language)
 
     def _rendered_edition(self, number: int, language: str) -> str:
         return self.door.renderer.web(self.door.signup.store.editions.get(number), language=language)
