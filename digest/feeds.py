@@ -4,21 +4,21 @@ A feed that fails is a line in the report; it changes nothing of what was kept a
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from digest import guard, polling
-from digest.entries import Met, Sight, meet
+from digest.entries import Sight
 from digest.errors import FetchError, ParseError, StoreError
 from digest.fetch import PAGES, Fetched, Fetcher, host_of
-from digest.harvest import Cleaned, Source, compare, read_entries
+from digest.harvest import Found, Reading, Source, compare, read_entries, read_feed, unpack
 from digest.links import one_line
 from digest.model import Article, Feed, FeedSettings, Flag, Page, SeenEntry, Severity, SiteRule
-from digest.parse import ParsedFeed, parse
 from digest.workers import WorkError, Workers
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FULL_TEXTS = 20
 """Article pages fetched of one feed in one poll; the newest entries get theirs."""
 _SPAM_SHARE, _SPAM_LEAST = 0.5, 2
-_FLUSH = 40
+_FLUSH = 60
 """Articles or feeds kept in memory before they are written; a few transactions instead of hundreds."""
 
 
@@ -147,12 +147,13 @@ class Reader:
 
     async def _ask(self, poll: _Poll) -> _Poll:
         feed = poll.feed
+        again = self._pages_due(feed)  # their entries are wanted, changed or not
         try:
             answer = await self.fetcher.get(
                 feed.fetch_url,
                 source_id=feed.id,
-                etag=feed.etag,
-                modified=feed.modified,
+                etag=None if again else feed.etag,
+                modified=None if again else feed.modified,
                 allow=self._allow(feed),
             )
             _tell(poll, answer)
@@ -185,18 +186,10 @@ class Reader:
         if answer.status not in (200, 304) or (answer.status == 304 and not (feed.etag or feed.modified)):
             return self._fail(poll, _status(answer), wait_s=answer.wait_s)
         body_hash = hashlib.sha256(answer.body).hexdigest() if answer.status == 200 else feed.body_hash
-        if body_hash == feed.body_hash:
+        if body_hash == feed.body_hash and (answer.status == 304 or not self._pages_due(feed)):
             poll.say("the same as at the last poll; not parsed again")
         else:
-            parsed = await self.workers.run(
-                parse,
-                answer.body,
-                url=answer.url,
-                now=self.now,
-                content_type=answer.content_type,
-                charset=answer.charset,
-            )
-            await self._read(poll, parsed)
+            await self._read(poll, answer)
         self._settle(poll, answer, body_hash)
         return None
 
@@ -214,66 +207,110 @@ class Reader:
         )
         poll.say(f"asked again in {poll.feed.interval_s // 60} minutes")
 
-    async def _read(self, poll: _Poll, parsed: ParsedFeed) -> None:
-        """From entries to articles worth keeping."""
+    def _pages_due(self, feed: Feed) -> frozenset[str]:
+        """Entries whose own pages were missed, and are asked for again now."""
+        return frozenset(page.entry for page in feed.missed if feed.full_text and page.at <= self.now)
+
+    async def _read(self, poll: _Poll, answer: Fetched) -> None:
+        """From a body to articles worth keeping."""
         feed = poll.feed
-        seen = () if poll.anew else self.store.feeds.seen(feed.id)
-        met = meet(parsed.entries, seen, now=self.now, first_news=self.settings.first_news)
-        sights = Counter(m.sight for m in met)
+        reading = await self._reading(poll, answer)
+        fresh, parsed = reading.found, reading.parsed
+        sights = Counter(one.met.sight for one in fresh)
         poll.say(
-            f"{parsed.kind}, {len(parsed.entries)} entries: "
-            f"{sights[Sight.NEW]} new, {sights[Sight.EDITED]} edited, {sights[Sight.KNOWN]} known"
+            f"{parsed.kind}, {len(reading.dates)} entries: "
+            f"{sights[Sight.NEW]} new, {sights[Sight.EDITED]} edited, {reading.known} known"
         )
         notes = [note for note in (parsed.charset_note, parsed.syntax_note) if note]
         poll.steps += notes
         poll.feed = replace(
-            polling.learned(feed, [m.at for m in met], every_s=parsed.every_s),
+            polling.learned(feed, reading.dates, every_s=parsed.every_s),
             title=feed.title or parsed.title,
             teasers=parsed.teasers,
             note="; ".join(notes),
         )
-        fresh = [m for m in met if m.sight is not Sight.KNOWN]
-        poll.seen = [m.seen for m in fresh]
-        pages = await self._full_texts(poll, fresh) if feed.full_text else {}
-        sources = [_source(poll.feed, m, parsed, pages.get(m.seen.id)) for m in fresh]
-        for m, (page, marks) in zip(fresh, await self._clean(poll, sources), strict=True):
-            await self._weigh(poll, m, page, marks)
+        poll.seen = [one.met.seen for one in fresh if one.met.sight is not Sight.KNOWN]
+        for one in await self._cleaned(poll, reading):
+            await self._weigh(poll, one)
         if poll.counts["quarantined"] >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
             poll.feed = replace(poll.feed, spam_at=self.now)
         if poll.found:
             poll.state = "new"
 
-    async def _full_texts(self, poll: _Poll, fresh: Sequence[Met]) -> "dict[str, Fetched | str]":
-        """The newest entries' own pages by entry id, or why one could not be had."""
-        pages: dict[str, Fetched | str] = {}
-        failures = 0
-        for m in [m for m in fresh if m.entry.link][:FULL_TEXTS]:
-            if failures == 2:
+    async def _reading(self, poll: _Poll, answer: Fetched) -> Reading:
+        """Parsed, and cleaned at once unless pages are to be fetched first or something overruns."""
+        feed = poll.feed
+        seen = () if poll.anew else self.store.feeds.seen(feed.id)
+
+        async def read(*, clean: bool) -> Reading:
+            raw = await self.workers.run(
+                read_feed,
+                answer.body,
+                Source(feed=feed, now=self.now, rules=self.rules),
+                url=answer.url,
+                content_type=answer.content_type,
+                charset=answer.charset,
+                seen=seen,
+                first_news=self.settings.first_news,
+                again=self._pages_due(feed),
+                clean=clean,
+            )
+            return cast(Reading, unpack(raw, Reading))
+
+        try:
+            return await read(clean=not feed.full_text)
+        except WorkError:
+            if feed.full_text:
+                raise
+            return await read(clean=False)
+
+    async def _cleaned(self, poll: _Poll, reading: Reading) -> Sequence[Found]:
+        """What the reading left: all in one call, one by one when that overruns, so that what is at fault
+        costs itself alone."""
+        source = Source(feed=poll.feed, now=self.now, rules=self.rules)
+        if poll.feed.full_text:
+            await self._full_texts(poll, reading.found, source)
+        if all(one.page for one in reading.found):
+            return reading.found
+
+        async def clean(some: Sequence[Found]) -> list[Found]:
+            raw = await self.workers.run(read_entries, some, source, reading.parsed)
+            return cast(list[Found], unpack(raw, list[Found]))
+
+        cleaned: list[Found] = []
+        if poll.feed.full_text:
+            with contextlib.suppress(WorkError):
+                return await clean(reading.found)
+        for one in reading.found:
+            try:
+                cleaned += await clean([one])
+            except WorkError as error:
+                poll.say(f"{one.met.entry.title}: left out, its markup could not be read: {error}")
+                cleaned.append(replace(one, page=Page(article=None, reason=str(error))))
+        return cleaned
+
+    async def _full_texts(self, poll: _Poll, fresh: Sequence[Found], source: Source) -> None:
+        """Fetch the newest entries' own pages; those not had are asked for again later."""
+        feed = poll.feed
+        wanted = [one.met for one in fresh if one.met.entry.link][:FULL_TEXTS]
+        for m in wanted:
+            if len(source.missed) == 2:
                 break
             try:
                 # The allow-list opens the feed's own host only, not where its entries point.
-                own = self._allow(poll.feed) if _same_site(m.entry.link, poll.feed.fetch_url) else ()
-                answer = await self.fetcher.get(m.entry.link, source_id=poll.feed.id, allow=own, accept=PAGES)
-                pages[m.seen.id] = answer if answer.status == 200 else _status(answer)
+                own = self._allow(feed) if _same_site(m.entry.link, feed.fetch_url) else ()
+                answer = await self.fetcher.get(m.entry.link, source_id=feed.id, allow=own, accept=PAGES)
+                if answer.status == 200:
+                    source.pages[m.seen.id] = answer.body, answer.charset
+                else:
+                    source.missed[m.seen.id] = _status(answer)
             except FetchError as error:
-                pages[m.seen.id] = error.what
-            failures += isinstance(pages[m.seen.id], str)
-        poll.say(f"{len(pages)} article pages asked for, {failures} of them in vain")
-        return pages
-
-    async def _clean(self, poll: _Poll, sources: list[Source]) -> list[Cleaned]:
-        """All in one call; one by one when something in them overruns, so that it costs itself alone."""
-        try:
-            return await self.workers.run(read_entries, sources, rules=self.rules, now=self.now)
-        except WorkError:
-            cleaned: list[Cleaned] = []
-            for source in sources:
-                try:
-                    cleaned += await self.workers.run(read_entries, [source], rules=self.rules, now=self.now)
-                except WorkError as error:
-                    poll.say(f"{source.entry.title}: left out, its markup could not be read: {error}")
-                    cleaned.append((Page(article=None, reason=str(error)), ()))
-            return cleaned
+                source.missed[m.seen.id] = error.what
+        if wanted:
+            asked, failed = len(source.pages) + len(source.missed), len(source.missed)
+            poll.say(f"{asked} article pages asked for, {failed} of them in vain")
+        without = [m.seen.id for m in wanted if m.seen.id not in source.pages]
+        poll.feed = replace(feed, missed=polling.missed(feed, without, now=self.now))
 
     async def _compare(self, old: str, new: str) -> tuple[bool, tuple[Flag, ...]]:
         try:
@@ -281,24 +318,25 @@ class Reader:
         except WorkError:
             return True, ()
 
-    async def _weigh(self, poll: _Poll, m: Met, page: Page, marks: tuple[int, ...]) -> None:
+    async def _weigh(self, poll: _Poll, one: Found) -> None:
         """Count what one entry came to, and keep it unless it is nothing new."""
-        article = page.article
+        page, m = one.page, one.met
+        article = page.article if page else None
         title = m.entry.title
-        if article is None:
+        if page is None or article is None:
             poll.counts["empty"] += 1
-            return poll.say(f"{title}: no article: {page.reason}")
-        old = self.store.articles.find(article.source_id) if m.sight is Sight.EDITED else None
+            return poll.say(f"{title}: no article: {page.reason if page else 'it was not read'}")
+        old = self.store.articles.find(article.source_id) if m.sight is not Sight.NEW else None
         if old is not None:
             material, added = await self._compare(old.article.text, article.text)
             if not material:
-                poll.say(f"{title}: edited, nothing a reader would notice; kept as it was")
+                poll.say(f"{title}: nothing new that a reader would notice; kept as it was")
                 if old.article.title == article.title:
                     return None
                 was = old.article
                 article = replace(article, text=was.text, blocks=was.blocks, cuts=was.cuts)
             article = replace(article, flags=(*article.flags, *added))
-        poll.found.append((article, marks))
+        poll.found.append((article, one.marks))
         poll.counts["changed" if old else "new"] += 1
         poll.counts["background"] += bool(article.evergreen and not old)
         quarantined = article.severity is Severity.QUARANTINE
@@ -356,16 +394,3 @@ class _Keeper:
             self._store.articles.save_all(found, now=self._now)
         if polls:
             self._store.feeds.save([p.feed for p in polls], {p.feed.id: p.seen for p in polls if p.seen})
-
-
-def _source(feed: Feed, m: Met, parsed: ParsedFeed, page: Fetched | str | None) -> Source:
-    return Source(
-        entry=m.entry,
-        source_id=f"feeds/{feed.id}/{m.seen.id}",
-        outlet=feed.title or parsed.title,
-        language=parsed.language,
-        charset_note=parsed.charset_note,
-        background=m.seen.background,
-        page=(page.body, page.charset) if isinstance(page, Fetched) else None,
-        missed=page if isinstance(page, str) else "",
-    )

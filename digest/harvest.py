@@ -1,81 +1,137 @@
-"""From a feed's entries to judged articles: the part of polling that reads markup, for a worker process."""
+"""From a feed's bytes to judged articles: the part of polling that reads markup, for a worker process."""
 
-import html
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypedDict
+from typing import Any
+
+import msgspec
 
 from digest.charset import decode
 from digest.clean import clean_page
-from digest.entries import additions, is_material
+from digest.clean.entry import clean_entry
+from digest.entries import Met, Sight, additions, is_material, meet
 from digest.gate import judge
 from digest.links import one_line
-from digest.model import Article, Entry, Flag, Page, Severity, SiteRule
+from digest.model import Article, Entry, Feed, Flag, Page, SeenEntry, Severity, SiteRule
+from digest.parse import ParsedFeed, parse
 from digest.similar import sketch
 
-Cleaned = tuple[Page, tuple[int, ...]]
-"""What became of an entry, and the sketch of its text."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An entry that is new or edited, or whose own page is due, and what became of it.
+
+    Args:
+        page: What cleaning made of it; None while it is not cleaned.
+        marks: The sketch of its text.
+    """
+
+    met: Met
+    page: Page | None = None
+    marks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A feed's body, read.
+
+    Args:
+        parsed: Without its entries.
+        dates: Of all its entries, in their order.
+        known: How many of them were met before and have not changed.
+    """
+
+    parsed: ParsedFeed
+    dates: tuple[datetime, ...]
+    known: int
+    found: tuple[Found, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An entry on its way to an article; crosses into a worker.
+    """What else is told of a feed's entries.
 
     Args:
-        page: Body and charset label of the entry's own page, when that is wanted and was had.
-        missed: Why it was not had.
+        pages: Bodies and charset labels of entries' own pages by entry id.
+        missed: Why others were wanted but not had.
     """
 
-    entry: Entry
-    source_id: str
-    outlet: str
-    language: str
-    charset_note: str
-    background: bool
-    page: tuple[bytes, str | None] | None = None
-    missed: str = ""
-
-
-def read_entries(sources: Iterable[Source], *, rules: tuple[SiteRule, ...], now: datetime) -> list[Cleaned]:
-    """Clean, complete and judge entries; for a worker: it is most of the work, on hostile markup."""
-    return [_read_entry(source, rules, now) for source in sources]
-
-
-class _About(TypedDict):
-    source_id: str
-    url: str | None
+    feed: Feed
     now: datetime
-    rules: tuple[SiteRule, ...]
-    evergreen: bool
+    rules: tuple[SiteRule, ...] = ()
+    pages: dict[str, tuple[bytes, str | None]] = field(default_factory=dict)
+    missed: dict[str, str] = field(default_factory=dict)
 
 
-def _read_entry(source: Source, rules: tuple[SiteRule, ...], now: datetime) -> Cleaned:
-    entry = source.entry
-    about = _About(
-        source_id=source.source_id, url=entry.link or None, now=now, rules=rules, evergreen=source.background
-    )
-    page = clean_page(_document(entry, source.language), html=True, alone=True, **about)
-    if source.page is not None:
-        own = clean_page(_page_text(*source.page), html=True, **about)
+def pack(value: object) -> bytes:
+    """For the way back from a worker: unlike a pickle it can hold nothing but values, and costs a tenth."""
+    return msgspec.json.encode(value)
+
+
+def unpack(raw: bytes, kind: Any) -> Any:
+    return msgspec.json.decode(raw, type=kind)
+
+
+def read_feed(
+    body: bytes,
+    source: Source,
+    *,
+    url: str,
+    content_type: str,
+    charset: str | None,
+    seen: Sequence[SeenEntry],
+    first_news: int,
+    again: frozenset[str] = frozenset(),
+    clean: bool = True,
+) -> bytes:
+    """Parse a feed, recognise its entries, clean and judge those that need it; a `Reading`, packed.
+
+    Args:
+        again: Ids of entries that are wanted although they are known.
+        clean: Left for `read_entries` otherwise.
+
+    Raises:
+        ParseError: See `parse`.
+    """
+    parsed = parse(body, url=url, now=source.now, content_type=content_type, charset=charset)
+    met = meet(parsed.entries, seen, now=source.now, first_news=first_news)
+    fresh = [m for m in met if m.sight is not Sight.KNOWN or m.seen.id in again]
+    bare = replace(parsed, entries=())
+    found = [_read_entry(Found(met=m), source, bare) if clean else Found(met=m) for m in fresh]
+    known = sum(m.sight is Sight.KNOWN for m in met)
+    return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=tuple(found)))
+
+
+def read_entries(found: Iterable[Found], source: Source, parsed: ParsedFeed) -> bytes:
+    """Clean, complete and judge entries; a tuple of `Found`, packed."""
+    return pack([_read_entry(one, source, parsed) for one in found])
+
+
+def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
+    entry, seen = found.met.entry, found.met.seen
+    about: dict[str, Any] = {
+        "source_id": f"feeds/{source.feed.id}/{seen.id}",
+        "url": entry.link or None,
+        "now": source.now,
+        "rules": source.rules,
+        "evergreen": seen.background,
+    }
+    dated = entry.published is not None
+    page = clean_entry(entry.html, title=entry.title, language=parsed.language, dated=dated, **about)
+    if told := source.pages.get(seen.id):
+        own = clean_page(_page_text(*told), html=True, **about)
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
             page = own
+    bare = replace(found.met, entry=replace(entry, html=""))
     if page.article is None:
-        return replace(page, decisions=()), ()
-    article = _completed(page.article, source, now)
+        return Found(met=bare, page=replace(page, decisions=()))
+    outlet = source.feed.title or parsed.title
+    flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
+    article = _completed(page.article, entry, outlet, tuple(flags), source.now)
     judged = judge(replace(page, article=article, decisions=()))
-    return judged, tuple(sketch(article.text))
-
-
-def _document(entry: Entry, language: str) -> str:
-    title, lang = html.escape(entry.title), html.escape(language)
-    head = (
-        f'<html lang="{lang}"><head><title>{title}</title></head>'
-        if lang
-        else f"<head><title>{title}</title></head>"
-    )
-    return f"{head}<body><article><h1>{title}</h1>{entry.html}</article></body></html>"
+    return Found(met=bare, page=judged, marks=tuple(sketch(article.text)))
 
 
 def _page_text(body: bytes, charset: str | None) -> str:
@@ -83,36 +139,33 @@ def _page_text(body: bytes, charset: str | None) -> str:
     return decode(body, charset or (own[1].decode("ascii") if own else None)).text
 
 
-def _completed(article: Article, source: Source, now: datetime) -> Article:
+def _completed(article: Article, entry: Entry, feed: str, flags: tuple[Flag, ...], now: datetime) -> Article:
     """What the feed says of an entry is better known than what its text looks like."""
-    entry = source.entry
-    outlet = article.outlet or source.outlet or None
+    outlet = article.outlet or feed or None
     return replace(
         article,
         title=entry.title or article.title,
         authors=entry.authors or article.authors,
         published=entry.published or article.published,
         outlet=outlet,
-        republisher=article.republisher or (source.outlet if source.outlet != outlet else None) or None,
-        flags=(*article.flags, *_flags(article, source)),
+        republisher=article.republisher or (feed if feed != outlet else None) or None,
+        flags=(*article.flags, *flags),
         enclosures=entry.enclosures,
         collected_at=now,
     )
 
 
-def _flags(article: Article, source: Source) -> Iterable[Flag]:
-    if source.entry.date_note and article.published is None:
-        reason = f"the entry {source.entry.date_note}; the time it was first seen counts"
+def _flags(article: Article, entry: Entry, charset_note: str, missed: str) -> Iterable[Flag]:
+    if entry.date_note and article.published is None:
+        reason = f"the entry {entry.date_note}; the time it was first seen counts"
         yield Flag(code="undated", severity=Severity.NOTE, reason=reason)
-    if source.charset_note:
-        yield Flag(
-            code="charset-repaired", severity=Severity.NOTE, reason=f"the feed was {source.charset_note}"
-        )
+    if charset_note:
+        yield Flag(code="charset-repaired", severity=Severity.NOTE, reason=f"the feed was {charset_note}")
     if "\ufffd" in article.text:
         lost = f"{article.text.count(chr(0xFFFD))} characters of it were damaged before it reached us"
         yield Flag(code="charset-damaged", severity=Severity.CAUTION, reason=lost)
-    if source.missed:
-        reason = f"its own page was to be read, but: {source.missed}"
+    if missed:
+        reason = f"its own page was to be read, but: {missed}"
         yield Flag(code="teaser", severity=Severity.NOTE, reason=reason)
 
 

@@ -13,6 +13,8 @@ _TRACKER = re.compile(
     r"srsltid|bd_vid|spm|_openstat|mkt_tok|sharer_share\w+)(?:=|$)",
     re.IGNORECASE,
 )
+_TIDY = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[1-9]\d{0,4})?/[\w./~%+,-]*", re.ASCII)
+"""What most addresses look like: nothing about them can be untidy."""
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\xa0]+")
 _TAG = re.compile(
     r"</?(?:a|abbr|b|bdi|big|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|iframe|input|ins|kbd|li|mark|ol|p|q|s|"
@@ -68,6 +70,8 @@ def tidy_url(url: str, base: str = "") -> str | None:
 
     None when it is no such address, or would carry a password.
     """
+    if _TIDY.fullmatch(url):
+        return url
     try:
         whole = urljoin(base, _BLANKS.sub("", url))
         parts = urlsplit(whole)

@@ -461,6 +461,11 @@ class Newsletter:
     unsubscribe_mailto: str | None = None
     postal_address: str = ""
 
+    @property
+    def leave_address(self) -> str:
+        """Where a reader without a page to unsubscribe on writes to."""
+        return (self.unsubscribe_mailto or self.reply_to or self.sender).removeprefix("mailto:")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -518,6 +523,7 @@ class MailParts:
 
     Args:
         left_out: Items of the edition dropped for the size budget.
+        subscribed: False for a copy sent by hand, which nobody can unsubscribe from.
     """
 
     language: str
@@ -526,6 +532,7 @@ class MailParts:
     html: str
     text: str
     left_out: int = 0
+    subscribed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -592,6 +599,19 @@ class LlmSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MissedPage:
+    """An entry's own page that could not be had; asked for again from *at* on.
+
+    Args:
+        entry: The id of the `SeenEntry`.
+    """
+
+    entry: str
+    tries: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """A feed and everything remembered of it between polls.
 
@@ -640,6 +660,7 @@ class Feed:
     teasers: bool = False
     spam_at: datetime | None = None
     note: str = ""
+    missed: tuple[MissedPage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import io
 import json
 import re
 from calendar import timegm
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,7 @@ from typing import Any
 from digest.charset import decode
 from digest.errors import ParseError
 from digest.links import one_line, plain, plain_title, tidy_html, tidy_url
-from digest.model import Entry, Precision, Published
+from digest.model import Enclosure, Entry, Precision, Published
 
 MAX_ENTRIES = 300
 """A poll takes the newest; feeds that carry their whole archive are rare, and it is no news."""
@@ -186,16 +186,19 @@ def _every_s(feed: Mapping[str, Any]) -> int:
 
 def _whole(value: object) -> int:
     text = str(value or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 14 else 0
 
 
 def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bool, atom: bool) -> Entry:
+    entry = dict(entry)  # feedparser's own dictionary tries a row of names at each look
     bodies = [(str(part.get("value", "")), part) for part in _readable(entry)]
     markup, detail = max(bodies, key=lambda body: len(body[0]), default=("", {}))
     title_detail = entry.get("title_detail") or {}
     literal = atom and title_detail.get("type") == "text/plain"
     title = str(entry.get("title", ""))
     base = tidy_url(str(detail.get("base") or title_detail.get("base") or ""), url) or url
+    enclosures = [link for link in entry.get("links", ()) if link.get("rel") == "enclosure"]
+    length = entry.get("itunes_duration") if len(enclosures) == 1 else None
     return _entry(
         guid=str(entry.get("id", "")),
         link=str(entry.get("link", "")),
@@ -207,7 +210,8 @@ def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bo
         now=now,
         chinese=chinese,
         enclosures=[
-            str(link.get("href", "")) for link in entry.get("links", ()) if link.get("rel") == "enclosure"
+            (link.get("href"), link.get("type"), link.get("length"), length, link.get("title"))
+            for link in enclosures
         ],
         tags=[str(tag.get("term") or "") for tag in entry.get("tags", ())],
     )
@@ -277,7 +281,16 @@ def _json_entry(item: dict[str, Any], url: str, now: datetime, *, chinese: bool)
         date=(_string(item, "date_published") or _string(item, "date_modified"), None),
         now=now,
         chinese=chinese,
-        enclosures=[_string(part, "url") for part in _list(item, "attachments") if _is_table(part)],
+        enclosures=[
+            (
+                *(
+                    _string(part, key)
+                    for key in ("url", "mime_type", "size_in_bytes", "duration_in_seconds", "title")
+                ),
+            )
+            for part in _list(item, "attachments")
+            if _is_table(part)
+        ],
         tags=[tag for tag in _list(item, "tags") if isinstance(tag, str)],
     )
 
@@ -307,7 +320,7 @@ def _entry(
     date: tuple[str, Any],
     now: datetime,
     chinese: bool,
-    enclosures: list[str],
+    enclosures: Sequence[tuple[object, ...]],
     tags: list[str],
 ) -> Entry:
     body = tidy_html(_sound(markup[:MAX_MARKUP]), base)
@@ -324,15 +337,41 @@ def _entry(
         authors=names,
         published=published,
         date_note=date_note,
-        enclosures=tuple(
-            dict.fromkeys(address for e in enclosures[:20] if (address := tidy_url(_sound(e), base)))
-        ),
+        enclosures=tuple(_enclosures(enclosures[:20], base)),
         tags=tuple(one_line(_sound(tag))[:80] for tag in tags[:20]),
         mark=_hash(title, words, *names, link, date[0]),
         text_mark=_hash(said)
         if len(said := re.sub(r"[\W_]+", "", (title + words).casefold())) >= _TELLING
         else "",
     )
+
+
+def _enclosures(told: Iterable[tuple[object, ...]], base: str) -> Iterator[Enclosure]:
+    """Each address once. Pictures are left out: feeds give the one above an article as an enclosure."""
+    known: set[str | None] = {None}
+    for address, type_, size, length, title in told:
+        url = tidy_url(_sound(str(address or "")), base)
+        kind = _sound(str(type_ or "")).partition(";")[0].strip().lower()[:80]
+        if url in known or kind.startswith("image/"):
+            continue
+        known.add(url)
+        yield Enclosure(
+            url=url or "",
+            kind=kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "",
+            size=_whole(size),
+            seconds=_seconds(str(length or "")),
+            title=one_line(_sound(str(title or "")))[:MAX_TITLE],
+        )
+
+
+def _seconds(length: str) -> int:
+    """``1:02:03``, ``62:03`` or ``3723``; 0 for anything else."""
+    if not re.fullmatch(r"(?:\d{1,2}:)?\d{1,3}:\d\d|\d{1,6}", length.strip()):
+        return 0
+    seconds = 0
+    for part in length.split(":"):
+        seconds = seconds * 60 + int(part)
+    return seconds
 
 
 def _opening(words: str) -> str:

@@ -3,20 +3,23 @@
 Nothing here asks or stores; the flow does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
-from digest.model import Feed, FeedSettings
+from digest.model import Feed, FeedSettings, MissedPage
 
 _DAY_S = 24 * 3600
 _UNKNOWN_S = 3600
 """Between polls while a feed's habit is not known."""
 _MOVES = 3
 """Polls in a row that must see the same permanent redirect; captive portals and slips pass sooner."""
+_PAGE_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+_PAGES_MISSED = 60
+"""Entries of a feed whose pages are waited for; older ones are given up."""
 _SLOW_MS = 5000
 _WEEK = timedelta(days=7)
 
@@ -102,6 +105,22 @@ def interval(feed: Feed, *, now: datetime, settings: FeedSettings, wait_s: float
     wanted = max(feed.habit_s / 2, quiet_s / 8) if feed.habit_s else _UNKNOWN_S
     bounded = min(max(wanted, settings.shortest_s), settings.longest_s)
     return round(max(bounded, min(_DAY_S, max(wait_s, feed.every_s))))
+
+
+def missed(feed: Feed, without: Iterable[str], *, now: datetime) -> tuple[MissedPage, ...]:
+    """The pages to ask for from now on: those not had, an hour, six and twenty-four later, then no more.
+
+    Args:
+        without: Ids of entries whose pages were wanted now and not had; all others that were due are done.
+    """
+    again = dict.fromkeys(without)
+    tries = {page.entry: page.tries for page in feed.missed}
+    waiting = [page for page in feed.missed if page.at > now and page.entry not in again]
+    for entry in again:
+        count = tries.get(entry, 0)
+        if count < len(_PAGE_WAITS):
+            waiting.append(MissedPage(entry=entry, tries=count + 1, at=now + _PAGE_WAITS[count]))
+    return tuple(waiting[-_PAGES_MISSED:])
 
 
 class FeedHealth(StrEnum):

@@ -363,7 +363,7 @@ MANNERS = (
     Manner(name="atom03", answer=http(atom("0.3")), says="atom03", has="林一舟"),
     Manner(name="atom-xhtml", answer=http(atom(xhtml=True)), has="旧水塔"),
     Manner(name="atom-text-title", answer=http(atom(type_="text")), has="塔<b>下</b>0"),
-    Manner(name="json11", answer=http(json_feed(), kind="application/feed+json"), says="json11", has="/talk.mp3',)"),
+    Manner(name="json11", answer=http(json_feed(), kind="application/feed+json"), says="json11", has="/talk.mp3', kind='audio/mpeg'"),
     Manner(name="json10", answer=http(json_feed("1")), says="json1,", has="2026, 3, 1"),
     Manner(name="json-odd", answer=http(json_feed(items=[3, None, {"id": [], "title": 7, "content_text": WORDS[0] * 2}])), new=1),
     Manner(name="content-encoded", answer=http(rss(item(0, body="短", more=f"<content:encoded>{escape(words())}</content:encoded>"))), new=1, has="旧水塔"),

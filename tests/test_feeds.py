@@ -349,6 +349,33 @@ async def test_full_text_comes_from_the_entry_s_own_page(script: Callable) -> No
 
 
 @same_loop
+async def test_a_missed_page_is_asked_for_again_three_times_and_replaces_the_teaser(script: Callable) -> None:
+    page = f"<html><head><title>塔</title></head><body><article><h1>塔</h1>{words(1, 4)}{words(2, 4)}</article></body></html>"
+    hours = [0, 0.5, 1.5, 2, 8, 40, 48, 96]
+    asked: list[list[str]] = []
+    async with script(full_text=True) as s:
+        base = f"http://s.test:{s.server.port}"
+        s.pages |= {f"/{n}": http(b"", status="503 Busy") for n in range(2)}
+        body = http(
+            rss(*(item(n, link=f"{base}/{n}", body=f"<p>{WORDS[0]}</p>") for n in range(2))), "ETag: 1"
+        )
+        for hour in hours:
+            if hour == 8:
+                s.pages["/0"] = http(page, kind="text/html")
+            before = len(s.server.log)
+            polled = await s.poll(body, now=NOW + timedelta(hours=hour))
+            asked.append([request.path for request in s.server.log[before:]])
+            if hour == 8:
+                mended = polled
+        again = [request.headers.get("if-none-match") for request in s.server.log if request.path == "/feed"]
+    both, one, none = ["/feed", "/0", "/1"], ["/feed", "/1"], ["/feed"]
+    assert asked == [both, none, both, none, both, one, none, none]
+    assert again == [None, "1", None, "1", None, None, "1", "1"]
+    assert (mended.new, mended.changed) == (0, 1)
+    assert "updated" in {flag.code for flag in mended.articles[0].flags}
+
+
+@same_loop
 async def test_teasers_are_noticed(script: Callable) -> None:
     async with script() as s:
         await s.poll(http(rss(*(item(n, body=f"<p>{WORDS[n]}阅读全文</p>") for n in range(4)))))

@@ -33,6 +33,8 @@ def test_corpus(path: Path) -> None:
         has, lacks = wanted.pop("has"), wanted.pop("lacks")
         published = wanted.pop("published")
         assert (str(entry.published) if entry.published else None) == published
+        told = [[one.url, one.kind, one.size, one.seconds] for one in entry.enclosures]
+        assert told == wanted.pop("enclosures", [])
         for key, value in wanted.items():
             found = getattr(entry, key)
             assert (list(found) if isinstance(found, tuple) else found) == value, key

@@ -113,6 +113,10 @@ def measure(
     )
 
 
+def starts_with_bullet(text: str) -> bool:
+    return bool(_BULLET.match(text))
+
+
 def _words(text: str) -> tuple[int, int]:
     """Words of scripts with blanks, and how many of them are English function words."""
     words = common = 0

@@ -153,6 +153,13 @@ def kind(line: Line) -> Kind:
     return Kind.PROSE if is_prose(line) else Kind.SHORT
 
 
+def is_marked_paragraph(text: str) -> bool:
+    """Whether a paragraph, long enough to be prose whatever it says, is furniture all the same."""
+    text = fold(text) if _TRADITIONAL.search(text) else text
+    tests = ((begins, holds) for _, begins, holds, of_short in _TESTS if not of_short)
+    return len(text) <= 600 and any(begins(text) or holds(text) for begins, holds in tests)
+
+
 def is_prose(line: Line, *, strict: bool = False) -> bool:
     """Whether it reads as sentences. Strict: at least two of them, or a long one."""
     if strict:

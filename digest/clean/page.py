@@ -59,7 +59,7 @@ def clean_page(
     if not lines:
         return Page(article=None, reason="the page is empty")
     sheet = body.lay_out(lines)
-    fit = _fitting(rules, raw, url)
+    fit = fitting(rules, raw, url)
     _apply(sheet, fit)
     _select(sheet, told)
     found = _assemble(sheet, told, source_id=source_id, url=url, now=now, rules=fit, evergreen=evergreen)
@@ -67,7 +67,7 @@ def clean_page(
     return Page(article=found, reason=reason, decisions=_decisions(sheet))
 
 
-def _fitting(rules: Sequence[SiteRule], raw: str, url: str | None) -> tuple[SiteRule, ...]:
+def fitting(rules: Sequence[SiteRule], raw: str, url: str | None) -> tuple[SiteRule, ...]:
     return tuple(r for r in rules if re.search(r.match, url or "") or re.search(r.match, raw[:200_000]))
 
 
@@ -170,7 +170,7 @@ def _assemble(
     site = rule_site or told.site or said.republisher
     outlet = outlet or (site if brand != site else None)
     if said.inferred_from and outlet == said.outlet:
-        flags.append(_inferred(said.inferred_from))
+        flags.append(inferred(said.inferred_from))
     if sheet.doubled > 0.3:
         flags.append(_doubled(sheet.doubled))
     return Article(
@@ -276,7 +276,7 @@ def _parted(text: str) -> str:
     return _LABELS.sub(" ", text)
 
 
-def _inferred(words: str) -> Flag:
+def inferred(words: str) -> Flag:
     return Flag(
         code="outlet-inferred",
         severity=Severity.NOTE,
