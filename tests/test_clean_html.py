@@ -73,6 +73,32 @@ def test_headings_stay_headings_and_hidden_text_does_not_show() -> None:
     assert "Buy now" not in found.text
 
 
+HIDDEN_MENU = "<nav style='display:none'><ul class=share><li>Share</li></ul></nav>"
+SECTIONS = "".join(
+    f"<h2>Part {n}</h2><p>The {n} ferry of the morning carries the bread, and it is never late by a minute.</p>"
+    f"<p><a href='/{n}'>Learn more about part {n}</a></p>"
+    for n in ("first", "second", "third", "fourth")
+)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"<body>{HIDDEN_MENU}<h1>The ferry is back</h1><div>{BODY}</div></body>",
+        f"<body><form action=/page><h1>The ferry is back</h1><div>{BODY}</div></form></body>",
+        f"<head><script>{'x' * 2_000_000}</script></head><body><h1>The ferry is back</h1><div>{BODY}</div></body>",
+        f"<head><title>The ferry is back</title></head><body><h1>The ferry is back</h1><div>{BODY}<h4>The ferry is back</h4>"
+        f"{BODY.replace('ferry', 'boat')}</div></body>",
+        f"<body><h1>The ferry is back</h1><article>{BODY}{SECTIONS}{BODY.replace('ferry', 'boat')}</article></body>",
+    ],
+    ids=["hidden menu", "page in a form", "long script", "title twice", "end marks in sections"],
+)  # fmt: skip
+def test_the_whole_body_is_found(raw: str) -> None:
+    found = article(raw)
+    assert found.text.startswith(PARAGRAPHS[0])
+    assert found.text.endswith(PARAGRAPHS[2].replace("ferry", "boat") if "boat" in raw else PARAGRAPHS[2])
+
+
 def test_breaks_part_paragraphs() -> None:
     raw = f"<body><h1>Ferry</h1><div>{'<br><br>'.join(PARAGRAPHS)}</div></body>"
     assert tuple(article(raw).text.split("\n\n")) == PARAGRAPHS

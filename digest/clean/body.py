@@ -35,6 +35,7 @@ _ITEM = re.compile(
     rf"|[:：]$|[:：] ?[{CJK}\w]{{4}}"
 )
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
+_CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
 _CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
@@ -125,6 +126,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     _allow_verse(sheet)
     sheet.listed = _listed_dates(sheet)
     sheet.voted = any(line.vote for line in lines)
+    _allow_links(sheet)
     _drop_contents(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
     if whole:
@@ -138,6 +140,15 @@ def _allow_promotion(sheet: Sheet) -> None:
     if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
         for i in calls:
             sheet.kinds[i] = Kind.PROSE
+
+
+def _allow_links(sheet: Sheet) -> None:
+    """A link to more between two lines that tags show to be body ends nothing: each section has one."""
+    for i, (above, line, below) in enumerate(
+        zip(sheet.lines, sheet.lines[1:], sheet.lines[2:], strict=False), 1
+    ):
+        if sheet.kinds[i] is Kind.END and line.linked > 0.5 and above.vote and below.vote:
+            sheet.kinds[i] = Kind.SHORT
 
 
 def _listed_dates(sheet: Sheet) -> set[int]:
@@ -343,7 +354,8 @@ def cut_at_ends(sheet: Sheet) -> None:
 def _byline_after(sheet: Sheet, i: int) -> int | None:
     """The byline below mark *i* that most of the text follows, when the text above has none of its own."""
     first = _first_prose(sheet, sheet.start)
-    own = Kind.META in sheet.kinds[max(0, first - 8) : first] or _REPLIES.search(sheet.lines[i].text)
+    own = Kind.META in sheet.kinds[max(0, first - 8) : first] or bool(_REPLIES.search(sheet.lines[i].text))
+    own = own or (first < i and bool(sheet.lines[first].vote))
     for k in range(i + 1, min(i + 15, sheet.end)):
         if sheet.kinds[k] is Kind.META and not own:
             return k if sheet.mass(k, sheet.end) >= sheet.mass(i, sheet.end) * 0.6 else None
@@ -356,6 +368,8 @@ def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
     if after < before * (1.0 if final else 0.2) or after < 25 or not sheet.tests_left:
         return False
     follows = _first_prose(sheet, i + 1)
+    if not final and follows < sheet.end and sheet.lines[follows].vote:
+        return True
     if any(sheet.kinds[k] is Kind.META for k in range(i + 1, min(follows + 3, sheet.end))):
         return False
     sheet.tests_left -= 1
@@ -499,7 +513,8 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
     if found is Kind.SHORT:
         if line.vote is False and not line.heading:
             return "not taken for body by its tags"
-        return "short line repeated on the page" if seen[line.text] >= 3 else ""
+        repeated = seen[line.text] >= 3 and not line.vote and not _CODE.search(line.text)
+        return "short line repeated on the page" if repeated else ""
     if found is Kind.PROSE:
         return (
             "not taken for body by its tags" if line.vote is False and not is_prose(line, strict=True) else ""

@@ -17,7 +17,7 @@ from digest.clean.metadata import Told, split_names, tidy_outlet
 from digest.model import Published
 from digest.text import collapse
 
-_SKIP = "script|style|noscript|template|svg|iframe|object|select|button|form|input|textarea|head|canvas|map"
+_SKIP = "script|style|noscript|template|svg|iframe|object|select|button|input|textarea|head|canvas|map"
 _SKIPPED = frozenset(f"{_SKIP}|audio|video|dialog".split("|"))
 _FONT = "a|abbr|acronym|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|img|ins|kbd|mark|q|rp|rt|ruby|s|samp"
 _INLINE = frozenset(f"{_FONT}|small|span|strike|strong|sub|sup|time|tt|u|var|wbr|nobr".split("|"))
@@ -29,6 +29,10 @@ _AROUND_CLASS = re.compile(
     re.IGNORECASE,
 )
 _SHINGLE = 12
+_MAX_CHARS = 4_000_000
+"""Longer pages are cut off: scripts can be ten times as long as the text, and stand before it."""
+_MAX_ELEMENTS = 60_000
+"""Of a page with more no second opinion is asked: it takes trafilatura seconds."""
 _LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -42,7 +46,7 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
     from lxml import etree
     from lxml import html as lxml_html
 
-    text = usable(raw)
+    text = usable(raw, _MAX_CHARS)
     if not text.strip():
         return [], Told()
     parser = lxml_html.HTMLParser(encoding="utf-8")
@@ -50,18 +54,19 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
         root = lxml_html.document_fromstring(text.encode(), parser=parser)
     except (ValueError, etree.LxmlError):
         return [], Told()
+    lines = list(islice(_lines(root), MAX_LINES))
     told = _told(root)
-    return _voted(list(islice(_lines(root), MAX_LINES)), "" if alone else _extract(text)), told
+    return _voted(lines, "" if alone else _extract(root)), told
 
 
-def _extract(text: str) -> str:
+def _extract(root: Any) -> str:
     """What trafilatura takes for the body; empty when it finds none or trips over the page."""
     import trafilatura
 
+    if sum(1 for _ in root.iter()) > _MAX_ELEMENTS:
+        return ""
     try:
-        return (
-            trafilatura.extract(text, favor_precision=True, include_comments=False, include_tables=True) or ""
-        )
+        return trafilatura.extract(root, favor_precision=True, include_comments=False) or ""
     except Exception:  # a parser's bug on a hostile page must not cost the run; our own reading remains
         return ""
 
@@ -75,29 +80,24 @@ def _lines(root: Any) -> Iterator[Line]:
     heading = False
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
-        tag = element.tag
-        ending = event == "end"
-        if not isinstance(tag, str) or (not ending and _is_hidden(element)):
-            if isinstance(tag, str):
-                walk.skip_subtree()
-            elif element.tail:
-                parts.append(element.tail)
+        tag, ending = element.tag, event == "end"
+        if not isinstance(tag, str):
+            parts.append(element.tail or "")
             continue
-        if tag not in _INLINE and (line := _flush(parts, number, linked, heading, around)):
-            yield line
         if tag not in _INLINE:
+            if line := _flush(parts, number, linked, heading, around):
+                yield line
             number, linked = number + 1, 0
             parts.clear()
-        step = -1 if ending else 1
-        links += step * (tag == "a")
-        around += step * _is_around(element)
-        heading = (tag in _HEADINGS and not ending) or (heading and tag in _INLINE)
-        piece = element.tail if ending else element.text
-        if _is_hidden(element):
-            piece = element.tail if ending else None
-        if piece:
-            inside = links > 0
-            linked += len(piece.strip()) if inside else 0
+        if not (hidden := _is_hidden(element)):
+            step = -1 if ending else 1
+            links += step * (tag == "a")
+            around += step * _is_around(element)
+            heading = (tag in _HEADINGS and not ending) or (heading and tag in _INLINE)
+        elif not ending:
+            walk.skip_subtree()
+        if piece := element.tail if ending else None if hidden else element.text:
+            linked += len(piece.strip()) if links else 0
             parts.append(piece)
     if line := _flush(parts, number, linked, heading, around):
         yield line

@@ -144,9 +144,9 @@ def read(raw: str) -> list[Line]:
     return lines
 
 
-def usable(raw: str) -> str:
-    """*raw* without control characters and lone surrogates, at most ``MAX_PAGE_CHARS`` of it."""
-    return _UNUSABLE.sub("", raw[:MAX_PAGE_CHARS].replace("&nbsp;", " "))
+def usable(raw: str, most: int = MAX_PAGE_CHARS) -> str:
+    """*raw* without control characters and lone surrogates, at most *most* characters of it."""
+    return _UNUSABLE.sub("", raw[:most].replace("&nbsp;", " "))
 
 
 def _physical(raw: str) -> list[tuple[int, str, int]]:

@@ -146,7 +146,7 @@ def kind(line: Line) -> Kind:
         for found, begins, holds, of_short in _TESTS:
             if not (long and of_short) and (begins(text) or holds(text)):
                 return found
-    if line.linked > 0.66 or _is_links(line):
+    if (line.linked > 0.66 and not line.vote) or _is_links(line):
         return Kind.LINKS
     if 12 <= line.size <= 110 and _ELLIPSIS.search(text) and (line.size >= 28 or text[-1] == "."):
         return Kind.TEASER

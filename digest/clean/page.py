@@ -91,12 +91,15 @@ def _select(sheet: Sheet, told: Told) -> None:
 
 
 def _told_title(sheet: Sheet, told: Told) -> int | None:
-    """The line above the middle of the body that the page's tags give as its title; the last of several."""
+    """The line near the body's beginning that the page's tags give as its title; the last of several."""
     if not told.titles:
         return None
     wanted = {titles.strip_site(title) for title in told.titles}
-    middle = min((sheet.start + sheet.end) // 2 + 1, len(sheet.lines))
-    for i in range(middle - 1, -1, -1):
+    last, above, whole = sheet.start, 0.0, sheet.mass(sheet.start, sheet.end)
+    while last < sheet.end and above <= whole * 0.2:
+        above += sheet.mass(last, last + 1)
+        last += 1
+    for i in range(min(last, len(sheet.lines) - 1), -1, -1):
         text = sheet.lines[i].text
         if text in wanted or (sheet.lines[i].heading and len(text) >= 6 and text in told.page_title):
             return i
