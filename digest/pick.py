@@ -96,11 +96,13 @@ class Plan:
 
     Args:
         board: Every theme, highest total first, whether it is in the edition or not.
+        waiting: By theme id: what would come next under each theme of the edition, best first.
     """
 
     sections: tuple[PlannedSection, ...]
     skipped: tuple[Skipped, ...]
     board: tuple[ThemeRank, ...]
+    waiting: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,9 @@ def pick(
     sections = _sections(chosen, {theme.id: theme for theme in themes}, board, bool(only))
     ranked = [rank for rank in board if not only or rank.theme_id in wishes]
     skipped += _left_out(ranked, chosen, wishes, memory)
-    return Plan(sections=sections, skipped=tuple(skipped), board=board)
+    placed = {story.id for stories in chosen.values() for story in stories}
+    waiting = {id_: tuple(s.candidate for s in wishes[id_] if s.id not in placed) for id_ in chosen}
+    return Plan(sections=sections, skipped=tuple(skipped), board=board, waiting=waiting)
 
 
 def _sift(candidates: Sequence[Candidate], themes: Sequence[Theme]) -> tuple[list[Skipped], list[Candidate]]:
@@ -387,10 +391,15 @@ def _sizes(chosen: Mapping[str, list[_Story]]) -> dict[str, Size]:
     sizes = {}
     for number, (_, _, story) in enumerate(ranked):
         size = Size.FULL if number < max(1, count // 5) else Size.MEDIUM if number < 6 else Size.BRIEF
-        if size is Size.FULL and story.candidate.room < _FULL:
-            size = Size.MEDIUM
-        sizes[story.id] = Size.BRIEF if story.candidate.room < _MEDIUM else size
+        sizes[story.id] = fitting(size, story.candidate.room)
     return sizes
+
+
+def fitting(size: Size, room: int) -> Size:
+    """*size*, or the largest smaller one for which *room* characters are enough."""
+    if size is Size.FULL and room < _FULL:
+        size = Size.MEDIUM
+    return Size.BRIEF if room < _MEDIUM else size
 
 
 def _planned(story: _Story, theme: Theme, size: Size) -> Planned:

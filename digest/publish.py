@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from digest.assemble import assemble
 from digest.errors import SummaryError
-from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Skipped, Theme
+from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Size, Skipped, Theme
 from digest.names import shared_names
-from digest.pick import Candidate, Memory, Plan, Planned, pick
+from digest.pick import Candidate, Memory, Plan, Planned, fitting, pick
 from digest.similar import same_story, sketch
 from digest.summarize import share, summarize
 from digest.text import count, minutes
@@ -192,30 +192,41 @@ def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candid
 
 
 def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
-    """The plan's sections with their excerpts, and which article had nothing left to say on which theme."""
+    """The plan's sections with their excerpts, and which articles had nothing left to say on which theme.
+
+    Those next in line for the place of one that is dry are tried at once: hundreds may be, and each would
+    cost a new plan.
+    """
     said: list[str] = []
     dry: list[tuple[Article, str]] = []
     sections = []
     for planned in plan.sections:
-        items = []
+        items, waiting = [], iter(plan.waiting.get(planned.theme.id, ()))
         for choice in planned.items:
-            candidate = choice.candidate
-            excerpts = summarize(
-                candidate.article,
-                focus=focus(planned.theme),
-                size=choice.size,
-                room=candidate.room,
-                used=candidate.used,
-                avoid=said,
-            )
-            if not excerpts:
-                dry.append((candidate.article, planned.theme.id))
+            excerpts = _excerpts(choice.candidate, planned.theme, choice.size, said)
+            if excerpts:
+                said += [excerpt.text for excerpt in excerpts]
+                items.append(_item(choice, excerpts))
                 continue
-            said += [excerpt.text for excerpt in excerpts]
-            items.append(_item(choice, excerpts))
+            dry.append((choice.candidate.article, planned.theme.id))
+            for other in waiting:
+                if _excerpts(other, planned.theme, fitting(choice.size, other.room), said):
+                    break
+                dry.append((other.article, planned.theme.id))
         if items:
             sections.append(Section(theme=planned.theme, items=tuple(items), why=planned.why))
     return sections, dry
+
+
+def _excerpts(candidate: Candidate, theme: Theme, size: Size, said: Sequence[str]) -> tuple[Excerpt, ...]:
+    return summarize(
+        candidate.article,
+        focus=focus(theme),
+        size=size,
+        room=candidate.room,
+        used=candidate.used,
+        avoid=said,
+    )
 
 
 def _rewrite(

@@ -4,7 +4,7 @@ Slots are rows, so a machine that slept, a clock that jumped and a second proces
 is made once. Killed between freezing an edition and queueing its deliveries, the next tick queues them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 READERS = "reader"
 _AHEAD = timedelta(hours=26)
 """A reader's morning comes at most so long before the newsletter's (UTC-12 and UTC+14)."""
+_ASTRAY = timedelta(days=2)
+"""What was settled so far ahead was settled by a clock that has been set right since, and counts for nothing
+when its time comes; clocks of two hosts differ less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ def tick(
     *,
     now: datetime,
     rewriter: Callable[[], Rewrite | None] = lambda: None,
+    only: str | None = None,
 ) -> list[Ticked]:
     """Note the slots that have come since the last tick, and settle those that are due, oldest first.
 
@@ -46,21 +50,39 @@ def tick(
 
     Args:
         rewriter: Makes what ``publish`` takes as *rewrite*, a new one for each edition.
+        only: Settle this schedule's.
     """
-    done: list[Ticked] = []
     queue(store, schedules, newsletter, now=now)
+    return [
+        _settle(store, themes, schedule, newsletter, slot, due_at, now, rewriter)
+        for schedule, slot, due_at in _due(store, schedules, newsletter, now)
+        if only is None or schedule.id == only
+    ]
+
+
+def waiting(
+    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
+) -> set[str]:
+    """The schedules for which :func:`tick` would do something now."""
+    unplanned = {store.editions.get(number).schedule for number in store.ledger.unplanned()}
+    return unplanned | {schedule.id for schedule, _, _ in _due(store, schedules, newsletter, now)}
+
+
+def _due(
+    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, now: datetime
+) -> Iterator[tuple[Schedule, datetime, datetime]]:
+    """Slots that are due and not settled, oldest first by schedule, with when the first reader's came."""
     for schedule in schedules:
         if schedule.cron is None or store.state.get(f"paused:{schedule.id}"):
             continue
         horizon = now + (_AHEAD if schedule.timezone == READERS else timedelta(0))
-        after = _known_until(store, schedule, now)
+        after = _known_until(store, schedule, now, horizon)
         moments = slots(schedule.cron, zone(schedule, newsletter), after=after, until=horizon)
         store.slots.add(schedule.id, moments, now=now)
         for due in store.slots.due(now=horizon, schedule=schedule.id):
             due_at = min(_by_zone(store, schedule, newsletter, due.slot).values(), default=due.slot)
             if due_at <= now:
-                done.append(_settle(store, themes, schedule, newsletter, due.slot, due_at, now, rewriter))
-    return done
+                yield schedule, due.slot, due_at
 
 
 def next_slot(schedule: Schedule, newsletter: Newsletter, *, now: datetime) -> datetime | None:
@@ -132,13 +154,16 @@ def zone(schedule: Schedule, newsletter: Newsletter) -> str:
     return newsletter.timezone if own is None or own == READERS else own
 
 
-def _known_until(store: "Store", schedule: Schedule, now: datetime) -> datetime:
+def _known_until(store: "Store", schedule: Schedule, now: datetime, horizon: datetime) -> datetime:
     """Up to where slots have been noted."""
     latest = store.slots.latest(schedule.id)
     if latest:
+        if latest.slot > now + _ASTRAY:
+            store.slots.reopen(schedule.id, until=horizon, settled_after=now + _ASTRAY)
         return latest.slot
     key = f"since:{schedule.id}"
     since = store.state.get(key)
-    if not since:
-        store.state.set(key, now.isoformat())
-    return datetime.fromisoformat(since) if since else now
+    if since and (moment := datetime.fromisoformat(since)) <= horizon:
+        return moment
+    store.state.set(key, now.isoformat())
+    return now

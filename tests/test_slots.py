@@ -2,9 +2,11 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -54,31 +56,88 @@ def daily(**options: object) -> Schedule:
     return Schedule(id="daily", cron="0 8 * * *", **options)  # type: ignore[arg-type]
 
 
-def test_every_morning_has_one_edition_though_clocks_jump_and_two_processes_tick(
-    store: Store, tmp_path: Path
-) -> None:
-    """A month around a change of clocks, ticked at random moments by two processes, some of them in the past."""
-    rng = random.Random(7)
-    letter = Newsletter(**{**{k: getattr(LETTER, k) for k in LETTER.__slots__}, "timezone": "Europe/Berlin"})
-    now = datetime(2026, 3, 20, tzinfo=UTC)
-    schedule = daily(late="send")
-    made: Counter[datetime] = Counter()
-    with open_store(f"sqlite:///{tmp_path / 'digest.db'}") as twin:
-        for step in range(60):
-            if step % 2 == 0:
+YEARS = datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(2036, 1, 1, 12, tzinfo=UTC)
+ONCE: dict[str, Any] = {"late": "send", "recycle_after_days": 9999}
+DECADE = (
+    Schedule(id="sundays", cron="30 2 * 3,10 0", timezone="Europe/Berlin", **ONCE),
+    Schedule(id="readers", cron="0 8 29 * *", timezone="reader", **ONCE),
+)
+
+
+def wall(zone: str, hour: int, minute: int, wanted: Callable[[date], bool]) -> set[datetime]:
+    """What the calendar promises of the decade, counted without cron: the first time a clock shows it, or later."""
+    days = (YEARS[0].date() + timedelta(days=n) for n in range(3653))
+    moments = (
+        datetime.combine(day, time(hour, minute), ZoneInfo(zone)).astimezone(UTC)
+        for day in days
+        if wanted(day)
+    )
+    return {moment for moment in moments if YEARS[0] < moment <= YEARS[1] - timedelta(days=30)}
+
+
+PROMISED = {
+    "sundays": wall("Europe/Berlin", 2, 30, lambda day: day.weekday() == 6 and day.month in (3, 10)),
+    "readers": wall("Asia/Shanghai", 8, 0, lambda day: day.day == 29),
+}
+
+
+def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path) -> None:
+    """Two processes with clocks of their own tick, often at once; they sleep for weeks, their clocks jump both ways.
+
+    The Sundays hold the half hours that Berlin's clocks leave out and show twice, the 29ths two leap days.
+    """
+    rng, now, step = random.Random(11), YEARS[0], 0
+    for name, zone in (("a", "Pacific/Kiritimati"), ("b", "Pacific/Pago_Pago")):
+        one = Subscriber(id=0, address=f"{name}@example.org", state=ConsentState.CONFIRMED, timezone=zone)
+        store.subscribers.add(one, actor="test", now=now)
+    with open_store(f"sqlite:///{tmp_path / 'digest.db'}") as twin, ThreadPoolExecutor(2) as threads:
+        while now < YEARS[1]:
+            step += 1
+            if step % 16 == 0:
                 add_article(store, step, now)
-            for one in (store, twin):
-                jumped = now + timedelta(hours=rng.choice([0, 0, -3, 1]))
-                made.update(done.slot for done in tick(one, [THEME], [schedule], letter, now=jumped))
-            now += timedelta(hours=rng.choice([3, 9, 12, 20, 30]))
-    slots = [slot for slot in store.slots.list(limit=1000) if slot.state is not SlotState.DUE]
-    days = [slot.slot.astimezone(ZoneInfo("Europe/Berlin")) for slot in slots]
-    assert set(made.values()) == {1}
-    assert all(day.hour == 8 for day in days)
-    dates = sorted(day.date() for day in days)
-    assert dates == [dates[0] + timedelta(days=n) for n in range(len(dates))]
-    editions = store.editions.list(1000)
-    assert len({edition.slot for edition in editions}) == len(editions) > 15
+            astray = [timedelta(hours=rng.choice([0, 0, 0, -1, 1, -30])) for _ in range(2)]
+            if step % 50 == 0:
+                astray[step // 50 % 2] = timedelta(days=rng.choice([-900, 500]))
+            clocks = [max(now + by, YEARS[0]) for by in astray]
+            ticks = [(one, [THEME], DECADE, LETTER) for one in (store, twin)]
+            if step % 3:
+                for arguments, moment in zip(ticks, clocks, strict=True):
+                    tick(*arguments, now=moment)
+            else:
+                started = [
+                    threads.submit(tick, *one, now=moment) for one, moment in zip(ticks, clocks, strict=True)
+                ]
+                for one in started:
+                    one.result()
+            now += timedelta(hours=rng.choice([20, 250, 24 * rng.randrange(14, 35)]))
+        tick(store, [THEME], DECADE, LETTER, now=now)
+    editions = Counter((edition.schedule, edition.slot) for edition in store.editions.list(10_000))
+    rows = {
+        name: [row for row in store.slots.list(limit=10_000) if row.schedule == name] for name in PROMISED
+    }
+    for name, promised in PROMISED.items():
+        settled = {row.slot for row in rows[name] if YEARS[0] < row.slot <= YEARS[1] - timedelta(days=30)}
+        assert settled == promised, name
+        for row in rows[name]:
+            if row.slot in promised:
+                assert row.state is not SlotState.DUE
+                assert editions[name, row.slot] == (row.edition is not None) != bool(row.reason), row
+    assert {name for name, slot in editions} == set(PROMISED)
+    assert sum(editions.values()) > 25
+
+
+def test_a_clock_a_year_ahead_costs_no_edition_once_it_is_set_right(store: Store) -> None:
+    schedule, day = daily(), timedelta(days=1)
+    tick(store, [THEME], [schedule], LETTER, now=START)
+    assert {slot.edition for slot in tick(store, [THEME], [schedule], LETTER, now=START + 365 * day)} == {
+        None
+    }
+    for number in range(1, 4):
+        add_article(store, 7 * number, START + number * day - timedelta(hours=1))
+        assert [
+            slot.edition for slot in tick(store, [THEME], [schedule], LETTER, now=START + number * day)
+        ] == [number]
+        assert not tick(store, [THEME], [schedule], LETTER, now=START + number * day + timedelta(hours=3))
 
 
 @pytest.mark.parametrize(

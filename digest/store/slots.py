@@ -61,18 +61,16 @@ class Slots:
             return tuple(_slot(row) for row in connection.execute(query))
 
     def close(
-        self,
-        schedule: str,
-        slot: datetime,
-        state: SlotState,
-        *,
-        now: datetime,
-        edition: int | None = None,
-        reason: str = "",
+        self, schedule: str, slot: datetime, state: SlotState, *, now: datetime, reason: str = ""
     ) -> bool:
-        """Settle a slot that is due; False when somebody else has settled it."""
+        """Settle a slot that is due, without an edition; False when somebody else has settled it."""
+        change = (
+            sa.update(slots)
+            .where(slots.c.schedule == schedule, slots.c.slot == slot, slots.c.state == DUE)
+            .values(state=state, reason=reason, updated_at=now)
+        )
         with self._database.write() as connection:
-            return close_slot(connection, schedule, slot, state, now=now, edition=edition, reason=reason)
+            return connection.execute(change).rowcount > 0
 
     def latest(self, schedule: str) -> Slot | None:
         """The last one noted, whatever became of it: where to go on counting from."""
@@ -81,6 +79,13 @@ class Slots:
             row = connection.execute(query).first()
         return _slot(row) if row else None
 
+    def reopen(self, schedule: str, *, until: datetime, settled_after: datetime) -> int:
+        """Make those due again that lie before *until* and were settled without an edition later; how many."""
+        mine = (slots.c.schedule == schedule) & (slots.c.slot <= until) & (slots.c.state != DUE)
+        change = sa.update(slots).where(mine, slots.c.updated_at > settled_after, slots.c.edition.is_(None))
+        with self._database.write() as connection:
+            return connection.execute(change.values(state=SlotState.DUE, reason="")).rowcount
+
     def list(self, *, limit: int = 50) -> tuple[Slot, ...]:
         """Of all schedules, latest first."""
         query = sa.select(slots).order_by(slots.c.slot.desc(), slots.c.schedule).limit(limit)
@@ -88,22 +93,11 @@ class Slots:
             return tuple(_slot(row) for row in connection.execute(query))
 
 
-def close_slot(
-    connection: sa.Connection,
-    schedule: str,
-    slot: datetime,
-    state: SlotState,
-    *,
-    now: datetime,
-    edition: int | None = None,
-    reason: str = "",
-) -> bool:
-    change = (
-        sa.update(slots)
-        .where(slots.c.schedule == schedule, slots.c.slot == slot, slots.c.state == DUE)
-        .values(state=state, edition=edition, reason=reason, updated_at=now)
-    )
-    return connection.execute(change).rowcount > 0
+def fill_slot(connection: sa.Connection, schedule: str, slot: datetime, edition: int, now: datetime) -> None:
+    """Note which edition a slot has, also when another process found nothing for it a moment ago."""
+    mine = (slots.c.schedule == schedule) & (slots.c.slot == slot)
+    made = {"state": SlotState.MADE, "edition": edition, "reason": "", "updated_at": now}
+    connection.execute(sa.update(slots).where(mine).values(made))
 
 
 def _slot(row: Any) -> Slot:
