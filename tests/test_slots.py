@@ -60,7 +60,7 @@ YEARS = datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(2036, 1, 1, 12, tzinfo=UT
 ONCE: dict[str, Any] = {"late": "send", "recycle_after_days": 9999}
 DECADE = (
     Schedule(id="sundays", cron="30 2 * 3,10 0", timezone="Europe/Berlin", **ONCE),
-    Schedule(id="readers", cron="0 8 29 * *", timezone="reader", **ONCE),
+    Schedule(id="readers", cron="0 8 29 2,5,8,11 *", timezone="reader", **ONCE),
 )
 
 
@@ -77,7 +77,7 @@ def wall(zone: str, hour: int, minute: int, wanted: Callable[[date], bool]) -> s
 
 PROMISED = {
     "sundays": wall("Europe/Berlin", 2, 30, lambda day: day.weekday() == 6 and day.month in (3, 10)),
-    "readers": wall("Asia/Shanghai", 8, 0, lambda day: day.day == 29),
+    "readers": wall("Asia/Shanghai", 8, 0, lambda day: day.day == 29 and day.month % 3 == 2),
 }
 
 
@@ -93,7 +93,7 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
     with open_store(f"sqlite:///{tmp_path / 'digest.db'}") as twin, ThreadPoolExecutor(2) as threads:
         while now < YEARS[1]:
             step += 1
-            if step % 16 == 0:
+            if step % 20 == 0:
                 add_article(store, step, now)
             astray = [timedelta(hours=rng.choice([0, 0, 0, -1, 1, -30])) for _ in range(2)]
             if step % 50 == 0:
@@ -123,7 +123,7 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
                 assert row.state is not SlotState.DUE
                 assert editions[name, row.slot] == (row.edition is not None) != bool(row.reason), row
     assert {name for name, slot in editions} == set(PROMISED)
-    assert sum(editions.values()) > 25
+    assert sum(editions.values()) > 15
 
 
 def test_a_clock_a_year_ahead_costs_no_edition_once_it_is_set_right(store: Store) -> None:
