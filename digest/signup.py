@@ -4,8 +4,8 @@ What a step leads to is ``consent``'s to say; here it is asked and kept, and wha
 taken in batches, one transaction each: a burst of them costs one wait for the disk instead of many.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from digest import consent
 from digest.consent import Effect, Step
 from digest.errors import ConsentError, TokenError
-from digest.mail.transport import Letter, wire_form
+from digest.mail.transport import Fate, Letter
 from digest.message import MessageTemplate, Personal, compile_message, message_id
-from digest.model import ConsentState, Newsletter, Subscriber
+from digest.model import Newsletter, Subscriber
 from digest.store import Turn, address_hash
 from digest.tokens import Purpose, make_token, read_token
 
@@ -23,25 +23,18 @@ if TYPE_CHECKING:
     from digest.render import Renderer
     from digest.store import Store
 
-ASKED = "asked to confirm"
-"""The reason of the event kept for each confirmation mail: proof, and what the limits count."""
 READER = "reader"
-ASK_AGAIN = timedelta(hours=1)
-ASKS_A_DAY = 3
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ASKED_AT_MOST = {HOUR: 1, DAY: 3}
+"""Confirmation mails to one address."""
+ON_ITS_WAY = timedelta(minutes=30)
+"""The longest a claimed letter takes to be out: its turn, and RFC 5321's time-outs (section 4.5.3.2)."""
+TRY_AGAIN = (timedelta(minutes=1), timedelta(minutes=10), HOUR, 4 * HOUR, 12 * HOUR)
+"""After each try that failed for now; after that the reader has to ask again."""
+BATCH = 200
 FORGET_AFTER = timedelta(days=30)
 """Who never confirmed is forgotten then; the link in the mail is good for seven days."""
 EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What somebody who filled in the form asked for; every value judged before, the address canonical."""
-
-    address: str
-    language: str
-    timezone: str
-    themes: tuple[str, ...] = ()
-    schedules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +43,15 @@ class Departure:
 
     subscriber_id: int
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A confirmation mail to be sent, and how often that was tried."""
+
+    reader: int
+    letter: Letter
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +69,43 @@ class Signup:
     hash_address: Callable[[str], str]
     question: Callable[[str, datetime], MessageTemplate]
 
-    def subscribe(self, wishes: Sequence[Wish], *, now: datetime) -> tuple[Letter, ...]:
-        """Note who wants to subscribe; the confirmation mails that are to be sent for it.
+    def askings(self, *, now: datetime) -> tuple[Asking, ...]:
+        """The next confirmation mails to send, made of the wishes that wait and of what failed before.
 
-        None for who is confirmed, complained, was erased, or was asked within the hour or three times
-        within a day. Wishes of a reader who is to be asked take the place of earlier ones.
+        None for who is confirmed, complained, was erased, or was asked as often as may be. Wishes of a
+        reader who is to be asked take the place of earlier ones. Each has to be settled with :meth:`asked`;
+        one that is not, because all ended in between, comes again when it cannot be the second in an hour.
         """
-        asked = {wish.address.casefold(): wish for wish in wishes}
-        readers = self.store.subscribers
-        known = readers.find_all(list(asked))
-        hashes = {self.hash_address(wish.address): key for key, wish in asked.items() if key not in known}
-        barred = {hashes[one] for one in readers.suppressed(list(hashes))} if hashes else set()
-        new = [_pending(wish) for key, wish in asked.items() if key not in known and key not in barred]
-        if new:
-            readers.add_all(new, actor=READER, now=now, reason="form")
-            known = readers.find_all(list(asked))
-        ids = {one.id: asked[key] for key, one in known.items()}
-        before = readers.last_events(list(ids), ASKED, since=now - timedelta(days=1))
-
-        asking: list[int] = []
 
         def decide(one: Subscriber) -> Turn | None:
-            if not _may_ask(one, before.get(one.id, ()), now):
+            try:
+                outcome = consent.step(one.state, Step.SUBSCRIBE)
+            except ConsentError:
                 return None
-            asking.append(one.id)
-            return Turn(state=consent.step(one.state, Step.SUBSCRIBE).state, reason=ASKED)
+            return Turn(state=outcome.state, reason="form") if outcome.effects else None
 
-        chosen = {one: replace(_pending(wish), id=one) for one, wish in ids.items()}
-        after = readers.turn(list(ids), decide, actor=READER, now=now, wishes=chosen)
-        return tuple(self._confirmation(after[one], now) for one in asking)
+        if not self.store.wishes.is_due(now):
+            return ()
+        self.store.wishes.judge(decide, self.hash_address, limits=ASKED_AT_MOST, now=now, most=BATCH)
+        due = self.store.wishes.claim(held=HOUR + ON_ITS_WAY, now=now, most=BATCH)
+        return tuple(
+            Asking(reader=one.id, letter=self._confirmation(one, now), tries=tries)
+            for one, tries in due.items()
+        )
+
+    def asked(self, results: Iterable[tuple[Asking, Fate]], *, now: datetime) -> None:
+        """Note what became of confirmation mails."""
+        done: list[int] = []
+        again: dict[int, datetime] = {}
+        for asking, fate in results:
+            failed_for_now = fate in {Fate.DEFERRED, Fate.UNTOUCHED, Fate.WITHDRAWN}
+            if failed_for_now and asking.tries < len(TRY_AGAIN):
+                again[asking.reader] = now + TRY_AGAIN[asking.tries]
+            elif fate is Fate.UNKNOWN and not asking.tries:
+                again[asking.reader] = now + HOUR  # it may be out
+            else:
+                done.append(asking.reader)
+        self.store.wishes.settle(done, again, now=now)
 
     def _confirmation(self, reader: Subscriber, now: datetime) -> Letter:
         token = make_token(Purpose.CONFIRM, reader.id, reader.token_version, keys=self.keys, now=now)
@@ -110,7 +120,7 @@ class Signup:
                 preferences_url=f"{self.newsletter.base_url}/confirm/{token}",
             )
         )
-        return Letter(sender=self.newsletter.sender, recipient=reader.address, content=wire_form(content))
+        return Letter(sender=self.newsletter.sender, recipient=reader.address, content=content)
 
     def link(self, purpose: Purpose, reader: Subscriber) -> str:
         """A link that never expires, the same in every mail."""
@@ -142,28 +152,6 @@ class Signup:
     def confirm(self, reader: Subscriber, *, now: datetime) -> Subscriber:
         """Raises ConsentError when there is nothing to confirm any more."""
         return self._step(reader, Step.CONFIRM, now, "confirmed by link")
-
-    def choose(
-        self,
-        reader: Subscriber,
-        *,
-        themes: Sequence[str],
-        schedules: Sequence[str],
-        language: str,
-        timezone: str,
-        send_hour: int | None,
-        now: datetime,
-    ) -> Subscriber:
-        """Keep a reader's preferences; empty *themes* or *schedules* mean all."""
-        return self.store.subscribers.set_preferences(
-            reader.id,
-            now=now,
-            themes=themes,
-            schedules=schedules,
-            language=language,
-            timezone=timezone,
-            send_hour=-1 if send_hour is None else send_hour,
-        )
 
     def pause(self, reader: Subscriber, until: datetime | None, *, now: datetime) -> Subscriber:
         return self._step(reader, Step.PAUSE, now, "paused", until)
@@ -245,24 +233,3 @@ def personal_data(store: "Store", reader: Subscriber) -> dict[str, object]:
     kept = asdict(reader)
     del kept["token_version"]
     return {**kept, "history": [asdict(event) for event in store.subscribers.events(reader.id)]}
-
-
-def _may_ask(one: Subscriber, times: Sequence[datetime], now: datetime) -> bool:
-    if len(times) >= ASKS_A_DAY or any(now - at < ASK_AGAIN for at in times):
-        return False
-    try:
-        return Effect.SEND_CONFIRMATION in consent.step(one.state, Step.SUBSCRIBE).effects
-    except ConsentError:
-        return False
-
-
-def _pending(wish: Wish) -> Subscriber:
-    return Subscriber(
-        id=0,
-        address=wish.address,
-        state=ConsentState.PENDING,
-        language=wish.language,
-        timezone=wish.timezone,
-        themes=wish.themes,
-        schedules=wish.schedules,
-    )

@@ -15,6 +15,7 @@ from re import findall
 from urllib.parse import urlsplit
 
 import aiohttp
+import sqlalchemy as sa
 import uvicorn
 from stored import COST, CRAFT
 
@@ -25,6 +26,7 @@ from digest.model import Newsletter, Schedule
 from digest.render import Renderer, make_renderer
 from digest.signup import Signup, make_signup
 from digest.store import Store
+from digest.store.schema import askings, wishes
 from digest.tokens import Purpose
 from digest.web import Desk, Door, Limits, Numbers, Operator, make_app
 
@@ -91,9 +93,15 @@ class Site:
     async def mails(self, count: int) -> list[str]:
         """The bodies of all mails, once there are *count*; checked that no more come."""
         await self.inbox.wait_for(count, timeout_s=10)
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while self._asking():  # noqa: ASYNC110 - until it is noted that they are out
+                await asyncio.sleep(0.01)
         assert len(self.inbox.received) == count
         return [body(path) for path in self.inbox.received]
+
+    def _asking(self) -> bool:
+        with self.store.database.read() as connection:
+            return any(connection.execute(sa.select(table)).first() for table in (wishes, askings))
 
     async def confirmed(self, address: str) -> dict[str, str]:
         """Subscribe and confirm; the links of the reader: confirm, unsubscribe, preferences."""

@@ -1,7 +1,7 @@
 """The readers' flow over both databases: who is asked, who is mailed, who is left alone."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 
 import pytest
@@ -9,10 +9,11 @@ from reading import KEYS, NEWSLETTER, a_renderer, links
 from stored import DAY, HOUR, NOW, reader
 
 from digest.errors import ConsentError, TokenError
-from digest.mail.transport import Letter
-from digest.model import ConsentState
-from digest.signup import ASKED, Departure, Signup, Wish, make_signup, personal_data
+from digest.mail.transport import Fate, Letter
+from digest.model import ConsentState, Subscriber
+from digest.signup import ON_ITS_WAY, TRY_AGAIN, Departure, Signup, make_signup, personal_data
 from digest.store import Store
+from digest.store.wishes import ASKED
 from digest.tokens import Purpose
 
 ADDRESS = "ann@example.org"
@@ -24,9 +25,18 @@ def signup(store: Store) -> Signup:
     return make_signup(store, a_renderer(), NEWSLETTER, KEYS)
 
 
-def wish(address: str = ADDRESS, **changes: object) -> Wish:
-    one = Wish(address=address, language="zh-CN", timezone="Asia/Shanghai", themes=("craft",))
+def wish(address: str = ADDRESS, **changes: object) -> Subscriber:
+    one = Subscriber(id=0, address=address, language="zh-CN", timezone="Asia/Shanghai", themes=("craft",))
     return replace(one, **changes)  # type: ignore[arg-type]
+
+
+def ask(signup: Signup, *wishes: Subscriber, now: datetime = NOW, fate: Fate = Fate.SENT) -> list[Letter]:
+    """Sign up; the letters that were sent for it, and noted so."""
+    if wishes:
+        signup.store.wishes.keep(wishes)
+    found = signup.askings(now=now)
+    signup.asked([(one, fate) for one in found], now=now)
+    return [one.letter for one in found]
 
 
 def html(letter: Letter) -> str:
@@ -40,13 +50,58 @@ def token_in(letter: Letter, page: str = "/confirm/") -> str:
 
 
 def subscribed(signup: Signup, address: str = ADDRESS) -> int:
-    [letter] = signup.subscribe([wish(address)], now=NOW)
+    [letter] = ask(signup, wish(address))
     return signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), now=NOW).id
 
 
 def test_a_sign_up_asks_once_an_hour_and_three_times_a_day(signup: Signup) -> None:
-    asked = [bool(signup.subscribe([wish()], now=NOW + n * 20 * MINUTE)) for n in range(24 * 3 + 4)]
+    asked = [bool(ask(signup, wish(), now=NOW + n * 20 * MINUTE)) for n in range(24 * 3 + 4)]
     assert [n for n, yes in enumerate(asked) if yes] == [0, 3, 6, 72, 75]
+
+
+def test_nobody_is_forgotten_and_nobody_asked_twice_in_an_hour_whatever_crashes(signup: Signup) -> None:
+    signup.store.wishes.keep([wish()])
+    # Killed before the wish was judged: it waits. Killed with the letter in hand: it may be out.
+    [lost] = signup.askings(now=NOW + DAY)
+    assert signup.askings(now=NOW + DAY + HOUR) == ()
+    assert ask(signup, wish(), now=NOW + DAY + HOUR) == []
+    [again] = signup.askings(now=NOW + DAY + HOUR + ON_ITS_WAY)
+    assert (again.reader, again.letter.recipient) == (lost.reader, ADDRESS)
+    signup.asked([(again, Fate.SENT)], now=NOW + 2 * DAY)
+    assert signup.askings(now=NOW + 9 * DAY) == ()
+
+
+@pytest.mark.parametrize(
+    ("fate", "pauses"),
+    [
+        (Fate.DEFERRED, list(TRY_AGAIN)),
+        (Fate.UNTOUCHED, list(TRY_AGAIN)),
+        (Fate.UNKNOWN, [HOUR]),
+        (Fate.REFUSED, []),
+        (Fate.SENT, []),
+    ],
+)
+def test_a_letter_that_is_not_out_is_tried_again_for_a_while(
+    signup: Signup, fate: Fate, pauses: list[timedelta]
+) -> None:
+    now = NOW
+    assert ask(signup, wish(), fate=fate)
+    for pause in pauses:
+        assert ask(signup, wish(), now=now + pause - MINUTE / 2, fate=fate) == [], "it waits: no second one"
+        now += pause
+        assert len(ask(signup, now=now, fate=fate)) == 1
+    assert ask(signup, now=now + DAY) == []
+    assert [e.reason for e in signup.store.subscribers.events(1)].count(ASKED) == 1
+
+
+def test_who_came_or_left_meanwhile_is_not_asked(signup: Signup) -> None:
+    [first] = ask(signup, wish(), fate=Fate.DEFERRED)
+    signup.confirm(signup.who(token_in(first), Purpose.CONFIRM, now=NOW), now=NOW)
+    assert ask(signup, wish("gone@example.org"), fate=Fate.DEFERRED)
+    gone = signup.store.subscribers.find("gone@example.org")
+    assert gone
+    signup.erase(gone, now=NOW)
+    assert signup.askings(now=NOW + DAY) == ()
 
 
 def test_one_burst_of_one_address_in_any_case_is_one_letter(signup: Signup) -> None:
@@ -56,7 +111,7 @@ def test_one_burst_of_one_address_in_any_case_is_one_letter(signup: Signup) -> N
         wish("ANN@example.org"),
         wish("bob@example.org"),
     ]
-    letters = signup.subscribe(burst, now=NOW)
+    letters = ask(signup, *burst)
     assert len({letter.recipient.casefold() for letter in letters}) == len(letters) == 2
 
 
@@ -73,15 +128,15 @@ def test_one_burst_of_one_address_in_any_case_is_one_letter(signup: Signup) -> N
 )
 def test_who_is_asked(signup: Signup, state: ConsentState, letters: int, after: ConsentState) -> None:
     one = signup.store.subscribers.add(reader("ann", state=state, themes=("cost",)), actor="test", now=NOW)
-    assert len(signup.subscribe([wish()], now=NOW)) == letters
+    assert len(ask(signup, wish())) == letters
     found = signup.store.subscribers.get(one.id)
     assert found.state is after
     assert found.themes == (("craft",) if letters else ("cost",)), "an enemy's wishes change no reader's"
 
 
 def test_the_letter_says_nothing_a_visitor_typed_and_repeats_no_message_id(signup: Signup) -> None:
-    [first] = signup.subscribe([wish("free-money.click-here@example.org", language="en")], now=NOW)
-    [second] = signup.subscribe([wish("free-money.click-here@example.org")], now=NOW + 2 * HOUR)
+    [first] = ask(signup, wish("free-money.click-here@example.org", language="en"))
+    [second] = ask(signup, wish("free-money.click-here@example.org"), now=NOW + 2 * HOUR)
     assert "free-money" not in html(first)
     message = message_from_bytes(first.content, policy=policy.default)
     assert message["To"] == first.recipient == "free-money.click-here@example.org"
@@ -91,7 +146,7 @@ def test_the_letter_says_nothing_a_visitor_typed_and_repeats_no_message_id(signu
 
 
 def test_confirming_twice_is_confirming_and_late_is_too_late(signup: Signup) -> None:
-    [letter] = signup.subscribe([wish()], now=NOW)
+    [letter] = ask(signup, wish())
     token = token_in(letter)
     with pytest.raises(TokenError, match="expired"):
         signup.who(token, Purpose.CONFIRM, now=NOW + 7 * DAY + MINUTE)
@@ -119,7 +174,7 @@ def test_leaving_suppresses_and_only_confirming_again_lifts_it(signup: Signup) -
     )
     hashed = signup.hash_address(ADDRESS)
     assert signup.store.subscribers.is_suppressed(hashed)
-    [letter] = signup.subscribe([wish()], now=NOW + 2 * HOUR)
+    [letter] = ask(signup, wish(), now=NOW + 2 * HOUR)
     assert signup.store.subscribers.is_suppressed(hashed)
     signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW + 2 * HOUR), now=NOW + 2 * HOUR)
     assert not signup.store.subscribers.is_suppressed(hashed)
@@ -157,7 +212,7 @@ def test_erasing_forgets_and_never_asks_again(signup: Signup) -> None:
     assert personal_data(signup.store, one)["address"] == ADDRESS
     signup.erase(one, now=NOW)
     signup.erase(signup.store.subscribers.get(one.id), now=NOW)
-    assert signup.subscribe([wish()], now=NOW + 2 * DAY) == ()
+    assert ask(signup, wish(), now=NOW + 2 * DAY) == []
     assert signup.store.subscribers.find(ADDRESS) is None
     forgotten = personal_data(signup.store, signup.store.subscribers.get(one.id))
     assert not any(ADDRESS in str(value) for value in forgotten.values())
@@ -179,7 +234,7 @@ def test_pausing_ends_by_itself_or_by_hand(signup: Signup) -> None:
 def test_who_never_confirms_is_forgotten_and_who_once_left_is_not(signup: Signup) -> None:
     left = subscribed(signup, "left@example.org")
     signup.unsubscribe([Departure(subscriber_id=left)], now=NOW)
-    letters = signup.subscribe([wish("never@example.org"), wish("left@example.org")], now=NOW + 2 * HOUR)
+    letters = ask(signup, wish("never@example.org"), wish("left@example.org"), now=NOW + 2 * HOUR)
     token = token_in(next(letter for letter in letters if letter.recipient.startswith("never")))
     assert signup.tidy(now=NOW + 29 * DAY) == 0
     assert signup.tidy(now=NOW + 31 * DAY) == 1

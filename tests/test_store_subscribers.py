@@ -4,11 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sqlalchemy as sa
 from stored import DAY, NOW, add_readers, frozen_edition, reader
 
 from digest.errors import StoreError
 from digest.model import ConsentState, Subscriber
-from digest.store import ConsentEvent, Store, address_hash
+from digest.store import ConsentEvent, Store, Turn, address_hash
+from digest.store.schema import reader_counts, subscribers
 
 KEY = b"k" * 32
 
@@ -75,7 +77,9 @@ def test_every_step_is_kept_with_who_and_when(store: Store) -> None:
     )
     assert paused.paused_until == NOW + 9 * DAY
     store.subscribers.note(one.id, actor="bounce", now=NOW + 2 * DAY, reason="mailbox full")
-    left = store.subscribers.remove(one.id, actor="operator", now=NOW + 3 * DAY, reason="by mail")
+    left = store.subscribers.set_state(
+        one.id, ConsentState.UNSUBSCRIBED, actor="operator", now=NOW + 3 * DAY, reason="by mail"
+    )
     assert (left.state, left.paused_until) == (ConsentState.UNSUBSCRIBED, None)
     assert [(e.actor, e.from_state, e.to_state) for e in store.subscribers.events(one.id)] == [
         ("reader", None, "pending"),
@@ -88,10 +92,10 @@ def test_every_step_is_kept_with_who_and_when(store: Store) -> None:
 
 def test_preferences_change_what_is_given(store: Store) -> None:
     one = store.subscribers.add(reader(themes=("craft",), send_hour=7), actor="reader", now=NOW)
-    changed = store.subscribers.set_preferences(one.id, now=NOW, language="en", schedules=["weekly"])
+    changed = store.subscribers.set_preferences(one.id, now=NOW, language="en", schedules=("weekly",))
     assert (changed.language, changed.schedules, changed.themes) == ("en", ("weekly",), ("craft",))
     changed = store.subscribers.set_preferences(
-        one.id, now=NOW, themes=[], timezone="Asia/Tokyo", name="安", send_hour=-1
+        one.id, now=NOW, themes=(), timezone="Asia/Tokyo", name="安", send_hour=None
     )
     assert (changed.themes, changed.timezone, changed.name, changed.send_hour) == (
         (),
@@ -99,7 +103,8 @@ def test_preferences_change_what_is_given(store: Store) -> None:
         "安",
         None,
     )
-    assert store.subscribers.renew_tokens(one.id, now=NOW).token_version == 2
+    store.subscribers.renew_tokens(one.id, now=NOW)
+    assert store.subscribers.get(one.id).token_version == 2
 
 
 LISTS = [
@@ -146,6 +151,42 @@ def test_demand_counts_confirmed_readers_and_those_who_want_all(store: Store) ->
     assert store.subscribers.timezones() == ("Asia/Shanghai",)
 
 
+def counted(store: Store) -> list[tuple[str, str, int]]:
+    """What the counts should be, by counting."""
+    ways = [
+        sa.select(sa.literal(kind), subscribers.c[kind], sa.func.count())
+        .where(which)
+        .group_by(subscribers.c[kind])
+        for kind, which in (
+            ("state", sa.true()),
+            ("themes", subscribers.c.state == "confirmed"),
+            ("timezone", subscribers.c.state == "confirmed"),
+        )
+    ]
+    with store.database.read() as connection:
+        return sorted(tuple(row) for way in ways for row in connection.execute(way))
+
+
+def test_counts_stay_true_through_every_change(store: Store) -> None:
+    people = store.subscribers
+    people.add_all(
+        (reader(f"r{n}", themes=("craft",) * (n % 2), state=list(ConsentState)[n % 2]) for n in range(40)),
+        actor="import",
+        now=NOW,
+    )
+    one, two, three, *_ = people.list(state=ConsentState.CONFIRMED)
+    people.set_state(one.id, ConsentState.PAUSED, actor="reader", now=NOW)
+    people.set_preferences(two.id, now=NOW, themes=("cost", "craft"), timezone="Asia/Tokyo")
+    people.erase(three.id, address_hash="x", now=NOW)
+    wish = Turn(state=ConsentState.CONFIRMED, reason="t", wish=reader(themes=("llm",), timezone="UTC"))
+    people.turn([n.id for n in people.list(limit=20)], lambda _: wish, actor="test", now=NOW)
+    people.forget_unconfirmed(NOW + DAY)
+    with store.database.read() as connection:
+        kept = connection.execute(sa.select(reader_counts).where(reader_counts.c.readers > 0))
+        assert sorted(tuple(row) for row in kept) == counted(store)
+    assert people.timezones() == ("Asia/Shanghai", "UTC")
+
+
 def test_suppression_is_by_keyed_hash_and_has_a_way_back(store: Store) -> None:
     hashed = address_hash(KEY, "Ann@example.org")
     assert hashed == address_hash(KEY, "ann@EXAMPLE.org") != address_hash(b"other", "ann@example.org")
@@ -153,8 +194,9 @@ def test_suppression_is_by_keyed_hash_and_has_a_way_back(store: Store) -> None:
     store.subscribers.suppress(hashed, reason="again", now=NOW)
     assert store.subscribers.is_suppressed(hashed)
     assert store.subscribers.suppressed([hashed, "other"]) == {hashed}
-    assert store.subscribers.unsuppress(hashed)
-    assert not store.subscribers.unsuppress(hashed)
+    one = store.subscribers.add(reader("ann", state=ConsentState.BOUNCED), actor="test", now=NOW)
+    lifted = Turn(state=ConsentState.CONFIRMED, reason="reinstated", unsuppress=hashed)
+    store.subscribers.turn([one.id], lambda _: lifted, actor="operator", now=NOW)
     assert not store.subscribers.is_suppressed(hashed)
 
 

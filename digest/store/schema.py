@@ -213,6 +213,33 @@ suppressions = sa.Table(
     sa.Column("since", Moment, nullable=False),
 )
 
+reader_counts = sa.Table(
+    "reader_counts",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True, comment="state; themes or timezone of the confirmed."),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("readers", sa.BigInteger, nullable=False),
+)
+
+wishes = sa.Table(
+    "wishes",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("themes", sa.Text, nullable=False),
+    sa.Column("schedules", sa.Text, nullable=False),
+)
+
+askings = sa.Table(
+    "askings",
+    metadata,
+    sa.Column("subscriber_id", Id, sa.ForeignKey("subscribers.id"), primary_key=True, autoincrement=False),
+    sa.Column("due_at", Moment, nullable=False, index=True),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+)
+
 # No foreign keys: planning inserts what it has just selected, and PostgreSQL takes three times as long to
 # check a million rows one by one as to plan them.
 deliveries = sa.Table(

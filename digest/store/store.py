@@ -16,6 +16,7 @@ from .ledger import Ledger
 from .slots import Slots
 from .state import State
 from .subscribers import Subscribers
+from .wishes import Wishes
 
 
 class Store:
@@ -27,6 +28,7 @@ class Store:
         self.editions = Editions(database)
         self.slots = Slots(database)
         self.subscribers = Subscribers(database)
+        self.wishes = Wishes(database, self.subscribers)
         self.ledger = Ledger(database)
         self.state = State(database)
         self.feeds = Feeds(database)

@@ -1,28 +1,30 @@
 """Readers, what they consented to, and who must never be mailed again.
 
-Which step is allowed is decided elsewhere; here it is kept, with who did it and when.
+Which step is allowed is decided elsewhere; here it is kept, with who did it and when. How many readers there
+are is counted as they change, in the same transaction: asking costs the same however many there are.
 """
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from digest.errors import StoreError
 from digest.model import ConsentState, Subscriber
 
 from . import documents
 from .database import Database
-from .schema import consent_events, deliveries, editions, subscribers, suppressions
+from .schema import askings, consent_events, deliveries, editions, reader_counts, subscribers, suppressions
 
 BATCH = 1000
 """Rows a statement when importing; more gains nothing."""
+PENDING, CONFIRMED, ERASED = ConsentState.PENDING, ConsentState.CONFIRMED, ConsentState.ERASED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,14 @@ class Turn:
     """A step decided for one reader: the state it leads to, and what is written together with it.
 
     Args:
+        wish: Whose themes, schedules, language and time zone the reader gets with it.
         suppress, unsuppress: A hash of the address that is to be added to the list, or taken off it.
     """
 
     state: ConsentState
     reason: str
     paused_until: datetime | None = None
+    wish: Subscriber | None = None
     suppress: str | None = None
     unsuppress: str | None = None
 
@@ -65,44 +69,69 @@ class Subscribers:
 
         When the address (in any case) is there already, that reader is returned, unchanged.
         """
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        new = insert(subscribers).values(_columns(subscriber, now)).on_conflict_do_nothing()
-        with self._database.write() as connection:
-            new_id = connection.scalar(new.returning(subscribers.c.id))
-            if new_id is not None:
-                _note(connection, new_id, None, subscriber.state, actor, now, reason)
-            return _found(connection, subscriber.address)
+        self.add_all([subscriber], actor=actor, now=now, reason=reason)
+        found = self.find(subscriber.address)
+        assert found is not None
+        return found
 
     def add_all(
         self, found: Iterable[Subscriber], *, actor: str, now: datetime, reason: str = ""
     ) -> tuple[int, int]:
         """Import in one transaction and bounded memory: (added, already there). The latter stay."""
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        new = insert(subscribers).on_conflict_do_nothing().returning(subscribers.c.id, subscribers.c.state)
         added = seen = 0
+        some, moved = iter(found), Counter[Kind]()
         with self._database.write() as connection:
-            for batch in _batches(found):
-                rows = connection.execute(new, [_columns(subscriber, now) for subscriber in batch]).all()
-                events = [_event(row.id, None, ConsentState(row.state), actor, now, reason) for row in rows]
-                if events:
-                    connection.execute(sa.insert(consent_events), events)
-                added += len(rows)
+            self._database.alone(connection, "readers")
+            while batch := list(islice(some, BATCH)):
+                there = known_as(connection, [one.address.casefold() for one in batch])
+                new = [one for one in batch if one.address.casefold() not in there]
+                added += self.insert(connection, new, moved, actor=actor, now=now, reason=reason)
                 seen += len(batch)
+            self.count(connection, moved)
         return added, seen - added
 
+    def insert(
+        self,
+        connection: sa.Connection,
+        new: Iterable[Subscriber],
+        moved: "Counter[Kind]",
+        *,
+        actor: str,
+        now: datetime,
+        reason: str,
+    ) -> int:
+        """Keep readers who are not there yet, with the proof of it; how many. *moved* is for :meth:`count`.
+
+        For who has made sure, alone with ``readers``: that is faster than to ask for each what became of it.
+        """
+        rows = {row["address_key"]: row for row in (_columns(one, now) for one in new)}
+        if rows:
+            connection.execute(sa.insert(subscribers), list(rows.values()))
+            prove(connection, subscribers.c.address_key.in_(list(rows)), actor, now, reason, new=True)
+        for row in rows.values():
+            moved.update(_kinds(row["state"], row["themes"], row["timezone"]))
+        return len(rows)
+
     def get(self, subscriber_id: int) -> Subscriber:
-        with self._database.read() as connection:
-            return _get(connection, subscriber_id)
+        """Raises StoreError when there is none of that id."""
+        found = self.look_up(subscriber_id)
+        if found is None:
+            raise StoreError(f"there is no subscriber {subscriber_id}")
+        return found
 
     def look_up(self, subscriber_id: int) -> Subscriber | None:
         with self._database.read() as connection:
             row = connection.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).first()
-        return _subscriber(row) if row else None
+        return make_subscriber(row) if row else None
 
     def find(self, address: str) -> Subscriber | None:
         """By canonical address, in any case."""
+        return self.find_all([address]).get(address.casefold())
+
+    def find_all(self, addresses: Iterable[str]) -> dict[str, Subscriber]:
+        """Those who are there, by casefolded address."""
         with self._database.read() as connection:
-            return _find(connection, address)
+            return known_as(connection, [address.casefold() for address in addresses])
 
     def list(
         self,
@@ -120,9 +149,7 @@ class Subscribers:
         address or name. Erased readers are listed only when asked for by state.
         """
         query = sa.select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
-        query = query.where(
-            subscribers.c.state != ConsentState.ERASED if state is None else subscribers.c.state == state
-        )
+        query = query.where(subscribers.c.state != ERASED if state is None else subscribers.c.state == state)
         if theme is not None:
             query = query.where(takes(subscribers.c.themes, (theme,)))
         if schedule is not None:
@@ -133,7 +160,7 @@ class Subscribers:
                 | subscribers.c.name.icontains(search, autoescape=True)
             )
         with self._database.read() as connection:
-            return tuple(_subscriber(row) for row in connection.execute(query))
+            return tuple(make_subscriber(row) for row in connection.execute(query))
 
     def set_state(
         self,
@@ -146,20 +173,9 @@ class Subscribers:
         paused_until: datetime | None = None,
     ) -> Subscriber:
         """Take a step that was decided, and keep the proof of it."""
-        with self._database.write() as connection:
-            before = _get(connection, subscriber_id)
-            change = {"state": state, "paused_until": paused_until, "updated_at": now}
-            connection.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(change))
-            _note(connection, subscriber_id, before.state, state, actor, now, reason)
-            return _get(connection, subscriber_id)
-
-    def find_all(self, addresses: Sequence[str]) -> dict[str, Subscriber]:
-        """Those who are there, by casefolded address."""
-        query = sa.select(subscribers).where(
-            subscribers.c.address_key.in_([address.casefold() for address in addresses])
-        )
-        with self._database.read() as connection:
-            return {row.address_key: _subscriber(row) for row in connection.execute(query)}
+        turn = Turn(state=state, reason=reason, paused_until=paused_until)
+        after = self.turn([subscriber_id], lambda _: turn, actor=actor, now=now)
+        return after.get(subscriber_id) or self.get(subscriber_id)
 
     def turn(
         self,
@@ -168,80 +184,79 @@ class Subscribers:
         *,
         actor: str,
         now: datetime,
-        wishes: Mapping[int, Subscriber] | None = None,
     ) -> dict[int, Subscriber]:
         """Take a step for each of *ids*, decided from the state it finds, all in one transaction.
 
         Args:
             decide: None: this reader stays as it is.
-            wishes: Themes, schedules, language and time zone to set for readers who took a step.
 
         Returns:
             Everybody of *ids* who exists, as they are afterwards.
         """
-        query = sa.select(subscribers).where(subscribers.c.id.in_(ids))
+        query = sa.select(subscribers).where(subscribers.c.id.in_(ids)).with_for_update()
         with self._database.write() as connection:
-            found = [_subscriber(row) for row in connection.execute(query.with_for_update())]
-            turns = {one.id: turn for one in found if (turn := decide(one)) is not None}
-            after = {one.id: _turned(one, turns.get(one.id), (wishes or {}).get(one.id)) for one in found}
-            if turns:
-                self._write_turns(connection, found, turns, after, actor, now)
-        return after
+            found = {row.id: make_subscriber(row) for row in connection.execute(query)}
+            turns = {one.id: turn for one in found.values() if (turn := decide(one)) is not None}
+            moved = Counter[Kind]()
+            after = self.write_turns(connection, found, turns, moved, actor=actor, now=now)
+            self.count(connection, moved)
+        return {**found, **after}
 
-    def _write_turns(
+    def write_turns(
         self,
         connection: sa.Connection,
-        found: Sequence[Subscriber],
+        found: Mapping[int, Subscriber],
         turns: Mapping[int, Turn],
-        after: Mapping[int, Subscriber],
+        moved: "Counter[Kind]",
+        *,
         actor: str,
         now: datetime,
-    ) -> None:
-        kept = ("state", "paused_until", "themes", "schedules", "language", "timezone")
-        values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in kept}
-        change = (
-            sa.update(subscribers)
-            .where(subscribers.c.id == sa.bindparam("reader"))
-            .values(values | {"updated_at": now})
-        )
-        rows = [{"reader": n, **{f"new_{k}": _columns(after[n], now)[k] for k in kept}} for n in turns]
-        connection.execute(change, rows)
-        events = [
-            _event(one.id, one.state, turns[one.id].state, actor, now, turns[one.id].reason)
-            for one in found
-            if one.id in turns
-        ]
-        connection.execute(sa.insert(consent_events), events)
-        barred = [
-            {"address_hash": turn.suppress, "reason": turn.reason.partition(":")[0], "since": now}
-            for turn in turns.values()
-            if turn.suppress
-        ]
-        if barred:
-            insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-            connection.execute(insert(suppressions).on_conflict_do_nothing(), barred)
-        gone = [turn.unsuppress for turn in turns.values() if turn.unsuppress]
-        if gone:
-            connection.execute(sa.delete(suppressions).where(suppressions.c.address_hash.in_(gone)))
+    ) -> dict[int, Subscriber]:
+        """Keep *turns* of readers *found*; those readers afterwards; *moved* is for :meth:`count`."""
+        if not turns:
+            return {}
+        after = {number: _turned(found[number], turn) for number, turn in turns.items()}
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for number, turn in turns.items():
+            alike.setdefault((turn.state, turn.paused_until, turn.reason), []).append(number)
+        for (state, until, reason), ids in alike.items():
+            these = subscribers.c.id.in_(ids)
+            prove(connection, these, actor, now, reason, to=state)
+            change = {"state": state, "paused_until": until, "updated_at": now}
+            connection.execute(sa.update(subscribers).where(these).values(change))
+        wishes = [{"reader": number, **_wished(turn.wish)} for number, turn in turns.items() if turn.wish]
+        if wishes:
+            connection.execute(_WISH, wishes)
+        barred = {turn.suppress: turn.reason.partition(":")[0] for turn in turns.values() if turn.suppress}
+        self._suppress(connection, barred, now)
+        lifted = [turn.unsuppress for turn in turns.values() if turn.unsuppress]
+        if lifted:
+            connection.execute(sa.delete(suppressions).where(suppressions.c.address_hash.in_(lifted)))
+        for number, one in after.items():
+            _move(moved, found[number], one)
+        return after
 
-    def last_events(
-        self, ids: Sequence[int], reason: str, *, since: datetime
-    ) -> dict[int, tuple[datetime, ...]]:
-        """When something with that *reason* happened to each of *ids* after *since*, oldest first."""
-        query = (
-            sa.select(consent_events.c.subscriber_id, consent_events.c.at)
-            .where(
-                consent_events.c.subscriber_id.in_(ids),
-                consent_events.c.reason == reason,
-                consent_events.c.at > since,
-            )
-            .order_by(consent_events.c.id)
-        )
-        found: dict[int, tuple[datetime, ...]] = {}
-        with self._database.read() as connection:
-            for reader, at in connection.execute(query):
-                found[reader] = (*found.get(reader, ()), at)
-        return found
+    def set_preferences(self, subscriber_id: int, *, now: datetime, **changes: Any) -> Subscriber:
+        """Change what is given of themes, schedules (empty: all), language, timezone, name and send_hour."""
+        this = subscribers.c.id == subscriber_id
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(subscribers).where(this).with_for_update()).first()
+            if row is None:
+                raise StoreError(f"there is no subscriber {subscriber_id}")
+            before = make_subscriber(row)
+            after = replace(before, **changes)
+            kept = {name: value for name, value in _columns(after, now).items() if name in changes}
+            connection.execute(sa.update(subscribers).where(this).values(updated_at=now, **kept))
+            moved = Counter[Kind]()
+            _move(moved, before, after)
+            self.count(connection, moved)
+        return after
+
+    def renew_tokens(self, subscriber_id: int, *, now: datetime) -> None:
+        """Make every link sent so far invalid, save those to unsubscribe."""
+        change = {"token_version": subscribers.c.token_version + 1, "updated_at": now}
+        with self._database.write() as connection:
+            connection.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(change))
 
     def recent(
         self, states: Sequence[ConsentState], *, limit: int = 20
@@ -257,60 +272,18 @@ class Subscribers:
         """Delete who asked, never confirmed, and was never heard of since *before*; how many."""
         # Somebody who was a reader once has a history that must stay: it says that they left.
         history = sa.exists().where(
-            consent_events.c.subscriber_id == subscribers.c.id,
-            consent_events.c.to_state != ConsentState.PENDING,
+            consent_events.c.subscriber_id == subscribers.c.id, consent_events.c.to_state != PENDING
         )
         idle = sa.select(subscribers.c.id).where(
-            subscribers.c.state == ConsentState.PENDING, subscribers.c.updated_at < before, ~history
+            subscribers.c.state == PENDING, subscribers.c.updated_at < before, ~history
         )
         with self._database.write() as connection:
             ids = connection.scalars(idle.limit(BATCH)).all()
-            connection.execute(sa.delete(consent_events).where(consent_events.c.subscriber_id.in_(ids)))
+            for table in (askings, consent_events):
+                connection.execute(sa.delete(table).where(table.c.subscriber_id.in_(ids)))
             connection.execute(sa.delete(subscribers).where(subscribers.c.id.in_(ids)))
+            self.count(connection, Counter({("state", PENDING): -len(ids)}))
         return len(ids)
-
-    def set_preferences(
-        self,
-        subscriber_id: int,
-        *,
-        now: datetime,
-        themes: Sequence[str] | None = None,
-        schedules: Sequence[str] | None = None,
-        language: str | None = None,
-        timezone: str | None = None,
-        name: str | None = None,
-        send_hour: int | None = None,
-    ) -> Subscriber:
-        """Change what is given. Empty *themes* or *schedules* mean all; *send_hour* -1 unsets it."""
-        changes: dict[str, Any] = {
-            "themes": None if themes is None else documents.words(tuple(themes)),
-            "schedules": None if schedules is None else documents.words(tuple(schedules)),
-            "language": language,
-            "timezone": timezone,
-            "name": None if name is None else documents.printable(name, 200),
-            "send_hour": send_hour,
-        }
-        changes = {key: value for key, value in changes.items() if value is not None}
-        if send_hour == -1:
-            changes["send_hour"] = None
-        with self._database.write() as connection:
-            connection.execute(
-                sa.update(subscribers)
-                .where(subscribers.c.id == subscriber_id)
-                .values(updated_at=now, **changes)
-            )
-            return _get(connection, subscriber_id)
-
-    def renew_tokens(self, subscriber_id: int, *, now: datetime) -> Subscriber:
-        """Make every link sent so far invalid."""
-        change = {"token_version": subscribers.c.token_version + 1, "updated_at": now}
-        with self._database.write() as connection:
-            connection.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(change))
-            return _get(connection, subscriber_id)
-
-    def remove(self, subscriber_id: int, *, actor: str, now: datetime, reason: str = "") -> Subscriber:
-        """Unsubscribe without forgetting; :meth:`erase` forgets."""
-        return self.set_state(subscriber_id, ConsentState.UNSUBSCRIBED, actor=actor, now=now, reason=reason)
 
     def erase(self, subscriber_id: int, *, address_hash: str, now: datetime) -> None:
         """Forget the person: address, name, choices, proofs, servers' replies. The hash stays suppressed.
@@ -320,93 +293,89 @@ class Subscribers:
         forgotten = {
             "address": None, "address_key": None, "name": "", "themes": "", "schedules": "",
             "language": "", "timezone": "", "send_hour": None, "paused_until": None,
-            "state": ConsentState.ERASED, "updated_at": now,
+            "state": ERASED, "updated_at": now,
         }  # fmt: skip
         all_editions = sa.select(editions.c.number)
         mine = deliveries.c.edition.in_(all_editions) & (deliveries.c.subscriber_id == subscriber_id)
+        this = subscribers.c.id == subscriber_id
         with self._database.write() as connection:
-            address = _get(connection, subscriber_id).address
-            connection.execute(
-                sa.delete(consent_events).where(consent_events.c.subscriber_id == subscriber_id)
-            )
+            row = connection.execute(sa.select(subscribers).where(this).with_for_update()).one()
+            for table in (askings, consent_events):
+                connection.execute(sa.delete(table).where(table.c.subscriber_id == subscriber_id))
             connection.execute(sa.update(deliveries).where(mine).values(text=None))
             connection.execute(
                 sa.update(deliveries)
-                .where(deliveries.c.edition.in_(all_editions), deliveries.c.address == address)
+                .where(deliveries.c.edition.in_(all_editions), deliveries.c.address == row.address)
                 .values(address=sa.literal("erased ") + sa.cast(deliveries.c.id, sa.Text), text=None)
             )
-            connection.execute(
-                sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(forgotten)
-            )
-            self._suppress(connection, address_hash, "erased", now)
+            connection.execute(sa.update(subscribers).where(this).values(forgotten))
+            self._suppress(connection, {address_hash: "erased"}, now)
+            moved = Counter[Kind]()
+            before = make_subscriber(row)
+            _move(moved, before, replace(before, state=ERASED))
+            self.count(connection, moved)
 
     def suppress(self, address_hash: str, *, reason: str, now: datetime) -> None:
         """Never mail the address again, whoever imports it; the first reason stays."""
         with self._database.write() as connection:
-            self._suppress(connection, address_hash, reason, now)
-
-    def unsuppress(self, address_hash: str) -> bool:
-        """The way back, by the operator's hand."""
-        with self._database.write() as connection:
-            row = sa.delete(suppressions).where(suppressions.c.address_hash == address_hash)
-            return connection.execute(row).rowcount > 0
+            self._suppress(connection, {address_hash: reason}, now)
 
     def is_suppressed(self, address_hash: str) -> bool:
         return bool(self.suppressed([address_hash]))
 
-    def suppressed(self, hashes: Sequence[str]) -> frozenset[str]:
+    def suppressed(self, hashes: Iterable[str]) -> frozenset[str]:
         """Those of *hashes* that are suppressed."""
-        query = sa.select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(hashes))
         with self._database.read() as connection:
-            return frozenset(connection.scalars(query))
+            return barred(connection, hashes)
 
     def events(self, subscriber_id: int) -> tuple[ConsentEvent, ...]:
         """The proof of consent, oldest first."""
-        query = (
-            sa.select(consent_events)
-            .where(consent_events.c.subscriber_id == subscriber_id)
-            .order_by(consent_events.c.id)
-        )
+        mine = consent_events.c.subscriber_id == subscriber_id
+        query = sa.select(consent_events).where(mine).order_by(consent_events.c.id)
         with self._database.read() as connection:
             return tuple(_consent_event(row) for row in connection.execute(query))
 
     def note(self, subscriber_id: int, *, actor: str, now: datetime, reason: str) -> None:
         """Keep something that happened without a step: a soft bounce, an export."""
         with self._database.write() as connection:
-            state = _get(connection, subscriber_id).state
-            _note(connection, subscriber_id, state, state, actor, now, reason)
+            prove(connection, subscribers.c.id == subscriber_id, actor, now, reason)
 
     def counts(self) -> dict[ConsentState, int]:
-        query = sa.select(subscribers.c.state, sa.func.count()).group_by(subscribers.c.state)
-        with self._database.read() as connection:
-            return {ConsentState(state): count for state, count in connection.execute(query)}
+        return {ConsentState(state): count for state, count in self._counted("state")}
 
     def demand(self, themes: Sequence[str] = ()) -> dict[str, int]:
         """How many confirmed readers want each theme; those who chose none want all of *themes*."""
-        query = (
-            sa.select(subscribers.c.themes, sa.func.count())
-            .where(subscribers.c.state == ConsentState.CONFIRMED)
-            .group_by(subscribers.c.themes)
-        )
-        wanted = dict.fromkeys(themes, 0)
-        with self._database.read() as connection:
-            for chosen, count in connection.execute(query):
-                for theme in documents.ids(chosen) or themes:
-                    wanted[theme] = wanted.get(theme, 0) + count
-        return wanted
+        wanted = Counter(dict.fromkeys(themes, 0))
+        for chosen, count in self._counted("themes"):
+            wanted.update(dict.fromkeys(documents.ids(chosen) or themes, count))
+        return dict(wanted)
 
     def timezones(self) -> tuple[str, ...]:
         """Of confirmed readers, each once."""
-        query = (
-            sa.select(subscribers.c.timezone).where(subscribers.c.state == ConsentState.CONFIRMED).distinct()
-        )
-        with self._database.read() as connection:
-            return tuple(sorted(connection.scalars(query)))
+        return tuple(sorted(zone for zone, _ in self._counted("timezone")))
 
-    def _suppress(self, connection: sa.Connection, address_hash: str, reason: str, now: datetime) -> None:
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        row = insert(suppressions).values(address_hash=address_hash, reason=reason, since=now)
-        connection.execute(row.on_conflict_do_nothing())
+    def _counted(self, kind: str) -> Sequence[tuple[str, int]]:
+        some = reader_counts.c.kind == kind, reader_counts.c.readers > 0
+        query = sa.select(reader_counts.c.name, reader_counts.c.readers).where(*some)
+        with self._database.read() as connection:
+            return [(row.name, row.readers) for row in connection.execute(query)]
+
+    def count(self, connection: sa.Connection, moved: "Mapping[Kind, int]") -> None:
+        """Add *moved* to the counts: last in a transaction, in order, so that two never block each other."""
+        rows = [{"kind": k, "name": name, "readers": n} for (k, name), n in sorted(moved.items()) if n]
+        if rows:
+            add = self._database.insert(reader_counts)
+            more = {"readers": reader_counts.c.readers + add.excluded.readers}
+            connection.execute(add.on_conflict_do_update(index_elements=["kind", "name"], set_=more), rows)
+
+    def _suppress(self, connection: sa.Connection, reasons: Mapping[str, str], now: datetime) -> None:
+        rows = [{"address_hash": one, "reason": reason, "since": now} for one, reason in reasons.items()]
+        if rows:
+            connection.execute(self._database.insert(suppressions).on_conflict_do_nothing(), rows)
+
+
+Kind = tuple[str, str]
+"""What readers are counted by, and its value: ("state", "confirmed"), ("timezone", "Asia/Shanghai")."""
 
 
 def takes(column: sa.Column[str], ids: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -417,8 +386,64 @@ def takes(column: sa.Column[str], ids: Sequence[str]) -> sa.ColumnElement[bool]:
 def deliverable(now: datetime | sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
     """Confirmed, or paused until a moment that has passed."""
     awake = subscribers.c.paused_until.is_(None) | (subscribers.c.paused_until <= now)
-    return ((subscribers.c.state == ConsentState.CONFIRMED) & awake) | (
+    return ((subscribers.c.state == CONFIRMED) & awake) | (
         (subscribers.c.state == ConsentState.PAUSED) & (subscribers.c.paused_until <= now)
+    )
+
+
+def known_as(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Subscriber]:
+    """Readers by casefolded address."""
+    query = sa.select(subscribers).where(subscribers.c.address_key.in_(keys))
+    return {row.address_key: make_subscriber(row) for row in connection.execute(query)}
+
+
+def prove(
+    connection: sa.Connection,
+    who: sa.ColumnElement[bool],
+    actor: str,
+    now: datetime,
+    reason: str,
+    *,
+    new: bool = False,
+    to: ConsentState | None = None,
+) -> None:
+    """Keep what happened to readers; before their state is changed.
+
+    Args:
+        new: They were nobody before.
+        to: The state it leads to; None: the one they are in.
+    """
+    event = {
+        "subscriber_id": subscribers.c.id,
+        "at": sa.literal(now, consent_events.c.at.type),
+        "actor": sa.literal(documents.printable(actor, 100)),
+        "from_state": sa.null() if new else subscribers.c.state,
+        "to_state": subscribers.c.state if to is None else sa.literal(to.value),
+        "reason": sa.literal(documents.printable(reason)),
+    }
+    rows = sa.select(*event.values()).where(who, subscribers.c.state != ERASED).order_by(subscribers.c.id)
+    connection.execute(sa.insert(consent_events).from_select(list(event), rows))
+
+
+def barred(connection: sa.Connection, hashes: Iterable[str]) -> frozenset[str]:
+    """Those of *hashes* that are suppressed."""
+    query = sa.select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(list(hashes)))
+    return frozenset(connection.scalars(query))
+
+
+def make_subscriber(row: Any) -> Subscriber:
+    return Subscriber(
+        id=row.id,
+        address=row.address or "",
+        name=row.name,
+        state=ConsentState(row.state),
+        language=row.language,
+        timezone=row.timezone,
+        send_hour=row.send_hour,
+        themes=documents.ids(row.themes),
+        schedules=documents.ids(row.schedules),
+        paused_until=row.paused_until,
+        token_version=row.token_version,
     )
 
 
@@ -440,50 +465,45 @@ def _columns(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
     }
 
 
-def _subscriber(row: Any) -> Subscriber:
-    return Subscriber(
-        id=row.id,
-        address=row.address or "",
-        name=row.name,
-        state=ConsentState(row.state),
-        language=row.language,
-        timezone=row.timezone,
-        send_hour=row.send_hour,
-        themes=documents.ids(row.themes),
-        schedules=documents.ids(row.schedules),
-        paused_until=row.paused_until,
-        token_version=row.token_version,
-    )
+_WISH = (
+    sa.update(subscribers)
+    .where(subscribers.c.id == sa.bindparam("reader"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("themes", "schedules", "language", "timezone")})
+)
 
 
-def _get(connection: sa.Connection, subscriber_id: int) -> Subscriber:
-    row = connection.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).first()
-    if row is None:
-        raise StoreError(f"there is no subscriber {subscriber_id}")
-    return _subscriber(row)
+def _wished(wish: Subscriber) -> dict[str, str]:
+    return {
+        "new_themes": documents.words(wish.themes),
+        "new_schedules": documents.words(wish.schedules),
+        "new_language": wish.language,
+        "new_timezone": wish.timezone,
+    }
 
 
-def _found(connection: sa.Connection, address: str) -> Subscriber:
-    known = _find(connection, address)
-    assert known is not None
-    return known
-
-
-def _find(connection: sa.Connection, address: str) -> Subscriber | None:
-    query = sa.select(subscribers).where(subscribers.c.address_key == address.casefold())
-    row = connection.execute(query).first()
-    return _subscriber(row) if row else None
-
-
-def _turned(one: Subscriber, turn: Turn | None, wish: Subscriber | None) -> Subscriber:
-    if turn is None:
-        return one
-    after = replace(one, state=turn.state, paused_until=turn.paused_until)
-    if wish is None:
-        return after
+def _turned(one: Subscriber, turn: Turn) -> Subscriber:
+    wish = turn.wish or one
     return replace(
-        after, themes=wish.themes, schedules=wish.schedules, language=wish.language, timezone=wish.timezone
+        one,
+        state=turn.state,
+        paused_until=turn.paused_until,
+        themes=wish.themes,
+        schedules=wish.schedules,
+        language=wish.language,
+        timezone=wish.timezone,
     )
+
+
+def _move(moved: "Counter[Kind]", before: Subscriber, after: Subscriber) -> None:
+    moved.subtract(_kinds(before.state, documents.words(before.themes), before.timezone))
+    moved.update(_kinds(after.state, documents.words(after.themes), after.timezone))
+
+
+def _kinds(state: str, themes: str, timezone: str) -> Iterator[Kind]:
+    yield "state", state
+    if state == CONFIRMED:
+        yield "themes", themes
+        yield "timezone", timezone
 
 
 def _consent_event(row: Any) -> ConsentEvent:
@@ -494,39 +514,3 @@ def _consent_event(row: Any) -> ConsentEvent:
         to_state=ConsentState(row.to_state),
         reason=row.reason,
     )
-
-
-def _event(
-    subscriber_id: int, old: ConsentState | None, new: ConsentState, actor: str, now: datetime, reason: str
-) -> dict[str, Any]:
-    return {
-        "subscriber_id": subscriber_id,
-        "at": now,
-        "actor": documents.printable(actor, 100),
-        "from_state": old,
-        "to_state": new,
-        "reason": documents.printable(reason),
-    }
-
-
-def _note(
-    connection: sa.Connection,
-    subscriber_id: int,
-    old: ConsentState | None,
-    new: ConsentState,
-    actor: str,
-    now: datetime,
-    reason: str,
-) -> None:
-    connection.execute(sa.insert(consent_events).values(_event(subscriber_id, old, new, actor, now, reason)))
-
-
-def _batches(found: Iterable[Subscriber]) -> Iterable[list[Subscriber]]:
-    batch: list[Subscriber] = []
-    for subscriber in found:
-        batch.append(subscriber)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -15,6 +15,7 @@ class Clerk(Generic[Item, Answer]):
     Args:
         most: Items a batch.
         room: Items that may wait; more are turned away.
+        gather_s: How long a batch gathers, where nobody waits for it.
     """
 
     def __init__(
@@ -24,17 +25,15 @@ class Clerk(Generic[Item, Answer]):
         *,
         most: int = 200,
         room: int = 2000,
+        gather_s: float = 0.0,
     ) -> None:
         self._work = work
         self._executor = executor
         self._most = most
         self._room = room
+        self._gather_s = gather_s
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._writing: asyncio.Task[None] | None = None
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
 
     def take(self, item: Item) -> "asyncio.Future[Answer] | None":
         """What the batch with *item* in it will give, or raise; None when there is no room left."""
@@ -54,6 +53,8 @@ class Clerk(Generic[Item, Answer]):
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            if self._gather_s:
+                await asyncio.sleep(self._gather_s)
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             try:
                 answer = await loop.run_in_executor(self._executor, self._work, [item for item, _ in batch])

@@ -4,14 +4,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from digest.mail.transport import Fate, Letter, Transport
+from digest.errors import StoreError
+from digest.mail.transport import Fate, Transport
 from digest.model import Newsletter, Schedule, Subscriber, Theme
-from digest.signup import Departure, Signup, Wish
+from digest.signup import Asking, Departure, Signup
 from digest.web.clerk import Clerk
 from digest.web.limits import Network
 from digest.web.manners import Numbers
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("digest.web")
 
-TRY_AGAIN_S = (0.0, 60.0, 600.0)
-"""When a confirmation is posted; after that its reader will ask again."""
+LOOK_S = 5.0
+"""Between two looks for confirmation mails whose time has come, besides those just asked for."""
+GATHER_S = 0.05
+"""What is not waited for is put off so long, to be done for many at once."""
 MOST_LETTERS = 2000
 GRACE_S = 10.0
 """At the end, for letters on the wire."""
@@ -100,71 +103,92 @@ class Desk:
         self._numbers = numbers
         # One thread: two would only wait for one another at the database.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
-        self._wishes: Clerk[Wish, tuple[Letter, ...]] = Clerk(self._subscribe, self._thread)
+        self._wishes: Clerk[Subscriber, None] = Clerk(signup.store.wishes.keep, self._thread)
         self._leaving: Clerk[Departure, None] = Clerk(self._unsubscribe, self._thread)
-        self._posting: set[asyncio.Task[None]] = set()
+        self._asked: Clerk[tuple[Asking, Fate], None] = Clerk(self._note, self._thread, gather_s=GATHER_S)
         self._stack = AsyncExitStack()
 
-    def wish(self, wish: Wish) -> bool:
-        """Take a sign-up; it is dealt with after the answer is given. False: there is no room."""
-        if len(self._posting) >= MOST_LETTERS:
-            return False
+    def wish(self, wish: Subscriber) -> "asyncio.Future[None] | None":
+        """Take a sign-up; done when it is durable, and dealt with after that. None: there is no room."""
         taken = self._wishes.take(wish)
-        if taken is None:
-            return False
-        taken.add_done_callback(_tell)
-        return True
+        if taken is not None:
+            taken.add_done_callback(lambda _: self._bell.set())
+        return taken
 
     def leave(self, departure: Departure) -> "asyncio.Future[None] | None":
         """Take an unsubscribing; done when it is durable. None: there is no room."""
         return self._leaving.take(departure)
 
-    async def close(self) -> None:
-        await self._wishes.close()
-        await self._leaving.close()
-        await asyncio.sleep(0)  # lets the letters of the last batch be posted
-        if self._posting:
-            _, late = await asyncio.wait(self._posting, timeout=GRACE_S)
-            for task in late:
-                task.cancel()
-        await self._stack.aclose()
-        self._thread.shutdown()
-
     async def start(self) -> None:
         """Open the transport in the loop that will use it; before the first step is taken."""
-        self._loop = asyncio.get_running_loop()
         self._transport = await self._open_transport(self._stack)
-        self._turn = asyncio.Semaphore(self._transport.connections)
+        self._letters: asyncio.Queue[Asking] = asyncio.Queue()
+        self._bell = asyncio.Event()
+        self._bell.set()  # for what an earlier process left
+        self._tasks = [asyncio.create_task(self._post()) for _ in range(self._transport.connections)]
+        self._tasks.append(asyncio.create_task(self._read_wishes()))
 
-    def _subscribe(self, wishes: Sequence[Wish]) -> tuple[Letter, ...]:
-        letters = self._signup.subscribe(wishes, now=self._clock())
-        self._loop.call_soon_threadsafe(self._post_all, letters)
-        return letters
+    async def close(self) -> None:
+        """Letters on the wire have a moment to end; those behind them are sent after the next start."""
+        await self._wishes.close()
+        await self._leaving.close()
+        self._tasks.pop().cancel()
+        while not self._letters.empty():
+            self._settle(self._letters.get_nowait(), Fate.UNTOUCHED)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._letters.join(), GRACE_S)
+        for task in self._tasks:
+            task.cancel()
+        await self._asked.close()
+        await self._stack.aclose()
+        self._thread.shutdown()
 
     def _unsubscribe(self, leaving: Sequence[Departure]) -> None:
         self._signup.unsubscribe(leaving, now=self._clock())
 
-    def _post_all(self, letters: Sequence[Letter]) -> None:
-        for letter in letters:
-            task = asyncio.create_task(self._post(letter))
-            self._posting.add(task)
-            task.add_done_callback(self._posting.discard)
+    def _note(self, results: Sequence[tuple[Asking, Fate]]) -> None:
+        self._signup.asked(results, now=self._clock())
 
-    async def _post(self, letter: Letter) -> None:
-        for pause_s in TRY_AGAIN_S:
-            await asyncio.sleep(pause_s)
-            async with self._turn:
-                result = await self._transport.send(letter, _always)
+    def _askings(self) -> tuple[Asking, ...]:
+        return self._signup.askings(now=self._clock())
+
+    async def _read_wishes(self) -> None:
+        """Whenever somebody signed up or a letter's time has come: letters, as many as there is room for."""
+        loop = asyncio.get_running_loop()
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), LOOK_S)
+            await asyncio.sleep(GATHER_S)
+            self._bell.clear()
+            try:
+                while self._letters.qsize() < MOST_LETTERS and (
+                    found := await loop.run_in_executor(self._thread, self._askings)
+                ):
+                    for asking in found:
+                        self._letters.put_nowait(asking)
+            except StoreError as problem:
+                log.error("sign-ups wait: %s", problem)
+
+    async def _post(self) -> None:
+        while True:
+            asking = await self._letters.get()
+            result = await self._transport.send(asking.letter, _always)
             self._numbers.events[f"confirmation {result.fate}"] += 1
-            if result.fate not in {Fate.DEFERRED, Fate.UNTOUCHED}:
-                return
-            log.warning("a confirmation mail could not be sent: %d %s", result.code, result.text)
+            if result.fate is not Fate.SENT:
+                log.warning("a confirmation mail could not be sent: %d %s", result.code, result.text)
+            self._settle(asking, result.fate)
+
+    def _settle(self, asking: Asking, fate: Fate) -> None:
+        noted = self._asked.take((asking, fate))
+        if noted is not None:
+            noted.add_done_callback(_tell)
+        self._letters.task_done()
 
 
 async def _always() -> bool:
     return True
 
 
-def _tell(taken: "asyncio.Future[tuple[Letter, ...]]") -> None:
-    if not taken.cancelled() and (problem := taken.exception()) is not None:
-        log.error("sign-ups were lost: %s", problem)
+def _tell(noted: "asyncio.Future[None]") -> None:
+    if not noted.cancelled() and (problem := noted.exception()) is not None:
+        log.error("a confirmation mail will be sent once more, for that it was cannot be noted: %s", problem)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -73,23 +74,14 @@ def resume_at(text: str, zone: str, *, now: datetime) -> datetime | None:
     return moment if now < moment <= now + LONGEST_PAUSE else None
 
 
+@cache
 def zones() -> tuple[str, ...]:
     """Time zones people live in: ``Area/City`` and UTC."""
-    areas = {
-        "Africa",
-        "America",
-        "Antarctica",
-        "Asia",
-        "Atlantic",
-        "Australia",
-        "Europe",
-        "Indian",
-        "Pacific",
-    }
-    return ("UTC", *sorted(zone for zone in available_timezones() if zone.partition("/")[0] in areas))
+    return ("UTC", *sorted(zone for zone in available_timezones() if zone.partition("/")[0] in AREAS))
 
 
-def preferred(header: str, known: Sequence[str], default: str) -> str:
+@lru_cache(maxsize=256)
+def preferred(header: str, known: tuple[str, ...], default: str) -> str:
     """The best of *known* languages for an ``Accept-Language`` header (RFC 9110 section 12.5.4)."""
     wanted: list[tuple[float, str]] = []
     for part in header[:500].split(","):

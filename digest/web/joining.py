@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from digest.address import canonical
-from digest.signup import Wish
+from digest.model import Subscriber
 from digest.web import forms
 from digest.web.door import Door
 from digest.web.limits import Window, network
@@ -47,15 +47,18 @@ class Joining:
         if not themes:
             return self._form(request, language, "Choose at least one theme.", typed)
         if not forms.one(form, "website"):
-            wish = Wish(
+            wish = Subscriber(
+                id=0,
                 address=address,
                 language=language,
                 timezone=self.door.newsletter.timezone,
                 themes=forms.all_or(themes, self.door.themes),
                 schedules=forms.all_or(schedules, self.door.schedules),
             )
-            if not self.door.desk.wish(wish):
+            kept = self.door.desk.wish(wish)
+            if kept is None:
                 return self.voice.too_many(language, 60.0)
+            await kept
         return html(self._sent(language))
 
     def _wait_s(self, request: Request) -> float:
@@ -67,10 +70,10 @@ class Joining:
             self._in_all.count("")
         return wait_s
 
-    def _check_mail(self, language: str) -> str:
+    def _check_mail(self, language: str) -> bytes:
         words = self.voice.words(language)
         title = words.html("Subscribe to {name}", name=self.door.newsletter.name)
-        return self.voice.message(language, title, words.html(CHECK_MAIL))
+        return self.voice.message(language, title, words.html(CHECK_MAIL)).encode()
 
     def _form(self, request: Request, language: str, wrong: str = "", typed: str = "") -> Response:
         words, embedded = self.voice.words(language), request.url.path.endswith("/embed")

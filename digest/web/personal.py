@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -89,13 +88,13 @@ class PersonalPages:
         themes = forms.chosen(form, "theme", [theme.id for theme in self.door.themes])
         schedules = forms.chosen(form, "schedule", [schedule.id for schedule in self.door.schedules])
         language, zone, hour = (forms.one(form, name) for name in ("language", "timezone", "hour"))
-        known = language in self.voice.languages and zone in self._zones and hour in HOURS
+        known = language in self.voice.languages and zone in forms.zones() and hour in HOURS
         if themes is None or schedules is None or not known:
             return self._preferences(reader, wrong="Choose from the lists.")
         if not themes:
             return self._preferences(reader, wrong="Choose at least one theme.")
-        saved = self.door.signup.choose(
-            reader,
+        saved = self.door.signup.store.subscribers.set_preferences(
+            reader.id,
             themes=forms.all_or(themes, self.door.themes),
             schedules=forms.all_or(schedules, self.door.schedules),
             language=language,
@@ -111,7 +110,7 @@ class PersonalPages:
             return html(self.voice.ended(reader.language, words.html("This subscription has ended.")))
         mine = urlsplit(self.door.signup.link(Purpose.PREFERENCES, reader)).path
         today = self.door.clock().astimezone(ZoneInfo(reader.timezone)).date()
-        zones = self._zones if reader.timezone in self._zones else (reader.timezone, *self._zones)
+        zones = forms.zones() if reader.timezone in forms.zones() else (reader.timezone, *forms.zones())
         page = self.door.renderer.page(
             "web/preferences.html",
             language=reader.language,
@@ -226,7 +225,3 @@ class PersonalPages:
             return await asyncio.to_thread(act)
         except (TokenError, ConsentError) as wrong:
             return self.voice.wrong_link(request, wrong)
-
-    @cached_property
-    def _zones(self) -> tuple[str, ...]:
-        return forms.zones()

@@ -40,11 +40,11 @@ class Voice:
         return language_names(self.door.renderer.locale_dirs)
 
     def language(self, request: Request, given: str = "") -> str:
-        asked = given or request.query_params.get("lang", "")
+        asked = given or (request.scope["query_string"] and request.query_params.get("lang", ""))
         if asked in self.languages:
-            return asked
+            return str(asked)
         default = self.door.newsletter.language
-        return forms.preferred(request.headers.get("accept-language", ""), list(self.languages), default)
+        return forms.preferred(request.headers.get("accept-language", ""), tuple(self.languages), default)
 
     def words(self, language: str) -> Wording:
         return load_wording(language, self.door.renderer.locale_dirs)
@@ -123,5 +123,5 @@ def options(pairs: Iterable[tuple[str, str]], chosen: str) -> list[Option]:
     return [Option(id=one, name=name, chosen=one == chosen) for one, name in pairs]
 
 
-def html(page: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def html(page: str | bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return HTMLResponse(page, status, headers)

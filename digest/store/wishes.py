@@ -1,0 +1,158 @@
+"""Sign-ups on their way to a confirmation mail: nobody who was promised one is forgotten, whatever crashes.
+
+A wish is kept before its form is answered. It becomes a reader and an asking, a mail to be sent, and the
+asking stays until the mail is out. One that was claimed is not claimed again before *held* has passed, so
+that a crash between sending and noting it repeats no mail within that time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from digest.model import Subscriber
+
+from . import documents
+from .database import Database
+from .schema import askings, consent_events, subscribers
+from .schema import wishes as table
+from .subscribers import PENDING, Kind, Subscribers, Turn, barred, known_as, make_subscriber, prove
+
+ASKED = "asked to confirm"
+"""The reason of the event kept for each confirmation mail: proof, and what the limits count."""
+FORM = "form"
+READER = "reader"
+
+
+class Wishes:
+    def __init__(self, database: Database, readers: Subscribers) -> None:
+        self._database = database
+        self._readers = readers
+
+    def keep(self, wishes: Sequence[Subscriber]) -> None:
+        """Durable when this returns, and the same work for every address: nothing is looked up."""
+        rows = [
+            {
+                "address": one.address,
+                "language": one.language,
+                "timezone": one.timezone,
+                "themes": documents.words(one.themes),
+                "schedules": documents.words(one.schedules),
+            }
+            for one in wishes
+        ]
+        with self._database.write() as connection:
+            connection.execute(sa.insert(table), rows)
+
+    def judge(
+        self,
+        decide: Callable[[Subscriber], Turn | None],
+        hash_address: Callable[[str], str],
+        *,
+        limits: Mapping[timedelta, int],
+        now: datetime,
+        most: int,
+    ) -> int:
+        """Make askings of the wishes that wait, up to *most*, oldest first; how many were judged.
+
+        None for addresses that are suppressed and unknown, wait for a mail already, or were asked as often
+        as *limits* allow (times in a span). Of several wishes of an address the last counts.
+
+        Args:
+            decide: What becomes of somebody known who would be asked; None: is not asked.
+        """
+        with self._database.write() as connection:
+            self._database.alone(connection, "readers")
+            rows = connection.execute(sa.select(table).order_by(table.c.id).limit(most)).all()
+            if rows:
+                wanted = {row.address.casefold(): _wish(row) for row in rows}
+                self._ask(connection, wanted, decide, hash_address, limits, now)
+                connection.execute(sa.delete(table).where(table.c.id.in_([row.id for row in rows])))
+        return len(rows)
+
+    def _ask(
+        self,
+        connection: sa.Connection,
+        wanted: Mapping[str, Subscriber],
+        decide: Callable[[Subscriber], Turn | None],
+        hash_address: Callable[[str], str],
+        limits: Mapping[timedelta, int],
+        now: datetime,
+    ) -> None:
+        known = known_as(connection, list(wanted))
+        hashes = {key: hash_address(wish.address) for key, wish in wanted.items() if key not in known}
+        never = barred(connection, hashes.values())
+        new = {key: wanted[key] for key, hashed in hashes.items() if hashed not in never}
+        moved = Counter[Kind]()
+        self._readers.insert(connection, new.values(), moved, actor=READER, now=now, reason=FORM)
+        enough = _asked_enough(connection, [one.id for one in known.values()], limits, now)
+        turns = {
+            one.id: replace(turn, wish=wanted[key])
+            for key, one in known.items()
+            if one.id not in enough and (turn := decide(one)) is not None
+        }
+        found = {one.id: one for one in known.values()}
+        self._readers.write_turns(connection, found, turns, moved, actor=READER, now=now)
+        asked = subscribers.c.address_key.in_(list(new)) | subscribers.c.id.in_(list(turns))
+        rows = sa.select(subscribers.c.id, sa.literal(now, askings.c.due_at.type)).where(asked)
+        connection.execute(sa.insert(askings).from_select(["subscriber_id", "due_at"], rows))
+        self._readers.count(connection, moved)
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether there is something to judge or to claim."""
+        due = sa.exists().where(askings.c.due_at <= now)
+        with self._database.read() as connection:
+            return bool(connection.scalar(sa.select(sa.exists(sa.select(table.c.id)) | due)))
+
+    def claim(self, *, held: timedelta, now: datetime, most: int) -> dict[Subscriber, int]:
+        """Whose mail is due, and how often it was tried; nobody gets them again before *held* is over."""
+        due = sa.select(askings.c.tries, subscribers).join_from(askings, subscribers)
+        due = due.where(askings.c.due_at <= now).order_by(askings.c.due_at).limit(most)
+        with self._database.write() as connection:
+            rows = connection.execute(due.with_for_update(of=askings, skip_locked=True)).all()
+            gone = [row.id for row in rows if row.state != PENDING]  # confirmed, left, bounced meanwhile
+            if gone:
+                connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(gone)))
+            mine = askings.c.subscriber_id.in_([row.id for row in rows])
+            connection.execute(sa.update(askings).where(mine).values(due_at=now + held))
+        return {make_subscriber(row): row.tries for row in rows if row.state == PENDING}
+
+    def settle(self, asked: Sequence[int], put_off: Mapping[int, datetime], *, now: datetime) -> None:
+        """Note whose mail is out, or needs no more trying, and when the others are tried again."""
+        later = sa.update(askings).where(askings.c.subscriber_id == sa.bindparam("reader"))
+        later = later.values(due_at=sa.bindparam("new_due"), tries=askings.c.tries + 1)
+        with self._database.write() as connection:
+            if asked:
+                prove(connection, subscribers.c.id.in_(asked), READER, now, ASKED)
+                connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(asked)))
+            if put_off:
+                connection.execute(later, [{"reader": n, "new_due": at} for n, at in put_off.items()])
+
+
+def _asked_enough(
+    connection: sa.Connection, ids: Sequence[int], limits: Mapping[timedelta, int], now: datetime
+) -> set[int]:
+    if not ids:
+        return set()
+    events, reader = consent_events.c, consent_events.c.subscriber_id
+    asked = sa.select(reader).where(reader.in_(ids), events.reason == ASKED).group_by(reader)
+    found = set(
+        connection.scalars(sa.select(askings.c.subscriber_id).where(askings.c.subscriber_id.in_(ids)))
+    )
+    for span, times in limits.items():
+        found |= set(connection.scalars(asked.where(events.at > now - span).having(sa.func.count() >= times)))
+    return found
+
+
+def _wish(row: Any) -> Subscriber:
+    return Subscriber(
+        id=0,
+        address=row.address,
+        language=row.language,
+        timezone=row.timezone,
+        themes=documents.ids(row.themes),
+        schedules=documents.ids(row.schedules),
+    )
