@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from digest.mail.transport import Fate, Result, Transport
+from digest.mail.transport import Fate, Letter, Result, Transport
 from digest.model import DeliveryState
 from digest.outgoing import Entry, Outgoing, Scriptorium
 from digest.scribe import Scribe
@@ -51,7 +51,7 @@ class Policy:
     give_up_after_s: float = 2 * 86_400.0
     give_up_at: datetime | None = None
     lease_s: float = 1800.0
-    batch: int = 256
+    batch: int = 500
     patience_s: float = 10.0
     grace_s: float = 20.0
     recover_every_s: float = 30.0
@@ -81,6 +81,7 @@ class Report:
         stopped: It was asked to stop before it was done.
         trouble: One sentence for each server (or store) that could not be used at the end.
         next_due: When the next row comes due, None when none is waiting.
+        more: It claimed as many as it was to; more may be due.
     """
 
     sent: int
@@ -94,6 +95,7 @@ class Report:
     stopped: bool
     trouble: tuple[str, ...]
     next_due: datetime | None
+    more: bool = False
 
 
 def utc_now() -> datetime:
@@ -113,6 +115,7 @@ async def deliver(
     policy: Policy | None = None,
     clock: Clock = utc_now,
     edition: int | None = None,
+    at_most: int | None = None,
     return_path: "Callable[[Claim], str]" = no_return_path,
     sign: Callable[[bytes], bytes] | None = None,
     wired: bool = False,
@@ -127,8 +130,10 @@ async def deliver(
         build: Makes the complete message; what it raises fails that one row with the reason.
         owner: Names this run among all senders; never used twice.
         edition: Only this one's deliveries.
+        at_most: Claim no more rows than this.
         return_path: The envelope sender of each message, so that bounces name the row.
-        sign: Signs a complete message (DKIM); called in a thread, several messages at a time.
+        sign: Signs a complete message (DKIM); called in a thread, for those next in line in one go: a
+            thread hop for every message costs more than signing it.
         wired: *build* gives what :func:`~digest.mail.transport.wire_form` makes, as ``digest.message``
             promises; making sure again costs as much as building.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
@@ -142,11 +147,12 @@ async def deliver(
     run = _Run(
         ledger=ledger,
         transport=transport,
-        scriptorium=Scriptorium(build, return_path, sign, wired),
+        scriptorium=Scriptorium(build=build, return_path=return_path, sign=sign, wired=wired),
         owner=owner,
         policy=policy or Policy(),
         clock=clock,
         edition=edition,
+        at_most=at_most,
         stop=stop or asyncio.Event(),
         owner_gone=owner_gone,
         on_refused=on_refused,
@@ -195,18 +201,24 @@ class _Run:
     policy: Policy
     clock: Clock
     edition: int | None
+    at_most: int | None
     stop: asyncio.Event
     owner_gone: Callable[[str], bool]
     on_refused: "Callable[[Claim, int, str], object] | None"
     on_progress: Callable[[Progress], None] | None
 
     def __post_init__(self) -> None:
-        self.scribe = Scribe(self.ledger, self.clock, self.stop, give_up_s=self.policy.grace_s)
+        self.scribe = Scribe(
+            self.ledger, self.clock, self.stop, give_up_s=self.policy.grace_s, on_refused=self.on_refused
+        )
         self.outgoing = Outgoing(self.transport)
         self.counts = _Counts()
-        self._working: dict[asyncio.Task[None], Entry] = {}
+        self.couriers: list[_Courier] = []
         self._pulse = asyncio.Event()
+        self._unsigned = asyncio.Event()
         self._done = False
+        self._is_low = False
+        self._claimed = 0
         self._queued = 0
         self._released = 0
         self._began = time.monotonic()
@@ -214,13 +226,16 @@ class _Run:
     async def run(self) -> Report:
         await self._recover()
         self._queued = await self._count_queued()
-        workers = [asyncio.create_task(self._work()) for _ in range(self.transport.connections)]
+        self.couriers = [_Courier(self) for _ in range(self.transport.connections)]
+        workers = [asyncio.create_task(courier.work()) for courier in self.couriers]
         needed = [
             asyncio.create_task(self.scribe.run()),
             asyncio.create_task(self._direct(workers)),
             *workers,
         ]
-        helping = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_stop())]
+        helping = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_stop(workers))]
+        if self.scriptorium.sign is not None:
+            helping.append(asyncio.create_task(self._sign_ahead()))
         try:
             done, _ = await asyncio.wait(needed, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
@@ -237,7 +252,7 @@ class _Run:
         """From the first claim to the last row given back."""
         await self._feed()
         self._done = True
-        self._wake()
+        self.look_again()
         await asyncio.wait(workers)
         self._released = await self._release(self.outgoing.clear())
         self.scribe.end()
@@ -245,9 +260,9 @@ class _Run:
     # Claiming
 
     async def _feed(self) -> None:
-        """Keep the workers in work until nothing is due, or somebody says stop."""
+        """Keep the couriers in work until nothing is due, or somebody says stop."""
         recovered_at = time.monotonic()
-        while not self.stop.is_set():
+        while not self.stop.is_set() and not self._has_all():
             if not self.outgoing.has_room(self.policy.batch):
                 await self._wait(_LOOK_AGAIN_S)
             elif not await self._claim() and not await self._idle():
@@ -255,30 +270,44 @@ class _Run:
             if time.monotonic() - recovered_at > self.policy.recover_every_s:
                 recovered_at = time.monotonic()
                 await self._recover()
-            if self._is_hopeless() and not self._working:
+            if self._is_hopeless() and not self._is_working():
                 return
 
+    def _has_all(self) -> bool:
+        return self.at_most is not None and self._claimed >= self.at_most
+
+    def _is_working(self) -> bool:
+        return any(courier.holding for courier in self.couriers)
+
     async def _claim(self) -> int:
-        """Claim a batch for the workers; how many rows it had. While no server can be used, wait instead."""
+        """Claim a batch for the couriers; how many rows it had. While no server can be used, wait instead."""
         if resting_s := self.transport.wait_s(""):
             await self._wait(min(_LOOK_AGAIN_S, resting_s))
             return 1
         expires = time.monotonic() + self.policy.lease_s / 2
+        limit = self.policy.batch
         claims = await self.scribe.call(
             self.ledger.claim,
             self.owner,
-            limit=self.policy.batch,
+            limit=limit if self.at_most is None else min(limit, self.at_most - self._claimed),
             lease_s=self.policy.lease_s,
             now=self.clock(),
             edition=self.edition,
         )
-        self.outgoing.add(claims, expires)
-        self._wake()
+        self._claimed += len(claims)
+        now = self.clock()
+        late = {claim.id for claim in claims if now >= last_moment(claim, self.policy)}
+        for claim in claims:
+            if claim.id in late:
+                self._settle(claim, DeliveryState.FAILED, 0, "expired")
+        self.outgoing.add((claim for claim in claims if claim.id not in late), expires)
+        self._is_low = False
+        self.look_again()
         return len(claims)
 
     async def _idle(self) -> bool:
         """Nothing is due. Wait for what is in hand or comes due soon; False when there is nothing."""
-        if self._working or self.outgoing:
+        if self._is_working() or self.outgoing:
             await self._wait(_LOOK_AGAIN_S)
             return True
         await self.scribe.flush()
@@ -324,24 +353,44 @@ class _Run:
 
     # Sending
 
-    async def _work(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        while (entry := await self._next()) is not None:
-            self._working[task] = entry
-            try:
-                await self._send(entry)
-            except asyncio.CancelledError:
-                self.outgoing.put_back(entry)
-                raise
-            finally:
-                del self._working[task]
-            if not self._working:
-                self._wake()
-
-    async def _next(self) -> Entry | None:
+    def take(self) -> Entry | None:
+        """The next that may go, with its letter; None when there is none, or when it is to end."""
         while not self.stop.is_set():
+            if not self._is_signed():
+                return None
             entry = self.outgoing.take()
+            if not self._is_low and self.outgoing.has_room(self.policy.batch):
+                self._is_low = True
+                self.look_again()
+            if entry is None:
+                return None
+            self.scriptorium.write(entry)
+            if not entry.fault:
+                return entry
+            self._settle(entry.claim, DeliveryState.FAILED, 0, entry.fault)
+        return None
+
+    def _is_signed(self) -> bool:
+        """Whether signing has kept ahead of us; it is asked to in good time."""
+        if self.scriptorium.sign is None:
+            return True
+        ready = self.outgoing.is_written(0)
+        if not ready or not self.outgoing.is_written(self.transport.connections):
+            self._unsigned.set()
+        return ready
+
+    async def _sign_ahead(self) -> None:
+        while True:
+            await self._unsigned.wait()
+            self._unsigned.clear()
+            line = self.outgoing.next_in_line(2 * self.transport.connections)
+            await asyncio.to_thread(self.scriptorium.write_all, line)
+            self.look_again()
+
+    async def first(self) -> Entry | None:
+        """As :meth:`take`, but wait for one; None when there will be none."""
+        while not self.stop.is_set():
+            entry = self.take()
             if entry is not None:
                 return entry
             if self._done and (not self.outgoing or self._is_hopeless()):
@@ -349,28 +398,10 @@ class _Run:
             await self._wait(self.outgoing.wait_s(_LOOK_AGAIN_S))
         return None
 
-    async def _send(self, entry: Entry) -> None:
-        if self.clock() >= last_moment(entry.claim, self.policy):
-            self._settle(entry, DeliveryState.FAILED, 0, "expired")
-            return
-        try:
-            letter = await self.scriptorium.letter(entry, self._next_in_line)
-        except Exception as error:  # one reader's bad data must not stop the others
-            self._settle(entry, DeliveryState.FAILED, 0, f"cannot be built: {error}")
-            return
-        result = await self.transport.send(letter, lambda: self._mark(entry))
-        self._decide(entry, result)
-        if result.fate is Fate.REFUSED and self.on_refused is not None:
-            await self.scribe.call(self.on_refused, entry.claim, result.code, result.text)
-
-    def _next_in_line(self) -> list[Entry]:
-        return self.outgoing.next_in_line(self.transport.connections)
-
-    async def _mark(self, entry: Entry) -> bool:
+    async def mark(self, entry: Entry) -> bool:
         """Durable, and still ours: a sender that was frozen past its lease must not go on."""
         entry.marked = True
-        allowed = await self.scribe.mark(entry.claim)
-        if not allowed:
+        if not await self.scribe.mark(entry.claim):
             self.counts.suppressed += 1
             return False
         if time.monotonic() < entry.expires + self.policy.lease_s / 2:
@@ -378,57 +409,55 @@ class _Run:
         self.outgoing.stale.append(entry.claim)
         return False
 
-    def _decide(self, entry: Entry, result: Result) -> None:
+    def decide(self, entry: Entry, result: Result) -> None:
         """Read a result into the ledger's terms."""
+        claim, code, text = entry.claim, result.code, result.text
         match result.fate:
             case Fate.SENT:
-                self._settle(entry, DeliveryState.SENT, result.code, result.text)
+                self._settle(claim, DeliveryState.SENT, code, text)
             case Fate.REFUSED:
-                self._settle(entry, DeliveryState.FAILED, result.code, result.text)
+                self._settle(claim, DeliveryState.FAILED, code, text)
+                self.scribe.refused(claim, code, text)
             case Fate.UNKNOWN:
-                self._settle(entry, DeliveryState.UNKNOWN, result.code, result.text)
+                self._settle(claim, DeliveryState.UNKNOWN, code, text)
             case Fate.DEFERRED:
-                self._defer(entry, result)
+                self._defer(claim, result)
             case Fate.UNTOUCHED:
                 self._again(entry, result)
             case Fate.WITHDRAWN:
                 pass  # the ledger said why: unsubscribed meanwhile, or somebody else's row by now
 
-    def _defer(self, entry: Entry, result: Result) -> None:
-        at = retry_at(entry.claim, self.policy, self.clock())
+    def _defer(self, claim: "Claim", result: Result) -> None:
+        at = retry_at(claim, self.policy, self.clock())
         if at is None:
-            self._settle(entry, DeliveryState.FAILED, result.code, f"expired: {result.text}")
+            self._settle(claim, DeliveryState.FAILED, result.code, f"expired: {result.text}")
         else:
-            self._settle(entry, DeliveryState.QUEUED, result.code, result.text, at)
+            self._settle(claim, DeliveryState.QUEUED, result.code, result.text, at)
 
     def _again(self, entry: Entry, result: Result) -> None:
         """The server was in trouble, not the letter; unless it happens to this letter every time."""
         entry.blamed += result.code == 421
         if entry.blamed >= _MOST_BLAMED:
-            self._defer(entry, result)
+            self._defer(entry.claim, result)
         else:
             self.outgoing.park(entry, self.transport.wait_s(entry.claim.address))
 
     def _settle(
-        self, entry: Entry, state: DeliveryState, code: int, text: str, next_at: datetime | None = None
+        self, claim: "Claim", state: DeliveryState, code: int, text: str, next_at: datetime | None = None
     ) -> None:
-        from digest.store import Outcome
-
-        self.scribe.settle(
-            Outcome(claim=entry.claim, state=state, code=code or None, text=text, next_at=next_at)
-        )
+        self.scribe.settle(claim, state, code or None, text, next_at)
         name = "deferred" if state is DeliveryState.QUEUED else state.value
         setattr(self.counts, name, getattr(self.counts, name) + 1)
 
     # Stopping and telling
 
-    async def _watch_stop(self) -> None:
+    async def _watch_stop(self, workers: list[asyncio.Task[None]]) -> None:
         """After a stop, do not wait for letters that may hang for long before they are out."""
         await self.stop.wait()
-        self._wake()
+        self.look_again()
         await asyncio.sleep(self.policy.grace_s)
-        for task, entry in tuple(self._working.items()):
-            if not entry.marked:
+        for courier, task in zip(self.couriers, workers, strict=True):
+            if not any(entry.marked for entry in courier.holding.values()):
                 task.cancel()
 
     async def _report(self) -> Report:
@@ -443,6 +472,7 @@ class _Run:
             stopped=self.stop.is_set(),
             trouble=self.transport.trouble(),
             next_due=due,
+            more=self._has_all(),
         )
 
     async def _tick(self) -> None:
@@ -459,7 +489,7 @@ class _Run:
         queued = max(0, self._queued - self.counts.total())
         return Progress(**vars(self.counts), queued=queued, rate=rate, trouble=trouble)
 
-    def _wake(self) -> None:
+    def look_again(self) -> None:
         """Everyone who waits looks again."""
         self._pulse.set()
         self._pulse.clear()
@@ -468,3 +498,36 @@ class _Run:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._pulse.wait()
+
+
+class _Courier:
+    """Takes letters to the transport: the source of one connection's letters at a time."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self.holding: dict[Letter, Entry] = {}
+
+    async def work(self) -> None:
+        run = self._run
+        try:
+            while (entry := await run.first()) is not None:
+                await run.transport.carry(self._hold(entry), self)
+                run.look_again()
+        finally:
+            for entry in self.holding.values():
+                run.outgoing.put_back(entry)
+
+    def next(self) -> Letter | None:
+        entry = self._run.take()
+        return None if entry is None else self._hold(entry)
+
+    async def mark(self, letter: Letter) -> bool:
+        return await self._run.mark(self.holding[letter])
+
+    def settle(self, letter: Letter, result: Result) -> None:
+        self._run.decide(self.holding.pop(letter), result)
+
+    def _hold(self, entry: Entry) -> Letter:
+        assert entry.letter is not None
+        self.holding[entry.letter] = entry
+        return entry.letter

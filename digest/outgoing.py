@@ -1,10 +1,9 @@
 """Claimed deliveries on their way out: who goes next, who waits, and the letter each becomes."""
 
-import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ class Entry:
 
     Args:
         expires: When its lease is half over, on the monotonic clock: too late to begin.
+        letter: Once made; *fault* says why it could not be.
         marked: It may be on the wire; from here on only the server's reply ends it.
         blamed: How often a server went into trouble just when it got this one.
     """
@@ -31,7 +31,7 @@ class Entry:
     claim: "Claim"
     expires: float
     letter: Letter | None = None
-    signing: "asyncio.Future[bytes] | None" = None
+    fault: str = ""
     marked: bool = False
     blamed: int = 0
 
@@ -58,18 +58,21 @@ class Outgoing:
         self._ready.extend(Entry(claim, expires) for claim in claims)
 
     def put_back(self, entry: Entry) -> None:
+        entry.marked = False
         self._ready.append(entry)
 
     def take(self) -> Entry | None:
         """The next that may go now; None when none may."""
-        if self._transport.wait_s(""):
-            return None
         now = time.monotonic()
         while self._parked and self._parked[0][0] <= now:
+            if self._transport.wait_s(""):
+                return None
             entry = heapq.heappop(self._parked)[2]
             if self._may_go(entry, now):
                 return entry
         while self._ready and len(self._parked) < _MOST_PARKED:
+            if self._transport.wait_s(""):
+                return None
             entry = self._ready.popleft()
             if self._may_go(entry, now):
                 return entry
@@ -84,6 +87,10 @@ class Outgoing:
         resting_s = self._transport.wait_s("")
         parked_s = self._parked[0][0] - time.monotonic() if self._parked else otherwise
         return max(0.002, min(resting_s or parked_s, otherwise))
+
+    def is_written(self, place: int) -> bool:
+        """Whether the entry at that place in the line has been through :meth:`Scriptorium.write`."""
+        return place >= len(self._ready) or bool(self._ready[place].letter or self._ready[place].fault)
 
     def next_in_line(self, most: int) -> list[Entry]:
         return list(islice(self._ready, most))
@@ -107,75 +114,33 @@ class Outgoing:
         return not wait_s
 
 
-@dataclass
+@dataclass(slots=True, kw_only=True)
 class Scriptorium:
-    """Turns entries into letters, each when it is due.
-
-    Args:
-        sign: Then the next in line are built and signed with each, in a thread and in one go: a
-            thread hop for every message costs more than signing it.
-        wired: *build* gives what :func:`wire_form` makes.
-    """
+    """Makes letters, each when it is due. Whatever *build* and *sign* raise fails that one letter."""
 
     build: "Callable[[Claim], bytes]"
     return_path: "Callable[[Claim], str]"
     sign: Callable[[bytes], bytes] | None
     wired: bool
 
-    def __post_init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def letter(self, entry: Entry, next_in_line: Callable[[], Sequence[Entry]]) -> Letter:
-        """Whatever *build* and *sign* raise for this one, and ValueError for an address not to be used."""
-        if entry.letter is not None:
-            return entry.letter
-        if self.sign is None:
-            message = self.build(entry.claim)
-        else:
-            if entry.signing is None:
-                self._sign_ahead([entry, *(one for one in next_in_line() if one.signing is None)], self.sign)
-            assert entry.signing is not None
-            message = await entry.signing
-        sender = self.return_path(entry.claim)
-        check_envelope(sender, entry.claim.address)
-        content = message if self.wired else wire_form(message)
-        entry.letter = Letter(sender=sender, recipient=entry.claim.address, content=content)
-        return entry.letter
-
-    def _sign_ahead(self, entries: list[Entry], sign: Callable[[bytes], bytes]) -> None:
-        loop = asyncio.get_running_loop()
+    def write_all(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            entry.signing = loop.create_future()
-        task = asyncio.create_task(self._sign(entries, sign))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self.write(entry)
 
-    async def _sign(self, entries: list[Entry], sign: Callable[[bytes], bytes]) -> None:
-        built = [_attempt(self.build, entry.claim) for entry in entries]
-        signed = await asyncio.to_thread(_sign_all, built, sign)
-        for entry, message in zip(entries, signed, strict=True):
-            future = entry.signing
-            if future is None or future.done():  # whoever waited was cancelled
-                continue
-            if isinstance(message, Exception):
-                future.set_exception(message)
-                future.exception()  # it may be given back before anybody asks
-            else:
-                future.set_result(message)
-
-
-def _attempt(build: "Callable[[Claim], bytes]", claim: "Claim") -> bytes | Exception:
-    try:
-        return build(claim)
-    except Exception as error:
-        return error
-
-
-def _sign_all(built: Sequence[bytes | Exception], sign: Callable[[bytes], bytes]) -> list[bytes | Exception]:
-    signed: list[bytes | Exception] = []
-    for message in built:
+    def write(self, entry: Entry) -> None:
+        """Give it its letter, or the reason why there is none."""
+        if entry.letter is not None or entry.fault:
+            return
         try:
-            signed.append(message if isinstance(message, Exception) else sign(message))
-        except Exception as error:
-            signed.append(error)
-    return signed
+            entry.letter = self._letter(entry.claim)
+        except Exception as error:  # one reader's bad data must not stop the others
+            entry.fault = f"cannot be built: {error}"
+
+    def _letter(self, claim: "Claim") -> Letter:
+        message = self.build(claim)
+        if self.sign is not None:
+            message = self.sign(message)
+        sender = self.return_path(claim)
+        check_envelope(sender, claim.address)
+        content = message if self.wired else wire_form(message)
+        return Letter(sender=sender, recipient=claim.address, content=content)

@@ -13,9 +13,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from digest.errors import StoreError
+from digest.model import DeliveryState
+from digest.store import Outcome
 
 if TYPE_CHECKING:
-    from digest.store import Claim, Outcome
+    from digest.store import Claim
     from digest.store.ledger import Ledger
 
 P = ParamSpec("P")
@@ -31,10 +33,17 @@ class Scribe:
 
     Args:
         give_up_s: How long it may stay unwritable once stopping; then StoreError is raised.
+        on_refused: Told of each final refusal by a server, in the thread.
     """
 
     def __init__(
-        self, ledger: "Ledger", clock: Callable[[], datetime], stop: asyncio.Event, *, give_up_s: float
+        self,
+        ledger: "Ledger",
+        clock: Callable[[], datetime],
+        stop: asyncio.Event,
+        *,
+        give_up_s: float,
+        on_refused: "Callable[[Claim, int, str], object] | None" = None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -43,6 +52,8 @@ class Scribe:
         self._thread: Executor = ThreadPoolExecutor(1, "ledger")
         self._marks: list[tuple[Claim, asyncio.Future[bool]]] = []
         self._outcomes: list[Outcome] = []
+        self._on_refused = on_refused
+        self._refusals: list[tuple[Claim, int, str]] = []
         self._flushes: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -51,18 +62,25 @@ class Scribe:
         self.fenced = 0
         """Outcomes that named a lease somebody else has taken over."""
 
-    async def mark(self, claim: "Claim") -> bool:
+    def mark(self, claim: "Claim") -> "asyncio.Future[bool]":
         """Record that the message may now be out; False when it must not go out after all."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._marks.append((claim, future))
         self._wake.set()
-        return await future
+        return future
 
-    def settle(self, outcome: "Outcome") -> None:
+    def settle(
+        self, claim: "Claim", state: DeliveryState, code: int | None, text: str, next_at: datetime | None
+    ) -> None:
         """Record an outcome with the next group, soon."""
-        self._outcomes.append(outcome)
+        self._outcomes.append(Outcome(claim, state, code, text, next_at))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_OUTCOMES_WAIT_S, self._wake.set)
+
+    def refused(self, claim: "Claim", code: int, text: str) -> None:
+        """Tell of a refusal once it is settled."""
+        if self._on_refused is not None:
+            self._refusals.append((claim, code, text))
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a ledger function in the thread, again and again until the store takes it.
@@ -129,6 +147,8 @@ class Scribe:
         for flushed in flushes:
             if not flushed.done():
                 flushed.set_result(None)
+        while self._refusals and self._on_refused is not None:
+            await self.call(self._on_refused, *self._refusals.pop())
 
     def _write(self, outcomes: "Sequence[Outcome]", claims: "Sequence[Claim]") -> frozenset[int]:
         """In the thread: both in one transaction, one wait for the disk."""

@@ -359,7 +359,7 @@ async def test_a_ledger_that_stays_unwritable_is_an_error_only_after_a_stop(tmp_
 
 async def test_a_fault_of_our_own_ends_the_run_instead_of_hanging_it(tmp_path: Path) -> None:
     class Broken(MaildirTransport):
-        async def send(self, letter: Any, mark: Any) -> Any:
+        async def carry(self, letter: Any, source: Any) -> None:
             raise ZeroDivisionError
 
     with a_ledger(tmp_path / "d.db", 5) as (store, _), pytest.raises(ZeroDivisionError):

@@ -7,15 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
+import aiosmtplib
 import pytest
+import uvloop
 from hostile_smtp import DRIP, DROP, ENDLESS, NORMAL, STALL, Hostile, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sending import a_certificate
 
 from digest.mail.pace import Breaker, Pace
-from digest.mail.pipeline import Pipelined, Plain, make_exchange
+from digest.mail.pipeline import Exchange
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import (
     Fate,
@@ -436,23 +439,22 @@ def test_a_domain_with_a_connection_limit_waits_for_room() -> None:
     assert pace.wait_s(0) == 0
 
 
-async def test_aiosmtplib_still_is_what_pipelining_builds_on() -> None:
-    """If this fails after an upgrade, make_exchange must fall back to a command at a time."""
-    import aiosmtplib
+@pytest.mark.parametrize("loop_of", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_the_words_after_the_greeting_are_ours_on_either_loop(loop_of: Any) -> None:
+    """If this fails after an upgrade, aiosmtplib or uvloop no longer lets another protocol take over."""
 
-    async with serving(Hostile()) as hostile:
-        smtp = aiosmtplib.SMTP(hostname="127.0.0.1", port=hostile.port, start_tls=False)
-        await smtp.connect()
-        await smtp.ehlo()
-        assert smtp.supports_extension("pipelining") and smtp.protocol is not None
-        assert callable(smtp.protocol.read_response) and callable(smtp.protocol.write)
-        assert isinstance(make_exchange(smtp, pipelining=False), Plain)
-        exchange = make_exchange(smtp, pipelining=True)
-        assert isinstance(exchange, Pipelined)
-        assert [reply.code for reply in await exchange.commands([b"RSET", b"RSET"])] == [250, 250]
-        smtp.close()
-        smtp.transport = None
-        assert isinstance(make_exchange(smtp, pipelining=True), Plain)
+    async def talk() -> None:
+        async with serving(Hostile()) as hostile:
+            smtp = aiosmtplib.SMTP(hostname="127.0.0.1", port=hostile.port, start_tls=False)
+            await smtp.connect()
+            exchange = Exchange(cast(asyncio.Transport, smtp.transport))
+            exchange.write(b"RSET\r\nRSET\r\n", replies=2)
+            assert [(await exchange.reply()).code for _ in range(2)] == [250, 250]
+            smtp.close()
+            assert not exchange.open
+
+    with asyncio.Runner(loop_factory=loop_of) as runner:
+        runner.run(talk())
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from digest.mail.pipeline import Exchange, LostError, Reply, make_exchange
+from digest.mail.pipeline import Exchange, LostError, Reply
 from digest.mail.transport import (
     Fate,
     Letter,
-    Mark,
     Result,
     Security,
     Server,
+    Source,
     TransportSettingsError,
     printable,
 )
@@ -27,6 +28,10 @@ _TROUBLE = (OSError, LostError)
 _AUTH_CODES = frozenset({530, 534, 535, 538})
 
 
+class _LostEarlyError(Exception):
+    """The connection was lost before the mark was asked for: the letter is certainly not out."""
+
+
 class OpeningError(Exception):
     """No usable connection. *lasting*: it needs a person (certificate, password), so ask seldom."""
 
@@ -36,75 +41,112 @@ class OpeningError(Exception):
 
 
 class Connection:
-    """An open connection. One letter at a time; once :attr:`usable` is False, only close it.
-
-    ``marked``: the last letter's mark was asked for, so it must not be tried again silently.
-    """
+    """An open connection. Letters go one after another; once :attr:`usable` is False, only close it."""
 
     def __init__(self, smtp: "SMTP", server: Server, now: float) -> None:
         self._smtp = smtp
         self._server = server
-        self._exchange: Exchange = make_exchange(smtp, pipelining=server.pipelining)
+        self._exchange = Exchange(cast(asyncio.Transport, smtp.transport))
+        self._loop = asyncio.get_running_loop()
         size = smtp.esmtp_extensions.get("size", "").strip()
         self._most_octets = int(size) if size.isdigit() else 0
         self._eight_bit = smtp.supports_extension("8bitmime")
         self._utf8 = smtp.supports_extension("smtputf8")
         self._sized = smtp.supports_extension("size")
+        self._pipelining = server.pipelining and smtp.supports_extension("pipelining")
         self._carried = 0
+        self._due = math.inf
+        self._timer: asyncio.TimerHandle | None = None
         self._expired = False
-        self.marked = False
         self.used_at = now
 
     @property
     def usable(self) -> bool:
-        return self._smtp.is_connected
+        return self._exchange.open
 
     def is_fresh(self, now: float) -> bool:
         """Still worth another letter: young, used lately, not closed by the other side."""
-        return (
-            self.usable
-            and self._carried < self._server.messages_per_connection
-            and now - self.used_at < self._server.idle_s
-        )
+        return self._has_share_left() and now - self.used_at < self._server.idle_s
+
+    def _has_share_left(self) -> bool:
+        return self.usable and self._carried < self._server.messages_per_connection
 
     @property
     def offers(self) -> tuple[str, ...]:
         """The extensions the server announced, in order of names."""
         return tuple(sorted(self._smtp.esmtp_extensions))
 
-    @property
-    def carried(self) -> int:
-        """Letters it was used for."""
-        return self._carried
+    async def carry(self, letter: Letter | None, source: Source) -> Letter | None:
+        """Send *letter* and what *source* gives after it, until it gives none or the connection ends.
 
-    async def send(self, letter: Letter, mark: Mark) -> Result:
-        """Send one letter; see :class:`digest.mail.transport.Transport`."""
-        refusal = self._cannot_take(letter)
-        if refusal:
+        Where the server takes commands in groups, the envelope of the next letter travels with the end of
+        this one: one round trip a letter. A letter's mark is asked for when the last one has its reply, so
+        that no more than one a connection is between mark and reply.
+
+        Returns:
+            The next letter, when the connection ended before its content was out and had worked until
+            then (a server may close it at any time between two letters): it is as good as never tried.
+        """
+        begun = False
+        while letter is not None:
+            following = None
+            known = self._carried > 0
+            try:
+                result = await self._hand_over(letter, source, begun)
+                if result is None:
+                    following = self._following(source)
+                    result = await self._end(following)
+            except _LostEarlyError as trouble:
+                if known and not self._expired:
+                    return letter
+                result = self._result(Fate.DEFERRED, 0, str(trouble))
+            except BaseException:
+                self.close()  # in the middle of something: no use for the next letter
+                raise
+            source.settle(letter, result)
+            if not self.usable:
+                return following
+            begun = following is not None
+            letter = following or (source.next() if self._has_share_left() else None)
+        return None
+
+    async def _hand_over(self, letter: Letter, source: Source, begun: bool) -> Result | None:
+        """All but the end of *letter*, marked; None when the end may follow, else what became of it."""
+        refusal = None if begun else self._unfit(letter)
+        if refusal is not None:
             return refusal
-        self._carried += 1
-        self.marked = False
+        self._watch(self._server.command_s)
+        marked = False
         try:
-            with self._deadline(self._server.command_s):
-                refused = await self._open_data(letter)
-                if refused is not None:
-                    return refused
-                self._exchange.write(letter.content)
-                await self._drained()
-            self.marked = True
-            wanted = await mark()
+            refused = await self._open_data(letter, begun)
+            self._carried += 1
+            if refused is not None:
+                return refused
+            self._exchange.write(letter.content)
+            await self._exchange.drain()
+            self._watch(math.inf)  # the ledger may take its time
+            marked = True
+            if await source.mark(letter):
+                return None
         except _TROUBLE as trouble:
             self.close()
-            return self._result(Fate.DEFERRED, 0, self._what(trouble))
-        except BaseException:
-            self.close()  # in the middle of something: no use for the next letter
-            raise
-        if not wanted:
-            self.close()
-            return self._result(Fate.WITHDRAWN, 0, "")
-        return await self._end()
+            if marked:
+                return self._result(Fate.DEFERRED, 0, self._what(trouble))
+            raise _LostEarlyError(self._what(trouble)) from trouble
+        self.close()
+        return self._result(Fate.WITHDRAWN, 0, "")
 
-    def _cannot_take(self, letter: Letter) -> Result | None:
+    def _following(self, source: Source) -> Letter | None:
+        """The letter whose envelope may go with the end of this one."""
+        while self._pipelining and self._has_share_left():
+            letter = source.next()
+            refusal = self._unfit(letter) if letter is not None else None
+            if letter is None or refusal is None:
+                return letter
+            source.settle(letter, refusal)
+        return None
+
+    def _unfit(self, letter: Letter) -> Result | None:
         """What the server's EHLO already rules out."""
         octets = len(letter.content)
         if self._most_octets and octets > self._most_octets:
@@ -113,13 +155,23 @@ class Connection:
             )
         if not letter.recipient.isascii() and not self._utf8:
             return self._result(Fate.REFUSED, 553, "the server takes no addresses outside ASCII (SMTPUTF8)")
-        if not letter.content.isascii() and not self._eight_bit:
+        if not self._eight_bit and not letter.content.isascii():
             return self._result(Fate.REFUSED, 554, "the server takes no 8-bit messages (8BITMIME)")
         return None
 
-    async def _open_data(self, letter: Letter) -> Result | None:
+    async def _open_data(self, letter: Letter, begun: bool) -> Result | None:
         """MAIL, RCPT, DATA. None when the server now waits for the message."""
-        replies = await self._exchange.commands((*self._envelope(letter), b"DATA"))
+        commands = self._envelope(letter)
+        if self._pipelining and not begun:
+            self._exchange.write(b"".join(commands), replies=len(commands))
+        replies: list[Reply] = []
+        for command in commands:
+            if not self._pipelining:
+                self._exchange.write(command, replies=1)
+            reply = await self._exchange.reply()
+            replies.append(reply)
+            if reply.code >= 300 and not self._pipelining:
+                break
         for at, reply in enumerate(replies):
             if reply.code == 354 if at == 2 else reply.code < 300:
                 continue
@@ -130,17 +182,18 @@ class Connection:
             return self._judge(reply, step=at)
         return None
 
-    def _envelope(self, letter: Letter) -> tuple[bytes, bytes]:
+    def _envelope(self, letter: Letter) -> tuple[bytes, bytes, bytes]:
         options = b""
         if self._sized:
             options += b" SIZE=%d" % len(letter.content)
-        if not letter.content.isascii():
+        if self._eight_bit and not letter.content.isascii():
             options += b" BODY=8BITMIME"
         if not (letter.recipient.isascii() and letter.sender.isascii()):
             options += b" SMTPUTF8"
         return (
-            b"MAIL FROM:<%b>%b" % (letter.sender.encode(), options),
-            b"RCPT TO:<%b>" % letter.recipient.encode(),
+            b"MAIL FROM:<%b>%b\r\n" % (letter.sender.encode(), options),
+            b"RCPT TO:<%b>\r\n" % letter.recipient.encode(),
+            b"DATA\r\n",
         )
 
     async def _take_back_data(self, replies: Sequence[Reply]) -> None:
@@ -151,43 +204,32 @@ class Connection:
         if len(replies) < 3 or replies[1].code < 400:
             self.close()
             return
-        self._exchange.write(b".\r\n")
+        self._exchange.write(b".\r\n", replies=1)
         await self._exchange.reply()
         await self._reset()
 
     async def _reset(self) -> None:
         if not self.usable:
             return
-        replies = await self._exchange.commands((b"RSET",))
-        if replies[0].code != 250:
+        self._exchange.write(b"RSET\r\n", replies=1)
+        if (await self._exchange.reply()).code != 250:
             self.close()
 
-    async def _drained(self) -> None:
-        """Wait until the system took all we wrote: what is still with us is not with the server."""
-        transport = cast(asyncio.WriteTransport, self._smtp.transport)
-        pause_s = 0.0  # uvloop writes at the end of the loop's turn
-        while transport is not None and transport.get_write_buffer_size():
-            await asyncio.sleep(pause_s)
-            pause_s = 0.005
-            if transport.is_closing():
-                raise LostError("connection lost")
-
-    async def _end(self) -> Result:
-        """Write the end and wait for the one reply that counts."""
+    async def _end(self, following: Letter | None) -> Result:
+        """Write the end, and the envelope of the next; wait for the one reply that counts."""
+        after = self._envelope(following) if following is not None else ()
         try:
-            self._exchange.write(b".\r\n")
+            self._exchange.write(b".\r\n" + b"".join(after), replies=1 + len(after))
         except _TROUBLE as trouble:
             self.close()
             return self._result(Fate.DEFERRED, 0, self._what(trouble))
+        self._watch(self._server.reply_s)
         try:
-            with self._deadline(self._server.reply_s):
-                reply = await self._exchange.reply()
+            reply = await self._exchange.reply()
         except _TROUBLE as trouble:
             self.close()
             return self._result(Fate.UNKNOWN, 0, self._what(trouble))
-        except BaseException:
-            self.close()
-            raise
+        self._watch(math.inf)
         return self._judge(reply, step=3)
 
     def _judge(self, reply: Reply, *, step: int) -> Result:
@@ -216,23 +258,28 @@ class Connection:
     def _what(self, trouble: BaseException) -> str:
         return "timed out" if self._expired else str(trouble) or type(trouble).__name__
 
-    @contextlib.contextmanager
-    def _deadline(self, seconds: float) -> Iterator[None]:
-        """One timer for a whole step; wait_for at every reply costs several times as much."""
-        handle = asyncio.get_running_loop().call_later(seconds, self._expire)
-        try:
-            yield
-        finally:
-            handle.cancel()
+    def _watch(self, seconds: float) -> None:
+        """This step may last so long. One timer serves many steps; wait_for at each costs far more."""
+        self._due = self._loop.time() + seconds
+        if self._timer is None or self._due < self._timer.when():
+            self._set_timer()
 
-    def _expire(self) -> None:
-        self._expired = True
-        transport = self._smtp.transport
-        if transport is not None:
-            cast(asyncio.WriteTransport, transport).abort()
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._due, self._look) if self._due < math.inf else None
+
+    def _look(self) -> None:
+        if self._loop.time() < self._due:
+            self._set_timer()
+        else:
+            self._expired = True
+            self._exchange.abort()
 
     def close(self) -> None:
         """Drop the connection at once."""
+        self._watch(math.inf)
+        self._set_timer()
         self._smtp.close()
 
     def leave(self) -> None:
@@ -245,8 +292,10 @@ class Connection:
     async def quit(self) -> None:
         """Take leave, without waiting long for the answer."""
         if self.usable:
-            with contextlib.suppress(*_TROUBLE), self._deadline(2.0):
-                await self._exchange.commands((b"QUIT",))
+            self._watch(2.0)
+            with contextlib.suppress(*_TROUBLE):
+                self._exchange.write(b"QUIT\r\n", replies=1)
+                await self._exchange.reply()
         self.close()
 
 

@@ -7,12 +7,12 @@ import time
 from itertools import count
 from pathlib import Path
 
-from digest.mail.transport import Fate, Letter, Mark, Result
+from digest.mail.transport import Fate, Letter, Result, Source, Transport
 
 _serial = count()
 
 
-class MaildirTransport:
+class MaildirTransport(Transport):
     """Each letter becomes a file in ``new``, with its envelope in Return-Path and Delivered-To.
 
     The file is complete and synced in ``tmp`` before the mark, and moved after it, so that the move
@@ -31,7 +31,10 @@ class MaildirTransport:
     def wait_s(self, recipient: str) -> float:
         return 0.0
 
-    async def send(self, letter: Letter, mark: Mark) -> Result:
+    async def carry(self, letter: Letter, source: Source) -> None:
+        source.settle(letter, await self._keep(letter, source))
+
+    async def _keep(self, letter: Letter, source: Source) -> Result:
         name = f"{time.time_ns()}.{os.getpid()}_{next(_serial)}.{socket.gethostname()}"
         draft = self._folder / "tmp" / name
         try:
@@ -39,7 +42,7 @@ class MaildirTransport:
         except OSError as error:
             draft.unlink(missing_ok=True)
             return self._result(Fate.UNTOUCHED, str(error))
-        if not await mark():
+        if not await source.mark(letter):
             draft.unlink()
             return self._result(Fate.WITHDRAWN, "")
         try:

@@ -1,16 +1,12 @@
-"""Two ways of speaking on an open connection: a command at a time, or several in one go (RFC 2920).
+"""Speaking on an open connection: commands and content out, replies in, in order (RFC 2920).
 
-aiosmtplib keeps one reply at a time, so pipelining needs a protocol of our own on its transport,
-put there once aiosmtplib has connected, encrypted and authenticated.
+aiosmtplib keeps one reply at a time, so once it has connected, encrypted and authenticated, a protocol of
+our own takes its place on the transport.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
-
-if TYPE_CHECKING:
-    from aiosmtplib import SMTP
+from typing import NamedTuple
 
 _MOST_REPLY_OCTETS = 32_768
 
@@ -23,109 +19,79 @@ class Reply(NamedTuple):
 
 
 class LostError(ConnectionError):
-    """The connection is gone, or what came over it was no SMTP."""
+    """The connection is gone, or what came over it was no SMTP (a reply outside 200 to 599)."""
 
 
-class Exchange(Protocol):
-    """An open, greeted, authenticated connection. Replies outside 200 to 599 raise :class:`LostError`."""
-
-    async def commands(self, lines: Sequence[bytes]) -> list[Reply]:
-        """Send the commands and give the replies, in order; may stop at the first above 299."""
-
-    def write(self, data: bytes) -> None: ...
-
-    async def reply(self) -> Reply:
-        """The reply to what was written; to be awaited right after the write."""
-
-
-class Plain:
-    """A command at a time, through aiosmtplib's public interface alone."""
-
-    def __init__(self, smtp: "SMTP") -> None:
-        from aiosmtplib import SMTPException
-
-        self._smtp = smtp
-        self._errors = SMTPException
-
-    async def commands(self, lines: Sequence[bytes]) -> list[Reply]:
-        replies = []
-        for line in lines:
-            try:
-                response = await self._smtp.execute_command(line, timeout=None)
-            except self._errors as error:
-                raise LostError(str(error)) from error
-            replies.append(checked(response.code, response.message))
-            if response.code >= 300:
-                break
-        return replies
-
-    def write(self, data: bytes) -> None:
-        if self._smtp.protocol is None:
-            raise LostError("connection closed")
-        self._smtp.protocol.write(data)
-
-    async def reply(self) -> Reply:
-        if self._smtp.protocol is None:
-            raise LostError("connection closed")
-        try:
-            response = await self._smtp.protocol.read_response(timeout=None)
-        except self._errors as error:
-            raise LostError(str(error)) from error
-        return checked(response.code, response.message)
-
-
-class Pipelined(asyncio.Protocol):
-    """Several commands in one write; replies are matched to them in order."""
+class Exchange(asyncio.Protocol):
+    """One connection's words. Replies nobody waits for are dropped: they belong to nothing we said."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._buffer = bytearray()
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
+        self._buffer = b""
+        self._replies: deque[Reply] = deque()
+        self._owed = 0
+        self._waiter: asyncio.Future[None] | None = None
         self._lost: LostError | None = None
         transport.set_protocol(self)
 
-    async def commands(self, lines: Sequence[bytes]) -> list[Reply]:
-        futures = [self._expect() for _ in lines]
-        self.write(b"\r\n".join(lines) + b"\r\n")
-        return [await future for future in futures]
+    @property
+    def open(self) -> bool:
+        return self._lost is None and not self._transport.is_closing()
 
-    def write(self, data: bytes) -> None:
-        if self._lost is not None or self._transport.is_closing():
+    def write(self, data: bytes, *, replies: int = 0) -> None:
+        """Write what will be answered by so many replies."""
+        if not self.open:
             raise self._lost or LostError("connection closed")
+        self._owed += replies
         self._transport.write(data)
 
-    async def reply(self) -> Reply:
-        return await self._expect()
+    async def drain(self) -> None:
+        """Wait until the system took all we wrote: what is still with us is not with the server."""
+        pause_s = 0.0  # uvloop writes at the end of the loop's turn
+        while self._transport.get_write_buffer_size():
+            await asyncio.sleep(pause_s)
+            pause_s = 0.005
+            if self._transport.is_closing():
+                raise self._lost or LostError("connection lost")
 
-    def _expect(self) -> "asyncio.Future[Reply]":
-        future = asyncio.get_running_loop().create_future()
-        if self._lost is not None:
-            raise self._lost
-        self._waiting.append(future)
-        return future
+    async def reply(self) -> Reply:
+        """The next reply; one at a time."""
+        if not self._replies:
+            if self._lost is not None:
+                raise self._lost
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._replies.popleft()
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         try:
             while (reply := self._next()) is not None:
-                if self._waiting:
-                    self._waiting.popleft().set_result(reply)
+                if self._owed:
+                    self._owed -= 1
+                    self._replies.append(reply)
         except LostError as lost:
             self._fail(lost)
             self._transport.close()
+        if self._replies:
+            self._wake()
 
     def _next(self) -> Reply | None:
         """The first whole reply in the buffer, taken out of it."""
-        texts, at = [], 0
-        while (end := self._buffer.find(b"\n", at)) >= 0:
-            line = bytes(self._buffer[at:end]).rstrip(b"\r")
-            at = end + 1
+        buffer, texts, at = self._buffer, [], 0
+        while (end := buffer.find(b"\n", at)) >= 0:
+            line, at = buffer[at:end], end + 1
             texts.append(line[4:].decode("utf-8", "replace").strip())
             if line[3:4] != b"-":
-                del self._buffer[:at]
-                code = line[:3]
-                return checked(int(code) if code.isdigit() else -1, "\n".join(texts), line)
-        if len(self._buffer) > _MOST_REPLY_OCTETS:
+                self._buffer = buffer[at:]
+                code = int(line[:3]) if line[:3].isdigit() else -1
+                if not 200 <= code <= 599:
+                    raise LostError(f"not an SMTP reply: {line.decode('ascii', 'replace')}")
+                return Reply(code, "\n".join(texts))
+        if len(buffer) > _MOST_REPLY_OCTETS:
             raise LostError("the server's reply has no end")
         return None
 
@@ -138,22 +104,10 @@ class Pipelined(asyncio.Protocol):
 
     def _fail(self, lost: LostError) -> None:
         self._lost = self._lost or lost
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(self._lost)
-                future.exception()  # nobody may be waiting any more
+        if not self._replies and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(self._lost)
+            self._waiter.exception()  # nobody may be waiting any more
 
-
-def make_exchange(smtp: "SMTP", *, pipelining: bool) -> Exchange:
-    """Pipelined when the server offers it and the transport lets us, else a command at a time."""
-    transport = smtp.transport
-    if pipelining and smtp.supports_extension("pipelining") and hasattr(transport, "set_protocol"):
-        return Pipelined(cast(asyncio.Transport, transport))
-    return Plain(smtp)
-
-
-def checked(code: int, text: str, line: bytes = b"") -> Reply:
-    if not 200 <= code <= 599:
-        raise LostError(f"not an SMTP reply: {line.decode('ascii', 'replace') or text}")
-    return Reply(code, text)
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

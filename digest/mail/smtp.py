@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from digest.mail.connection import Connection, OpeningError, check_settings, make_context, open_connection
 from digest.mail.pace import Breaker, Pace
-from digest.mail.transport import Fate, Letter, Limit, Mark, Result, Server
+from digest.mail.transport import Fate, Letter, Limit, Result, Server, Source, Transport
 
 Clock = Callable[[], float]
+MakePace = Callable[[str, Limit], Pace]
 
 _SERVER_IS_OVERTAXED = frozenset({421, 451, 452, 454})
 _DOMAIN_IS_OVERTAXED = frozenset({450, 451, 452})
@@ -18,12 +19,13 @@ _MOST_DOMAINS = 10_000
 class Lane:
     """One server: its connections, and what it can take now."""
 
-    def __init__(self, server: Server, clock: Clock) -> None:
+    def __init__(self, server: Server, clock: Clock, make_pace: MakePace) -> None:
         check_settings(server)
         self.server = server
         self.breaker = Breaker()
-        self.pace = Pace(server.limit)
+        self.pace = make_pace(f"server {server.label}", server.limit)
         self.served = 0.0
+        self._active = 0
         self._clock = clock
         self._context = make_context(server)
         self._idle: list[Connection] = []
@@ -35,36 +37,32 @@ class Lane:
     def has_room(self) -> bool:
         """A connection is free or may be opened; until one has worked, only one is tried."""
         most = self.server.connections if self.breaker.proven else 1
-        return self.pace.busy < most
+        return self._active < most
 
-    async def send(self, letter: Letter, mark: Mark) -> Result:
+    async def carry(self, letter: Letter | None, source: Source) -> None:
         """Send over a kept connection or a new one. The caller has checked *wait_s* and *has_room*."""
-        self.pace.take(self._clock())
-        self.served += 1 / self.server.weight if self.server.weight else 1
+        self._active += 1
         try:
-            return await self._send(letter, mark)
+            while letter is not None:
+                if resting := self.breaker.wait_s(self._clock()) and self.breaker.reason:
+                    source.settle(letter, self._untouched(resting))
+                    return
+                try:
+                    connection = self._take_idle() or await self._open()
+                except OpeningError as error:
+                    source.settle(letter, self._untouched(str(error)))
+                    return
+                self._busy.add(connection)
+                try:
+                    letter = await connection.carry(letter, source)
+                finally:
+                    self._busy.discard(connection)
+                    self._keep(connection)
         finally:
-            self.pace.give_back()
+            self._active -= 1
 
-    async def _send(self, letter: Letter, mark: Mark) -> Result:
-        while True:
-            kept = self._take_idle()
-            try:
-                connection = kept or await self._open()
-            except OpeningError as error:
-                return Result(fate=Fate.UNTOUCHED, text=str(error), server=self.server.label)
-            began = connection.carried
-            self._busy.add(connection)
-            try:
-                result = await connection.send(letter, mark)
-            finally:
-                self._busy.discard(connection)
-                self._keep(connection)
-            # A kept connection may have been closed by the other side while it was idle.
-            if kept and began and result.fate is Fate.DEFERRED and not result.code and not connection.marked:
-                continue
-            self._learn(result)
-            return result
+    def _untouched(self, why: str) -> Result:
+        return Result(fate=Fate.UNTOUCHED, text=why, server=self.server.label)
 
     def _take_idle(self) -> Connection | None:
         """The one used last, so that the others may grow old and go."""
@@ -93,9 +91,14 @@ class Lane:
         self.breaker.connected()
         return connection
 
-    def _learn(self, result: Result) -> None:
+    def begin(self, now: float) -> None:
+        self.pace.take(now)
+        self.served += 1 / self.server.weight if self.server.weight else 1
+
+    def end(self, result: Result) -> None:
+        self.pace.give_back()
         now = self._clock()
-        if result.code == 421 or result.fate is Fate.UNTOUCHED:
+        if result.code == 421 or (result.code and result.fate is Fate.UNTOUCHED):
             self.breaker.trip(now, f"{self.server.label} answered {result.code} {result.text}")
         elif result.code:
             self.breaker.served()
@@ -111,13 +114,18 @@ class Lane:
         self._idle.clear()
 
 
-class SmtpTransport:
+def _served(lane: Lane) -> float:
+    return lane.served
+
+
+class SmtpTransport(Transport):
     """Hands letters to whichever server can take them now.
 
     While several can, they share by weight; a server with weight 0 stands in when no other can.
 
     Args:
         domain_limits: By recipient domain, lower case; ``*`` is for each domain not named.
+        make_pace: Paces for ``server NAME`` and ``domain NAME``, for limits shared beyond this process.
         clock: Monotonic seconds.
 
     Raises:
@@ -129,86 +137,73 @@ class SmtpTransport:
         servers: Sequence[Server],
         *,
         domain_limits: Mapping[str, Limit] | None = None,
+        make_pace: MakePace = lambda _, limit: Pace(limit),
         clock: Clock = time.monotonic,
     ) -> None:
-        self._lanes = [Lane(server, clock) for server in servers]
+        self._lanes = [Lane(server, clock, make_pace) for server in servers]
         self._limits = dict(domain_limits or {})
         self._domains: dict[str, Pace] = {}
-        self._clock = clock
-        self._freed: asyncio.Condition | None = None
+        self._make_pace = make_pace
+        self.clock = clock
+        self.room = asyncio.Event()
 
     @property
     def connections(self) -> int:
         return sum(lane.server.connections for lane in self._lanes)
 
     def wait_s(self, recipient: str) -> float:
-        now = self._clock()
+        now = self.clock()
         servers = min(lane.wait_s(now) for lane in self._lanes)
         pace = self._domains.get(recipient.rpartition("@")[2].lower())
         return max(servers, pace.wait_s(now) if pace else 0.0)
 
-    async def send(self, letter: Letter, mark: Mark) -> Result:
-        pace = self._pace(letter.domain)
-        pace.take(self._clock())
-        try:
-            result = await self._send(letter, mark)
-        finally:
-            pace.give_back()
-        self._learn(pace, result)
-        return result
-
-    async def _send(self, letter: Letter, mark: Mark) -> Result:
+    async def carry(self, letter: Letter, source: Source) -> None:
         """Try one server after another while they prove unusable."""
-        result = Result(fate=Fate.UNTOUCHED, text="no mail server can be used now")
-        tried: set[Lane] = set()
-        while (lane := await self._choose(tried)) is not None:
-            result = await self._over(lane, letter, mark)
-            if result.fate is not Fate.UNTOUCHED:
-                break
-            tried.add(lane)
-        return result
+        errand = _Errand(self, source)
+        waiting: Letter | None = letter
+        while waiting is not None and await errand.find_lane():
+            errand.begin(waiting)
+            try:
+                await errand.lane.carry(waiting, errand)
+            finally:
+                errand.drop()
+                self.room.set()
+            waiting = errand.untouched()
+        if waiting is not None:
+            source.settle(waiting, errand.last)
 
-    async def _over(self, lane: Lane, letter: Letter, mark: Mark) -> Result:
-        try:
-            return await lane.send(letter, mark)
-        finally:
-            if self._freed is not None:
-                await _notify(self._freed)
-
-    async def _choose(self, tried: set[Lane]) -> Lane | None:
+    async def choose(self, tried: set[Lane]) -> Lane | None:
         """The server due by weight among those with room; waits for room, not for a resting server."""
         while True:
-            now = self._clock()
-            open_ = [lane for lane in self._lanes if lane not in tried and not lane.wait_s(now)]
-            open_ = [lane for lane in open_ if lane.server.weight] or open_
+            open_ = self._open_lanes(tried)
             if not open_:
                 return None
             free = [lane for lane in open_ if lane.has_room()]
             if free:
-                return min(free, key=lambda lane: lane.served)
-            await self._wait_for_room()
+                return min(free, key=_served)
+            self.room.clear()
+            await self.room.wait()
 
-    async def _wait_for_room(self) -> None:
-        if self._freed is None:
-            self._freed = asyncio.Condition()
-        async with self._freed:
-            await self._freed.wait()
+    def is_due(self, lane: Lane) -> bool:
+        """Whether the next letter may go over *lane* too."""
+        if len(self._lanes) == 1:
+            return not lane.wait_s(self.clock())
+        return min(self._open_lanes(set()), key=_served, default=None) is lane
 
-    def _pace(self, domain: str) -> Pace:
+    def _open_lanes(self, tried: set[Lane]) -> list[Lane]:
+        now = self.clock()
+        open_ = [lane for lane in self._lanes if lane not in tried and not lane.wait_s(now)]
+        return [lane for lane in open_ if lane.server.weight] or open_
+
+    def pace(self, letter: Letter) -> Pace:
+        domain = letter.domain
         pace = self._domains.get(domain)
         if pace is None:
             if len(self._domains) >= _MOST_DOMAINS:
                 self._domains = {d: kept for d, kept in self._domains.items() if kept.busy or kept.interval_s}
             limit = self._limits.get(domain, self._limits.get("*", Limit()))
-            pace = self._domains[domain] = Pace(limit)
+            pace = self._domains[domain] = self._make_pace(f"domain {domain}", limit)
         return pace
-
-    def _learn(self, pace: Pace, result: Result) -> None:
-        """The domain asked for less: by a code, or by a 5yz that speaks of frequency."""
-        if result.fate is Fate.SENT:
-            pace.faster()
-        elif result.fate is Fate.DEFERRED and (result.code in _DOMAIN_IS_OVERTAXED or result.code >= 500):
-            pace.slower(self._clock())
 
     def trouble(self) -> tuple[str, ...]:
         return tuple(lane.breaker.reason for lane in self._lanes if lane.breaker.reason)
@@ -220,3 +215,69 @@ class SmtpTransport:
 async def _notify(freed: asyncio.Condition) -> None:
     async with freed:
         freed.notify_all()
+
+
+class _Errand:
+    """One caller's letters over one server after another: keeps the paces, and tells the caller.
+
+    ``last``: why the letter that came back is as good as never tried.
+    """
+
+    lane: Lane
+
+    def __init__(self, out: SmtpTransport, source: Source) -> None:
+        self._out = out
+        self._source = source
+        self._paces: dict[Letter, Pace] = {}
+        self._tried: set[Lane] = set()
+        self._untouched: Letter | None = None
+        self.last = Result(fate=Fate.UNTOUCHED, text="no mail server can be used now")
+
+    async def find_lane(self) -> bool:
+        lane = await self._out.choose(self._tried)
+        if lane is not None:
+            self.lane = lane
+        return lane is not None
+
+    def begin(self, letter: Letter) -> None:
+        now = self._out.clock()
+        self.lane.begin(now)
+        pace = self._paces[letter] = self._out.pace(letter)
+        pace.take(now)
+
+    def next(self) -> Letter | None:
+        letter = self._source.next() if self._out.is_due(self.lane) else None
+        if letter is not None:
+            self.begin(letter)
+        return letter
+
+    def mark(self, letter: Letter) -> Awaitable[bool]:
+        return self._source.mark(letter)
+
+    def settle(self, letter: Letter, result: Result) -> None:
+        pace = self._paces.pop(letter)
+        pace.give_back()
+        self.lane.end(result)
+        self._out.room.set()
+        if result.fate is Fate.UNTOUCHED:
+            self._untouched, self.last = letter, result
+            self._tried.add(self.lane)
+            return
+        self._tried.clear()
+        if result.fate is Fate.SENT:
+            pace.faster()
+        elif result.fate is Fate.DEFERRED and (result.code in _DOMAIN_IS_OVERTAXED or result.code >= 500):
+            pace.slower(self._out.clock())  # the domain asked for less: by a code, or words about frequency
+        self._source.settle(letter, result)
+
+    def untouched(self) -> Letter | None:
+        """The letter another server may try."""
+        letter, self._untouched = self._untouched, None
+        return letter
+
+    def drop(self) -> None:
+        """Give back what letters hold that were cut off."""
+        for pace in self._paces.values():
+            pace.give_back()
+            self.lane.pace.give_back()
+        self._paces.clear()

@@ -53,9 +53,9 @@ class Result:
     server: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Letter:
-    """A message in its envelope.
+    """A message in its envelope; equal to itself alone.
 
     Args:
         sender: Return path, empty for none (RFC 5321 section 4.5.5); both addresses are canonical.
@@ -71,6 +71,18 @@ class Letter:
         return self.recipient.rpartition("@")[2].lower()
 
 
+class Source(Protocol):
+    """Where a transport gets letters, one after another, and whom it tells what became of each."""
+
+    def next(self) -> Letter | None:
+        """A letter that may go now; None when there is none. It is settled, or comes back from ``carry``."""
+
+    def mark(self, letter: Letter) -> Awaitable[bool]:
+        """See ``Mark``."""
+
+    def settle(self, letter: Letter, result: Result) -> None: ...
+
+
 class Transport(Protocol):
     """A way out for letters. Letters to one transport may be sent side by side."""
 
@@ -81,14 +93,37 @@ class Transport(Protocol):
     def wait_s(self, recipient: str) -> float:
         """Seconds until a letter to this address may be tried; 0 is now. An estimate, never low for long."""
 
-    async def send(self, letter: Letter, mark: Mark) -> Result:
-        """Send one letter. Never raises for what a server does."""
+    async def carry(self, letter: Letter, source: Source) -> None:
+        """Send *letter*, and what *source* gives while that suits. Never raises for what a server does."""
 
     def trouble(self) -> tuple[str, ...]:
         """One sentence for each server that cannot be used now."""
 
     async def close(self) -> None:
         """End every connection in good order."""
+
+    async def send(self, letter: Letter, mark: Mark) -> Result:
+        """Send a letter by itself."""
+        single = _Single(mark)
+        await self.carry(letter, single)
+        return single.result
+
+
+class _Single:
+    """A source of no more letters."""
+
+    def __init__(self, mark: Mark) -> None:
+        self._mark = mark
+        self.result = Result(fate=Fate.UNTOUCHED)
+
+    def next(self) -> None:
+        return None
+
+    def mark(self, letter: Letter) -> Awaitable[bool]:
+        return self._mark()
+
+    def settle(self, letter: Letter, result: Result) -> None:
+        self.result = result
 
 
 class Security(StrEnum):
@@ -196,6 +231,8 @@ def wire_form(message: bytes) -> bytes:
 
 def printable(text: str) -> str:
     """A server's words, safe to log and to keep: controls become blanks, at most 500 characters."""
+    if text.isprintable() and len(text) < 500 and "  " not in text:
+        return text.strip()
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:500]
 
 

@@ -4,16 +4,19 @@ Runs for every message, so each statement is built once, here, and only its para
 costs SQLAlchemy more than running it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from digest.model import DeliveryState
 
 from . import documents
+from .database import Prepared, Quick
 from .schema import Moment, any_of, deliveries, subscribers
 from .subscribers import deliverable
 
@@ -52,8 +55,7 @@ class Claim:
     lease_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of an attempt. *next_at* is needed for ``queued`` only."""
 
     claim: Claim
@@ -98,16 +100,37 @@ ENDED = is_any_of(DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRE
 MOVING = row.owner.is_not(None)
 """Leased, on the wire or unknown: a row keeps its owner until its fate is known."""
 
+_MOMENT = Moment()
 _AT = sa.bindparam("at", type_=Moment)
 _UNTIL = sa.bindparam("until", type_=Moment)
-_THESE = row.id.in_(sa.bindparam("ids", expanding=True))
+
+
+class _IsAmong(sa.sql.functions.FunctionElement[bool]):
+    """Whether a column is among the ids of a JSON array: one text, and one plan, whatever their number."""
+
+    inherit_cache = True
+
+
+@compiles(_IsAmong, "sqlite")
+def _among_in_sqlite(element: _IsAmong, compiler: Any, **more: Any) -> str:
+    column, ids = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 - a column and a bind mark
+
+
+@compiles(_IsAmong, "postgresql")
+def _among_in_postgresql(element: _IsAmong, compiler: Any, **more: Any) -> str:
+    column, ids = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"{column} = ANY (CAST(translate({ids}, '[]', '{{}}') AS bigint[]))"
+
+
+_THESE = _IsAmong(row.id, sa.bindparam("ids", type_=sa.Text))
 _MINE = _THESE & (row.owner == sa.bindparam("by")) & (row.lease == sa.bindparam("under")) & CLAIMED
 _MAY_GO = row.subscriber_id.is_(None) | (
     sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(_AT)).exists()
 )
 _FREE: dict[str, Any] = {"owner": sa.null(), "lease_until": sa.null(), "updated_at": _AT}
 
-_FIND_DUE = (
+_FIND_DUE = Prepared(
     sa.select(
         row.id, row.subscriber_id, row.attempts, row.lease, row.first_at,
         sa.func.coalesce(subscribers.c.address, row.address, ""), subscribers.c.name,
@@ -119,7 +142,7 @@ _FIND_DUE = (
     .limit(sa.bindparam("most", type_=sa.Integer))
     .with_for_update(of=deliveries, skip_locked=True)
 )  # fmt: skip
-_LEASE = (
+_LEASE = Prepared(
     sa.update(deliveries)
     .where(_THESE)
     .values(
@@ -131,35 +154,63 @@ _LEASE = (
         updated_at=_AT,
     )
 )
-_MARK = (
+_MARK = Prepared(
     sa.update(deliveries)
     .where(_MINE, _MAY_GO)
     .values(state=DeliveryState.WIRE, lease_until=_UNTIL, updated_at=_AT)
     .returning(row.id)
 )
-_SUPPRESS = (
+_SUPPRESS = Prepared(
     sa.update(deliveries)
     .where(_MINE, ~_MAY_GO)
     .values(state=DeliveryState.SUPPRESSED, text="no longer subscribed", **_FREE)
 )
-_SETTLE = (
-    sa.update(deliveries)
-    .where(
-        row.id == sa.bindparam("this"),
-        row.owner == sa.bindparam("by"),
-        row.lease == sa.bindparam("under"),
-        (row.state == sa.literal_column("'wire'")) | (row.state == sa.bindparam("or_from")),
+
+
+def _settling(given: Any) -> sa.Update:
+    """Settle the *given* rows, each under its own owner and lease."""
+    return (
+        sa.update(deliveries)
+        .where(
+            row.id == given.c.id,
+            row.owner == given.c.owner,
+            row.lease == given.c.lease,
+            (row.state == sa.literal_column("'wire'")) | (row.state == given.c.or_from),
+        )
+        .values(
+            state=given.c.state,
+            code=given.c.code,
+            text=given.c.text,
+            next_at=sa.func.coalesce(given.c.next_at, row.next_at),
+            attempts=row.attempts + sa.literal_column("1"),
+            **_FREE | {"owner": sa.case((given.c.state == DeliveryState.UNKNOWN, row.owner))},
+        )
     )
-    .values(
-        state=sa.bindparam("becomes"),
-        code=sa.bindparam("reply"),
-        text=sa.bindparam("said"),
-        next_at=sa.func.coalesce(sa.bindparam("again_at", type_=Moment), row.next_at),
-        attempts=row.attempts + sa.literal_column("1"),
-        **_FREE | {"owner": sa.case((sa.bindparam("becomes") == DeliveryState.UNKNOWN, row.owner))},
-    )
+
+
+_GIVEN = sa.bindparam("rows", type_=sa.Text)
+_GIVEN_COLUMNS = (
+    sa.column("id", sa.BigInteger), sa.column("owner", sa.Text), sa.column("lease", sa.Integer),
+    sa.column("or_from", sa.Text), sa.column("state", sa.Text), sa.column("code", sa.Integer),
+    sa.column("text", sa.Text), sa.column("next_at", Moment),
+)  # fmt: skip
+_EACH = sa.func.json_each(_GIVEN).table_valued("value")
+_SETTLE = Prepared(
+    _settling(
+        sa.func.json_to_recordset(sa.cast(_GIVEN, sa.JSON))
+        .table_valued(*_GIVEN_COLUMNS, name="given")
+        .render_derived(with_types=True)
+    ),
+    sqlite=_settling(
+        sa.select(
+            *(
+                sa.func.json_extract(_EACH.c.value, sa.literal_column(f"'$.{one.name}'")).label(one.name)
+                for one in _GIVEN_COLUMNS
+            )
+        ).subquery("given")
+    ),
 )
-_GIVE_BACK = (
+_GIVE_BACK = Prepared(
     sa.update(deliveries)
     .where(_MINE)
     .values(
@@ -168,7 +219,7 @@ _GIVE_BACK = (
         **_FREE,
     )
 )
-_RENEW = sa.update(deliveries).where(_MINE).values(lease_until=_UNTIL)
+_RENEW = Prepared(sa.update(deliveries).where(_MINE).values(lease_until=_UNTIL))
 _IN_FLIGHT = (
     sa.select(row.id, row.state, row.owner, row.lease_until, row.crashes, row.resends)
     .where(MOVING)
@@ -176,16 +227,13 @@ _IN_FLIGHT = (
 )
 
 
-def claim(
-    connection: sa.Connection, edition: int, owner: str, *, most: int, lease_s: float, now: datetime
-) -> list[Claim]:
+def claim(quick: Quick, edition: int, owner: str, *, most: int, lease_s: float, now: datetime) -> list[Claim]:
     """Lease the rows of *edition* that are due, earliest first, past those others are claiming just now."""
-    found = connection.execute(_FIND_DUE, {"number": edition, "at": now, "most": most}).all()
+    at, until = _moments(quick, now, now + timedelta(seconds=lease_s))
+    found = quick.run(_FIND_DUE, number=edition, at=at, most=most).fetchall()
     if not found:
         return []
-    until = now + timedelta(seconds=lease_s)
-    leased = {"ids": [one[0] for one in found], "by": owner, "until": until, "at": now}
-    connection.execute(_LEASE, leased)
+    quick.run(_LEASE, ids=str([one[0] for one in found]), by=owner, until=until, at=at)
     return [
         Claim(
             id=delivery,
@@ -199,7 +247,7 @@ def claim(
             attempts=attempts,
             lease=lease + 1,
             owner=owner,
-            first_at=first_at or now,
+            first_at=_MOMENT.process_result_value(first_at, quick.dialect) or now,
             lease_s=lease_s,
         )
         for (
@@ -209,32 +257,32 @@ def claim(
     ]  # fmt: skip
 
 
-def to_wire(connection: sa.Connection, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
+def to_wire(quick: Quick, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
     """Mark those that are still ours and whose readers are still readers; suppress the latter's."""
-    allowed: set[int] = set()
-    for these in _by_lease(claims, now):
-        marked = set(connection.scalars(_MARK, these))
-        if len(marked) < len(these["ids"]):
-            connection.execute(_SUPPRESS, these)
-        allowed |= marked
+    groups = _by_lease(quick, claims, now)
+    allowed = {row[0] for these in groups for row in quick.run(_MARK, **these).fetchall()}
+    if len(allowed) < len(claims):
+        for these in groups:
+            quick.run(_SUPPRESS, **these)
     return tuple(claim for claim in claims if claim.id in allowed)
 
 
-def settle(connection: sa.Connection, outcomes: Sequence[Outcome], now: datetime) -> int:
+def settle(quick: Quick, outcomes: Sequence[Outcome], now: datetime) -> int:
     if not outcomes:
         return 0
-    return connection.execute(_SETTLE, [_parameters(outcome, now) for outcome in outcomes]).rowcount
+    rows = msgspec.json.encode([_given(outcome, quick.dialect) for outcome in outcomes]).decode()
+    settled: int = quick.run(_SETTLE, rows=rows, at=_moments(quick, now)[0]).rowcount
+    return settled
 
 
-def give_back(
-    connection: sa.Connection, claims: Sequence[Claim], now: datetime, next_at: datetime | None
-) -> int:
-    later = {"again_at": next_at}
-    return sum(connection.execute(_GIVE_BACK, these | later).rowcount for these in _by_lease(claims, now))
+def give_back(quick: Quick, claims: Sequence[Claim], now: datetime, next_at: datetime | None) -> int:
+    again_at = _moments(quick, next_at)[0]
+    groups = _by_lease(quick, claims, now)
+    return sum(quick.run(_GIVE_BACK, **these, again_at=again_at).rowcount for these in groups)
 
 
-def renew(connection: sa.Connection, claims: Sequence[Claim], now: datetime) -> int:
-    return sum(connection.execute(_RENEW, these).rowcount for these in _by_lease(claims, now))
+def renew(quick: Quick, claims: Sequence[Claim], now: datetime) -> int:
+    return sum(quick.run(_RENEW, **these).rowcount for these in _by_lease(quick, claims, now))
 
 
 def recover(
@@ -270,31 +318,36 @@ def recover(
     )
 
 
-def _by_lease(claims: Sequence[Claim], now: datetime) -> Iterable[dict[str, Any]]:
+def _moments(quick: Quick, *moments: datetime | None) -> list[Any]:
+    return [_MOMENT.process_bind_param(moment, quick.dialect) for moment in moments]
+
+
+def _by_lease(quick: Quick, claims: Sequence[Claim], now: datetime) -> list[dict[str, Any]]:
     """Parameters of ``_MINE`` by lease number and length: nearly always one group of all."""
     groups: dict[tuple[str, int, float], list[int]] = {}
     for claim in claims:
         groups.setdefault((claim.owner, claim.lease, claim.lease_s), []).append(claim.id)
+    found = []
     for (owner, lease, lease_s), ids in groups.items():
-        until = now + timedelta(seconds=lease_s)
-        yield {"ids": ids, "by": owner, "under": lease, "at": now, "until": until}
+        at, until = _moments(quick, now, now + timedelta(seconds=lease_s))
+        found.append({"ids": str(ids), "by": owner, "under": lease, "at": at, "until": until})
+    return found
 
 
-def _parameters(outcome: Outcome, now: datetime) -> dict[str, Any]:
-    claim, state = outcome.claim, outcome.state
-    if state is DeliveryState.QUEUED and outcome.next_at is None:
+def _given(outcome: Outcome, dialect: sa.Dialect) -> dict[str, Any]:
+    claim, state, code, text, next_at = outcome
+    if state is DeliveryState.QUEUED and next_at is None:
         raise ValueError("a delivery that is queued again needs the time of its next attempt")
     only_from_wire = state is DeliveryState.SENT or state is DeliveryState.UNKNOWN
     return {
-        "this": claim.id,
-        "by": claim.owner,
-        "under": claim.lease,
+        "id": claim.id,
+        "owner": claim.owner,
+        "lease": claim.lease,
         "or_from": DeliveryState.WIRE if only_from_wire else DeliveryState.LEASED,
-        "becomes": state,
-        "reply": outcome.code,
-        "said": None if outcome.text is None else documents.printable(outcome.text),
-        "again_at": outcome.next_at,
-        "at": now,
+        "state": state,
+        "code": code,
+        "text": None if text is None else documents.printable(text),
+        "next_at": None if next_at is None else _MOMENT.process_bind_param(next_at, dialect),
     }
 
 

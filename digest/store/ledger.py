@@ -93,13 +93,14 @@ class Ledger:
         Earliest due first within an edition; several editions share the batch evenly. Costs what it
         claims, however long the ledger.
         """
-        with self._database.write() as connection:
-            found: list[Claim] = []
+        with self._database.read() as connection:
             ready = _editions_to_send(connection, edition)
+        found: list[Claim] = []
+        with self._database.quick_write() as quick:
             for position, number in enumerate(ready):
                 share = -(-(limit - len(found)) // (len(ready) - position))
-                found += leases.claim(connection, number, owner, most=share, lease_s=lease_s, now=now)
-            return tuple(found)
+                found += leases.claim(quick, number, owner, most=share, lease_s=lease_s, now=now)
+        return tuple(found)
 
     def to_wire(self, claims: Sequence[Claim], *, now: datetime) -> tuple[Claim, ...]:
         """Mark, durably, that these are about to be handed over; those that may be, in order.
@@ -108,8 +109,8 @@ class Ledger:
         become ``suppressed``). The lease starts anew. Asking twice gives the same answer, so that it can be
         asked again when a commit's answer was lost.
         """
-        with self._database.write() as connection:
-            return leases.to_wire(connection, claims, now)
+        with self._database.quick_write() as quick:
+            return leases.to_wire(quick, claims, now)
 
     def settle(self, outcomes: Sequence[Outcome], *, now: datetime) -> int:
         """Record outcomes in one transaction; how many rows were still ours.
@@ -117,26 +118,26 @@ class Ledger:
         ``sent`` and ``unknown`` are taken only from the wire; the others from a lease too (a recipient
         refused before the message). Each counts as an attempt.
         """
-        with self._database.write() as connection:
-            return leases.settle(connection, outcomes, now)
+        with self._database.quick_write() as quick:
+            return leases.settle(quick, outcomes, now)
 
     def exchange(
         self, outcomes: Sequence[Outcome], claims: Sequence[Claim], *, now: datetime
     ) -> tuple[int, tuple[Claim, ...]]:
         """:meth:`settle` and :meth:`to_wire` in one transaction: one wait for the disk instead of two."""
-        with self._database.write() as connection:
-            settled = leases.settle(connection, outcomes, now)
-            return settled, leases.to_wire(connection, claims, now)
+        with self._database.quick_write() as quick:
+            settled = leases.settle(quick, outcomes, now)
+            return settled, leases.to_wire(quick, claims, now)
 
     def release(self, claims: Sequence[Claim], *, now: datetime, next_at: datetime | None = None) -> int:
         """Give rows back that were certainly not sent, whether marked or not; costs them no attempt."""
-        with self._database.write() as connection:
-            return leases.give_back(connection, claims, now, next_at)
+        with self._database.quick_write() as quick:
+            return leases.give_back(quick, claims, now, next_at)
 
     def renew(self, claims: Sequence[Claim], *, now: datetime) -> int:
         """Start the leases of claimed rows anew; how many are still ours."""
-        with self._database.write() as connection:
-            return leases.renew(connection, claims, now)
+        with self._database.quick_write() as quick:
+            return leases.renew(quick, claims, now)
 
     def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
         """Take back what dead owners and ended leases left, and deal with what is unknown.
@@ -208,6 +209,12 @@ class Ledger:
                 for n in numbers
             ]
             return sum(connection.scalar(query) or 0 for query in mine)
+
+    def backlog(self, *, now: datetime, most: int) -> dict[int, int]:
+        """Editions with rows that could be claimed now, and how many; counted up to *most* each."""
+        with self._database.read() as connection:
+            counts = {n: _claimable(connection, n, now, most) for n in _editions_to_send(connection, None)}
+        return {number: count for number, count in counts.items() if count}
 
     def next_due(self, edition: int | None = None) -> datetime | None:
         """When the next row can be claimed; None when nothing is queued in a ready edition."""
@@ -327,6 +334,11 @@ def _counts(connection: sa.Connection, edition: int) -> dict[DeliveryState, int]
     everything = connection.scalar(total) or 0
     found[DeliveryState.SENT] = everything - sum(found.values())
     return {state: count for state, count in found.items() if count}
+
+
+def _claimable(connection: sa.Connection, edition: int, now: datetime, most: int) -> int:
+    some = sa.select(row.id).where(row.edition == edition, QUEUED, row.next_at <= now).limit(most)
+    return connection.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
 
 
 def _page(
