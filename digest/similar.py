@@ -13,20 +13,20 @@ A sketch of hashes finds the few texts worth comparing, so one more article cost
 
 import heapq
 import math
+import random
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import islice
 from statistics import median
 from typing import Literal
 from zlib import crc32
 
 from digest.model import Article
-from digest.text import CJK, fold
+from digest.text import CJK, fold, is_cjk
 
 Relation = Literal["same", "update", "quotes"] | None
 
@@ -43,8 +43,8 @@ _PASSAGE = 24
 _SHORT, _SENTENCE, _WHOLE = 40, 16, 0.8
 """Units: a shorter text is held against one of its length, unless it is a sentence and stands there whole."""
 
-_STRETCH, _GROWS = 16, 1_500
-"""Runs to a stretch of a sketch; doubled at so many runs, and at every doubling of them."""
+_APART, _GROWS = 8, 1_500
+"""Units between two anchors of a sketch, about; doubled at so many units, and at every doubling of them."""
 _LONGEST = 300_000
 """Units; what comes after is not compared."""
 _HINT = 0.06
@@ -55,8 +55,11 @@ _FURNITURE = 5
 """Texts that share a passage but nothing else, from which it is the site's and not the story's."""
 
 _GLOSS = re.compile(rf"[(\[](?<=[{CJK}].)[a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1,24}}[)\]]")
-_BETWEEN = re.compile(rf"[^{CJK}]+")
-_WORD = re.compile(r"[^\W_]+")
+_RUNS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
+
+_chance = random.Random(5)  # noqa: S311 -- any fixed tables of good spread will do
+_TABLES = [bytes(_chance.randrange(256) for _ in range(256)) for _ in range(6)]
+_ANCHORS = [re.compile(b"[\\x00-\\x%02x]" % (256 // _APART // 2**n - 1)) for n in range(6)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,67 +77,65 @@ def units(text: str) -> str:
     A Latin word becomes one private sign, or two when longer than five letters: five are about three words.
     """
     folded = _GLOSS.sub("", fold(text[: 5 * _LONGEST]))
-    return _BETWEEN.sub(_signs_between, folded)[:_LONGEST]
-
-
-def _signs_between(match: re.Match[str]) -> str:
-    between = match.group()
-    return _signs(between) if len(between) < 16 else "".join(map(_signs, _WORD.findall(between)))
+    runs = _RUNS.findall(folded)
+    return "".join([run if "\u3400" <= run < "\ua000" else _signs(run) for run in runs])[:_LONGEST]
 
 
 @lru_cache(maxsize=32_768)
-def _signs(between: str) -> str:
-    """The words of a short string as private signs; marks and blanks are nothing."""
-    words = _WORD.findall(between)
-    cuts = [max(5, len(word) // 2) for word in words]
-    halves = [
-        half for word, cut in zip(words, cuts, strict=True) for half in (word[:cut], word[cut:]) if half
-    ]
+def _signs(word: str) -> str:
+    """A word as one or two private signs; rare Chinese characters as they are."""
+    if is_cjk(word):
+        return word
+    cut = max(5, len(word) // 2)
+    halves = [half for half in (word[:cut], word[cut:]) if half]
     return "".join(chr(0x40000 + crc32(half.encode("utf-8", "surrogatepass")) % 0xC0000) for half in halves)
 
 
 def sketch(text: str) -> tuple[int, ...]:
-    """Hashes of runs of five units, ascending, that texts share as they share text; at most about 180.
+    """Hashes of runs of five units, ascending, that texts share as they share text; at most about 200.
 
-    The smallest hash of each stretch of text (winnowing: Schleimer, Wilkerson and Aiken 2003), so that every
-    passage longer than a stretch leaves its mark; the stretches of long texts are multiples of those of short
-    ones, whose marks include theirs. Each fits a signed 64-bit column. Empty for a text without letters.
+    The runs at anchors, which the text itself chooses; long texts have fewer, nearly all of which short ones
+    have too. Each hash fits a signed 64-bit column. Empty for a text without letters.
     """
     row = units(text).encode("utf-32-le", "surrogatepass")
-    codes = [crc32(row[at : at + 20]) for at in range(0, max(len(row) - 16, min(len(row), 1)), 4)]
-    kept = {row[4 * at : 4 * at + 20]: codes[at] for at in _marks(codes, _stretch(len(codes)))}
-    return tuple(
-        sorted(
-            code << 31 | int.from_bytes(blake2b(run, digest_size=4).digest()) >> 1
-            for run, code in kept.items()
-        )
-    )
+    count = len(row) // 4 - 4
+    if count < 1:
+        return (_code(row),) if row else ()
+    halvings = (count // _GROWS).bit_length()
+    rest = (1 << max(0, halvings - len(_ANCHORS) + 1)) - 1
+    anchors = _anchors(_hashes(row)[2 : count + 2], min(halvings, len(_ANCHORS) - 1))
+    codes = {_code(row[4 * at : 4 * at + 20]) for at in anchors}
+    return tuple(sorted(code for code in codes if not code & rest))
 
 
-def _stretch(length: int) -> int:
-    """Runs to each stretch: 16 below 1,000 units, doubled for each doubling from there on."""
-    return _STRETCH << (length // _GROWS).bit_length()
+def _anchors(hashes: bytes, halvings: int) -> Iterator[int]:
+    """Places chosen by what stands there (Muthitacharoen, Chen and Mazières 2001): where the hash is small.
+
+    Within a stretch of twice the usual distance without any, the smallest: every passage leaves its mark.
+    """
+    stretch, at, end = 2 * _APART << halvings, -1, len(hashes)
+    for anchor in [*(m.start() for m in _ANCHORS[halvings].finditer(hashes)), end]:
+        while anchor - at > stretch or (at < 0 and anchor == end):
+            ahead = hashes[at + 1 : at + 1 + stretch]
+            at += 1 + ahead.index(min(ahead))
+            yield at
+        if anchor < end:
+            at = anchor
+            yield at
 
 
-def _marks(codes: list[int], stretch: int) -> Iterator[int]:
-    """Where the smallest of every *stretch* neighbours stands, the last of equals; ascending."""
-    if not codes:
-        return
-    at = _last_least(codes[:stretch])
-    yield at
-    while ahead := codes[at + 1 : at + 1 + stretch]:
-        if min(ahead) < codes[at]:
-            at += 1 + next(step for step, code in enumerate(ahead) if code < codes[at])
-        elif len(ahead) == stretch:
-            at += 1 + _last_least(ahead)
-        else:
-            return
-        yield at
+def _code(run: bytes) -> int:
+    return crc32(run) << 31 | crc32(run[::-1]) >> 1
 
 
-def _last_least(codes: list[int]) -> int:
-    least = min(codes)
-    return len(codes) - 1 - codes[::-1].index(least)
+def _hashes(row: bytes) -> bytes:
+    """A byte for each unit, of it and the two before it; all at once, as one long number."""
+    planes = row[0::4], row[1::4]
+    found = 0
+    for back in range(3):
+        for plane, table in zip(planes, _TABLES[2 * back :], strict=False):
+            found ^= int.from_bytes(plane.translate(table)) >> 8 * back
+    return found.to_bytes(len(planes[0]))
 
 
 def containment(a: str, b: str) -> float:

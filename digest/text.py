@@ -6,7 +6,7 @@ Nothing here changes what is stored; offsets always refer to the string that was
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 Span = tuple[int, int]
 """start, end; end exclusive."""
@@ -84,10 +84,18 @@ class _Folder(dict[int, int]):
 
 
 _FOLDER = _Folder()
+_PAGE = 400
+"""Characters; shorter texts, as sentences, are rarely folded twice."""
 
 
 def fold(text: str) -> str:
     """For matching: NFKC, lower case, simplified characters, plain quotes. As long as *text*."""
+    return _folded_page(text) if len(text) > _PAGE else text.translate(_FOLDER)
+
+
+@lru_cache(maxsize=8)
+def _folded_page(text: str) -> str:
+    """Gate, themes, sketch and summary all fold the same article."""
     return text.translate(_FOLDER)
 
 
