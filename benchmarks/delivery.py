@@ -309,7 +309,7 @@ async def _engine(
 
     html, text = html_and_text()
     parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
-    renderer: Any = SimpleNamespace(mail=lambda edition, *, language, themes: parts)
+    renderer: Any = SimpleNamespace(mail=lambda edition, **_: parts)
     keys = []
     for algorithm in contender.dkim:
         path = folder / f"{algorithm}.pem"

@@ -342,10 +342,9 @@ class _Run:
         return await self.scribe.call(self.ledger.release, tuple(claims), now=self.clock())
 
     async def _count_queued(self) -> int:
-        if self.edition is None:
-            return await self.scribe.call(self.ledger.due, now=self.clock())
-        counts = await self.scribe.call(self.ledger.counts, self.edition)
-        return counts.get(DeliveryState.QUEUED, 0)
+        if self.on_progress is None:
+            return 0
+        return await self.scribe.call(self.ledger.due, now=self.clock(), edition=self.edition)
 
     def _is_hopeless(self) -> bool:
         """No server can be used, for longer than we are to wait; one that is merely paced can."""

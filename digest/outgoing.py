@@ -65,17 +65,17 @@ class Outgoing:
         """The next that may go now; None when none may."""
         now = time.monotonic()
         while self._parked and self._parked[0][0] <= now:
-            if self._transport.wait_s(""):
-                return None
             entry = heapq.heappop(self._parked)[2]
             if self._may_go(entry, now):
                 return entry
-        while self._ready and len(self._parked) < _MOST_PARKED:
             if self._transport.wait_s(""):
                 return None
+        while self._ready and len(self._parked) < _MOST_PARKED:
             entry = self._ready.popleft()
             if self._may_go(entry, now):
                 return entry
+            if self._transport.wait_s(""):
+                return None
         return None
 
     def park(self, entry: Entry, wait_s: float) -> None:
@@ -109,9 +109,13 @@ class Outgoing:
             self.stale.append(entry.claim)
             return False
         wait_s = self._transport.wait_s(entry.claim.address)
-        if wait_s:
+        if not wait_s:
+            return True
+        if self._transport.wait_s(""):
+            self._ready.appendleft(entry)  # all must wait
+        else:
             self.park(entry, min(wait_s, _LONGEST_PARK_S))
-        return not wait_s
+        return False
 
 
 @dataclass(slots=True, kw_only=True)

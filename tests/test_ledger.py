@@ -7,6 +7,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -151,6 +152,28 @@ def test_addresses_given_by_hand_are_nobodys_subscription(store: Store) -> None:
     assert [(one.address, one.subscriber_id) for one in claims] == [(a, None) for a in given[:2]]
     assert send(store, claims) == 2
     assert store.subscribers.list() == ()
+
+
+def test_a_correction_goes_to_whom_the_edition_went(store: Store) -> None:
+    """Also to those it was queued for, who get the correction alone; not to who left or could not be reached."""
+    first = planned(store, 5)
+    store.ledger.plan_addresses(first, ["by-hand@example.org"], now=NOW)
+    sent, refused, left, unsure, queued, _by_hand = claim(store, limit=6)
+    store.ledger.to_wire((sent, refused, left, unsure), now=NOW)
+    fates = {sent: SENT, refused: FAILED, left: SENT, unsure: UNKNOWN}
+    store.ledger.settle([outcome(one, fate) for one, fate in fates.items()], now=NOW)
+    assert left.subscriber_id is not None
+    store.subscribers.set_state(left.subscriber_id, ConsentState.UNSUBSCRIBED, actor="reader", now=NOW)
+    store.ledger.release([queued], now=NOW)
+    store.subscribers.add(reader("late"), actor="test", now=NOW)
+    store.editions.set_status(first, "stopped")
+    again = replace(store.editions.get(first), revision=2, corrects=first)
+    second = store.editions.freeze(again, now=NOW + HOUR, to_readers=True).number
+    assert store.ledger.plan(second, now=NOW + HOUR) == 3
+    wanted = {sent.address, unsure.address, queued.address, "by-hand@example.org"}
+    assert {one.address for one in claim(store, now=NOW + HOUR)} == wanted
+    replaced = [one for one in store.ledger.list(first) if one.text == f"corrected by edition {second}"]
+    assert [(one.address, one.state) for one in replaced] == [(queued.address, SUPPRESSED)]
 
 
 def test_planning_an_edition_that_is_not_there(store: Store) -> None:

@@ -15,24 +15,25 @@ class Pace:
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
+        self._least_s = limit.interval_s
         self._slow_s = 0.0
         self._next = 0.0
         self.busy = 0
 
     @property
     def interval_s(self) -> float:
-        return max(self._limit.interval_s, self._slow_s)
+        return max(self._least_s, self._slow_s)
 
     def wait_s(self, now: float) -> float:
         """Seconds until one more may go. A full house looks again after a moment."""
         if self._limit.connections is not None and self.busy >= self._limit.connections:
             return max(0.05, self._next - now)
-        return max(0.0, self._next - now)
+        return self._next - now if self._next > now else 0.0
 
     def take(self, now: float) -> None:
         """One is going now."""
         self.busy += 1
-        if self.interval_s:
+        if self._least_s or self._slow_s:
             self._next = max(now, self._next) + self.interval_s
 
     def give_back(self) -> None:
@@ -82,4 +83,4 @@ class Breaker:
             self._failures, self._until, self.reason = 0, 0.0, ""
 
     def wait_s(self, now: float) -> float:
-        return max(0.0, self._until - now)
+        return self._until - now if self._until > now else 0.0

@@ -23,7 +23,7 @@ class Lane:
         check_settings(server)
         self.server = server
         self.breaker = Breaker()
-        self.pace = make_pace(f"server {server.label}", server.limit)
+        self.pace = make_pace(f"server:{server.label}", server.limit)
         self.served = 0.0
         self._active = 0
         self._clock = clock
@@ -125,7 +125,7 @@ class SmtpTransport(Transport):
 
     Args:
         domain_limits: By recipient domain, lower case; ``*`` is for each domain not named.
-        make_pace: Paces for ``server NAME`` and ``domain NAME``, for limits shared beyond this process.
+        make_pace: Paces for ``server:NAME`` and ``domain:NAME``, for limits shared beyond this process.
         clock: Monotonic seconds.
 
     Raises:
@@ -153,9 +153,11 @@ class SmtpTransport(Transport):
 
     def wait_s(self, recipient: str) -> float:
         now = self.clock()
-        servers = min(lane.wait_s(now) for lane in self._lanes)
-        pace = self._domains.get(recipient.rpartition("@")[2].lower())
-        return max(servers, pace.wait_s(now) if pace else 0.0)
+        wait_s = min([lane.wait_s(now) for lane in self._lanes])
+        domain = recipient.rpartition("@")[2].lower()
+        if domain in self._domains or domain in self._limits or "*" in self._limits:
+            wait_s = max(wait_s, self.pace(domain).wait_s(now) if domain else 0.0)
+        return wait_s
 
     async def carry(self, letter: Letter, source: Source) -> None:
         """Try one server after another while they prove unusable."""
@@ -195,14 +197,13 @@ class SmtpTransport(Transport):
         open_ = [lane for lane in self._lanes if lane not in tried and not lane.wait_s(now)]
         return [lane for lane in open_ if lane.server.weight] or open_
 
-    def pace(self, letter: Letter) -> Pace:
-        domain = letter.domain
+    def pace(self, domain: str) -> Pace:
         pace = self._domains.get(domain)
         if pace is None:
             if len(self._domains) >= _MOST_DOMAINS:
                 self._domains = {d: kept for d, kept in self._domains.items() if kept.busy or kept.interval_s}
             limit = self._limits.get(domain, self._limits.get("*", Limit()))
-            pace = self._domains[domain] = self._make_pace(f"domain {domain}", limit)
+            pace = self._domains[domain] = self._make_pace(f"domain:{domain}", limit)
         return pace
 
     def trouble(self) -> tuple[str, ...]:
@@ -242,7 +243,7 @@ class _Errand:
     def begin(self, letter: Letter) -> None:
         now = self._out.clock()
         self.lane.begin(now)
-        pace = self._paces[letter] = self._out.pace(letter)
+        pace = self._paces[letter] = self._out.pace(letter.domain)
         pace.take(now)
 
     def next(self) -> Letter | None:

@@ -50,6 +50,9 @@ class Ledger:
         sending may begin beside it; killed and called again it goes on, and once done does nothing more:
         who subscribes later waits for the next edition.
 
+        A correction goes at once to everybody an earlier revision was or may have been sent to, or is
+        still queued for; those queued get the correction alone.
+
         Args:
             due_by_zone: When it is due for readers of a time zone; at once for others.
             on_progress: Called after each step with the rows so far.
@@ -250,17 +253,32 @@ class Ledger:
         if known.planned_at is not None:
             return None
         done = known.planned_to or 0
+        former = _earlier_revisions(connection, known)
         this = sa.update(editions).where(editions.c.number == edition)
         some = sa.select(subscribers.c.id).where(subscribers.c.id > done)
         some = some.order_by(subscribers.c.id).limit(STEP)
         last = connection.scalar(sa.select(sa.func.max(some.subquery().c.id)))
         if last is None:
+            if former:
+                self._replace(connection, former, edition, now)
             connection.execute(this.values(planned_to=done, planned_at=now))
             return None
         connection.execute(this.values(planned_to=last))
-        readers = _readers(known, now, due_by_zone).where(subscribers.c.id > done, subscribers.c.id <= last)
+        readers = _recipients(former, edition, now) if former else _readers(known, now, due_by_zone)
+        readers = readers.where(subscribers.c.id > done, subscribers.c.id <= last)
         columns = ["edition", "subscriber_id", "state", "next_at", "updated_at"]
         return self._insert(connection, edition, lambda insert: insert.from_select(columns, readers))
+
+    def _replace(self, connection: sa.Connection, former: Sequence[int], edition: int, now: datetime) -> None:
+        """Plan the addresses given by hand for the *former* revisions, and send no more of those."""
+        queued, at = sa.literal(DeliveryState.QUEUED.value), sa.literal(now, row.next_at.type)
+        by_hand = sa.select(sa.literal(edition, sa.Integer), row.address, queued, at, at).distinct()
+        by_hand = by_hand.where(row.edition.in_(former), row.address.is_not(None), _REACHED)
+        columns = ["edition", "address", "state", "next_at", "updated_at"]
+        self._insert(connection, edition, lambda insert: insert.from_select(columns, by_hand))
+        ended = {"state": DeliveryState.SUPPRESSED, "text": f"corrected by edition {edition}"}
+        change = sa.update(deliveries).where(row.edition.in_(former), QUEUED)
+        connection.execute(change.values(**ended, updated_at=now))
 
     def _insert(self, connection: sa.Connection, edition: int, fill: Callable[[Any], Any]) -> int:
         """Insert what is not there yet, and remember where the edition's rows begin."""
@@ -293,6 +311,37 @@ def _edition(connection: sa.Connection, number: int) -> sa.Row[Any]:
     if found is None:
         raise StoreError(f"there is no edition {number}: freeze it before planning its deliveries")
     return found
+
+
+_REACHED = row.state.not_in([DeliveryState.FAILED, DeliveryState.SUPPRESSED])
+
+
+def _earlier_revisions(connection: sa.Connection, edition: Any) -> list[int]:
+    """Of a correction: the numbers of the revisions before it."""
+    if edition.corrects is None:
+        return []
+    root = (editions.c.number == edition.corrects) | (editions.c.corrects == edition.corrects)
+    found = connection.execute(
+        sa.select(editions.c.number, editions.c.tally).where(root, editions.c.revision < edition.revision)
+    ).all()
+    for one in found:
+        if one.tally is not None:
+            raise StoreError(f"who got edition {one.number} is forgotten by now: correct it without --send")
+    return [one.number for one in found]
+
+
+def _recipients(former: Sequence[int], edition: int, now: datetime) -> sa.Select[Any]:
+    """Who is to have a correction, as rows of the ledger."""
+    reached = sa.select(row.id).where(
+        row.subscriber_id == subscribers.c.id, row.edition.in_(former), _REACHED
+    )
+    at = sa.literal(now, row.next_at.type)
+    queued = sa.literal(DeliveryState.QUEUED.value, sa.Text)
+    return (
+        sa.select(sa.literal(edition, sa.Integer), subscribers.c.id, queued, at, at)
+        .where(deliverable(now), reached.exists())
+        .order_by(subscribers.c.id)
+    )
 
 
 def _readers(edition: Any, now: datetime, due_by_zone: Mapping[str, datetime]) -> sa.Select[Any]:
