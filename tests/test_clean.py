@@ -102,8 +102,30 @@ def test_traditional_and_gbk_bytes_survive() -> None:
         ("晨间消息\n2019-09-26 12:11来源:河边网作者:江白\n两家船厂昨天签了合同,明年春天开工,头一条船给北岸的渔村。\n"
          "新桥通车\n桥上第一天就堵了车。\n2019-09-30 07:42\n旧桥拆了\n拆下来的石头留给了公园。\n2019-09-30 08:14\n渡船还开\n船老大说人少了一半。\n2019-09-30 10:31",
          "头一条船给北岸的渔村。", "船老大"),
+        ("渡口停航两天_河边晚报\n首页\n渡口停航两天\n2022-03-04 08:15 来源:河边晚报\n因为换缆绳,北岸渡口从明天起停航两天,急着过河的人可以走上游的桥。\n渡口说,第三天早上六点开第一班。\n责任编辑:何山\n"
+         + "广告\n" * 30 + "大家正在说\n" + "\n".join(f"老周 {n}分钟前\n{text}" for n, text in enumerate((
+             "我家楼下的早点铺今天换了新招牌,红底白字,远远就能看见,老板说要一直开到孙子接班。", "昨天夜里那场雨把院子里的竹子压弯了一片,早上起来一看,麻雀全躲到屋檐底下去了。",
+             "有谁知道哪里能修老式的收音机,我父亲那台用了四十年,最近只剩下沙沙声,换了电池也没有用。", "菜场里的番茄又贵了,卖菜的人说是因为大棚里的苗遭了霜,下个月才能回到原来的价钱。"))),
+         "第三天早上六点开第一班。", "番茄"),
+        ("秋天的渡口\n2022-10-04 来源:河边晚报\n首页\n地图\n" + "\n".join((
+            "一早起来就听见江上的汽笛声", "雾还没有散尽的时候船已经离了岸", "沿着石阶走下去就能看到那排老房子", "门口的柿子红了也没有人去摘", "我们在桥头等了很久才等来卖豆花的人",
+            "他说今年的秋天比往年来得晚一些", "坐在船尾的孩子一直数着对岸的灯", "到了中午太阳才把水面照得发亮", "拍照的人都挤到栏杆的那一边去了", "回来的路上大家都不怎么说话")) + "\n上一篇:没有了",
+         "雾还没有散尽的时候船已经离了岸", "上一篇"),
+        ("The tools of a yard\nA boatyard has few tools, and each of them has a place on the wall.\n" + "\n".join(
+            f"The {name}\nEvery morning the {name} comes off its hook first, and nobody asks whose turn it is.\nLearn more about the {name}"
+            for name in ("adze", "caulking iron", "spokeshave", "mallet", "plumb line")) + "\nPrivacy policy",
+         "the plumb line comes off its hook", "Learn more"),
+        ("The lamp on the pier\nThe lamp on the pier was lit by hand for ninety years, and the keeper had the only key to the lamp room.\n"
+         "When the pier got power, the keeper went on climbing the stairs of the lamp room every evening.\nRecommended\nA town without bells\nJul 17, 2014\nWhat the tide took\nMar 9, 2018\n"
+         "The last lamp of the pier was sold to a hotel, whose keeper polishes it once a week.\nNobody in the lamp room has climbed those stairs since, the old keeper of the pier says.\n© 2019",
+         "the old keeper of the pier says.", "What the tide took"),
+        ("The lamp on the pier\nBy Ann Lee\nThe lamp on the pier was lit by hand for ninety years, and the keeper had the only key to the lamp room.\n"
+         "When the pier got power, the keeper went on climbing the stairs of the lamp room every evening.\nView comments (2)\nMy uncle was the keeper of the lamp on that pier, and the stairs were steep.\n"
+         "The lamp room of the pier had a stove, and the keeper let us warm our hands there.",
+         "the lamp room every evening.", "My uncle"),
     ],
-    ids=["signed notice", "table of contents", "list of dated teasers"],
+    ids=["signed notice", "table of contents", "list of dated teasers", "short news above a long stream", "lines without marks",
+         "sections with their links", "dated list in the middle", "comments on the subject"],
 )  # fmt: skip
 def test_edges_of_bodies(raw: str, kept: str, gone: str) -> None:
     found = article(raw).text

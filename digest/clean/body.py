@@ -7,7 +7,7 @@ follows an end mark, captions, promotion, lists of links and teasers inside.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import add
@@ -39,11 +39,18 @@ _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
 _CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
-_REPLIES = re.compile(r"评论|留言|回复|跟帖|评价|comment|repl|response|discussion", re.IGNORECASE)
+_REPLIES = re.compile(
+    r"(?:[\W\d]|共|全部|最新|网友|用户|精彩|热门|发表|我要|(?:view|all|the|reader|user) )*(?:条|個|个)?"
+    r"(?:评论|留言|回复|跟帖|评价|(?:comments|replies|responses)\b|(?:leave|add|post|write) (?:a|your) )",
+    re.IGNORECASE,
+)
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
+_PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這那不会會與及為]")
 _BREAKS = (Kind.END, Kind.FINAL, Kind.LINKS, Kind.NOTICE, Kind.CALL)
 _REACH = 60
 """Lines beyond the best run that are looked at for more of the article."""
+_RIVAL = 0.1
+"""Share of the largest score from which a run may still be the body."""
 _SCORE = {
     Kind.SHORT: -7.0,
     Kind.TEASER: -45.0,
@@ -127,6 +134,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     sheet.listed = _listed_dates(sheet)
     sheet.voted = any(line.vote for line in lines)
     _allow_links(sheet)
+    _allow_refrains(sheet)
     _drop_contents(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
     if whole:
@@ -149,6 +157,17 @@ def _allow_links(sheet: Sheet) -> None:
     ):
         if sheet.kinds[i] is Kind.END and line.linked > 0.5 and above.vote and below.vote:
             sheet.kinds[i] = Kind.SHORT
+
+
+def _allow_refrains(sheet: Sheet) -> None:
+    """Three marks or more that begin alike, a paragraph soon after each, part sections and end nothing."""
+    marks: dict[str, list[int]] = {}
+    for i, found in enumerate(sheet.kinds):
+        if found is Kind.END and Kind.PROSE in sheet.kinds[i + 1 : i + 3]:
+            marks.setdefault(sheet.lines[i].text[:6], []).append(i)
+    for alike in marks.values():
+        for i in alike if len(alike) >= 3 else ():
+            sheet.kinds[i] = Kind.JUNK
 
 
 def _listed_dates(sheet: Sheet) -> set[int]:
@@ -175,21 +194,30 @@ def _drop_contents(sheet: Sheet) -> None:
 
 
 def _allow_verse(sheet: Sheet) -> None:
-    """Where a page has no sentence marks at all, a long row of short lines that talk is its text."""
-    if sheet.mass(0, len(sheet.lines)) >= 30:
-        return
+    """A long row of short lines that talk is text without marks: verse, or captions of a row of pictures.
+
+    Headlines have few particles: in a row of eight at most three of four lines have one, in such texts nearly
+    all. Where a page has no sentences at all, half of the lines are enough.
+    """
+    poor = sheet.mass(0, len(sheet.lines)) < 30
     row: list[int] = []
     rows = [row]
     for i, found in enumerate(sheet.kinds):
-        if found is Kind.SHORT and sheet.lines[i].size >= 2:
+        if found is Kind.SHORT and sheet.lines[i].size >= (2 if poor else 8):
             row.append(i)
-        else:
+        elif row:
             rows.append(row := [])
-    row = max(rows, key=len)
-    talking = sum(1 for i in row if sheet.lines[i].common > 0 or _TALK.search(sheet.lines[i].text))
-    if len(row) >= 8 and talking * 2 >= len(row):
-        for i in row:
-            sheet.kinds[i] = Kind.PROSE
+    for row in [max(rows, key=len)] if poor else rows:
+        talking = sum(1 for i in row if _talks(sheet.lines[i], poor))
+        if len(row) >= 8 and talking >= len(row) * (0.5 if poor else 0.85):
+            for i in row:
+                sheet.kinds[i] = Kind.PROSE
+
+
+def _talks(line: Line, poor: bool) -> bool:
+    if poor:
+        return line.common > 0 or bool(_TALK.search(line.text))
+    return line.chinese and not line.heading and line.linked < 0.3 and bool(_PARTICLE.search(line.text))
 
 
 def _copies(lines: Sequence[Line]) -> set[int]:
@@ -218,15 +246,46 @@ def _copies(lines: Sequence[Line]) -> set[int]:
 
 
 def choose_run(sheet: Sheet) -> None:
-    """Set start and end to the run of lines with the largest score (Kadane's algorithm)."""
+    """Set start and end to the most convincing of the runs of lines with the largest scores."""
+    runs = list(_runs(sheet))
+    most = max((score for score, _, _ in runs), default=0.0)
+    likely = [run for run in runs if run[0] >= most * _RIVAL]
+    if likely:
+        seen = Counter(line.text for line in sheet.lines) if len(likely) > 1 else Counter()
+        _, sheet.start, sheet.end = max(
+            likely, key=lambda run: run[0] * _evidence(sheet, run[1], run[2], seen)
+        )
+
+
+def _runs(sheet: Sheet) -> Iterator[tuple[float, int, int]]:
+    """(score, start, end) of the best run between each two places where it pays to begin anew (Kadane)."""
     best = total = 0.0
-    start = 0
+    start = first = end = 0
     for i in range(len(sheet.lines)):
         total += _score(sheet, i)
         if total <= 0:
-            total, start = 0.0, i + 1
+            if best:
+                yield best, first, end
+            best, total, start = 0.0, 0.0, i + 1
         elif total > best:
-            best, sheet.start, sheet.end = total, start, i + 1
+            best, first, end = total, start, i + 1
+    if best:
+        yield best, first, end
+
+
+def _evidence(sheet: Sheet, start: int, end: int, seen: Counter[str]) -> int:
+    """Worth of a run: twice for a byline above, for an end mark below, for a title it shares words with."""
+    above = range(max(0, start - 8), start)
+    byline = any(sheet.kinds[i] is Kind.META and i not in sheet.listed for i in above)
+    known = grams(sheet.text(start, end)[:4_000])
+    titled = any(
+        sheet.kinds[i] is Kind.SHORT
+        and sheet.lines[i].size >= 6
+        and (i == 0 or sheet.lines[i].heading or seen[sheet.lines[i].text] > 1)
+        and share_known(sheet.lines[i].text, known) >= 0.3
+        for i in (0, *above)
+    )
+    return 1 << (byline + titled + (Kind.FINAL in sheet.kinds[end : end + 3]))
 
 
 def _score(sheet: Sheet, i: int) -> float:
@@ -354,28 +413,40 @@ def cut_at_ends(sheet: Sheet) -> None:
 def _byline_after(sheet: Sheet, i: int) -> int | None:
     """The byline below mark *i* that most of the text follows, when the text above has none of its own."""
     first = _first_prose(sheet, sheet.start)
-    own = Kind.META in sheet.kinds[max(0, first - 8) : first] or bool(_REPLIES.search(sheet.lines[i].text))
-    own = own or (first < i and bool(sheet.lines[first].vote))
+    own = Kind.META in sheet.kinds[max(0, first - 8) : first] or bool(_REPLIES.match(sheet.lines[i].text))
+    own = own or (first < i and bool(sheet.lines[first].vote)) or _is_titled(sheet, first, i)
     for k in range(i + 1, min(i + 15, sheet.end)):
         if sheet.kinds[k] is Kind.META and not own:
             return k if sheet.mass(k, sheet.end) >= sheet.mass(i, sheet.end) * 0.6 else None
     return None
 
 
+def _is_titled(sheet: Sheet, first: int, stop: int) -> bool:
+    """Whether the title above the body is that of the text before *stop*."""
+    if sheet.title is None or sheet.title > first:
+        return False
+    return share_known(sheet.lines[sheet.title].text, grams(sheet.text(first, stop))) >= 0.4
+
+
 def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
     """Whether the article continues below the mark *i*: enough text, on the same subject."""
-    final = sheet.kinds[i] is Kind.FINAL
+    final = sheet.kinds[i] is Kind.FINAL or bool(_REPLIES.match(sheet.lines[i].text))
     if after < before * (1.0 if final else 0.2) or after < 25 or not sheet.tests_left:
         return False
     follows = _first_prose(sheet, i + 1)
     if not final and follows < sheet.end and sheet.lines[follows].vote:
         return True
-    if any(sheet.kinds[k] is Kind.META for k in range(i + 1, min(follows + 3, sheet.end))):
+    if _dates(sheet, i, follows) == 1 or _dates(sheet, follows, min(follows + 3, sheet.end)):
         return False
     sheet.tests_left -= 1
     if is_kin(sheet.text(sheet.start, i), sheet.text(i + 1, sheet.end)):
         return True
     return not final and _is_box(sheet, i, follows)
+
+
+def _dates(sheet: Sheet, start: int, end: int) -> int:
+    """How many byline lines stand there: one belongs to another article, several to a list of articles."""
+    return sum(1 for k in range(start, end) if sheet.kinds[k] is Kind.META)
 
 
 def _first_prose(sheet: Sheet, start: int) -> int:

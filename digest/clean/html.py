@@ -54,6 +54,7 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
         root = lxml_html.document_fromstring(text.encode(), parser=parser)
     except (ValueError, etree.LxmlError):
         return [], Told()
+    root.extend([more for more in root.itersiblings() if isinstance(more.tag, str)])  # a second <html>
     lines = list(islice(_lines(root), MAX_LINES))
     told = _told(root)
     return _voted(lines, "" if alone else _extract(root)), told
