@@ -13,6 +13,8 @@ Span = tuple[int, int]
 
 CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _CJK = re.compile(f"[{CJK}]")
+_CJK_RUN = re.compile(f"[{CJK}]+")
+_LATIN = re.compile("[A-Za-z]+")
 _SPACE = re.compile(r"\s+")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
 
@@ -171,6 +173,19 @@ def _trim(text: str, start: int, end: int) -> Span:
     return start, end
 
 
+def chinese_characters(text: str) -> int:
+    return sum(map(len, _CJK_RUN.findall(text)))
+
+
+def latin_words(text: str) -> int:
+    return len(_LATIN.findall(text))
+
+
+def is_chinese(text: str) -> bool:
+    """Whether the rules of Chinese apply: more than two characters for every Latin word."""
+    return chinese_characters(text) > 2 * latin_words(text)
+
+
 def ngrams(folded: str, n: int) -> Iterator[str]:
     """Overlapping n-grams of characters, as they come; white space must be gone already."""
     return (folded[i : i + n] for i in range(len(folded) - n + 1))
@@ -185,9 +200,8 @@ def columns(text: str) -> int:
 
 def minutes(text: str) -> int:
     """Reading time, at least 1: 400 Chinese characters (convention), 238 words (Brysbaert 2019) a minute."""
-    chinese = len(_CJK.findall(text))
     words = len(re.findall(r"[A-Za-z][\w'’-]*", text))
-    return max(1, round(chinese / 400 + words / 238))
+    return max(1, round(chinese_characters(text) / 400 + words / 238))
 
 
 _WIDE = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）"}
@@ -205,8 +219,7 @@ def restore_punctuation(text: str) -> str:
     quotation mark or bracket between them apart), never between digits, in addresses, or in a text that is
     mostly Latin; brackets are widened in pairs. White space beside a wide mark is taken out.
     """
-    chinese = len(_CJK.findall(text))
-    if chinese * 2 < len(re.findall(r"[A-Za-z]+", text)):
+    if chinese_characters(text) * 2 < latin_words(text):
         return text
     out = list(text)
     opened: list[int] = []

@@ -12,7 +12,7 @@ from digest.summarize.passages import Passage, Reading, Sentence, passages, quot
 from digest.summarize.people import named_in, with_office
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, places, terms
-from digest.text import CJK, Span, count, fold
+from digest.text import Span, chinese_characters, count, fold, latin_words
 
 # Characters without white space, from the editorial guide, section 2.
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
@@ -52,8 +52,7 @@ def share(article: Article) -> tuple[int, int]:
 
 
 def _scale(article: Article) -> float:
-    chinese = len(re.findall(f"[{CJK}]", article.text[:20_000]))
-    return 1.0 if chinese * 2 > len(re.findall(r"[A-Za-z]+", article.text[:20_000])) else _ENGLISH
+    return 1.0 if 2 * chinese_characters(article.text) > latin_words(article.text) else _ENGLISH
 
 
 def summarize(
@@ -119,7 +118,7 @@ class _Page:
         title = places(fold(reading.article.title), focus)
         self.titled = not focus or sum(weight for _, weight in title) >= _TITLED
         self.taken = list(used)
-        self.said = [words for words in (frozenset(terms(fold(text))) for text in avoid) if words]
+        self.said = [words for words in (terms(fold(text)) for text in avoid) if words]
         self.chosen: list[Passage] = []
         self.floor = 0.0
         most = min(budget, round(_POINT[1] * scale))
@@ -158,7 +157,7 @@ class _Page:
         A short report says it in its first sentence.
         """
         article, reading = self.reading.article, self.reading
-        title = frozenset(terms(fold(article.title)))
+        title = terms(fold(article.title))
         main = [name for _, name in named_in(article.title, reading.names)]
         length = max(1, len(article.text))
         best, top = None, 0.0
@@ -269,7 +268,7 @@ class _Page:
             text = self.reading.article.text[start:end]
             if count(text) < _QUOTE[0] * self.scale:
                 continue
-            sentence, words = self.reading.sentence_at(start), frozenset(terms(fold(text)))
+            sentence, words = self.reading.sentence_at(start), terms(fold(text))
             near = self.titled or sentence.paragraph in self.near
             if not near or not self.is_free(start, end) or self._is_said(words):
                 continue

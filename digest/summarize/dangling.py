@@ -6,8 +6,8 @@ before it (JOIN), or cannot be used (DROP). Words spoken inside quotation marks 
 
 import re
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from digest.summarize.people import named_in
 from digest.text import CJK, alternatives
@@ -21,8 +21,7 @@ class Fix(IntEnum):
     DROP = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """How a sentence stands.
 
     Args:
@@ -297,8 +296,3 @@ def can_join(standing: Standing, before: str, names: Set[str], *, chinese: bool)
     if whole:
         return len(whole) == 1
     return bool((_ZH_ROLE if chinese else _EN_ROLE).search(before))
-
-
-def is_chinese(text: str) -> bool:
-    """Whether the cues of Chinese apply: more than two characters for every Latin word."""
-    return len(re.findall(f"[{CJK}]", text)) > 2 * len(re.findall(r"[A-Za-z]+", text))

@@ -5,12 +5,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 
-from digest.summarize.dangling import Fix, is_chinese, standing
+from digest.summarize.dangling import Fix, standing
 from digest.summarize.quotes import is_balanced, label
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
-from digest.text import CJK, Span, fold, is_cjk, sentences
+from digest.text import Span, chinese_characters, fold, is_chinese, is_cjk, latin_words, sentences
 
 _CLAUSE = re.compile(r"[，,；;：:、](?!\d)")
 # Weights tried on the labelled set of `make eval` and on public news and meetings outside it; none is sharp.
@@ -122,7 +122,7 @@ def _fitness(text: str, units: Sequence[Span]) -> list[float]:
     found = []
     for start, end in units:
         body = text[start:end]
-        size = len(re.findall(f"[{CJK}]", body)) + 2 * len(re.findall(r"[A-Za-z]+", body))
+        size = chinese_characters(body) + 2 * latin_words(body)
         stands = standing(body if marked else f"{body}。", chinese=chinese, names=frozenset(), spoken=True)
         found.append(_STANDS[stands.fix] * stands.weight * (0.25 + 0.75 * min(1.0, size / _FULL_SENTENCE)))
     return found
@@ -134,7 +134,8 @@ def _asked(words: Bag, query: str) -> tuple[list[float], float]:
     Mixed is 0 when every sentence answers. The query is widened by words of the best answers (Rocchio 1971).
     """
     count = len(words.terms)
-    rarity = {w: math.log(1 + count / (1 + n)) for w, n in words.spread.items()}
+    spread = Counter(chain.from_iterable(words.terms))
+    rarity = {w: math.log(1 + count / (1 + n)) for w, n in spread.items()}
     weights = {w: rarity[w] for w in terms(fold(query)) if w in rarity}
     if not weights:
         return [0.0] * count, 0.0
@@ -193,9 +194,8 @@ def _fill(
 def _gain(words: Bag, i: int, covered: set[str]) -> float:
     """How much of a sentence is worth saying, by what of it is new."""
     mine = words.terms[i]
-    total = sum(words.centre[w] for w in mine)
-    new = sum(words.centre[w] for w in mine if w not in covered)
-    return 1 - _NEW + _NEW * (new / total if total else 0.0)
+    total = words.worth(mine)
+    return 1 - _NEW + _NEW * (words.worth(mine - covered) / total if total else 0.0)
 
 
 def _cut(text: str, units: Sequence[Span], scores: Sequence[float], max_chars: int) -> tuple[Span, ...]:

@@ -3,12 +3,13 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
+from typing import NamedTuple
 
 from digest.model import Article
-from digest.summarize.dangling import Fix, Standing, can_join, is_chinese, standing
+from digest.summarize.dangling import Fix, Standing, can_join, standing
 from digest.summarize.people import SAYING, in_title, named_in, people
 from digest.summarize.quotes import Quotation, is_balanced, labelled, quotations
 from digest.summarize.salience import (
@@ -21,7 +22,7 @@ from digest.summarize.salience import (
     soundness,
     terms,
 )
-from digest.text import CJK, Span, count, fold, sentences
+from digest.text import CJK, Span, count, fold, is_chinese, sentences
 
 _MOST_SENTENCES = 3
 _THEMED = 0.5
@@ -32,10 +33,10 @@ _STANDFIRST = re.compile(r"(?:核心提示|内容提要|内容摘要|提要|摘�
 _INFORMS = re.compile(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     start: int
     end: int
+    size: int
     paragraph: int
     terms: frozenset[str]
     standing: Standing
@@ -48,8 +49,7 @@ class Sentence:
         return any(self.start < cut.at < self.end for cut in article.cuts)
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """``article.text[start:end]``, able to stand alone once *speaker*, if any, is named beside it.
 
     Args:
@@ -74,7 +74,8 @@ class Reading:
     """An article read once: its sentences, who is named and who is quoted.
 
     Args:
-        hits: Where the theme's terms stand, and their weights.
+        hits: Where the theme's terms stand, in order.
+        weights: Sums of the weights of the first none, one, two … of them.
         stands: Judges a sentence by itself, for words of a named speaker when ``spoken``.
     """
 
@@ -84,13 +85,13 @@ class Reading:
     quotes: tuple[Quotation, ...]
     sentences: tuple[Sentence, ...]
     news: float
-    hits: tuple[tuple[int, float], ...]
+    hits: tuple[int, ...]
+    weights: tuple[float, ...]
     stands: Callable[..., Standing]
 
     def about(self, start: int, end: int) -> float:
         """Sum of the weights of the theme's terms in ``text[start:end]``."""
-        first, last = (bisect_left(self.hits, at, key=lambda hit: hit[0]) for at in (start, end))
-        return sum(weight for _, weight in self.hits[first:last])
+        return self.weights[bisect_left(self.hits, end)] - self.weights[bisect_left(self.hits, start)]
 
     def sentence_at(self, offset: int) -> Sentence:
         """The sentence that covers *offset*, or the one before it."""
@@ -127,8 +128,11 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
         score = (1 - themed) * own[i] + themed * about[i]
         known = bool(spoken and spoken.speaker)
         stood = stands(body, spoken=known)
-        read_.append(Sentence(start, end, paragraph, words.terms[i], stood, spoken, score, own[i]))
-    return Reading(article, chinese, names, quotes, tuple(read_), news, hits, stands)
+        read_.append(
+            Sentence(start, end, count(body), paragraph, words.terms[i], stood, spoken, score, own[i])
+        )
+    at, weights = tuple(place for place, _ in hits), accumulate((weight for _, weight in hits), initial=0.0)
+    return Reading(article, chinese, names, quotes, tuple(read_), news, at, tuple(weights), stands)
 
 
 def _judge(
@@ -144,7 +148,7 @@ def _judge(
     stood, trust = standing(body, chinese=chinese, names=names, selves=selves, spoken=spoken), sound(body)
     if not trust:
         return Standing(fix=Fix.DROP, cue="rewritten")
-    return replace(stood, weight=stood.weight * trust, trust=trust)
+    return stood if trust == 1 else stood._replace(weight=stood.weight * trust, trust=trust)
 
 
 def _main_person(article: Article, names: Set[str]) -> str | None:
@@ -186,24 +190,24 @@ def passages(reading: Reading, *, least: int, most: int) -> list[Passage]:
     found = [
         passage
         for sentences_ in (reading.sentences, *_quoted(reading))
-        for run, size in _runs(reading, sentences_, most)
+        for run, size in _runs(sentences_, most)
         if size >= least and (passage := _passage(reading, run, size))
     ]
     return sorted(found, key=lambda passage: (passage.start, passage.end))
 
 
-def _runs(reading: Reading, all_: Sequence[Sentence], most: int) -> Iterator[tuple[Sequence[Sentence], int]]:
-    text = reading.article.text
+def _runs(all_: Sequence[Sentence], most: int) -> Iterator[tuple[Sequence[Sentence], int]]:
     for i, first in enumerate(all_):
         if first.standing.fix is not Fix.FINE or first.end - first.start < _SHORTEST:
             continue
         if first.spoken and not first.spoken.speaker:
             continue
-        for j in range(i, min(i + _MOST_SENTENCES, len(all_))):
-            size, stands = count(text[first.start : all_[j].end]), all_[j].standing
-            if all_[j].paragraph != first.paragraph or size > most:
+        size = 0
+        for j, sentence in enumerate(all_[i : i + _MOST_SENTENCES], start=i):
+            size += sentence.size
+            if sentence.paragraph != first.paragraph or size > most:
                 break
-            if stands.fix is Fix.DROP or stands.empty:
+            if sentence.standing.fix is Fix.DROP or sentence.standing.empty:
                 break
             yield all_[i : j + 1], size
 
@@ -217,10 +221,20 @@ def _quoted(reading: Reading) -> Iterator[list[Sentence]]:
         around = reading.sentence_at(quote.start)
         inside = []
         for start, end in sentences(text, *quote.words):
-            stands = reading.stands(text[start:end], spoken=True)
-            words = frozenset(terms(fold(text[start:end])))
-            at = reading.sentence_at(start)
-            inside.append(Sentence(start, end, around.paragraph, words, stands, quote, at.score, at.own))
+            body, at = text[start:end], reading.sentence_at(start)
+            inside.append(
+                Sentence(
+                    start=start,
+                    end=end,
+                    size=count(body),
+                    paragraph=around.paragraph,
+                    terms=terms(fold(body)),
+                    standing=reading.stands(body, spoken=True),
+                    spoken=quote,
+                    score=at.score,
+                    own=at.own,
+                )
+            )
         yield inside
 
 
@@ -240,8 +254,6 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
     named, speaker = _speaker(reading, start, end, body, run[0].spoken)
     if not named:
         return None
-    weights = [count(text[s.start : s.end]) for s in run]
-    total = max(1, sum(weights))
     clean = (
         min(s.standing.weight for s in run if s.standing.fix is Fix.FINE)
         if run[0].standing.fix is Fix.FINE
@@ -251,8 +263,8 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
         start=start,
         end=end,
         size=size,
-        score=clean * sum(s.score * w for s, w in zip(run, weights, strict=True)) / total,
-        own=clean * sum(s.own * w for s, w in zip(run, weights, strict=True)) / total,
+        score=clean * sum(s.score * s.size for s in run) / max(1, size),
+        own=clean * sum(s.own * s.size for s in run) / max(1, size),
         about=reading.about(start, end),
         leads=run[0].standing.leads,
         terms=frozenset().union(*(s.terms for s in run)),
@@ -269,11 +281,9 @@ def _speaker(
     if spoken:
         return bool(spoken.speaker), spoken.speaker
     beside: str | None = None
-    for quote in reading.quotes:
+    for quote in reading.quotes[bisect_left(reading.quotes, start, key=lambda quote: quote.start) :]:
         if quote.start >= end:
             break
-        if quote.start < start:
-            continue
         outside = body[: quote.start - start] + body[quote.end - start :]
         if quote.speaker and quote.speaker in outside:
             continue

@@ -5,7 +5,7 @@ a sentence, a wrong one a reader's trust, so evidence is asked for.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Set
 
 from digest.text import CJK, count, is_cjk, word_table
@@ -138,11 +138,13 @@ def _begins_a_word(name: str, text: str) -> bool:
 
 
 def _often_used(text: str) -> Set[str]:
-    after: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for m in _REPEATED.finditer(text):
-        after[m.group(1)][m.group(2)] += 1
-    often = sorted(after, key=lambda name: -after[name].total())[:_MOST]
-    return {name for name in often if len(after[name]) >= 3 and _can_be_a_name(name)}
+    uses: Counter[str] = Counter()
+    followers: Counter[str] = Counter()
+    for (name, _), often in Counter(_REPEATED.findall(text)).items():
+        uses[name] += often
+        followers[name] += 1
+    often_used = (name for name, _ in uses.most_common(_MOST))
+    return {name for name in often_used if followers[name] >= 3 and _can_be_a_name(name)}
 
 
 def _is_misread(name: str, names: Set[str], text: str) -> bool:
