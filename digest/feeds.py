@@ -376,7 +376,7 @@ def _same_site(link: str, feed_url: str) -> bool:
 
 
 class _Keeper:
-    """Writes many polls in one go, articles first: nothing is marked seen that was not kept."""
+    """Writes many polls in one go: nothing is marked seen that was not kept."""
 
     def __init__(self, store: "Store", now: datetime) -> None:
         self._store, self._now = store, now
@@ -390,7 +390,6 @@ class _Keeper:
     def flush(self) -> None:
         polls, self._polls = self._polls, []
         found = [pair for poll in polls for pair in poll.found]
-        if found:
-            self._store.articles.save_all(found, now=self._now)
+        seen = {poll.feed.id: poll.seen for poll in polls if poll.seen}
         if polls:
-            self._store.feeds.save([p.feed for p in polls], {p.feed.id: p.seen for p in polls if p.seen})
+            self._store.feeds.save([poll.feed for poll in polls], seen, found=found, now=self._now)

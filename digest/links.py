@@ -2,9 +2,13 @@
 
 import html
 import re
-from functools import partial
+from functools import lru_cache, partial
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
+
+if TYPE_CHECKING:
+    import nh3
 
 # Parameters that only say who shared a link: analytics (Google, Baidu, Matomo), advertising clicks, mailings.
 _TRACKER = re.compile(
@@ -13,8 +17,11 @@ _TRACKER = re.compile(
     r"srsltid|bd_vid|spm|_openstat|mkt_tok|sharer_share\w+)(?:=|$)",
     re.IGNORECASE,
 )
-_TIDY = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[1-9]\d{0,4})?/[\w./~%+,-]*", re.ASCII)
-"""What most addresses look like: nothing about them can be untidy."""
+_TIDY = re.compile(
+    r"(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[1-9]\d{0,4})?/[\w./~%+,-]*)(?:\?([\w.~%+,=&;:/-]+))?",
+    re.ASCII,
+)
+"""What most addresses look like: nothing about them can be untidy save their query."""
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\xa0]+")
 _TAG = re.compile(
     r"</?(?:a|abbr|b|bdi|big|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|iframe|input|ins|kbd|li|mark|ol|p|q|s|"
@@ -70,8 +77,8 @@ def tidy_url(url: str, base: str = "") -> str | None:
 
     None when it is no such address, or would carry a password.
     """
-    if _TIDY.fullmatch(url):
-        return url
+    if found := _TIDY.fullmatch(url):
+        return f"{found[1]}?{query}" if found[2] and (query := _told_of(found[2])) else found[1]
     try:
         whole = urljoin(base, _BLANKS.sub("", url))
         parts = urlsplit(whole)
@@ -80,8 +87,11 @@ def tidy_url(url: str, base: str = "") -> str | None:
         return None
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
         return None
-    kept = [part for part in parts.query.split("&") if not _TRACKER.match(part)]
-    return parts._replace(query="&".join(kept)).geturl() if parts.query else whole
+    return parts._replace(query=_told_of(parts.query)).geturl() if parts.query else whole
+
+
+def _told_of(query: str) -> str:
+    return "&".join(part for part in query.split("&") if not _TRACKER.match(part))
 
 
 def tidy_html(markup: str, base: str = "") -> str:
@@ -90,12 +100,17 @@ def tidy_html(markup: str, base: str = "") -> str:
     nh3 closes what is open, so that one entry cannot change the next. Links and images are made
     absolute; images of one pixel or none, and hidden ones, are dropped.
     """
-    import nh3
-
     if len(markup) > 5_000 and _is_deep(markup):
         return f"<p>{html.escape(one_line(plain(markup)), quote=False)}</p>"
-    return nh3.clean(
-        _IMAGE.sub(_visible, markup),
+    return str(_cleaner(base).clean(_IMAGE.sub(_visible, markup)))
+
+
+@lru_cache(32)
+def _cleaner(base: str) -> "nh3.Cleaner":
+    """Making one takes as long as cleaning an entry."""
+    import nh3
+
+    return nh3.Cleaner(
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         clean_content_tags=_SILENT_TAGS,

@@ -77,6 +77,9 @@ class Severity(StrEnum):
     QUARANTINE = "quarantine"
 
 
+_GRAVITY = {severity: number for number, severity in enumerate(Severity)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
     """Something the gate or the cleaner noticed.
@@ -147,8 +150,7 @@ class Article:
     @property
     def severity(self) -> Severity:
         """The gravest of the flags."""
-        order = list(Severity)
-        return max((flag.severity for flag in self.flags), key=order.index, default=Severity.NOTE)
+        return max((flag.severity for flag in self.flags), key=_GRAVITY.__getitem__, default=Severity.NOTE)
 
     def headings(self) -> tuple[str, ...]:
         return tuple(self.text[b.start : b.end] for b in self.blocks if b.kind is BlockKind.HEADING)

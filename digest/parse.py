@@ -136,12 +136,13 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     import feedparser
 
     document = '<?xml version="1.0" encoding="utf-8"?>' + re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    light, bodies = _set_aside(document)
     # Without Content-Location, for which every link would be resolved twice: ours knows more bad ones.
     headers = {"content-type": "application/xml; charset=utf-8"}
     try:
         # Through BytesIO always: bytes that look like a path or an address are opened otherwise.
         found = feedparser.parse(
-            io.BytesIO(_REFERENCE.sub(_possible, document).encode("utf-8")),
+            io.BytesIO(_REFERENCE.sub(_possible, light).encode("utf-8")),
             response_headers=headers,
             sanitize_html=False,
             resolve_relative_uris=False,
@@ -153,7 +154,7 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     feed = found.feed
     chinese = _is_chinese(str(feed.get("language", "")), str(feed.get("title", "")))
     atom = found.version.startswith("atom")
-    entries = [_xml_entry(entry, url, now, chinese=chinese, atom=atom) for entry in found.entries]
+    entries = [_xml_entry(entry, bodies, url, now, chinese=chinese, atom=atom) for entry in found.entries]
     return ParsedFeed(
         kind=found.version or "rss",
         title=plain_title(str(feed.get("title", "")))[:MAX_TITLE],
@@ -165,6 +166,12 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     )
 
 
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+"""Noncharacters, which `_sound` took out of the document: nothing in it can look like our mark."""
+_BODY = re.compile(r"<(?:description|content:encoded)>\s*<!\[CDATA\[")
+_BODY_ENDS = re.compile(r"\]\]>\s*</(?:description|content:encoded)\s*>")
+_UNUSUAL = re.compile("[\x80-\x9f]")
+"""Signs of Windows-1252 taken for Latin-1, which the parser puts right."""
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]+|[0-9]+);")
 
 
@@ -173,6 +180,29 @@ def _possible(reference: re.Match[str]) -> str:
     number = reference[1]
     code = int(number[1:], 16) if number[0] == "x" else int(number[:9])
     return reference[0] if 31 < code < 0xD800 or 0xDFFF < code < 0x110000 or code in (9, 10, 13) else ""
+
+
+def _set_aside(document: str) -> tuple[str, list[str]]:
+    """The document with its entries' bodies marked and left out, and the bodies.
+
+    The parser does a dozen things with each character of them and changes none: of these elements it knows
+    without looking that they hold HTML.
+    """
+    parts: list[str] = []
+    bodies: list[str] = []
+    at = past = 0
+    for found in _BODY.finditer(document) if not _UNUSUAL.search(document) else ():
+        start = found.end()
+        if start < past:
+            continue
+        past = document.find("]]>", start)
+        if past < 0:
+            break
+        if past - start > 200 and _BODY_ENDS.match(document, past):
+            parts += [document[at:start], f"{_OPEN}{len(bodies)}{_CLOSE}"]
+            bodies.append(document[start:past])
+            at = past
+    return "".join([*parts, document[at:]]), bodies
 
 
 def _every_s(feed: Mapping[str, Any]) -> int:
@@ -189,9 +219,14 @@ def _whole(value: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 14 else 0
 
 
-def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bool, atom: bool) -> Entry:
+def _xml_entry(
+    entry: Mapping[str, Any], left: Sequence[str], url: str, now: datetime, *, chinese: bool, atom: bool
+) -> Entry:
+    """Args:
+    left: Bodies the parser did not see; their places stand in the entry.
+    """
     entry = dict(entry)  # feedparser's own dictionary tries a row of names at each look
-    bodies = [(str(part.get("value", "")), part) for part in _readable(entry)]
+    bodies = [(_brought_back(str(part.get("value", "")), left), part) for part in _readable(entry)]
     markup, detail = max(bodies, key=lambda body: len(body[0]), default=("", {}))
     title_detail = entry.get("title_detail") or {}
     literal = atom and title_detail.get("type") == "text/plain"
@@ -215,6 +250,10 @@ def _xml_entry(entry: Mapping[str, Any], url: str, now: datetime, *, chinese: bo
         ],
         tags=[str(tag.get("term") or "") for tag in entry.get("tags", ())],
     )
+
+
+def _brought_back(text: str, left: Sequence[str]) -> str:
+    return left[int(text[1:-1])] if text.startswith(_OPEN) else text
 
 
 def _authors(entry: Mapping[str, Any]) -> list[str]:
@@ -340,9 +379,7 @@ def _entry(
         enclosures=tuple(_enclosures(enclosures[:20], base)),
         tags=tuple(one_line(_sound(tag))[:80] for tag in tags[:20]),
         mark=_hash(title, words, *names, link, date[0]),
-        text_mark=_hash(said)
-        if len(said := re.sub(r"[\W_]+", "", (title + words).casefold())) >= _TELLING
-        else "",
+        text_mark=_hash(said) if len(said := "".join((title + words).casefold().split())) >= _TELLING else "",
     )
 
 

@@ -57,17 +57,8 @@ class Articles:
 
     def save_all(self, found: Iterable[tuple[Article, Sequence[int]]], *, now: datetime) -> dict[Saved, int]:
         """Save many in one transaction; how many were new, changed, unchanged."""
-        counts: dict[Saved, int] = {"new": 0, "changed": 0, "unchanged": 0}
-        pairs = list(found)
         with self._database.write() as connection:
-            known = _known(connection, [article.source_id for article, _ in pairs])
-            fresh = {a.source_id: (a, sketch) for a, sketch in reversed(pairs) if a.source_id not in known}
-            _insert_all(connection, list(fresh.values())[::-1], now)
-            counts["new"] = len(fresh)
-            for article, sketch in pairs:
-                if fresh.get(article.source_id, (None,))[0] is not article:
-                    counts[_save(connection, article, sketch, now)] += 1
-        return counts
+            return save_found(connection, found, now)
 
     def find(self, source_id: str, version: int | None = None) -> Stored | None:
         """The article, in its present version unless another is named; None when there is none."""
@@ -237,6 +228,22 @@ def _stored_from(row: Any) -> Stored:
     )
 
 
+def save_found(
+    connection: sa.Connection, found: Iterable[tuple[Article, Sequence[int]]], now: datetime
+) -> dict[Saved, int]:
+    """`Articles.save_all` inside a transaction that keeps something else, too."""
+    counts: dict[Saved, int] = {"new": 0, "changed": 0, "unchanged": 0}
+    pairs = list(found)
+    known = _known(connection, [article.source_id for article, _ in pairs])
+    fresh = {a.source_id: (a, sketch) for a, sketch in reversed(pairs) if a.source_id not in known}
+    _insert_all(connection, list(fresh.values())[::-1], now)
+    counts["new"] = len(fresh)
+    for article, sketch in pairs:
+        if fresh.get(article.source_id, (None,))[0] is not article:
+            counts[_save(connection, article, sketch, now)] += 1
+    return counts
+
+
 def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], now: datetime) -> Saved:
     known = connection.execute(
         sa.select(
@@ -246,27 +253,26 @@ def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], no
         .join(article_versions, article_versions.c.article_id == articles.c.id)
         .where(articles.c.source_id == article.source_id, article_versions.c.version == articles.c.version)
     ).first()  # fmt: skip
-    text_hash = _text_hash(article)
-    document = documents.write(article)
     if known is None:
-        _insert(connection, article, sketch, text_hash, document, now)
+        _insert_all(connection, [(article, sketch)], now)
         return "new"
-    if known.document == document or _same(documents.read(Article, known.document), article):
+    if _same(documents.read(Article, known.document), article):
         return "unchanged"
-    same_text = known.text_hash == text_hash
+    same_text = known.text_hash == _text_hash(article)
     version = known.version if same_text else known.version + 1
     connection.execute(
         sa.update(articles)
         .where(articles.c.id == known.id)
         .values(version=version, changed_at=now, **_columns(article, released=known.released and same_text))
     )
+    row = _version(known.id, version, article, now)
     if same_text:
         this = (article_versions.c.article_id == known.id) & (article_versions.c.version == version)
-        connection.execute(sa.update(article_versions).where(this).values(document=document, saved_at=now))
+        connection.execute(sa.update(article_versions).where(this).values(row))
     else:
-        _insert_version(connection, known.id, version, text_hash, document, now)
+        connection.execute(sa.insert(article_versions), row)
         connection.execute(sa.delete(sketches).where(sketches.c.article_id == known.id))
-        _insert_sketch(connection, known.id, sketch)
+        _insert_sketches(connection, [(known.id, sketch)])
     return "changed"
 
 
@@ -284,27 +290,6 @@ def _columns(article: Article, *, released: bool) -> dict[str, Any]:
     }
 
 
-def _insert(
-    connection: sa.Connection,
-    article: Article,
-    sketch: Sequence[int],
-    text_hash: str,
-    document: str,
-    now: datetime,
-) -> None:
-    row = sa.insert(articles).values(
-        source_id=article.source_id,
-        version=1,
-        first_seen_at=now,
-        changed_at=now,
-        **_columns(article, released=False),
-    )
-    article_id = connection.scalar(row.returning(articles.c.id))
-    assert article_id is not None
-    _insert_version(connection, article_id, 1, text_hash, document, now)
-    _insert_sketch(connection, article_id, sketch)
-
-
 def _known(connection: sa.Connection, source_ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
     for at in range(0, len(source_ids), 500):
@@ -320,52 +305,36 @@ def _insert_all(
     if not new:
         return
     insert = sa.insert(articles).returning(articles.c.id, sort_by_parameter_order=True)
+    moments = {"version": 1, "first_seen_at": now, "changed_at": now}
     rows = [
-        {
-            "source_id": article.source_id,
-            "version": 1,
-            "first_seen_at": now,
-            "changed_at": now,
-            **_columns(article, released=False),
-        }
-        for article, _ in new
+        {"source_id": article.source_id, **moments, **_columns(article, released=False)} for article, _ in new
     ]
     ids = connection.scalars(insert, rows).all()
-    versions = [
-        {
-            "article_id": id_,
-            "version": 1,
-            "text_hash": _text_hash(article),
-            "document": documents.write(article),
-            "saved_at": now,
-        }
-        for id_, (article, _) in zip(ids, new, strict=True)
-    ]
+    numbered = list(zip(ids, new, strict=True))
+    versions = [_version(id_, 1, article, now) for id_, (article, _) in numbered]
     connection.execute(sa.insert(article_versions), versions)
-    marks = [
-        {"hash": value, "article_id": id_}
-        for id_, (_, sketch) in zip(ids, new, strict=True)
-        for value in sorted(set(sketch))
-    ]
-    if marks:
-        connection.execute(sa.insert(sketches), marks)
+    _insert_sketches(connection, [(id_, sketch) for id_, (_, sketch) in numbered])
+
+
+def _version(article_id: int, version: int, article: Article, now: datetime) -> dict[str, Any]:
+    return {
+        "article_id": article_id,
+        "version": version,
+        "text_hash": _text_hash(article),
+        "document": documents.write(article),
+        "saved_at": now,
+    }
 
 
 def _text_hash(article: Article) -> str:
     return hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _insert_version(
-    connection: sa.Connection, article_id: int, version: int, text_hash: str, document: str, now: datetime
-) -> None:
-    connection.execute(
-        sa.insert(article_versions).values(
-            article_id=article_id, version=version, text_hash=text_hash, document=document, saved_at=now
-        )
-    )
-
-
-def _insert_sketch(connection: sa.Connection, article_id: int, sketch: Sequence[int]) -> None:
-    if sketch:
-        rows = [{"hash": value, "article_id": article_id} for value in sorted(set(sketch))]
-        connection.execute(sa.insert(sketches), rows)
+def _insert_sketches(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]]) -> None:
+    """Straight to the driver: these rows are thirty times the rest, and SQLAlchemy's part of each costs
+    as much as the database's. In the index's own order, which spares it half of its page turns."""
+    rows = sorted((value, article_id) for article_id, sketch in marks for value in set(sketch))
+    insert = "INSERT INTO sketches (hash, article_id) VALUES (?, ?)"
+    if rows:
+        own = insert if connection.dialect.paramstyle == "qmark" else insert.replace("?", "%s")
+        connection.exec_driver_sql(own, rows)

@@ -1,7 +1,7 @@
 """Feeds, what is remembered of them between polls, and which of their entries were seen."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,10 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from digest.errors import StoreError
-from digest.model import Feed, FeedConfig, SeenEntry
+from digest.model import Article, Feed, FeedConfig, SeenEntry
 
 from . import documents
+from .articles import save_found
 from .database import Database
 from .schema import feed_entries, feeds
 
@@ -74,15 +75,28 @@ class Feeds:
         with self._database.write() as connection:
             return connection.execute(sa.delete(feeds).where(feeds.c.id == feed_id)).rowcount > 0
 
-    def save(self, changed: Iterable[Feed], seen: Mapping[str, Iterable[SeenEntry]] | None = None) -> None:
-        """Keep the state of feeds, and entries by feed id, in one transaction."""
+    def save(
+        self,
+        changed: Iterable[Feed],
+        seen: Mapping[str, Iterable[SeenEntry]] | None = None,
+        *,
+        found: Iterable[tuple[Article, Sequence[int]]] = (),
+        now: datetime | None = None,
+    ) -> None:
+        """Keep the state of feeds, entries by feed id, and articles with their sketches, in one transaction.
+
+        Args:
+            now: When the articles were found.
+        """
         rows = [
-            {"feed_id": feed_id, **asdict(entry)}
+            {"feed_id": feed_id, **{key: getattr(entry, key) for key in _SEEN}}
             for feed_id, entries in (seen or {}).items()
             for entry in entries
         ]
-        updates = [_row(feed) for feed in changed]
+        updates = [{f"new_{key}": value for key, value in _row(feed).items()} for feed in changed]
         with self._database.write() as connection:
+            if now:
+                save_found(connection, found, now)
             if rows:
                 insert = self._insert(feed_entries)
                 fresh = {key: insert.excluded[key] for key in ("guid", "link", "mark", "text_mark")}
@@ -90,14 +104,7 @@ class Feeds:
                     insert.on_conflict_do_update(index_elements=["feed_id", "id"], set_=fresh), rows
                 )
             if updates:
-                # An update, not an upsert: a feed removed during its poll must not come back.
-                changes: dict[str, Any] = {
-                    key: sa.bindparam(f"new_{key}") for key in ("url", "next_at", "document")
-                }
-                change = sa.update(feeds).where(feeds.c.id == sa.bindparam("new_id")).values(**changes)
-                connection.execute(
-                    change, [{f"new_{key}": value for key, value in row.items()} for row in updates]
-                )
+                connection.execute(_UPDATE, updates)
 
     def seen(self, feed_id: str, *, limit: int = 5000) -> tuple[SeenEntry, ...]:
         """The entries seen of a feed, the latest first."""
@@ -113,6 +120,15 @@ class Feeds:
 
     def _put(self, connection: sa.Connection, feed: Feed) -> None:
         connection.execute(sa.insert(feeds).values(_row(feed)))
+
+
+_SEEN = tuple(field.name for field in fields(SeenEntry))
+# An update, not an upsert: a feed removed during its poll must not come back.
+_UPDATE = (
+    sa.update(feeds)
+    .where(feeds.c.id == sa.bindparam("new_id"))
+    .values({key: sa.bindparam(f"new_{key}") for key in ("url", "next_at", "document")})
+)
 
 
 def _written(config: FeedConfig) -> dict[str, Any]:
