@@ -193,6 +193,8 @@ async def test_every_other_page_is_fit_for_everybody(sqlite_url: str, tmp_path: 
             "/editions?lang=en",
             "/editions/1",
             "/operator",
+            "/operator?lang=en",
+            "/operator/editions/1",
         ):
             await page.goto(site.base + path)
             await visit.check()
@@ -203,7 +205,7 @@ async def test_every_other_page_is_fit_for_everybody(sqlite_url: str, tmp_path: 
         await visit.press("Subscribe")
         assert await visit.sees("Choose at least one theme.")
         await page.goto(site.base + "/operator")
-        await visit.press("Pause daily")
+        await visit.press("暂停 daily")
         assert site.store.state.is_paused("daily")
         await page.goto(mine["preferences"] + "/erase")
         await visit.check()

@@ -18,7 +18,8 @@ from digest.web.archive import Archive
 from digest.web.door import Desk, Door, Limits, Operator
 from digest.web.joining import Joining
 from digest.web.manners import PRIVATE, Manners, Numbers
-from digest.web.operator import OperatorPages, tally
+from digest.web.metrics import Metrics
+from digest.web.operator import Counted, Guard, OperatorPages, tally
 from digest.web.personal import PersonalPages
 from digest.web.voice import Voice
 
@@ -26,8 +27,8 @@ log = logging.getLogger("digest.web")
 
 __all__ = ["Desk", "Door", "Limits", "Numbers", "Operator", "make_app"]
 
-TIDY_S = 300.0
-"""Between two counts of the readers, and two looks for those who never confirmed."""
+TIDY_S = 60.0
+"""Between two counts of deliveries, and two looks for those who never confirmed."""
 
 
 def make_app(door: Door, numbers: Numbers) -> Starlette:
@@ -36,12 +37,15 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
     Serve it without an access log of the server's (ours hides tokens), and let it see the peer's address as
     it is (uvicorn: ``proxy_headers=False``): who may speak for others is ``door.operator.proxies``.
     """
-    voice, operator = Voice(door), OperatorPages(door, numbers)
+    voice, guard, counted = Voice(door), Guard(door), Counted(door.signup.store)
     joining, personal, archive = Joining(door, voice), PersonalPages(door, voice), Archive(door, voice)
+    operator = OperatorPages(door, voice, guard, counted)
+    metrics = Metrics(door, numbers, guard, counted)
 
     def tidy() -> None:
         door.signup.tidy(now=door.clock())
         tally(door.signup.store, now=door.clock())
+        counted.recount(now=door.clock())
 
     async def keep_tidy() -> None:
         while True:
@@ -106,7 +110,8 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
             Route("/atom.xml", archive.atom),
             Route("/operator", operator.page, methods=["GET"]),
             Route("/operator", operator.act, methods=["POST"]),
-            Route("/metrics", operator.metrics),
+            Route("/operator/editions/{number:int}", operator.why, methods=["GET"]),
+            Route("/metrics", metrics.metrics),
             Route("/healthz", health),
             Route("/robots.txt", robots),
         ],

@@ -1,26 +1,30 @@
-"""The operator's page and the metrics, behind a secret. Their cost does not grow with the readers."""
+"""The operator's pages, behind a secret: how things stand, and why an edition holds what it holds.
+
+Their cost does not grow with the readers: what has to be counted is counted beside them, see :func:`tally`.
+"""
 
 import asyncio
 import hmac
 import json
+import re
 from base64 import b64decode
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
-from digest import __version__
-from digest.model import ConsentState, DeliveryState
-from digest.report import edition_overview, feed_overview, overdue
+from digest.errors import StoreError
+from digest.model import ConsentState, DeliveryState, Edition
+from digest.report import explain, feed_overview
 from digest.web import forms, plots
 from digest.web.door import Door
 from digest.web.limits import Window, is_within, network
-from digest.web.manners import Numbers
+from digest.web.voice import Option, Voice, html
 
 if TYPE_CHECKING:
     from digest.store import Store
@@ -28,40 +32,60 @@ if TYPE_CHECKING:
 EDITIONS = 10
 STUCK = (DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.UNKNOWN)
 STUCK_SHOWN = 20
-DAYS = 90
-TALLY = "readers by day"
-_AGE = timedelta(minutes=5)
+STOPPED = (ConsentState.BOUNCED, ConsentState.COMPLAINED)
+DAYS, DAYS_KEPT = 90, 400
+DAILY = "readers by day"
+_PART = re.compile(r"(\w+) (\d+\.\d+)")
+"""A part of a theme's score, as ``Section.why`` has it: ``fresh 0.50 + debt 1.00 = 1.50``."""
 
 
 def tally(store: "Store", *, now: datetime) -> None:
-    """Count the readers by state and keep it as this day's: the page shows what was kept."""
-    kept = _tallies(store)
-    kept[now.date().isoformat()] = {
-        "at": now.isoformat(),
-        **{str(state): count for state, count in store.subscribers.counts().items()},
-    }
-    days = sorted(kept)[-400:]
-    store.state.set(TALLY, json.dumps({day: kept[day] for day in days}))
+    """Keep how many readers there are, by state, as this day's: for the plot."""
+    kept = readers_by_day(store)
+    kept[now.date().isoformat()] = {str(state): count for state, count in store.subscribers.counts().items()}
+    store.state.set(DAILY, json.dumps({day: kept[day] for day in sorted(kept)[-DAYS_KEPT:]}))
 
 
-def _tallies(store: "Store") -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = json.loads(store.state.get(TALLY) or "{}")
+def readers_by_day(store: "Store") -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = json.loads(store.state.get(DAILY) or "{}")
     return found
 
 
-class OperatorPages:
-    def __init__(self, door: Door, numbers: Numbers) -> None:
-        self.door = door
-        self.store = door.signup.store
-        self._numbers = numbers
-        self._root = urlsplit(door.newsletter.base_url or "").path.rstrip("/")
+class Counted:
+    """Deliveries of the last editions by state; counting those of a million readers takes its time.
+
+    Call :meth:`recount` now and then, beside the pages; who asks for an edition never counted waits once.
+    """
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+        self._deliveries: dict[int, dict[str, int]] = {}
+        self.at: datetime | None = None
+
+    def recount(self, *, now: datetime) -> None:
+        numbers = [edition.number for edition in self._store.editions.list(EDITIONS)]
+        self._deliveries = {number: self._count(number) for number in numbers}
+        self.at = now
+
+    def deliveries(self, number: int) -> dict[str, int]:
+        if number not in self._deliveries:
+            self._deliveries[number] = self._count(number)
+        return self._deliveries[number]
+
+    def _count(self, number: int) -> dict[str, int]:
+        return {str(state): n for state, n in self._store.ledger.counts(number).items()}
+
+
+class Guard:
+    """Lets the operator in and nobody else; who guesses passwords waits."""
+
+    def __init__(self, door: Door) -> None:
+        self._operator = door.operator
         self._wrong = Window(10, 900.0)
-        secret = door.operator.secret.encode()
-        self._form_token = hmac.new(secret, b"operator's form", "sha256").hexdigest()
 
     def refused(self, request: Request) -> Response | None:
         """What somebody gets who is not the operator; None for the operator."""
-        operator, who = self.door.operator, network(request.scope["visitor"])
+        operator, who = self._operator, network(request.scope["visitor"])
         if not operator.secret and not operator.header:
             raise HTTPException(404)
         peer = request.client.host if request.client else ""
@@ -80,19 +104,33 @@ class OperatorPages:
         ask = {"www-authenticate": 'Basic realm="operator", charset="UTF-8"'}
         return PlainTextResponse("This page is the operator's.\n", 401, ask)
 
+    async def behind(self, request: Request, then: Callable[[], Response]) -> Response:
+        refused = self.refused(request)
+        return await asyncio.to_thread(then) if refused is None else refused
+
+
+class OperatorPages:
+    def __init__(self, door: Door, voice: Voice, guard: Guard, counted: Counted) -> None:
+        self.door = door
+        self.voice = voice
+        self.store = door.signup.store
+        self._guard = guard
+        self._counted = counted
+        self._zone = ZoneInfo(door.newsletter.timezone)
+        secret = door.operator.secret.encode()
+        self._form_token = hmac.new(secret, b"operator's form", "sha256").hexdigest()
+
     async def page(self, request: Request) -> Response:
-        return await self._behind_the_secret(request, self._page)
+        return await self._guard.behind(request, lambda: self._page(self.voice.language(request)))
+
+    async def why(self, request: Request) -> Response:
+        return await self._guard.behind(
+            request, lambda: self._why(self.voice.language(request), request.path_params["number"])
+        )
 
     async def act(self, request: Request) -> Response:
         form = await forms.read_form(request)
-        return await self._behind_the_secret(request, lambda: self._act(request, form))
-
-    async def metrics(self, request: Request) -> Response:
-        return await self._behind_the_secret(request, self._metrics)
-
-    async def _behind_the_secret(self, request: Request, then: Callable[[], Response]) -> Response:
-        refused = self.refused(request)
-        return await asyncio.to_thread(then) if refused is None else refused
+        return await self._guard.behind(request, lambda: self._act(request, form))
 
     def _act(self, request: Request, form: forms.Form) -> Response:
         came_from = request.headers.get("sec-fetch-site", "same-origin")
@@ -108,42 +146,88 @@ class OperatorPages:
                 self.store.editions.set_status(int(name), "ready")
         else:
             raise HTTPException(400)
-        return self._page()
+        return self._page(self.voice.language(request, forms.one(form, "lang")))
 
-    def _page(self) -> Response:
+    def _page(self, language: str) -> Response:
         now, store = self.door.clock(), self.store
-        runs, days = self.door.next_runs(), _tallies(store)
-        latest = days[max(days)] if days else {}
-        editions = edition_overview(store, EDITIONS)
-        html = self.door.renderer.page(
-            "web/operator.html",
-            language="en",
-            action=f"{self._root}/operator",
-            token=self._form_token,
-            now=_minute(now),
-            runs=[
-                {"id": one.id, "at": _minute(runs.get(one.id)), "paused": store.state.is_paused(one.id)}
-                for one in self.door.schedules
-            ],
-            editions=[
-                {**row, "slot": _minute(row["slot"]), "status": store.editions.status(row["number"])}
-                for row in editions
-            ],
-            stuck=self._stuck([row["number"] for row in editions]),
-            readers=[(state, latest.get(str(state), 0)) for state in ConsentState],
-            counted=_minute(datetime.fromisoformat(latest["at"])) if latest else "",
-            over_time=plots.line(
-                [(day[5:], days[day].get("confirmed", 0)) for day in sorted(days)[-DAYS:]],
-                "Confirmed readers by day",
-            ),
-            coverage=self._coverage(),
-            feeds=[{**row, "newest_at": _minute(row["newest_at"])} for row in feed_overview(store, now=now)],
-            bounces=[
-                (reader, event.to_state, _minute(event.at), event.reason)
-                for reader, event in store.subscribers.recent((ConsentState.BOUNCED, ConsentState.COMPLAINED))
-            ],
+        runs, days, readers = self.door.next_runs(), readers_by_day(store), store.subscribers.counts()
+        editions = store.editions.list(EDITIONS)
+        days[now.date().isoformat()] = {str(state): count for state, count in readers.items()}
+        return html(
+            self.door.renderer.page(
+                "web/operator.html",
+                language=language,
+                action=f"{self.voice.root}/operator",
+                token=self._form_token,
+                offered=self._offered("operator"),
+                now=self._minute(now),
+                zone=self.door.newsletter.timezone,
+                runs=[
+                    {
+                        "id": one.id,
+                        "at": self._minute(runs.get(one.id)),
+                        "paused": store.state.is_paused(one.id),
+                    }
+                    for one in self.door.schedules
+                ],
+                editions=[self._row(edition) for edition in editions],
+                counted=self._minute(self._counted.at),
+                stuck=self._stuck([edition.number for edition in editions]),
+                readers=[(state, readers.get(state, 0)) for state in ConsentState],
+                line=plots.line,
+                bars=plots.bars,
+                over_time=[(day[5:], days[day].get("confirmed", 0)) for day in sorted(days)[-DAYS:]],
+                coverage=[(one.id, self._coverage(one.id, language)) for one in self.door.schedules],
+                feeds=[
+                    {**row, "since": self._minute(row["since"]), "newest_at": self._minute(row["newest_at"])}
+                    for row in feed_overview(store, now=now)
+                ],
+                bounces=[
+                    (reader, event.to_state, self._minute(event.at), event.reason)
+                    for reader, event in store.subscribers.recent(STOPPED)
+                ],
+            )
         )
-        return HTMLResponse(html)
+
+    def _row(self, edition: Edition) -> dict[str, Any]:
+        return {
+            "number": edition.number,
+            "slot": self._minute(edition.slot),
+            "schedule": edition.schedule,
+            "subject": edition.subject,
+            "status": self.store.editions.status(edition.number),
+            "deliveries": self._counted.deliveries(edition.number),
+            "why": f"{self.voice.root}/operator/editions/{edition.number}",
+        }
+
+    def _why(self, language: str, number: int) -> Response:
+        """What ``digest why`` says, from what was frozen with the edition."""
+        try:
+            found = explain(self.store.editions.get(number))
+        except (StoreError, OverflowError):
+            raise HTTPException(404) from None
+        names = {theme.id: theme.name(language) for theme in self.door.themes}
+        for theme in found["themes"]:
+            parts = [(name, float(value)) for name, value in _PART.findall(theme["why"])]
+            theme |= {"name": names.get(theme["id"], theme["id"]), "parts": parts}
+        for item in found["items"]:
+            item["theme"] = names.get(item["theme"], item["theme"])
+            for excerpt in item["excerpts"]:
+                excerpt["marked"] = marked(excerpt["text"], item["terms"])
+        return html(
+            self.door.renderer.page(
+                "web/why.html",
+                language=language,
+                bars=plots.bars,
+                offered=self._offered(f"operator/editions/{number}"),
+                back=f"{self.voice.root}/operator",
+                **found | {name: self._minute(found[name]) for name in ("slot", "made_at")},
+            )
+        )
+
+    def _offered(self, page: str) -> list[Option]:
+        names = self.voice.languages.items()
+        return [Option(id=tag, name=name, url=f"{self.voice.root}/{page}?lang={tag}") for tag, name in names]
 
     def _stuck(self, editions: Sequence[int]) -> list[Any]:
         rows: list[Any] = []
@@ -153,81 +237,24 @@ class OperatorPages:
                     rows += self.store.ledger.list(number, state, limit=STUCK_SHOWN - len(rows))
         return rows
 
-    def _coverage(self) -> list[tuple[str, Any]]:
-        names = {theme.id: theme.name("en") for theme in self.door.themes}
-        found = []
-        for schedule in self.door.schedules:
-            coverage = dict(self.store.editions.history(schedule.id).coverage)
-            rows = [(names[theme], float(sum(coverage.get(theme, ())))) for theme in names]
-            found.append(
-                (schedule.id, plots.bars(rows, f"Items by theme in the last editions of {schedule.id}"))
-            )
-        return found
+    def _coverage(self, schedule: str, language: str) -> list[tuple[str, float]]:
+        coverage = dict(self.store.editions.history(schedule).coverage)
+        return [(theme.name(language), sum(coverage.get(theme.id, ()))) for theme in self.door.themes]
 
-    def _metrics(self) -> Response:
-        """Prometheus' text format, version 0.0.4; numbers of readers are those of the last count."""
-        store, days = self.store, _tallies(self.store)
-        latest = days[max(days)] if days else {}
-        newest = edition_overview(store, 1)
-        feeds = Counter(str(row["state"]) for row in feed_overview(store, now=self.door.clock()))
-        series: list[tuple[str, str, str, Mapping[tuple[tuple[str, str], ...], float]]] = [
-            (
-                "digest_readers", "gauge", "Readers by state, at the last count.",
-                {(("state", str(state)),): latest.get(str(state), 0) for state in ConsentState},
-            ),
-            (
-                "digest_deliveries_due", "gauge", "Deliveries that could be sent now.",
-                {(): store.ledger.due(now=self.door.clock())},
-            ),
-            (
-                "digest_last_edition_deliveries", "gauge", "Deliveries of the newest edition by state.",
-                {(("state", state),): n for row in newest for state, n in row["deliveries"].items()},
-            ),
-            (
-                "digest_last_edition_timestamp_seconds", "gauge", "When the newest edition was due.",
-                {(): newest[0]["slot"].timestamp()} if newest else {},
-            ),
-            (
-                "digest_next_edition_timestamp_seconds", "gauge", "When each schedule is due next.",
-                {(("schedule", name),): at.timestamp() for name, at in self.door.next_runs().items() if at},
-            ),
-            (
-                "digest_overdue", "gauge", "Kinds of work that stand still; 0 is healthy.",
-                {(): len(overdue(store, now=self.door.clock()))},
-            ),
-            (
-                "digest_feeds", "gauge", "Feeds by health.",
-                {(("state", state),): n for state, n in feeds.items()},
-            ),
-            (
-                "digest_info", "gauge", "The running version.", {(("version", __version__),): 1},
-            ),
-            (
-                "digest_http_requests_total", "counter", "Requests answered.",
-                {
-                    (("page", page), ("method", method), ("status", str(status))): n
-                    for (page, method, status), n in self._numbers.answers.items()
-                },
-            ),
-            (
-                "digest_http_seconds_total", "counter", "Time spent answering.",
-                {(("page", page),): seconds for page, seconds in self._numbers.seconds.items()},
-            ),
-            (
-                "digest_events_total", "counter", "What happened behind the pages.",
-                {(("event", event),): n for event, n in self._numbers.events.items()},
-            ),
-        ]  # fmt: skip
-        text = "".join(_exposed(*one) for one in series)
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+    def _minute(self, moment: datetime | None) -> str:
+        """On the newsletter's clock."""
+        return f"{moment.astimezone(self._zone):%Y-%m-%d %H:%M}" if moment else ""
 
 
-def _exposed(name: str, kind: str, told: str, values: Mapping[tuple[tuple[str, str], ...], float]) -> str:
-    lines = [f"# HELP {name} {told}", f"# TYPE {name} {kind}"]
-    for labels, value in sorted(values.items()):
-        inside = ",".join(f'{key}="{text}"' for key, text in labels)
-        lines.append(f"{name}{{{inside}}} {value:g}" if inside else f"{name} {value:g}")
-    return "\n".join(lines) + "\n"
+def marked(text: str, terms: Sequence[str]) -> Markup:
+    """*text* with every one of *terms* marked, the longest where several could be."""
+    found = "|".join(re.escape(term) for term in sorted(terms, key=len, reverse=True))
+    if not found:
+        return escape(text)
+    pieces = re.split(f"({found})", text, flags=re.IGNORECASE)
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(piece) if n % 2 else escape(piece) for n, piece in enumerate(pieces)
+    )
 
 
 def _password(authorization: str) -> str:
@@ -241,7 +268,3 @@ def _password(authorization: str) -> str:
         return b64decode(value, validate=True).decode().partition(":")[2]
     except ValueError:
         return ""
-
-
-def _minute(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
