@@ -119,21 +119,12 @@ class Runtime(Installation):
         Raises:
             SeedError: There is no seed folder, or nothing in it, and no feed either.
         """
-        from digest.collect import collect_seeds, polled
-        from digest.seeds import load_notes, load_seeds
+        from digest.collect import polled
 
         self.store.feeds.sync(self.config.feeds, now=self.now)
-        feeds = self.store.feeds.list()
         report = []
-        if self.config.seeds_dir.is_dir() or not feeds:
-            report = collect_seeds(
-                self.store,
-                load_seeds(self.config.seeds_dir),
-                notes=load_notes(self.config.seeds_dir),
-                rules=self.config.site_rules,
-                now=self.now,
-                on_progress=on_progress,
-            )
+        if self.config.seeds_dir.is_dir() or not self.store.feeds.list():
+            report = self.collect_seeds(on_progress)
         if not self.store.feeds.due(self.now):
             return report
 
@@ -144,6 +135,20 @@ class Runtime(Installation):
                 ]
 
         return report + asyncio.run(poll())
+
+    def collect_seeds(self, on_progress: Callable[[str], None] = lambda _: None) -> "list[Collected]":
+        """Read the seeds."""
+        from digest.collect import collect_seeds
+        from digest.seeds import load_notes, load_seeds
+
+        return collect_seeds(
+            self.store,
+            load_seeds(self.config.seeds_dir),
+            notes=load_notes(self.config.seeds_dir),
+            rules=self.config.site_rules,
+            now=self.now,
+            on_progress=on_progress,
+        )
 
     @asynccontextmanager
     async def feed_reader(self) -> "AsyncIterator[Reader]":
@@ -163,8 +168,8 @@ class Runtime(Installation):
                 rules=self.config.site_rules,
             )
 
-    def tick(self) -> "list[Ticked]":
-        """Make every edition that is due; see ``slots.tick``."""
+    def tick(self, only: str | None = None) -> "list[Ticked]":
+        """Make every edition that is due, or that of one schedule; see ``slots.tick``."""
         from digest.slots import tick
 
         return tick(
@@ -174,6 +179,7 @@ class Runtime(Installation):
             self.config.newsletter,
             now=self.now,
             rewriter=self.rewriter,
+            only=only,
         )
 
     def publish(self, name: str = NOW, only: tuple[str, ...] = (), language: str | None = None) -> "Made":

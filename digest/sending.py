@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from digest.doctor import Finding
     from digest.installation import Installation
     from digest.mail.dkim import Key, Signer
-    from digest.mail.transport import Server, Transport
+    from digest.mail.pace import Pace
+    from digest.mail.transport import Limit, Server, Transport
     from digest.model import Edition, Subscriber
     from digest.returns import Handled, Returns
-    from digest.store import Claim
+    from digest.store import Claim, Recovered
 
 LEASE_S = 1800.0
 """Longer than any one message takes."""
@@ -49,28 +50,37 @@ class Sending:
         if not servers:
             inbox = await stack.enter_async_context(open_inbox(self._home.inbox_dir))
             servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
-        transport = SmtpTransport(servers)
+        transport = SmtpTransport(servers, make_pace=self._make_pace)
         stack.push_async_callback(transport.close)
         return transport
+
+    def _make_pace(self, name: str, limit: "Limit") -> "Pace":
+        """How fast a server or a domain is served: where hosts share the work, by all of them together."""
+        from digest.mail.pace import Pace
+        from digest.mail.shared import SharedPace
+
+        store = self._home.store
+        if store.database.is_sqlite:
+            return Pace(limit)
+        return SharedPace(limit, lambda seconds: store.state.book(name, seconds))
 
     async def deliver_due(
         self,
         transport: "Transport",
         *,
         edition: int | None = None,
+        at_most: int | None = None,
         stop: asyncio.Event | None = None,
         on_progress: "Callable[[Progress], None] | None" = None,
     ) -> "Report | None":
-        """Send what is due now; None when nothing is. Of one edition only, when it is given."""
+        """Send what is due now, of one edition only when it is given; None when nothing is."""
         from digest.deliver import Policy, deliver
 
         home, store = self._home, self._home.store
         with store.owner() as owner:
             # Leases count our time, and what they wait for takes the world's.
             policy = Policy(uncertain=self._config.uncertain, lease_s=LEASE_S * home.clock.speed)
-            recovered = store.ledger.recover(
-                now=home.now, policy=policy.uncertain, owner_gone=store.owner_gone
-            )
+            recovered = self.recover()
             if edition is None and not store.ledger.due(now=home.now) and not recovered.resent:
                 return None
             signer, returns = self.signer(), self.returns()
@@ -82,6 +92,7 @@ class Sending:
                 policy=policy,
                 clock=home.clock,
                 edition=edition,
+                at_most=at_most,
                 return_path=self._return_path,
                 sign=signer.sign if signer else None,
                 wired=True,
@@ -90,6 +101,11 @@ class Sending:
                 owner_gone=store.owner_gone,
                 on_progress=on_progress,
             )
+
+    def recover(self) -> "Recovered":
+        """Take back what senders that are gone left."""
+        home, store = self._home, self._home.store
+        return store.ledger.recover(now=home.now, policy=self._config.uncertain, owner_gone=store.owner_gone)
 
     async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> tuple[bool, list[str]]:
         """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""

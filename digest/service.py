@@ -11,15 +11,18 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError, DigestError
+from digest.jobs import QUEUES, Crew
 
 if TYPE_CHECKING:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
     from digest.mail.transport import Transport
     from digest.runtime import Runtime
 
@@ -34,11 +37,28 @@ _PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 
 
 class Service:
-    """One running installation. ``run`` ends when *stop* is set; ``wake`` makes every loop look now."""
+    """One running installation. ``run`` ends when *stop* is set; ``wake`` makes every loop look now.
 
-    def __init__(self, runtime: "Runtime", *, host: str, port: int) -> None:
+    On SQLite it does everything itself. On PostgreSQL the work is jobs, and this one of any number of
+    processes that take them; see ``jobs``.
+
+    Args:
+        host, port: Where the pages are; without a host there are none.
+        queues, concurrency: On PostgreSQL, what jobs to take, and how many at once beside those of mail.
+    """
+
+    def __init__(
+        self,
+        runtime: "Runtime",
+        *,
+        host: str | None = None,
+        port: int = 0,
+        queues: Collection[str] = QUEUES,
+        concurrency: int = 4,
+    ) -> None:
         self._runtime = runtime
         self._host, self._port = host, port
+        self._queues, self._concurrency = queues, concurrency
         self.stop = asyncio.Event()
         self._bells: dict[str, asyncio.Event] = {}
         self._stack = AsyncExitStack()
@@ -53,28 +73,14 @@ class Service:
         """Serve until stopped; then what is in flight gets *SHUTDOWN_S* to end in order: True when it did."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-        works: dict[str, Callable[[], Awaitable[object]]] = {
-            "collect": self._collect,
-            "publish": self._publish,
-            "deliver": self._deliver,
-            "tend": self._tend,
-        }
-        if self._runtime.config.bounces:
-            works["bounces"] = self._bounces
         waker = AsyncIOScheduler(timezone="UTC")
-        tasks = [asyncio.create_task(self._supervise("web", self._web, None))]
-        for name, work in works.items():
-            bell = self._bells[name] = asyncio.Event()
-            bell.set()
-            waker.add_job(
-                bell.set,
-                "interval",
-                seconds=max(0.1, EVERY_S[name] / self._runtime.clock.speed),
-                coalesce=True,
-                misfire_grace_time=None,
-                max_instances=1,
-            )
-            tasks.append(asyncio.create_task(self._supervise(name, work, bell)))
+        tasks: list[asyncio.Task[None]] = []
+        if self._host is not None:
+            tasks.append(asyncio.create_task(self._supervise("web", self._web, None)))
+        if self._runtime.store.database.is_sqlite:
+            tasks += self._loops(waker)
+        else:
+            tasks += self._lanes()
         async with self._stack:
             waker.start()
             await self.stop.wait()
@@ -88,6 +94,38 @@ class Service:
                 log.warning("%d tasks are cut off; they go on at the next start", len(late))
                 await asyncio.wait(late, timeout=_CUT_OFF_S)
         return not late
+
+    def _loops(self, waker: "AsyncIOScheduler") -> "list[asyncio.Task[None]]":
+        """A task for each kind of work, woken when it is time to look."""
+        works: dict[str, Callable[[], Awaitable[object]]] = {
+            "collect": self._collect,
+            "publish": self._publish,
+            "deliver": self._deliver,
+            "tend": self._tend,
+        }
+        if self._runtime.config.bounces:
+            works["bounces"] = self._bounces
+        tasks = []
+        for name, work in works.items():
+            bell = self._bells[name] = asyncio.Event()
+            bell.set()
+            waker.add_job(
+                bell.set,
+                "interval",
+                seconds=max(0.1, EVERY_S[name] / self._runtime.clock.speed),
+                coalesce=True,
+                misfire_grace_time=None,
+                max_instances=1,
+            )
+            tasks.append(asyncio.create_task(self._supervise(name, work, bell)))
+        return tasks
+
+    def _lanes(self) -> "list[asyncio.Task[None]]":
+        """A task for each lane of jobs."""
+        crew = Crew(
+            self._runtime, self._way_out, self.stop, queues=self._queues, concurrency=self._concurrency
+        )
+        return [asyncio.create_task(self._supervise(name, lane, None)) for name, lane in crew.lanes().items()]
 
     async def _supervise(
         self, name: str, work: Callable[[], Awaitable[object]], bell: asyncio.Event | None
@@ -178,6 +216,7 @@ class Service:
             log.info("%s", line)
 
     async def _web(self) -> None:
+        assert self._host is not None
         import uvicorn
 
         with socket.create_server((self._host, self._port)) as listening:

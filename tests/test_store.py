@@ -16,7 +16,7 @@ from stored import HOUR, NOW, article, edition
 from digest.errors import StoreError
 from digest.store import Store, open_store
 from digest.store.database import Database
-from digest.store.migrations import is_current, upgrade
+from digest.store.migrations import is_current, newest, queue, upgrade
 from digest.store.schema import Moment, metadata
 
 
@@ -42,7 +42,7 @@ def described(database: Database) -> dict[str, object]:
             "checks": ordered(inspector.get_check_constraints(table)),
         }
         for table in sorted(inspector.get_table_names())
-        if table != "alembic_version"
+        if table != "alembic_version" and not table.startswith("procrastinate_")
     }
 
 
@@ -59,6 +59,33 @@ def test_migrating_gives_the_tables_of_the_schema(empty_url: str, tmp_path: Path
         assert is_current(store.database)
         upgrade(store.database)
         assert migrated == described(store.database)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(store: Store) -> None:
+    with store.database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    try:
+        with pytest.raises(StoreError, match="upgrade Digest on this machine"):
+            store.migrate()
+    finally:
+        with store.database.write() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = :n"), {"n": newest()})
+
+
+def test_the_queue_has_no_migrations_we_do_not_know() -> None:
+    """When this fails: a revision that calls ``queue.bring``, and ``KNOWN``."""
+    assert queue.newest() == queue.KNOWN
+
+
+def test_the_queue_is_brought_forward_by_its_own_migrations(postgresql_url: str) -> None:
+    with open_store(postgresql_url) as store, store.database.write() as connection:
+        comment = "SELECT obj_description('procrastinate_jobs'::regclass)"
+        assert connection.scalar(sa.text(comment)) == queue.KNOWN
+        before = queue._package()[1][-2].stem
+        connection.exec_driver_sql(f"COMMENT ON TABLE procrastinate_jobs IS '{before}'")
+        queue.bring(connection)
+        assert connection.scalar(sa.text(comment)) == queue.KNOWN
+        connection.rollback()
 
 
 def test_migrating_again_changes_nothing(store: Store) -> None:

@@ -13,6 +13,7 @@ import typer
 from digest import __version__
 from digest.cli import (
     collecting,
+    databases,
     doctor,
     editions,
     feeds,
@@ -75,6 +76,7 @@ for module in (
     themes,
     editions,
     operating,
+    databases,
     doctor,
     reading,
     preview,

@@ -1,11 +1,11 @@
-"""``digest serve``, and ``digest send``, which does by hand what it does by the clock."""
+"""``digest serve``, ``digest worker``, and ``digest send``, which does by hand what they do by the clock."""
 
 import asyncio
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ log = logging.getLogger("digest")
 
 def register(app: typer.Typer) -> None:
     app.command()(serve)
+    app.command()(worker)
     app.command()(send)
 
 
@@ -34,8 +35,42 @@ def serve(
 ) -> None:
     """Collect, publish, deliver and show the pages, all year; ends with ctrl-C or SIGTERM.
 
-    SIGHUP reads config.toml again; when it is wrong, the old configuration goes on.
+    SIGHUP reads config.toml again; when it is wrong, the old configuration goes on. On PostgreSQL any
+    number may run, on as many hosts as wanted: the work is shared.
     """
+    _run(context, speed, host=host, port=port)
+
+
+def worker(
+    context: typer.Context,
+    queues: Annotated[
+        str, typer.Option(help="What to take on: mail (delivering), editions, feeds; with commas.")
+    ] = "mail,editions,feeds",
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Jobs at once, beside delivering, which is one at a time.")
+    ] = 4,
+    speed: Annotated[float, typer.Option(min=1, max=3600, help="As of digest serve.")] = 1.0,
+) -> None:
+    """Do what digest serve does, without the pages: one more host that collects, publishes and delivers.
+
+    For PostgreSQL; needs nothing but the same config.toml and the same secret. Ends as digest serve does.
+    """
+    from digest.jobs import QUEUES
+
+    chosen = [queue.strip() for queue in queues.split(",")]
+    if unknown := set(chosen) - set(QUEUES):
+        raise typer.BadParameter(f"there is no {sorted(unknown)[0]!r}", param_hint="--queues")
+    _run(context, speed, shared=True, queues=chosen, concurrency=concurrency)
+
+
+def _run(context: typer.Context, speed: float, *, shared: bool = False, **options: Any) -> None:
+    """Serve until told to end.
+
+    Args:
+        shared: Only where the work can be shared.
+        options: What makes the service.
+    """
+    from digest.errors import ConfigError
     from digest.installation import Clock, find_config, read_moment
     from digest.runtime import open_runtime
     from digest.service import Service, only_one
@@ -46,12 +81,17 @@ def serve(
 
     @contextmanager
     def open_service() -> Iterator[Service]:
-        with open_runtime(context.obj["config"], clock, lasting=True) as opened:
+        with open_runtime(context.obj["config"], clock, lasting=True) as opened, ExitStack() as stack:
             opened.data_dir  # noqa: B018 - the folder must be there before the lock
-            with only_one(opened.lock_file):
-                for warning in opened.config.warnings:
-                    log.warning("%s", warning)
-                yield Service(opened, host=host, port=port)
+            is_sqlite = opened.config.database_url.startswith("sqlite")
+            if shared and is_sqlite:
+                what = "digest worker needs PostgreSQL; on SQLite digest serve does everything"
+                raise ConfigError(opened.config.path, [(0, "database.url", what)])
+            if is_sqlite:
+                stack.enter_context(only_one(opened.lock_file))
+            for warning in opened.config.warnings:
+                log.warning("%s", warning)
+            yield Service(opened, **options)
 
     loop(run(open_service, check=lambda: find_config(context.obj["config"])))
 
@@ -145,6 +185,7 @@ def _log() -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what matters of it we tell ourselves
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a wake-up that waits for another is no news
     for chatty in ("uvicorn", "mail.log"):  # the latter names addresses
         logging.getLogger(chatty).setLevel(logging.WARNING)

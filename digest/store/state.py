@@ -7,6 +7,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from .database import Database
 from .schema import state
 
+_NOW = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
+"""PostgreSQL's clock, as it stands in the middle of a transaction too."""
+
 
 class State:
     def __init__(self, database: Database) -> None:
@@ -33,6 +36,20 @@ class State:
         )
         with self._database.write() as connection:
             return int(connection.scalar(counted) or 0)
+
+    def book(self, what: str, seconds: float) -> float:
+        """Take the next so many seconds of *what* for ourselves; how long until they begin (PostgreSQL).
+
+        By the database's clock, so those of the hosts need not agree.
+        """
+        span = round(seconds * 1e6)
+        row = postgresql_insert(state).values(key=f"booked:{what}", value=sa.cast(_NOW + span, sa.Text))
+        booked = sa.cast(state.c.value, sa.BigInteger)
+        later = sa.cast(sa.func.greatest(booked, _NOW) + span, sa.Text)
+        booking = row.on_conflict_do_update(index_elements=["key"], set_={"value": later})
+        with self._database.write() as connection:
+            wait = connection.scalar(booking.returning(booked - span - _NOW)) or 0
+        return max(0, int(wait)) / 1e6
 
     def forget(self, key: str) -> None:
         with self._database.write() as connection:

@@ -4,18 +4,36 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from digest.errors import StoreError
 from digest.store.database import Database
 from digest.store.schema import metadata
+
+from . import queue
 
 HERE = Path(__file__).parent
 
 
 def is_current(database: Database) -> bool:
     """Whether the newest migration has run; costs one query, Alembic is not imported."""
+    return revision(database) == newest()
+
+
+def revision(database: Database) -> str | None:
+    """The last migration that has run; None where there are no tables yet.
+
+    Raises:
+        StoreError: It is one that this version does not know.
+    """
     with database.engine.connect() as connection, connection.begin():
         if not sa.inspect(connection).has_table("alembic_version"):
-            return False
-        return bool(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == newest())
+            return None
+        found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    if found and found > newest():
+        raise StoreError(
+            f"a newer version of Digest has brought the database to form {found}, this one knows {newest()}: "
+            "upgrade Digest on this machine; what already runs may go on"
+        )
+    return found
 
 
 def newest() -> str:
@@ -27,9 +45,10 @@ def create(database: Database) -> bool:
     """Make every table where there is none yet (the migrations lead to the same); False where there are."""
     with database.write() as connection:
         database.alone(connection, "migrate")
-        if sa.inspect(connection).get_table_names():
+        if not metadata.tables.keys().isdisjoint(sa.inspect(connection).get_table_names()):
             return False
         metadata.create_all(connection)
+        queue.bring(connection)
         connection.execute(
             sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
         )

@@ -1,0 +1,108 @@
+"""``digest migrate`` brings the tables to this version's form, ``digest copy`` moves them elsewhere."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.cli.output import console, say
+
+if TYPE_CHECKING:
+    from digest.installation import Installation
+    from digest.store import Store
+    from digest.store.copying import OnProgress
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(migrate)
+    app.command()(copy)
+
+
+def migrate(context: typer.Context) -> None:
+    """Bring the database's tables to this version's form; may be said again at any time.
+
+    What runs meanwhile goes on, of this version or the one before.
+    """
+    with _installation(context) as opened:
+        from digest.store import open_store
+
+        with open_store(opened.config.database_url) as store:
+            before, after = _migrate(store)
+    if before is None:
+        say(f"Made the tables, form {after}")
+    elif before == after:
+        say(f"Nothing to do: the tables have form {after}")
+    else:
+        say(f"Brought the tables from form {before} to {after}")
+
+
+def copy(
+    context: typer.Context,
+    to: Annotated[
+        str, typer.Option(help="The other database: sqlite:///FILE or postgresql://USER@HOST/NAME.")
+    ],
+) -> None:
+    """Copy everything to another, empty database, and compare every row.
+
+    Stop digest serve and every worker first. When it is cut off, say it again: it goes on where it was.
+    Then put the other address into database.url, keep var/secret.key, and start again.
+    """
+    from digest.service import only_one
+    from digest.store import copying, open_store
+
+    with (
+        _installation(context) as opened,
+        only_one(opened.lock_file),
+        open_store(opened.config.database_url) as source,
+        open_store(to) as target,
+    ):
+        for store in (source, target):
+            _migrate(store)
+            copying.check_still(store.database)
+        with _bar() as show:
+            counts = copying.copy(source.database, target.database, on_progress=show)
+            copying.compare(source.database, target.database, on_progress=show)
+    for table, count in counts.items():
+        say(f"{count:>12,}  {table}")
+    say(f"Copied and compared {sum(counts.values()):,} rows")
+
+
+def _migrate(store: "Store") -> tuple[str | None, str | None]:
+    """The form before and after."""
+    from digest.store.migrations import revision
+
+    before = revision(store.database)
+    store.migrate()
+    return before, revision(store.database)
+
+
+@contextmanager
+def _installation(context: typer.Context) -> "Iterator[Installation]":
+    """Without its store: that brings the tables up by itself."""
+    from digest.installation import Clock
+    from digest.runtime import open_runtime
+
+    with open_runtime(context.obj["config"], Clock()) as opened:
+        opened.data_dir  # noqa: B018 - the folder must be there before the file
+        yield opened
+
+
+@contextmanager
+def _bar() -> "Iterator[OnProgress]":
+    """A bar a table on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.progress import Progress, TaskID
+
+    tasks: dict[str, TaskID] = {}
+    with Progress(console=console(stderr=True)) as bars:
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield show

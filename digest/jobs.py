@@ -1,0 +1,340 @@
+"""On PostgreSQL: the work as jobs, which Procrastinate hands to whichever worker is free.
+
+A job says where to look, never what to do; what is due stands in slots, ledger and feeds. So a job that
+runs twice finds nothing left, and one that is lost is made again: every few seconds one worker somewhere
+runs ``tend``, which drops the jobs of workers without a heartbeat and queues whatever is due and not queued.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from digest.errors import DigestError, StoreError
+from digest.fetch import host_of
+
+if TYPE_CHECKING:
+    from procrastinate import App, JobContext
+    from procrastinate.worker import Worker
+
+    from digest.feeds import Reader
+    from digest.mail.transport import Transport
+    from digest.runtime import Runtime
+
+log = logging.getLogger("digest.jobs")
+
+QUEUES = ("mail", "editions", "feeds")
+CHUNK = 5_000
+"""Deliveries a job takes: some seconds for a fast relay."""
+PARTS = 64
+"""Jobs of one edition that wait at the same time; enough for so many workers."""
+TEND_S = 5
+STALLED_S = 30.0
+"""Without a heartbeat for so long (one comes every 10 s) a worker's jobs are somebody else's."""
+_AUDIT_S = 15.0
+_JOB_GRACE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What all jobs of a kind have in common. Of those that wait, higher priorities go first."""
+
+    queue: str
+    priority: int
+    alone: bool = False
+    """Never two at once with the same arguments, on any host."""
+
+
+KINDS: Mapping[str, Kind] = {
+    "tend": Kind(queue="editions", priority=30),
+    "notice": Kind(queue="mail", priority=20, alone=True),
+    "publish": Kind(queue="editions", priority=20, alone=True),
+    "deliver": Kind(queue="mail", priority=10),
+    "bounces": Kind(queue="editions", priority=10, alone=True),
+    "seeds": Kind(queue="feeds", priority=10, alone=True),
+    "collect": Kind(queue="feeds", priority=0, alone=True),
+}
+EVERY = {
+    "tend": "* * * * * */{tend_s}",
+    "notice": "*/5 * * * *",
+    "bounces": "*/5 * * * *",
+    "seeds": "*/5 * * * *",
+}
+"""When these come up by themselves, as croniter reads it: once for all workers together."""
+
+Wanted = tuple[str, Mapping[str, str | int]]
+"""A kind of job and its arguments."""
+
+
+class Crew:
+    """The hands of one process.
+
+    Mail has a lane of its own, one job at a time, because a job uses every connection there is; so
+    nothing else waits for it, nor it for anything.
+
+    Args:
+        way_out: Opens the transport, once, in the loop of the mail.
+        stop: When set, jobs end in order and the lanes with them.
+    """
+
+    def __init__(
+        self,
+        runtime: "Runtime",
+        way_out: "Callable[[], Awaitable[Transport]]",
+        stop: asyncio.Event,
+        *,
+        queues: Collection[str] = QUEUES,
+        concurrency: int = 4,
+    ) -> None:
+        self._runtime = runtime
+        self._way_out = way_out
+        self._stop = stop
+        self._queues = queues
+        self._concurrency = concurrency
+        self._reader: Reader | None = None
+
+    def lanes(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What is to run until *stop*, by name; each raises StoreError when the queue is out of reach."""
+        others = [queue for queue in self._queues if queue != "mail"]
+        lanes: dict[str, Callable[[], Awaitable[None]]] = {}
+        if "mail" in self._queues:
+            lanes["mail jobs"] = lambda: self._lane(["mail"], 1, self._stop)
+        if others:
+            lanes["other jobs"] = lambda: self._aside(others)
+        return lanes
+
+    async def _aside(self, queues: Collection[str]) -> None:
+        """A lane in a thread and loop of its own: what takes long there holds no mail up."""
+        enders: list[Callable[[], object]] = []
+
+        async def lane() -> None:
+            stop, loop = asyncio.Event(), asyncio.get_running_loop()
+            enders.append(lambda: loop.call_soon_threadsafe(stop.set))
+            if not self._stop.is_set():
+                await self._lane(queues, self._concurrency, stop)
+
+        running = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(lane())))
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        for end in enders:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                end()
+        await running
+
+    async def _lane(self, queues: Collection[str], concurrency: int, stop: asyncio.Event) -> None:
+        """Take jobs until *stop*, or until the queue is out of reach."""
+        from procrastinate import App, PsycopgConnector
+        from procrastinate.exceptions import ConnectorException
+        from procrastinate.worker import Worker
+
+        database = self._runtime.store.database
+        app = App(connector=PsycopgConnector(conninfo=database.conninfo, min_size=1, max_size=4))
+        running: set[int] = set()
+        self._register(app, queues, running)
+        worker = Worker(
+            app,
+            queues=queues,
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=_JOB_GRACE_S,
+            delete_jobs="always",
+        )
+        try:
+            async with app.open_async(), self._reading(queues):
+                working = asyncio.ensure_future(worker.run())  # type: ignore[no-untyped-call]
+                helping = [
+                    asyncio.ensure_future(stop.wait()),
+                    asyncio.ensure_future(_audit(app, worker, running)),
+                ]
+                await asyncio.wait({working, *helping}, return_when=asyncio.FIRST_COMPLETED)
+                worker.stop()  # type: ignore[no-untyped-call]
+                for task in helping:
+                    task.cancel()
+                await working
+                if not stop.is_set():
+                    raise StoreError("the queue of jobs is out of reach")
+        except ConnectorException as problem:
+            raise StoreError(f"the queue of jobs: {problem.__cause__ or problem}") from problem
+
+    def _register(self, app: "App", queues: Collection[str], running: set[int]) -> None:
+        """Make the jobs of *queues* known; *running* holds the ids of those that run here."""
+        from procrastinate import RetryStrategy
+
+        again = RetryStrategy(max_attempts=6, exponential_wait=2)
+        works: dict[str, Callable[..., Awaitable[object]]] = {
+            "tend": self._tend,
+            "notice": self._notice,
+            "publish": self._publish,
+            "deliver": self._deliver,
+            "bounces": self._bounces,
+            "seeds": self._seeds,
+            "collect": self._collect,
+        }
+        tend_s = TEND_S if self._runtime.clock.speed < TEND_S else 1
+        for name, kind in KINDS.items():
+            if kind.queue not in queues:
+                continue
+            work = _watched(name, works[name], running)
+            task = app.task(
+                name=name, queue=kind.queue, pass_context=True, retry=False if name == "tend" else again
+            )(work)
+            if name in EVERY:
+                options = _options(name, {})
+                app.periodic(cron=EVERY[name].format(tend_s=tend_s), **options)(task)
+
+    @asynccontextmanager
+    async def _reading(self, queues: Collection[str]) -> AsyncIterator[None]:
+        """Keep what polls feeds open for the life of the lane: its worker processes are dear to start."""
+        async with AsyncExitStack() as stack:
+            if "feeds" in queues:
+                runtime = self._runtime
+                await asyncio.to_thread(runtime.store.feeds.sync, runtime.config.feeds, now=runtime.now)
+                self._reader = await stack.enter_async_context(runtime.feed_reader())
+            yield
+
+    # What the jobs do
+
+    async def _tend(self, app: "App", **_: object) -> None:
+        from procrastinate.jobs import Status
+
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
+            log.warning("job %s was left behind, it is made again", job.call_string)
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+        await asyncio.to_thread(self._runtime.mail.recover)
+        await _queue(app, await asyncio.to_thread(lambda: list(self._due())))
+
+    def _due(self) -> Iterator[Wanted]:
+        """Every job that there is work for."""
+        from digest.slots import waiting
+
+        runtime = self._runtime
+        store, config, now = runtime.store, runtime.config, runtime.now
+        for schedule in waiting(store, config.schedules, config.newsletter, now=now):
+            yield "publish", {"schedule": schedule}
+        yield from self._due_mail()
+        for host in dict.fromkeys(host_of(feed.fetch_url) for feed in store.feeds.due(now)):
+            yield "collect", {"host": host}
+
+    def _due_mail(self) -> Iterator[Wanted]:
+        backlog = self._runtime.store.ledger.backlog(now=self._runtime.now, most=PARTS * CHUNK)
+        for edition, count in backlog.items():
+            for part in range(-(-count // CHUNK)):
+                yield "deliver", {"edition": edition, "part": part}
+
+    async def _publish(self, app: "App", schedule: str) -> None:
+        done = await asyncio.to_thread(self._runtime.tick, schedule)
+        for one in done:
+            slot = (one.schedule, one.slot, one.edition, one.reason)
+            log.info("slot schedule=%s slot=%s edition=%s %s", *slot)
+        await _queue(app, await asyncio.to_thread(lambda: list(self._due_mail())))
+
+    async def _deliver(self, app: "App", edition: int, **_: object) -> None:
+        transport = await self._way_out()
+        report = await self._runtime.mail.deliver_due(
+            transport, edition=edition, at_most=CHUNK, stop=self._stop
+        )
+        if report:
+            counts = (report.sent, report.deferred, report.failed, report.unknown, report.suppressed)
+            log.info(
+                "delivered edition=%d sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f",
+                *(edition, *counts, report.seconds),
+            )
+        for trouble in report.trouble if report else ():
+            log.warning("delivery: %s", trouble)
+        if not self._stop.is_set():
+            await _queue(app, await asyncio.to_thread(lambda: list(self._due_mail())))
+
+    async def _notice(self, app: "App", **_: object) -> None:
+        for line in await self._runtime.mail.tend(await self._way_out()):
+            log.info("%s", line)
+
+    async def _bounces(self, app: "App", **_: object) -> None:
+        if self._runtime.config.bounces:
+            handled = await asyncio.to_thread(self._runtime.mail.read_bounces)
+            log.info("bounces read=%d stopped=%d", len(handled), sum(bool(one.stopped) for one in handled))
+
+    async def _seeds(self, app: "App", **_: object) -> None:
+        if self._runtime.config.seeds_dir.is_dir():
+            _tell(Counter(one.state for one in await asyncio.to_thread(self._runtime.collect_seeds)))
+
+    async def _collect(self, app: "App", host: str) -> None:
+        """The due feeds of one host, one after the other."""
+        assert self._reader is not None
+        reader = replace(self._reader, now=self._runtime.now)
+        due = await asyncio.to_thread(self._runtime.store.feeds.due, self._runtime.now)
+        found = await reader.poll([feed for feed in due if host_of(feed.fetch_url) == host])
+        for one in found:
+            if one.state in {"failed", "gone"}:
+                log.warning("collected source=%s state=%s %s", one.feed.id, one.state, one.detail)
+        _tell(Counter(one.state for one in found))
+
+
+def _tell(states: Counter[str]) -> None:
+    if states.keys() - {"unchanged"}:
+        log.info("collected %s", " ".join(f"{state}={count}" for state, count in sorted(states.items())))
+
+
+def _watched(name: str, work: Callable[..., Awaitable[object]], running: set[int]) -> Callable[..., Any]:
+    """The job as Procrastinate calls it: noted while it runs, and what it raises told in our words."""
+
+    async def job(context: "JobContext", timestamp: int = 0, **arguments: Any) -> None:
+        assert context.job.id is not None
+        running.add(context.job.id)
+        try:
+            await work(context.app, **arguments)
+        except (DigestError, OSError) as error:
+            log.error("%s %s failed, it is tried again: %s", name, arguments or "", error)
+            raise
+        except Exception:
+            log.exception("%s %s failed, it is tried again", name, arguments or "")
+            raise
+        finally:
+            running.discard(context.job.id)
+
+    return job
+
+
+async def _queue(app: "App", wanted: Collection[Wanted]) -> None:
+    """Queue what is wanted and does not wait yet."""
+    from procrastinate.exceptions import AlreadyEnqueued
+
+    waiting = {job.queueing_lock for job in await app.job_manager.list_jobs_async(status="todo")}
+    for name, arguments in wanted:
+        options = _options(name, arguments)
+        if options["queueing_lock"] not in waiting:
+            with suppress(AlreadyEnqueued):  # another one was quicker
+                await app.configure_task(name, **options).defer_async(**arguments)
+
+
+def _options(name: str, arguments: Mapping[str, str | int]) -> dict[str, Any]:
+    """How a job of that kind and those arguments is queued."""
+    kind = KINDS[name]
+    label = " ".join(map(str, (name, *arguments.values())))
+    return {
+        "queue": kind.queue,
+        "priority": kind.priority,
+        "queueing_lock": label,
+        "lock": label if kind.alone else None,
+    }
+
+
+async def _audit(app: "App", worker: "Worker", running: set[int]) -> None:
+    """Drop jobs that count as ours and do not run: the answer to taking or ending them was lost on its way.
+
+    Their worker lives, so nobody else would; and a lock they hold would hold for good.
+    """
+    from procrastinate.jobs import Status
+
+    suspects: set[int | None] = set()
+    while True:
+        await asyncio.sleep(_AUDIT_S)
+        doing = await app.job_manager.list_jobs_async(status="doing", worker_id=worker.worker_id)
+        idle = [job for job in doing if job.id not in running]
+        for job in idle:
+            if job.id in suspects:
+                await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+        suspects = {job.id for job in idle}

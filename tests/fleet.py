@@ -1,0 +1,144 @@
+"""Several hosts of one installation, as processes over one PostgreSQL, for the tests of what they do together."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from digest.model import ConsentState, Subscriber
+from digest.store import Store
+
+ROOT = Path(__file__).parent.parent
+SLOT = datetime(2026, 1, 6, tzinfo=UTC)
+CONFIG = """
+[newsletter]
+name = "茶讯"
+sender = "digest@sender.example.org"
+base_url = "https://digest.example.org"
+timezone = "UTC"
+[paths]
+secret_file = "{secret}"
+[[themes]]
+id = "tea"
+names = {{ zh = "茶" }}
+terms = {{ zh = ["茶叶", "茶"] }}
+threshold = 0.1
+[[schedules]]
+id = "daily"
+every = "day"
+at = "00:00"
+themes_per_edition = 1
+[[mail_servers]]
+id = "relay"
+host = "127.0.0.1"
+port = {port}
+security = "none"
+connections = {connections}
+{limit}
+"""
+SEED = """春茶上市
+
+2026年1月4日
+
+今年的春茶比去年早了九天上市。茶农林清在武夷山种了三十年茶叶，他说，今年的茶叶芽头更密，香气也更足。
+
+合作社的收购价是每公斤二百四十元，比去年高一成。镇上的三家茶厂已经连夜开工，预计到三月底能做出四吨茶叶。
+
+省农科院的周明研究员认为，暖冬让茶树提前萌发，但是倒春寒的风险仍在，茶农应当在夜里盖好防霜布。
+"""
+
+
+class Host:
+    """A folder with the configuration, and the process that runs there."""
+
+    def __init__(
+        self, folder: Path, url: str, config: str, *words: str, clock: datetime | None = None
+    ) -> None:
+        self.folder, self.words, self.url = folder, words, url
+        self.clock = ("--clock", clock.isoformat()) if clock else ()
+        (folder / "seeds").mkdir(parents=True)
+        (folder / "seeds/tea.txt").write_text(SEED, "utf-8")
+        (folder / "config.toml").write_text(config, "utf-8")
+        self.log = folder / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "digest", *self.clock, *self.words]
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "DIGEST_DATABASE_URL": self.url}
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(command, cwd=self.folder, env=environ, stderr=log, stdout=log)
+        self.starts += 1
+
+    def tell(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.tell(number)
+        return self.process.wait(40)
+
+    def logged(self) -> list[str]:
+        """What it said, in order; what was written half is left out."""
+        found = []
+        for line in self.log.read_text("utf-8").splitlines():
+            try:
+                found.append(json.loads(line)["message"])
+            except (ValueError, TypeError):
+                found.append(line)
+        return found
+
+
+@contextmanager
+def a_fleet(
+    folder: Path,
+    url: str,
+    port: int,
+    *,
+    serves: int,
+    workers: int,
+    connections: int = 4,
+    limit: str = "",
+    clock: datetime | None = None,
+) -> Iterator[list[Host]]:
+    """So many hosts, none started; ended however the block is left."""
+    secret = folder / "secret.key"
+    secret.write_text("x" * 40)
+    secret.chmod(0o600)
+    config = CONFIG.format(port=port, connections=connections, limit=limit, secret=secret)
+    kinds = [("serve", "--port", "0")] * serves + [("worker",)] * workers
+    hosts = [Host(folder / f"host{n}", url, config, *words, clock=clock) for n, words in enumerate(kinds)]
+    try:
+        yield hosts
+    finally:
+        for host in hosts:
+            if host.process is not None and host.process.poll() is None:
+                host.tell(signal.SIGCONT)
+                host.tell(signal.SIGKILL)
+                host.process.wait()
+
+
+def add_readers(store: Store, count: int) -> None:
+    readers = (
+        Subscriber(id=0, address=f"r{n}@readers.example.org", state=ConsentState.CONFIRMED)
+        for n in range(count)
+    )
+    store.subscribers.add_all(readers, actor="test", now=SLOT - timedelta(days=9))
+    # A schedule that is met for the first time starts then; this one was met before.
+    store.state.set("since:daily", (SLOT - timedelta(hours=1)).isoformat())
+
+
+async def until(true: Callable[[], object], *, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "never came true"
+        await asyncio.sleep(0.05)
