@@ -15,7 +15,8 @@ from typing import Any
 from digest.clean import clean_page
 from digest.config import load_config
 from digest.model import Article, Block, BlockKind, Theme
-from digest.themes import Index, score
+from digest.ranking import Index
+from digest.themes import score
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "evals" / "corpus"

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.model import Article, Block, BlockKind, Term, Theme
+from digest.ranking import Index
 from digest.text import fold
-from digest.themes import Index, explain, focus, rank, score, suggest
+from digest.themes import explain, focus, score, suggest
 from evals import themes as evaluation
 
 
@@ -135,7 +136,7 @@ def test_ranking_by_shared_characters_and_stems(query: str, expected: list[str])
         ("d", "晴天有风"),
     ]
 
-    assert rank(query, docs) == expected
+    assert Index(docs).rank(query) == expected
 
 
 def test_a_short_query_also_finds_what_its_best_documents_are_about() -> None:

@@ -158,7 +158,7 @@ def rank(
 
     Reads {"kind": "doc" or "query", "id", "text"} lines in any order, writes {"id", "ranking": [doc ids]}.
     """
-    from digest.themes import Index
+    from digest.ranking import Index
 
     docs: list[tuple[Any, str]] = []
     queries: list[tuple[Any, str]] = []
