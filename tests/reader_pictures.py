@@ -3,30 +3,53 @@
 import asyncio
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from reading import SECRET, a_site
 from stored import DAY, NOW, add_readers, article, edition
 
-from digest.store import open_store
+from digest.model import ConsentState, DeliveryState, FeedConfig, Severity
+from digest.store import Outcome, Store, open_store
 from digest.web.operator import tally
 
 FOLDER = Path(__file__).parents[1] / "docs/pictures"
 
 
-async def main() -> None:
+def furnish(store: Store) -> None:
+    """Four editions, a growing list, a reader who bounced, a delivery that failed, feeds well and ill."""
+    add_readers(store, 40)
+    one = article(severity=Severity.CAUTION)
+    store.articles.save(one, sketch=(), now=NOW)
+    for day in (4, 3, 2, 1, 0):
+        at = NOW - day * DAY
+        add_readers(store, 40 + 10 * (5 - day))
+        made = edition(one, slot=at)
+        section = replace(made.sections[0], why="fresh 0.35 + debt 1.00 + behind 0.20 + demand 0.30 = 1.85")
+        number = store.editions.freeze(replace(made, sections=(section,)), now=at, to_readers=True).number
+        store.ledger.plan(number, now=at)
+        tally(store, now=at)
+    first = store.subscribers.list(limit=1)[0]
+    refused = "5.1.1 no such mailbox"
+    store.subscribers.set_state(first.id, ConsentState.BOUNCED, actor="bounce", now=NOW, reason=refused)
+    with store.owner() as owner:
+        [claim] = store.ledger.claim(owner, limit=1, lease_s=60, now=NOW)
+        store.ledger.settle([Outcome(claim, DeliveryState.FAILED, code=550, text=refused)], now=NOW)
+    well, ill = (
+        store.feeds.add(FeedConfig(id=name, url=f"https://{name}.example/feed"), origin="command", now=NOW)
+        for name in ("clock-weekly", "old-news")
+    )
+    well = replace(well, polled_at=NOW, ok_at=NOW, newest_at=NOW - DAY)
+    ill = replace(ill, polled_at=NOW, gone_at=NOW - DAY, error="410 Gone", newest_at=NOW - 40 * DAY)
+    store.feeds.save([well, ill])
+
+
+async def main(folder: Path) -> None:
     from playwright.async_api import async_playwright
 
     with tempfile.TemporaryDirectory() as name, open_store(f"sqlite:///{name}/digest.db") as store:
         store.migrate()
-        add_readers(store, 40)
-        one = article()
-        store.articles.save(one, sketch=(), now=NOW)
-        for day in range(4):
-            made = store.editions.freeze(edition(one, slot=NOW - day * DAY), now=NOW, to_readers=True)
-            store.ledger.plan(made.number, now=NOW)
-            tally(store, now=NOW - day * DAY)
-            add_readers(store, 40 + 10 * day)
+        furnish(store)
         async with a_site(store, Path(name)) as site, async_playwright() as playwright:
             mine = await site.confirmed("reader@example.org")
             browser = await playwright.chromium.launch(
@@ -39,6 +62,8 @@ async def main() -> None:
                 ("page-unsubscribe", mine["unsubscribe"], 700, "light"),
                 ("page-archive", "/editions", 700, "light"),
                 ("page-operator", "/operator", 900, "light"),
+                ("page-operator-phone-dark", "/operator?lang=en", 360, "dark"),
+                ("page-why", "/operator/editions/5", 900, "light"),
             )
             for picture, path, width, scheme in views:
                 page = await browser.new_page(
@@ -47,10 +72,12 @@ async def main() -> None:
                     http_credentials={"username": "operator", "password": SECRET},
                 )
                 await page.goto(site.at(path))
-                await page.screenshot(path=FOLDER / f"{picture}.png")
+                await page.screenshot(
+                    path=folder / f"{picture}.png", full_page=picture.startswith("page-why")
+                )
                 await page.close()
             await browser.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(FOLDER))

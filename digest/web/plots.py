@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT, PAD = 560, 160, 28
+WIDTH, HEIGHT, PAD = 400, 160, 28
+ROW = 42
+"""Height of a bar with its name above it: names may be long."""
 
 
 def line(points: Sequence[tuple[str, float]], label: str) -> Markup:
@@ -34,23 +36,24 @@ def bars(rows: Sequence[tuple[str, float]], label: str) -> Markup:
     """A bar for each of *rows* (name, value), its value written beside it."""
     if not rows:
         return Markup("")
-    top, high = max(value for _, value in rows) or 1, 26
+    top = max(value for _, value in rows) or 1
     drawn = Markup("").join(
         Markup(
-            '<text x="0" y="{y}">{name}</text>'
-            '<rect class="bar" x="190" y="{up}" width="{wide:.1f}" height="12"></rect>'
-            '<text x="{end:.1f}" y="{y}">{value:g}</text>'
+            '<text x="0" y="{above}">{name}</text>'
+            '<rect class="bar" x="0" y="{up}" width="{wide:.1f}" height="12"></rect>'
+            '<text x="{end:.1f}" y="{low}">{value:g}</text>'
         ).format(
-            y=n * high + 18,
-            up=n * high + 8,
-            name=name[:24],
-            wide=value / top * (WIDTH - 250),
-            end=196 + value / top * (WIDTH - 250),
+            above=n * ROW + 14,
+            up=n * ROW + 20,
+            low=n * ROW + 31,
+            name=name,
+            wide=value / top * (WIDTH - 50),
+            end=6 + value / top * (WIDTH - 50),
             value=value,
         )
         for n, (name, value) in enumerate(rows)
     )
-    return _svg(label, rows, len(rows) * high + 8, drawn)
+    return _svg(label, rows, len(rows) * ROW + 4, drawn)
 
 
 def _svg(label: str, values: Sequence[tuple[str, float]], height: int, inside: Markup) -> Markup:
