@@ -506,3 +506,71 @@ def test_messages_are_built_in_wire_form_whoever_the_reader(
 
 def test_a_servers_words_cannot_forge_a_log_line() -> None:
     assert printable("no\r\n2026 all well\x1b[31m" + "x" * 900) == ("no 2026 all well [31m" + "x" * 900)[:500]
+
+
+class Several:
+    """A source of so many letters that remembers what became of each."""
+
+    def __init__(self, count: int) -> None:
+        self.left = [a_letter(f"r{n}@x.example") for n in reversed(range(count))]
+        self.fates: dict[str, Result] = {}
+        self.marked: list[str] = []
+        self.most_uncertain = 0
+
+    def next(self) -> Letter | None:
+        return self.left.pop() if self.left else None
+
+    async def mark(self, letter: Letter) -> bool:
+        self.marked.append(letter.recipient)
+        self.most_uncertain = max(self.most_uncertain, len(self.marked) - len(self.fates))
+        return True
+
+    def settle(self, letter: Letter, result: Result) -> None:
+        self.fates[letter.recipient] = result
+
+    async def all_over(self, out: SmtpTransport) -> dict[str, str]:
+        while (letter := self.next()) is not None:
+            await out.carry(letter, self)
+        return {address: result.fate.value for address, result in self.fates.items()}
+
+
+@pytest.mark.parametrize(
+    ("script", "others", "connections"),
+    [
+        ({}, {}, 1),
+        ({"RCPT": [NORMAL, "550 5.1.1 gone"]}, {"r1@x.example": "refused"}, 1),
+        ({"MAIL": [NORMAL, NORMAL, "451 later"]}, {"r2@x.example": "deferred"}, 1),
+        ({"END": [NORMAL, "554 5.7.1 spam"]}, {"r1@x.example": "refused"}, 1),
+        ({"END": [NORMAL, DROP]}, {"r1@x.example": "unknown"}, 2),
+        ({"END": [NORMAL, STALL]}, {"r1@x.example": "unknown"}, 2),
+        ({"MAIL": [NORMAL, DROP]}, {}, 2),
+        ({"RCPT": [NORMAL, DROP, NORMAL]}, {}, 2),
+        ({"DATA": [NORMAL, STALL]}, {"r1@x.example": "deferred"}, 2),
+    ],
+)
+async def test_the_envelope_of_the_next_letter_travels_with_the_end_of_the_last(
+    script: dict[str, str | list[str]], others: dict[str, str], connections: int
+) -> None:
+    """Whatever becomes of one letter, the next is sent, and no two are uncertain at once."""
+    async with (
+        serving(Hostile(script=script)) as hostile,
+        transport(a_server(hostile, connections=1)) as out,
+    ):
+        source = Several(5)
+        fates = await source.all_over(out)
+    assert fates == {f"r{n}@x.example": others.get(f"r{n}@x.example", "sent") for n in range(5)}
+    arrived = [address for address, fate in fates.items() if fate in {"sent", "unknown"}]
+    assert hostile.recipients() == arrived and hostile.connections == connections
+    assert source.most_uncertain == 1
+
+
+async def test_a_421_after_a_letter_leaves_the_begun_one_to_another_server() -> None:
+    script: dict[str, str | list[str]] = {"END": [NORMAL, "421 4.3.2 going down"]}
+    async with (
+        serving(Hostile(script=script)) as first,
+        serving(Hostile()) as second,
+        transport(a_server(first, connections=1), a_server(second, weight=0)) as out,
+    ):
+        fates = await Several(4).all_over(out)
+    assert fates == {f"r{n}@x.example": "deferred" if n == 1 else "sent" for n in range(4)}
+    assert (first.recipients(), second.recipients()) == (["r0@x.example"], ["r2@x.example", "r3@x.example"])

@@ -124,7 +124,7 @@ class Connection:
                 return refused
             self._exchange.write(letter.content)
             await self._exchange.drain()
-            self._watch(math.inf)  # the ledger may take its time
+            self._due = math.inf  # the ledger may take its time
             marked = True
             if await source.mark(letter):
                 return None
@@ -161,17 +161,7 @@ class Connection:
 
     async def _open_data(self, letter: Letter, begun: bool) -> Result | None:
         """MAIL, RCPT, DATA. None when the server now waits for the message."""
-        commands = self._envelope(letter)
-        if self._pipelining and not begun:
-            self._exchange.write(b"".join(commands), replies=len(commands))
-        replies: list[Reply] = []
-        for command in commands:
-            if not self._pipelining:
-                self._exchange.write(command, replies=1)
-            reply = await self._exchange.reply()
-            replies.append(reply)
-            if reply.code >= 300 and not self._pipelining:
-                break
+        replies = await (self._exchange.replies(3) if begun else self._ask(self._envelope(letter)))
         for at, reply in enumerate(replies):
             if reply.code == 354 if at == 2 else reply.code < 300:
                 continue
@@ -181,6 +171,19 @@ class Connection:
                 await self._reset()
             return self._judge(reply, step=at)
         return None
+
+    async def _ask(self, commands: Sequence[bytes]) -> list[Reply]:
+        """The replies to the commands; without PIPELINING those up to the first above 299."""
+        if self._pipelining:
+            self._exchange.write(b"".join(commands), replies=len(commands))
+            return await self._exchange.replies(len(commands))
+        replies: list[Reply] = []
+        for command in commands:
+            self._exchange.write(command, replies=1)
+            replies.append(await self._exchange.reply())
+            if replies[-1].code >= 300:
+                break
+        return replies
 
     def _envelope(self, letter: Letter) -> tuple[bytes, bytes, bytes]:
         options = b""
@@ -204,15 +207,11 @@ class Connection:
         if len(replies) < 3 or replies[1].code < 400:
             self.close()
             return
-        self._exchange.write(b".\r\n", replies=1)
-        await self._exchange.reply()
+        await self._ask((b".\r\n",))
         await self._reset()
 
     async def _reset(self) -> None:
-        if not self.usable:
-            return
-        self._exchange.write(b"RSET\r\n", replies=1)
-        if (await self._exchange.reply()).code != 250:
+        if self.usable and (await self._ask((b"RSET\r\n",)))[0].code != 250:
             self.close()
 
     async def _end(self, following: Letter | None) -> Result:
@@ -229,7 +228,7 @@ class Connection:
         except _TROUBLE as trouble:
             self.close()
             return self._result(Fate.UNKNOWN, 0, self._what(trouble))
-        self._watch(math.inf)
+        self._due = math.inf
         return self._judge(reply, step=3)
 
     def _judge(self, reply: Reply, *, step: int) -> Result:
@@ -278,7 +277,7 @@ class Connection:
 
     def close(self) -> None:
         """Drop the connection at once."""
-        self._watch(math.inf)
+        self._due = math.inf
         self._set_timer()
         self._smtp.close()
 
@@ -294,8 +293,7 @@ class Connection:
         if self.usable:
             self._watch(2.0)
             with contextlib.suppress(*_TROUBLE):
-                self._exchange.write(b"QUIT\r\n", replies=1)
-                await self._exchange.reply()
+                await self._ask((b"QUIT\r\n",))
         self.close()
 
 

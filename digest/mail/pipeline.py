@@ -5,7 +5,6 @@ our own takes its place on the transport.
 """
 
 import asyncio
-from collections import deque
 from typing import NamedTuple
 
 _MOST_REPLY_OCTETS = 32_768
@@ -27,8 +26,10 @@ class Exchange(asyncio.Protocol):
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._buffer = b""
-        self._replies: deque[Reply] = deque()
+        self._tail = b""
+        self._texts: list[str] = []
+        self._octets = 0
+        self._replies: list[Reply] = []
         self._owed = 0
         self._waiter: asyncio.Future[None] | None = None
         self._lost: LostError | None = None
@@ -54,46 +55,50 @@ class Exchange(asyncio.Protocol):
             if self._transport.is_closing():
                 raise self._lost or LostError("connection lost")
 
-    async def reply(self) -> Reply:
-        """The next reply; one at a time."""
-        if not self._replies:
+    async def replies(self, count: int) -> list[Reply]:
+        """The next replies, once there are so many; fewer when the connection ended with a refusal."""
+        while len(self._replies) < count:
             if self._lost is not None:
+                if any(reply.code >= 400 for reply in self._replies):
+                    break
                 raise self._lost
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        return self._replies.popleft()
+        taken, self._replies = self._replies[:count], self._replies[count:]
+        return taken
+
+    async def reply(self) -> Reply:
+        return (await self.replies(1))[0]
 
     def abort(self) -> None:
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
+        *lines, self._tail = (self._tail + data).split(b"\n")
         try:
-            while (reply := self._next()) is not None:
-                if self._owed:
-                    self._owed -= 1
-                    self._replies.append(reply)
+            for line in lines:
+                self._read(line)
+            if self._octets + len(self._tail) > _MOST_REPLY_OCTETS:
+                raise LostError("the server's reply has no end")
         except LostError as lost:
             self._fail(lost)
             self._transport.close()
-        if self._replies:
-            self._wake()
+        if self._replies and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def _next(self) -> Reply | None:
-        """The first whole reply in the buffer, taken out of it."""
-        buffer, texts, at = self._buffer, [], 0
-        while (end := buffer.find(b"\n", at)) >= 0:
-            line, at = buffer[at:end], end + 1
-            texts.append(line[4:].decode("utf-8", "replace").strip())
-            if line[3:4] != b"-":
-                self._buffer = buffer[at:]
-                code = int(line[:3]) if line[:3].isdigit() else -1
-                if not 200 <= code <= 599:
-                    raise LostError(f"not an SMTP reply: {line.decode('ascii', 'replace')}")
-                return Reply(code, "\n".join(texts))
-        if len(buffer) > _MOST_REPLY_OCTETS:
-            raise LostError("the server's reply has no end")
-        return None
+    def _read(self, line: bytes) -> None:
+        """A line of a reply, which ends with the line that has no hyphen after the code."""
+        self._texts.append(line[4:].decode("utf-8", "replace").strip())
+        if line[3:4] == b"-":
+            self._octets += len(line)
+            return
+        code = int(line[:3]) if line[:3].isdigit() else -1
+        if not 200 <= code <= 599:
+            raise LostError(f"not an SMTP reply: {line.decode('ascii', 'replace')}")
+        if self._owed:
+            self._owed -= 1
+            self._replies.append(Reply(code, "\n".join(self._texts)))
+        self._texts, self._octets = [], 0
 
     def eof_received(self) -> bool:
         self._fail(LostError("the server closed the connection"))
@@ -104,10 +109,5 @@ class Exchange(asyncio.Protocol):
 
     def _fail(self, lost: LostError) -> None:
         self._lost = self._lost or lost
-        if not self._replies and self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(self._lost)
-            self._waiter.exception()  # nobody may be waiting any more
-
-    def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

@@ -97,14 +97,16 @@ class Lane:
 
     def end(self, result: Result) -> None:
         self.pace.give_back()
+        if result.fate is Fate.SENT:
+            self.breaker.served()
+            self.pace.faster()
+            return
         now = self._clock()
         if result.code == 421 or (result.code and result.fate is Fate.UNTOUCHED):
             self.breaker.trip(now, f"{self.server.label} answered {result.code} {result.text}")
         elif result.code:
             self.breaker.served()
-        if result.fate is Fate.SENT:
-            self.pace.faster()
-        elif result.code in _SERVER_IS_OVERTAXED:
+        if result.code in _SERVER_IS_OVERTAXED:
             self.pace.slower(now)
 
     async def close(self) -> None:
@@ -154,10 +156,8 @@ class SmtpTransport(Transport):
     def wait_s(self, recipient: str) -> float:
         now = self.clock()
         wait_s = min([lane.wait_s(now) for lane in self._lanes])
-        domain = recipient.rpartition("@")[2].lower()
-        if domain in self._domains or domain in self._limits or "*" in self._limits:
-            wait_s = max(wait_s, self.pace(domain).wait_s(now) if domain else 0.0)
-        return wait_s
+        pace = self.pace(recipient) if self._limits or self._domains else None
+        return wait_s if pace is None else max(wait_s, pace.wait_s(now))
 
     async def carry(self, letter: Letter, source: Source) -> None:
         """Try one server after another while they prove unusable."""
@@ -187,23 +187,23 @@ class SmtpTransport(Transport):
             await self.room.wait()
 
     def is_due(self, lane: Lane) -> bool:
-        """Whether the next letter may go over *lane* too."""
-        if len(self._lanes) == 1:
-            return not lane.wait_s(self.clock())
-        return min(self._open_lanes(set()), key=_served, default=None) is lane
+        """Whether the next letter may go over *lane* too; by itself it always may, if it may go."""
+        return len(self._lanes) == 1 or min(self._open_lanes(set()), key=_served, default=None) is lane
 
     def _open_lanes(self, tried: set[Lane]) -> list[Lane]:
         now = self.clock()
         open_ = [lane for lane in self._lanes if lane not in tried and not lane.wait_s(now)]
         return [lane for lane in open_ if lane.server.weight] or open_
 
-    def pace(self, domain: str) -> Pace:
+    def pace(self, recipient: str, *, make: bool = False) -> Pace | None:
+        """That of the recipient's domain; None while nothing limits it, unless one is to be made."""
+        domain = recipient.rpartition("@")[2].lower()
         pace = self._domains.get(domain)
-        if pace is None:
+        limit = self._limits.get(domain, self._limits.get("*"))
+        if pace is None and domain and (limit or make):
             if len(self._domains) >= _MOST_DOMAINS:
                 self._domains = {d: kept for d, kept in self._domains.items() if kept.busy or kept.interval_s}
-            limit = self._limits.get(domain, self._limits.get("*", Limit()))
-            pace = self._domains[domain] = self._make_pace(f"domain:{domain}", limit)
+            pace = self._domains[domain] = self._make_pace(f"domain:{domain}", limit or Limit())
         return pace
 
     def trouble(self) -> tuple[str, ...]:
@@ -229,7 +229,7 @@ class _Errand:
     def __init__(self, out: SmtpTransport, source: Source) -> None:
         self._out = out
         self._source = source
-        self._paces: dict[Letter, Pace] = {}
+        self._paces: dict[Letter, Pace | None] = {}
         self._tried: set[Lane] = set()
         self._untouched: Letter | None = None
         self.last = Result(fate=Fate.UNTOUCHED, text="no mail server can be used now")
@@ -243,8 +243,9 @@ class _Errand:
     def begin(self, letter: Letter) -> None:
         now = self._out.clock()
         self.lane.begin(now)
-        pace = self._paces[letter] = self._out.pace(letter.domain)
-        pace.take(now)
+        pace = self._paces[letter] = self._out.pace(letter.recipient)
+        if pace is not None:
+            pace.take(now)
 
     def next(self) -> Letter | None:
         letter = self._source.next() if self._out.is_due(self.lane) else None
@@ -257,7 +258,8 @@ class _Errand:
 
     def settle(self, letter: Letter, result: Result) -> None:
         pace = self._paces.pop(letter)
-        pace.give_back()
+        if pace is not None:
+            pace.give_back()
         self.lane.end(result)
         self._out.room.set()
         if result.fate is Fate.UNTOUCHED:
@@ -265,11 +267,18 @@ class _Errand:
             self._tried.add(self.lane)
             return
         self._tried.clear()
-        if result.fate is Fate.SENT:
+        if result.fate is not Fate.SENT:
+            self._slow_down(letter, result)
+        elif pace is not None:
             pace.faster()
-        elif result.fate is Fate.DEFERRED and (result.code in _DOMAIN_IS_OVERTAXED or result.code >= 500):
-            pace.slower(self._out.clock())  # the domain asked for less: by a code, or words about frequency
         self._source.settle(letter, result)
+
+    def _slow_down(self, letter: Letter, result: Result) -> None:
+        """When the domain asked for less: by a code, or by words about frequency."""
+        if result.fate is Fate.DEFERRED and (result.code in _DOMAIN_IS_OVERTAXED or result.code >= 500):
+            pace = self._out.pace(letter.recipient, make=True)
+            if pace is not None:
+                pace.slower(self._out.clock())
 
     def untouched(self) -> Letter | None:
         """The letter another server may try."""
@@ -279,6 +288,7 @@ class _Errand:
     def drop(self) -> None:
         """Give back what letters hold that were cut off."""
         for pace in self._paces.values():
-            pace.give_back()
+            if pace is not None:
+                pace.give_back()
             self.lane.pace.give_back()
         self._paces.clear()

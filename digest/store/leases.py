@@ -29,8 +29,7 @@ RESENDS = 1
 Policy = Literal["resend", "hold"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """A leased delivery with everything a message needs.
 
     Args:
@@ -236,19 +235,9 @@ def claim(quick: Quick, edition: int, owner: str, *, most: int, lease_s: float, 
     quick.run(_LEASE, ids=str([one[0] for one in found]), by=owner, until=until, at=at)
     return [
         Claim(
-            id=delivery,
-            edition=edition,
-            subscriber_id=subscriber_id,
-            address=address,
-            name=name or "",
-            language=language or "",
-            themes=documents.ids(themes or ""),
-            token_version=token_version or 0,
-            attempts=attempts,
-            lease=lease + 1,
-            owner=owner,
-            first_at=_MOMENT.process_result_value(first_at, quick.dialect) or now,
-            lease_s=lease_s,
+            delivery, edition, subscriber_id, address, name or "", language or "",
+            documents.ids(themes or ""), token_version or 0, attempts, lease + 1, owner,
+            _MOMENT.process_result_value(first_at, quick.dialect) or now, lease_s,
         )
         for (
             delivery, subscriber_id, attempts, lease, first_at,
