@@ -153,11 +153,17 @@ class Signup:
         """Raises ConsentError when there is nothing to confirm any more."""
         return self._step(reader, Step.CONFIRM, now, "confirmed by link")
 
-    def pause(self, reader: Subscriber, until: datetime | None, *, now: datetime) -> Subscriber:
-        return self._step(reader, Step.PAUSE, now, "paused", until)
+    def pause(
+        self, reader: Subscriber, until: datetime | None, *, now: datetime, actor: str = READER
+    ) -> Subscriber:
+        return self._step(reader, Step.PAUSE, now, "paused", until, actor=actor)
 
-    def resume(self, reader: Subscriber, *, now: datetime) -> Subscriber:
-        return self._step(reader, Step.RESUME, now, "resumed")
+    def resume(self, reader: Subscriber, *, now: datetime, actor: str = READER) -> Subscriber:
+        return self._step(reader, Step.RESUME, now, "resumed", actor=actor)
+
+    def reinstate(self, reader: Subscriber, *, now: datetime) -> Subscriber:
+        """Take back a reader whom a bounce had stopped. Raises ConsentError for all others."""
+        return self._step(reader, Step.REINSTATE, now, "reinstated", actor="operator")
 
     def unsubscribe(self, leaving: Sequence[Departure], *, now: datetime, actor: str = READER) -> None:
         """Nobody of *leaving* gets mail any more; who left before stays so."""
@@ -182,7 +188,14 @@ class Signup:
         return self.store.subscribers.forget_unconfirmed(now - FORGET_AFTER)
 
     def _step(
-        self, reader: Subscriber, happened: Step, now: datetime, reason: str, until: datetime | None = None
+        self,
+        reader: Subscriber,
+        happened: Step,
+        now: datetime,
+        reason: str,
+        until: datetime | None = None,
+        *,
+        actor: str = READER,
     ) -> Subscriber:
         def decide(one: Subscriber) -> Turn | None:
             outcome = consent.step(one.state, happened)
@@ -190,7 +203,7 @@ class Signup:
                 return None
             return self._turn(one, outcome, reason, until)
 
-        return self.store.subscribers.turn([reader.id], decide, actor=READER, now=now)[reader.id]
+        return self.store.subscribers.turn([reader.id], decide, actor=actor, now=now)[reader.id]
 
     def _turn(
         self, one: Subscriber, outcome: consent.Outcome, reason: str, until: datetime | None = None

@@ -61,8 +61,10 @@ def test_a_readers_life_by_command(home: Path) -> None:
     assert run(home, "pause", "ann@example.org", "--until", "2026-02-01").returncode == 0
     assert addresses(home, "--state", "paused") == ["Ann@example.org"]
     run(home, "pause", "ann@example.org", "--resume")
+    assert "new links" in run(home, "renew", "ann@example.org").stderr
     shown = run(home, "show", "ann@example.org")
-    assert "operator: confirmed  added by hand" in shown.stdout
+    for step in ("confirmed  added by hand", "paused  paused", "confirmed  resumed"):
+        assert f"operator: {step}" in shown.stdout
     assert json.loads(run(home, "show", "ann@example.org", "--json").stdout)["history"]
     assert run(home, "remove", "ann@example.org").returncode == 0
     again = run(home, "add", "ann@example.org")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from digest.runtime import Runtime
 
 subscribers = typer.Typer(
-    help="The readers: add, list, show, remove, pause, erase, import, export.", no_args_is_help=True
+    help="The readers: add, list, show, remove, pause, renew, erase, import, export.", no_args_is_help=True
 )
 Address = Annotated[str, typer.Argument(help="The reader's mail address.", metavar="ADDRESS")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -54,25 +54,13 @@ def add(
 
     Who left or complained is refused: only they can subscribe again, with the form.
     """
-    from digest.consent import Effect, Step, step
     from digest.model import ConsentState, Subscriber
     from digest.roster import add_by_hand
-    from digest.store import Turn
 
     with runtime(context) as opened:
         wanted = _canonical(address)
-        hashed = opened.hash_address(wanted)
         if reinstate:
-            known = _find(opened, address)
-
-            def back(one: Subscriber) -> Turn:
-                outcome = step(one.state, Step.REINSTATE)
-                lifted = hashed if Effect.UNSUPPRESS in outcome.effects else None
-                return Turn(state=outcome.state, reason="reinstated", unsuppress=lifted)
-
-            after = opened.store.subscribers.turn([known.id], back, actor="operator", now=opened.now)[
-                known.id
-            ]
+            after = opened.signup.reinstate(_find(opened, address), now=opened.now)
             say(f"{after.address} is {after.state}")
             return
         newsletter = opened.config.newsletter
@@ -86,6 +74,7 @@ def add(
             themes=tuple(opened.theme(one).id for one in theme or ()),
             schedules=tuple(opened.schedule(one).id for one in schedule or ()),
         )
+        hashed = opened.hash_address(wanted)
         added = add_by_hand(opened.store, reader, hashed=hashed, now=opened.now)
     say(f"{added.address} is {added.state}")
 
@@ -180,10 +169,21 @@ def pause(
         if until and moment is None:
             raise typer.BadParameter(f"{until!r} is no day within a year from tomorrow", param_hint="--until")
         if resume:
-            after = opened.signup.resume(reader, now=opened.now)
+            after = opened.signup.resume(reader, now=opened.now, actor="operator")
         else:
-            after = opened.signup.pause(reader, moment, now=opened.now)
+            after = opened.signup.pause(reader, moment, now=opened.now, actor="operator")
     say(f"{address} is {after.state}{f' until {until}' if moment and not resume else ''}")
+
+
+@subscribers.command()
+def renew(context: typer.Context, address: Address) -> None:
+    """Make links to preferences in mails sent so far invalid, when others got hold of them.
+
+    Those to unsubscribe stay good: leaving must always work. The next mail brings new ones.
+    """
+    with runtime(context) as opened:
+        opened.store.subscribers.renew_tokens(_find(opened, address).id, now=opened.now)
+    say(f"{address} gets new links with the next mail")
 
 
 @subscribers.command()
