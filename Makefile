@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 
 export PYTHONUTF8 := 1
 
-.PHONY: all digest test check lint style types layers fmt cover eval bench crash pictures lock wheel clean
+.PHONY: all digest test check lint style types layers fmt cover eval bench crash chaos pictures lock wheel clean
 
 all: check test
 
@@ -53,6 +53,11 @@ bench: .venv/.dev
 KILLS ?= 1000
 crash: .venv/.dev
 	DIGEST_CRASH_KILLS=$(KILLS) $(BIN)/python -m pytest tests/test_crash.py -s --timeout 3600
+
+# Five hosts and their PostgreSQL in trouble for CHAOS seconds, while 20,000 readers are to get an edition.
+CHAOS ?= 60
+chaos: .venv/.dev
+	DIGEST_CHAOS_S=$(CHAOS) DIGEST_CHAOS_READERS=20000 $(BIN)/python -m pytest tests/test_chaos.py -s --timeout 3600
 
 # The pictures of the mail in docs/pictures.
 pictures: .venv/.dev

@@ -71,7 +71,7 @@ def _run(context: typer.Context, speed: float, *, shared: bool = False, **option
         options: What makes the service.
     """
     from digest.errors import ConfigError
-    from digest.installation import Clock, find_config, read_moment
+    from digest.installation import Clock, read_moment
     from digest.runtime import open_runtime
     from digest.service import Service, only_one
     from digest.service import serve as run
@@ -93,7 +93,11 @@ def _run(context: typer.Context, speed: float, *, shared: bool = False, **option
                 log.warning("%s", warning)
             yield Service(opened, **options)
 
-    loop(run(open_service, check=lambda: find_config(context.obj["config"])))
+    def check() -> None:
+        with open_runtime(context.obj["config"], clock, lasting=True) as new:
+            _ = new.renderer, new.keys, new.mail.signer(), new.store  # what a wrong configuration stops
+
+    loop(run(open_service, check))
 
 
 def send(
@@ -185,7 +189,8 @@ def _log() -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what matters of it we tell ourselves
+    for told_by_us in ("procrastinate", "psycopg.pool", "sqlalchemy.pool"):
+        logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a wake-up that waits for another is no news
     for chatty in ("uvicorn", "mail.log"):  # the latter names addresses
         logging.getLogger(chatty).setLevel(logging.WARNING)

