@@ -7,10 +7,12 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from digest import guard, polling
 from digest.entries import Sight
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 FULL_TEXTS = 20
 """Article pages fetched of one feed in one poll; the newest entries get theirs."""
 _SPAM_SHARE, _SPAM_LEAST = 0.5, 2
-_FLUSH = 60
+_FLUSH = 300
 """Articles or feeds kept in memory before they are written; a few transactions instead of hundreds."""
 
 
@@ -111,32 +113,21 @@ class Reader:
         ``settings.budget_s`` is over the rest is left for the next time.
         """
         due = self.store.feeds.due(self.now) if feeds is None else feeds
-        keeper = _Keeper(self.store, self.now)
         results: dict[str, Polled] = {}
         turn = asyncio.Semaphore(self.settings.concurrency)
 
-        async def ask(neighbours: Sequence[Feed]) -> None:
+        async def ask(neighbours: Sequence[Feed], keeper: _Keeper) -> None:
             for feed in neighbours:
                 async with turn:  # bounds what is in memory, too: bodies and entries wait for workers
                     poll = await self._ask(_Poll(feed))
-                    keeper.keep(poll)
                     result = poll.result()
+                    await keeper.keep(poll)
                 results[feed.id] = replace(result, articles=())
                 on_progress(result)
 
-        # One task a host: feeds that wait for their host's other feeds must not take others' turns.
-        tasks = [asyncio.ensure_future(ask(neighbours)) for neighbours in _by_host(due)]
-        try:
-            if tasks:
-                await asyncio.wait(tasks, timeout=self.settings.budget_s, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-        for end in ended:
-            if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError):
-                raise end
-        keeper.flush()
+        async with _Keeper(self.store, self.now) as keeper:
+            # One task a host: feeds that wait for their host's other feeds must not take others' turns.
+            await _within(self.settings.budget_s, [ask(neighbours, keeper) for neighbours in _by_host(due)])
         late = f"not reached within {self.settings.budget_s:g} s; its turn comes at the next poll"
         return tuple(results.get(feed.id) or Polled(feed=feed, state="left", detail=late) for feed in due)
 
@@ -346,6 +337,21 @@ class Reader:
         return poll.say(f"{title}: {verdict}{f', kept from readers: {grave}' if quarantined else ''}")
 
 
+async def _within(seconds: float, work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all at once; what is not done in time is given up. Raises the first exception there is."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ended:
+        if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError):
+            raise end
+
+
 def _by_host(feeds: Iterable[Feed]) -> list[list[Feed]]:
     """Feeds of one host in a row, those that gave trouble or took long last, and so the hosts."""
     hosts: defaultdict[str, list[Feed]] = defaultdict(list)
@@ -376,20 +382,40 @@ def _same_site(link: str, feed_url: str) -> bool:
 
 
 class _Keeper:
-    """Writes many polls in one go: nothing is marked seen that was not kept."""
+    """Writes many polls in one go, in a thread of its own while others are asked; nothing is marked seen
+    that was not kept. Leaving it without an exception keeps the rest."""
 
     def __init__(self, store: "Store", now: datetime) -> None:
         self._store, self._now = store, now
         self._polls: list[_Poll] = []
+        self._found = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._writes: list[asyncio.Future[None]] = []
 
-    def keep(self, poll: _Poll) -> None:
+    async def keep(self, poll: _Poll) -> None:
+        """Raises StoreError when the polls cannot be written."""
         self._polls.append(poll)
-        if len(self._polls) >= _FLUSH or sum(len(p.found) for p in self._polls) >= _FLUSH:
-            self.flush()
+        self._found += len(poll.found)
+        if max(self._found, len(self._polls)) >= _FLUSH:
+            await asyncio.shield(self._write())  # a write goes on when who waits for it is cut off
 
-    def flush(self) -> None:
-        polls, self._polls = self._polls, []
+    def _write(self) -> "asyncio.Future[None]":
+        polls, self._polls, self._found = self._polls, [], 0
         found = [pair for poll in polls for pair in poll.found]
         seen = {poll.feed.id: poll.seen for poll in polls if poll.seen}
-        if polls:
-            self._store.feeds.save([poll.feed for poll in polls], seen, found=found, now=self._now)
+        save = partial(
+            self._store.feeds.save, [poll.feed for poll in polls], seen, found=found, now=self._now
+        )
+        self._writes.append(asyncio.get_running_loop().run_in_executor(self._thread, save))
+        return self._writes[-1]
+
+    async def __aenter__(self) -> "_Keeper":
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if self._polls and kind is None:
+            self._write()
+        try:
+            await asyncio.gather(*self._writes, return_exceptions=kind is not None)
+        finally:
+            self._thread.shutdown(wait=False)

@@ -290,30 +290,30 @@ def _columns(article: Article, *, released: bool) -> dict[str, Any]:
     }
 
 
-def _known(connection: sa.Connection, source_ids: Sequence[str]) -> set[str]:
-    known: set[str] = set()
+def _known(connection: sa.Connection, source_ids: Sequence[str]) -> dict[str, int]:
+    """The keys of those that are stored."""
+    known: dict[str, int] = {}
     for at in range(0, len(source_ids), 500):
         here = articles.c.source_id.in_(source_ids[at : at + 500])
-        known.update(connection.scalars(sa.select(articles.c.source_id).where(here)))
+        known.update(connection.execute(sa.select(articles.c.source_id, articles.c.id).where(here)).all())
     return known
 
 
 def _insert_all(
     connection: sa.Connection, new: Sequence[tuple[Article, Sequence[int]]], now: datetime
 ) -> None:
-    """Three statements however many there are; none of them may be known."""
+    """A few statements however many there are; none of them may be known."""
     if not new:
         return
-    insert = sa.insert(articles).returning(articles.c.id, sort_by_parameter_order=True)
     moments = {"version": 1, "first_seen_at": now, "changed_at": now}
     rows = [
         {"source_id": article.source_id, **moments, **_columns(article, released=False)} for article, _ in new
     ]
-    ids = connection.scalars(insert, rows).all()
-    numbered = list(zip(ids, new, strict=True))
-    versions = [_version(id_, 1, article, now) for id_, (article, _) in numbered]
+    connection.execute(sa.insert(articles), rows)
+    ids = _known(connection, [article.source_id for article, _ in new])
+    versions = [_version(ids[article.source_id], 1, article, now) for article, _ in new]
     connection.execute(sa.insert(article_versions), versions)
-    _insert_sketches(connection, [(id_, sketch) for id_, (_, sketch) in numbered])
+    _insert_sketches(connection, [(ids[article.source_id], sketch) for article, sketch in new])
 
 
 def _version(article_id: int, version: int, article: Article, now: datetime) -> dict[str, Any]:
@@ -332,8 +332,9 @@ def _text_hash(article: Article) -> str:
 
 def _insert_sketches(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]]) -> None:
     """Straight to the driver: these rows are thirty times the rest, and SQLAlchemy's part of each costs
-    as much as the database's. In the index's own order, which spares it half of its page turns."""
-    rows = sorted((value, article_id) for article_id, sketch in marks for value in set(sketch))
+    as much as the database's. In the index's order: neighbours share a page."""
+    rows = [(value, article_id) for article_id, sketch in marks for value in dict.fromkeys(sketch)]
+    rows.sort()
     insert = "INSERT INTO sketches (hash, article_id) VALUES (?, ?)"
     if rows:
         own = insert if connection.dialect.paramstyle == "qmark" else insert.replace("?", "%s")

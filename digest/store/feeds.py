@@ -108,21 +108,21 @@ class Feeds:
 
     def seen(self, feed_id: str, *, limit: int = 5000) -> tuple[SeenEntry, ...]:
         """The entries seen of a feed, the latest first."""
-        query = (
-            sa.select(feed_entries)
-            .where(feed_entries.c.feed_id == feed_id)
-            .order_by(feed_entries.c.first_seen_at.desc(), feed_entries.c.id)
-            .limit(limit)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        return tuple(SeenEntry(**{k: v for k, v in row.items() if k != "feed_id"}) for row in rows)
+            rows = connection.execute(_SEEN_OF, {"feed": feed_id, "most": limit}).all()
+        return tuple(SeenEntry(**dict(zip(_SEEN, row, strict=True))) for row in rows)
 
     def _put(self, connection: sa.Connection, feed: Feed) -> None:
         connection.execute(sa.insert(feeds).values(_row(feed)))
 
 
 _SEEN = tuple(field.name for field in fields(SeenEntry))
+_SEEN_OF = (
+    sa.select(*(feed_entries.c[name] for name in _SEEN))
+    .where(feed_entries.c.feed_id == sa.bindparam("feed"))
+    .order_by(feed_entries.c.first_seen_at.desc(), feed_entries.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 # An update, not an upsert: a feed removed during its poll must not come back.
 _UPDATE = (
     sa.update(feeds)
