@@ -27,6 +27,8 @@ from digest.text import CJK, Span, count, fold, is_chinese, sentences
 _MOST_SENTENCES = 3
 _THEMED = 0.5
 """Share of the theme in a sentence's score."""
+_DOUBTFUL = 0.5
+"""Trust below which a sentence too likely says something else than was written (guide, section 5)."""
 _SHORTEST = 10
 """Characters of an opening sentence: shorter ones (张宏江尤其。) lean on what stood before."""
 _STANDFIRST = re.compile(r"(?:核心提示|内容提要|内容摘要|提要|摘要|导读|导语|编者按)\s*[:：]\s*")
@@ -146,7 +148,7 @@ def _judge(
 ) -> Standing:
     """How a sentence stands, and how far its words can be trusted."""
     stood, trust = standing(body, chinese=chinese, names=names, selves=selves, spoken=spoken), sound(body)
-    if not trust:
+    if trust < _DOUBTFUL:
         return Standing(fix=Fix.DROP, cue="rewritten")
     return stood if trust == 1 else stood._replace(weight=stood.weight * trust, trust=trust)
 
