@@ -32,7 +32,7 @@ SIGNED = (
 _SIGNED = tuple(name.encode() for name in SIGNED)
 _LEAST_RSA_BITS = 2048
 _BLANKS = re.compile(rb"[ \t]+")
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]*\r\n(?=[ \t]))*[^\r\n]*)\r\n")
+_FIELD_END = re.compile(rb"\r\n(?![ \t])")
 
 
 class DkimKeyError(DigestError):
@@ -166,20 +166,30 @@ def _selected(head: bytes) -> tuple[bytes, bytes]:
 
     Several fields of a name are taken from the bottom up (RFC 6376 section 5.4.2).
     """
-    found: dict[bytes, list[bytes]] = {}
-    for match in _FIELD.finditer(head):
-        found.setdefault(match[1].lower(), []).append(match[0])
-    names, canonical = [b"from"], []
-    for name in _SIGNED:
-        for field in reversed(found.get(name, ())):
-            names.append(name)
-            canonical.append(_relaxed(field))
-    return b":".join(names), b"\r\n".join([*canonical, b""])
+    fields = [_ranked(field) for field in reversed(_FIELD_END.split(head))]
+    fields = sorted((field for field in fields if field[1]), key=_rank)
+    names = [b"from", *[name for _, name, _ in fields]]
+    return b":".join(names), b"\r\n".join([*[relaxed for _, _, relaxed in fields], b""])
+
+
+def _rank(field: tuple[int, bytes, bytes]) -> int:
+    return field[0]
 
 
 @lru_cache(maxsize=256)
+def _ranked(field: bytes) -> tuple[int, bytes, bytes]:
+    """Place among the signed, name and canonical form; no name when it is not signed.
+
+    Most fields of an edition's mails are the same.
+    """
+    name = field.partition(b":")[0].strip().lower()
+    if name not in _SIGNED:
+        return 0, b"", b""
+    return _SIGNED.index(name), name, _relaxed(field)
+
+
 def _relaxed(field: bytes) -> bytes:
-    """RFC 6376 section 3.4.2, without the final CRLF. Most fields of an edition's mails are the same."""
+    """RFC 6376 section 3.4.2, without the final CRLF."""
     name, _, value = field.partition(b":")
     value = _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t")
     return name.strip().lower() + b":" + value
