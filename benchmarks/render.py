@@ -65,8 +65,8 @@ def main() -> None:
 
     readers = [reader(n) for n in range(1000)]
     words = load_wording("zh-CN")
-    values = renderer._values(edition, words, edition.sections)
-    values |= {"subject": parts.subject, "preheader": parts.preheader, "why": "", "personal": Slots}
+    values = renderer._values(edition, words, edition.sections, parts.subject)
+    values |= {"preheader": parts.preheader, "why": "", "personal": Slots, "jump": None, "subscribed": True}
 
     def jinja(n: int) -> str:
         return run(renderer.mail_templates, "mail.html", **values)

@@ -1,12 +1,13 @@
 """From a claimed delivery to the bytes of its mail: rendered once per variant, filled in per reader."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from digest.message import MessageTemplate, Personal, compile_message, message_id
-from digest.model import Edition, Newsletter
+from digest.model import Edition, Newsletter, Schedule
+from digest.render.wording import frequency
 from digest.tokens import Purpose, make_token
 
 if TYPE_CHECKING:
@@ -22,31 +23,44 @@ def make_builder(
     renderer: "Renderer",
     newsletter: Newsletter,
     keys: Mapping[str, bytes],
+    schedules: Sequence[Schedule] = (),
 ) -> "Callable[[Claim], bytes]":
     """A function from a claim to its complete mail; the same claim always gives the same bytes.
 
     Args:
         editions: Looks an edition up by number.
         keys: Sign links and message ids, current one first (see ``tokens``).
+        schedules: Readers are told how often theirs comes.
     """
     secret = next(iter(keys.values()))
     domain = newsletter.sender.rpartition("@")[2]
+    often = {schedule.id: frequency(schedule) for schedule in schedules}
 
     @lru_cache(maxsize=4)
     def edition(number: int) -> Edition:
         return editions(number)
 
     @lru_cache(maxsize=VARIANTS)
-    def template(number: int, language: str, themes: frozenset[str] | None) -> MessageTemplate:
+    def template(
+        number: int, language: str, themes: frozenset[str] | None, subscribed: bool
+    ) -> MessageTemplate:
         found = edition(number)
-        parts = renderer.mail(found, language=language, themes=themes)
+        parts = renderer.mail(
+            found,
+            language=language,
+            themes=themes,
+            frequency=often.get(found.schedule, ""),
+            subscribed=subscribed,
+        )
         return compile_message(parts, newsletter, edition=number, schedule=found.schedule, date=found.made_at)
 
     def build(claim: "Claim") -> bytes:
         sections = frozenset(section.theme.id for section in edition(claim.edition).sections)
         chosen = frozenset(claim.themes) & sections
-        language = claim.language if claim.subscriber_id is not None else newsletter.language
-        found = template(claim.edition, language, chosen if chosen and chosen != sections else None)
+        subscribed = claim.subscriber_id is not None
+        language = claim.language if subscribed else newsletter.language
+        themes = chosen if chosen and chosen != sections else None
+        found = template(claim.edition, language, themes, subscribed)
         return found.fill(
             Personal(
                 address=claim.address,

@@ -127,7 +127,11 @@ def _plain_value(what: str, value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Headers:
-    """The fixed parts of the header block: before To, between To and Message-ID, after the links."""
+    """The fixed parts of the header block: before To, between To and Message-ID, after the links.
+
+    Args:
+        mailto: Where leaving goes by mail; empty when there is nothing to leave.
+    """
 
     before: str
     middle: str
@@ -141,7 +145,7 @@ class _Headers:
             (
                 f"{self.before}To: {mailbox(personal.name, personal.address, first=4)}",
                 f"{self.middle}Message-ID: {_plain_value('message id', personal.message_id)}",
-                "\r\nList-Unsubscribe: ",
+                "\r\nList-Unsubscribe: " if ways else "",
                 ",\r\n ".join(ways),
                 _ONE_CLICK if url and url.startswith("https:") else "",
                 self.after,
@@ -155,7 +159,7 @@ class _Headers:
 _ONE_CLICK = "\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click"
 """Only together with an https address (RFC 8058 section 3.1)."""
 _NAMES = (
-    "From To Subject Date Message-ID List-Unsubscribe List-Unsubscribe-Post? List-Id Feedback-ID"
+    "From To Subject Date Message-ID List-Unsubscribe? List-Unsubscribe-Post? List-Id Feedback-ID"
     " Auto-Submitted Precedence Reply-To? MIME-Version Content-Type"
 )
 _BLOCK = re.compile(
@@ -395,9 +399,7 @@ def compile_message(
     """
     seed = f"{edition}\n{schedule}\n{parts.subject}\n{parts.text}\n{parts.html}"
     boundary = f"=_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
-    leave = (newsletter.unsubscribe_mailto or newsletter.reply_to or newsletter.sender).removeprefix(
-        "mailto:"
-    )
+    leave = f"mailto:{mailbox('', newsletter.leave_address)}?subject=unsubscribe"
     sender = mailbox(newsletter.sender_name, newsletter.sender, first=6)
     reply = f"Reply-To: {mailbox('', newsletter.reply_to)}\r\n" if newsletter.reply_to else ""
     feedback = re.sub(r"[^A-Za-z0-9-]+", "-", schedule)  # its fields are divided by colons
@@ -411,6 +413,6 @@ def compile_message(
             f"Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\n{reply}MIME-Version: 1.0\r\n"
             f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
         ),
-        mailto=f"mailto:{mailbox('', leave)}?subject=unsubscribe",
+        mailto=leave if parts.subscribed else "",
     )
     return MessageTemplate(parts, headers, boundary.encode())

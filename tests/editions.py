@@ -10,8 +10,10 @@ from digest.model import (
     Article,
     Block,
     BlockKind,
+    Correction,
     Cut,
     Edition,
+    Enclosure,
     Excerpt,
     Flag,
     Item,
@@ -25,6 +27,7 @@ from digest.model import (
     Size,
     Skipped,
     Theme,
+    Update,
 )
 from digest.text import minutes
 
@@ -247,6 +250,34 @@ SIX = edition(
     section(TEACHING, replace(letters_item, article=replace(letters, title="一页火候笔记的三十种批注"))),
 )
 
+ENCLOSURES = (
+    Enclosure(url="https://kiln.example/a/fire.mp3", kind="audio/mpeg", size=12_400_000, seconds=1530),
+    Enclosure(url="https://kiln.example/a/notes.pdf", kind="application/pdf", title="23 册笔记选页"),
+)
+EVERYTHING = edition(
+    section(
+        CRAFT,
+        replace(
+            kiln_item,
+            article=replace(kiln, enclosures=ENCLOSURES),
+            update=Update(since=SLOT - timedelta(days=7), new=((0, len(kiln.text)),)),
+        ),
+        letters_item,
+    ),
+    section(COST, chips_item, bench_item, spun_item),
+    number=15,
+)
+EVERYTHING = replace(
+    EVERYTHING,
+    revision=2,
+    corrects=12,
+    corrections=(
+        Correction(note="“41 座”一句原为“14 座”。", slot=SLOT - timedelta(days=7), at=SLOT),
+        Correction(note="学徒人数应为六名,不是七名。", slot=SLOT, at=SLOT + timedelta(days=1)),
+    ),
+)
+"""A second revision, with files, an update and a word on an earlier edition."""
+
 
 def many(count: int) -> Edition:
     """*count* items, sizes as the editorial guide has them: two full, four medium of ten, the rest brief."""
@@ -288,6 +319,9 @@ def write_golden() -> None:
             "md": renderer.markdown(THREE, language=language),
         }.items():
             (GOLDEN / f"three-{language}.{suffix}").write_text(text, "utf-8", newline="")
+    corrected = renderer.mail(EVERYTHING, language="zh-CN")
+    (GOLDEN / "corrected-zh-CN.html").write_text(corrected.html, "utf-8", newline="")
+    (GOLDEN / "corrected-zh-CN.txt").write_text(corrected.text, "utf-8", newline="")
     (GOLDEN / "atom.xml").write_text(renderer.atom([THREE, ONE], language="zh-CN"), "utf-8", newline="")
 
 

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -172,7 +171,7 @@ def test_headings_step_down_by_one(kind: str, language: str) -> None:
 
 @pytest.mark.parametrize("local", [False, True])
 def test_mail_is_built_for_every_client(local: bool) -> None:
-    """No class is needed to read it, and nothing in it that Gmail, Outlook or Yahoo drops (caniemail, June 2026)."""
+    """No class is needed to read it; what its styles and elements meet with is in ``test_mail_support``."""
     parts = make_renderer(LOCAL if local else NEWSLETTER, themes=THEMES).mail(SIX, language="zh-CN")
     html = parts.html
     (style,) = re.findall(r"(?<!</noscript>)<style>(.*?)</style>", html, re.DOTALL)
@@ -185,15 +184,7 @@ def test_mail_is_built_for_every_client(local: bool) -> None:
     assert re.search(r'<div (?=[^>]*role="main")[^>]*lang="zh-CN"', html)
     for table in re.findall(r"<table[^>]*>", html):
         assert 'role="presentation"' in table
-    inline = " ".join(re.findall(r'style="([^"]*)"', html))
-    used = set(re.findall(r"(?:^|[;\s])([a-z-]+):", unescape(inline)))
-    assert used <= {
-        "margin", "padding", "background-color", "color", "font", "font-family", "font-size", "font-weight",
-        "line-height", "text-align", "text-decoration", "border-bottom", "border-top", "border-left", "max-width",
-        "display", "list-style-type", "mso-hide",
-    }  # fmt: skip
-    assert set(re.findall(r"display:([a-z-]+)", inline)) <= {"none", "inline-block"}
-    assert "!important" not in inline
+    assert "!important" not in " ".join(re.findall(r'style="([^"]*)"', html))
 
 
 def test_chinese_sets_as_chinese_should(browser: Any) -> None:

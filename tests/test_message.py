@@ -144,6 +144,14 @@ def test_without_web_pages_leaving_goes_by_mail() -> None:
     assert "http://" not in body(message, "plain")
 
 
+def test_a_copy_sent_by_hand_has_nothing_to_leave() -> None:
+    parts = make_renderer(NEWSLETTER, themes=THEMES).mail(THREE, language="en", subscribed=False)
+    source = compile_message(parts, NEWSLETTER, edition=12, schedule="weekly", date=DATE)
+    message = check(source.fill(reader(links=False)), reader(links=False), source)
+    assert [name for name in message if "Unsubscribe" in name] == []
+    assert message["List-Id"]
+
+
 def test_one_click_needs_https() -> None:
     personal = Personal(
         address="a@example.net",

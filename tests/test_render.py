@@ -19,6 +19,8 @@ from babel.messages.pofile import read_po
 from editions import (
     COST,
     CRAFT,
+    ENCLOSURES,
+    EVERYTHING,
     GOLDEN,
     LOCAL,
     NEWSLETTER,
@@ -58,6 +60,7 @@ from digest.model import (
     Role,
     Severity,
     Theme,
+    Update,
 )
 from digest.render import Renderer, edition_json, encoded_size, make_renderer
 from digest.render.plain import WIDTH, fold
@@ -225,11 +228,17 @@ def _fields(item: Item) -> dict[str, object]:
 
 def test_contents_from_five_items_on() -> None:
     assert "本期目录" not in renderer().mail(many(4), language="zh-CN").html
-    ten = Page(renderer().mail(many(10), language="zh-CN").html)
-    anchors = [link[1:] for link in ten.links if link.startswith("#")]
-    ids = {values["id"] for _, values in ten.tags if "id" in values}
+    page = Page(renderer().web(many(10), language="zh-CN"))
+    anchors = [link for link in page.links if link.startswith("#")]
+    ids = {values["id"] for _, values in page.tags if "id" in values}
     assert len(anchors) == 10
-    assert set(anchors) <= ids
+    assert {anchor[1:] for anchor in anchors} <= ids
+    links = Page(renderer().mail(many(10), language="zh-CN").html).links
+    assert [link for link in links if "/40#" in link] == [
+        f"https://digest.example.org/editions/40{anchor}" for anchor in anchors
+    ]
+    assert not [link for link in links if link.startswith("#")], "dead in Gmail and Yahoo on phones"
+    assert "#i1" not in renderer(local=True).mail(many(10), language="zh-CN").html
 
 
 @pytest.mark.parametrize("count", [1, 3, 10, 50, 200])
@@ -439,6 +448,85 @@ def test_themes_with_nothing_new_are_named_and_others_not() -> None:
     assert "没有新内容" not in renderer().mail(waiting, language="zh-CN").text
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "zh-CN",
+            [
+                "更正：2026 年 11 月 15 日 一期", "“41 座”一句原为“14 座”。", "2026 年 11 月 23 日 更正",
+                "学徒人数应为六名，不是七名。", "有更新", "2026 年 11 月 15 日 之后有更新，新内容：",
+                "音频：fire.mp3 （26 分钟、12.4 MB）", "文件：23 册笔记选页",
+            ],
+        ),
+        (
+            "en",
+            [
+                "Correction to the edition of November 15, 2026", "Corrected on November 23, 2026", "updated",
+                "Updated since November 15, 2026; new here:", "Audio: fire.mp3 (26 min, 12.4 MB)", "File: 23",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_corrections_updates_and_files_are_in_every_form(language: str, said: list[str]) -> None:
+    parts = renderer().mail(EVERYTHING, language=language)
+    views = [parts.html, renderer().web(EVERYTHING, language=language)]
+    texts = [Page(view).text for view in views]
+    texts += [
+        parts.text,
+        re.sub(r"\]\([^)]*\)|[\[*\\]", "", renderer().markdown(EVERYTHING, language=language)),
+    ]
+    for text in texts:
+        flat = " ".join(text.split())
+        assert [one for one in said if bare(one) not in bare(flat)] == []
+        assert all(
+            file.url in view
+            for file in ENCLOSURES
+            for view in (*views, parts.text, renderer().markdown(EVERYTHING, language=language))
+        )
+    first = edition_json(EVERYTHING)["themes"][0]["items"][0]
+    assert first["files"][0] == {
+        "url": "https://kiln.example/a/fire.mp3", "kind": "audio/mpeg", "bytes": 12_400_000, "seconds": 1530, "title": "",
+    }  # fmt: skip
+    assert first["updated"] == "2026-11-15T00:00:00+00:00"
+
+
+def test_a_correction_keeps_its_number_and_address_and_says_so_in_the_subject() -> None:
+    parts = renderer().mail(EVERYTHING, language="zh-CN")
+    assert parts.subject == "更正：只收六名学徒的柴窑：第一年不许碰轮盘，只学看火"
+    assert "第 12 期" in parts.text
+    assert "https://digest.example.org/editions/12\n" in parts.text
+    assert "15" not in re.findall(r"editions/(\d+)", parts.html)
+    head = re.search(r"<h1.*?</h1>", parts.html, re.DOTALL)
+    assert head and "更正：" in head[0]
+    feed = renderer().atom([EVERYTHING], language="zh-CN")
+    assert "2026:editions/12<" in feed
+    assert "学徒人数应为六名" in feed
+    long = replace(EVERYTHING, subject="很长的标题" * 7)
+    assert columns(renderer().mail(long, language="en").subject) <= 70
+    assert "Corrected" not in renderer().mail(ONE, language="en").text
+
+
+def test_an_update_that_also_quotes_old_words_does_not_call_all_of_it_new() -> None:
+    update = Update(since=SLOT, new=((0, 10),))
+    text = renderer().mail(edition(section(CRAFT, replace(kiln_item, update=update))), language="en").text
+    assert "Updated since November 22, 2026." in text
+    assert "new here" not in text
+
+
+def test_files_of_a_doubtful_host_are_not_linked() -> None:
+    article = replace(spun_item.article, enclosures=ENCLOSURES)
+    shown = edition(section(COST, replace(spun_item, article=article)))
+    assert "fire.mp3" not in renderer().mail(shown, language="en").html
+    assert edition_json(shown)["themes"][0]["items"][0]["files"] == []
+
+
+def test_somebody_it_is_sent_to_by_hand_is_not_told_of_a_subscription() -> None:
+    parts = renderer().mail(THREE, language="en", subscribed=False)
+    assert "窑火与账本编辑部 sent you this by hand; you are not subscribed." in parts.text
+    assert not re.search("Unsubscribe|You get this because|leave@", parts.text)
+
+
 def test_model_sentences_are_marked() -> None:
     written = replace(kiln_item, excerpts=(replace(kiln_item.excerpts[0], by="model", start=0, end=0),))
     text = renderer().mail(edition(section(CRAFT, written)), language="en").text
@@ -489,11 +577,11 @@ def test_archive_lists_editions() -> None:
 def test_json_is_the_design_s_form() -> None:
     made = edition_json(THREE)
     assert json.loads(json.dumps(made)) == made
-    assert list(made) == ["number", "schedule", "slot", "subject", "themes", "skipped"]
+    assert list(made) == ["number", "schedule", "slot", "subject", "themes", "skipped", "corrections"]
     first = made["themes"][0]["items"][0]
     assert list(first) == [
         "title", "authors", "outlet", "republisher", "published", "url", "source", "reading_minutes", "why", "caution",
-        "excerpts",
+        "excerpts", "updated", "files",
     ]  # fmt: skip
     for one in first["excerpts"]:
         assert kiln.text[one["start"] : one["end"]] == one["text"]
@@ -674,3 +762,5 @@ def test_the_chart_needs_something_to_compare() -> None:
 def test_frequency_is_told_when_known() -> None:
     parts = renderer().mail(THREE, language="en", themes=frozenset({"cost"}), frequency="every week")
     assert "You get this because you chose Compute cost, every week." in parts.text
+    every = renderer().mail(THREE, language="zh-CN", frequency="every day").text
+    assert "你订阅了《窑火与账本》（每天），所以收到这封邮件。" in every

@@ -10,11 +10,11 @@ from typing import Any
 import jinja2
 
 from digest.language import detect
-from digest.model import Article, Edition, MailParts, Newsletter, Section, Theme
+from digest.model import Edition, Enclosure, Item, MailParts, Newsletter, Section, Theme
 from digest.render.environment import Slots, design_tokens, make_environment, run
 from digest.render.plain import to_markdown, to_text
 from digest.render.typeset import Typesetter, clean, cut_title, dress, safe_url
-from digest.render.view import CONTENTS_FROM, Viewer, hides_host, reading_minutes
+from digest.render.view import Viewer, has_contents, hides_host, reading_minutes
 from digest.render.wording import Wording, load_wording
 from digest.text import restore_punctuation
 
@@ -22,6 +22,8 @@ __all__ = ["MailParts", "Renderer", "edition_json", "make_renderer"]
 
 HTML_BUDGET = 88_000
 """Octets of the encoded HTML part, 2 kB short of the 90 kB promised: the reader's own links go in later."""
+CORRECTED_TITLE = 27
+"""Full-width characters left of a headline behind “Correction: ”, so that both keep to 70 columns."""
 MARKS_BUDGET = 2048
 """Octets that faces for Chinese quotation marks may cost a mail; over it they are left out."""
 
@@ -49,6 +51,7 @@ class Renderer:
         language: str,
         themes: frozenset[str] | None = None,
         frequency: str = "",
+        subscribed: bool = True,
     ) -> MailParts:
         """The two parts and the subject for readers of *themes* in *language*.
 
@@ -58,6 +61,7 @@ class Renderer:
         Args:
             themes: Ids; None for every section.
             frequency: Message such as ``every week``; empty when unknown.
+            subscribed: False for somebody it is sent to by hand, who has nothing to unsubscribe from.
 
         Raises:
             RenderError: A template fails.
@@ -65,10 +69,16 @@ class Renderer:
         words = load_wording(language, self.locale_dirs)
         wanted = tuple(s for s in edition.sections if themes is None or s.theme.id in themes)
         subject, preheader = map(self._plain, _headlines(edition, wanted))
-        why = _why(words, self.newsletter, None if themes is None else wanted, frequency)
+        if edition.revision > 1:
+            subject = words.plain("Correction: {subject}", subject=cut_title(subject, CORRECTED_TITLE))
+        chosen = None if themes is None else [s.theme.name(words.language) for s in wanted]
+        why = self._why(words, chosen, frequency) if subscribed else self._by_hand(words)
+        said = {"subject": subject, "preheader": preheader, "why": why, "subscribed": subscribed}
         sections, left_out = wanted, 0
         while True:
-            html = self._mail_html(edition, words, sections, left_out, subject, preheader, why)
+            values = {**self._values(edition, words, sections, subject), **said, "left_out": left_out}
+            values |= {"personal": Slots, "jump": values["links"]["web"]}
+            html = self._dressed(run(self.mail_templates, "mail.html", **values))
             excess = encoded_size(html) - HTML_BUDGET
             if excess <= 0 or not any(s.items for s in sections):
                 break
@@ -82,63 +92,64 @@ class Renderer:
             html=html,
             text=to_text(html),
             left_out=left_out,
+            subscribed=subscribed,
         )
+
+    def _why(self, words: Wording, themes: Sequence[str] | None, frequency: str) -> str:
+        often = words.html(frequency) if frequency else ""
+        if themes is None:
+            name = self.newsletter.name
+            if often:
+                return words.html(
+                    "You get this because you subscribed to {name}, {frequency}.", name=name, frequency=often
+                )
+            return words.html("You get this because you subscribed to {name}.", name=name)
+        chosen = words.list(themes)
+        if often:
+            return words.html(
+                "You get this because you chose {themes}, {frequency}.", themes=chosen, frequency=often
+            )
+        return words.html("You get this because you chose {themes}.", themes=chosen)
+
+    def _by_hand(self, words: Wording) -> str:
+        sender = self.newsletter.sender_name or self.newsletter.sender
+        return words.html("{sender} sent you this by hand; you are not subscribed.", sender=sender)
 
     def _plain(self, line: str) -> str:
         return restore_punctuation(clean(line)) if self.restore else clean(line)
 
-    def _mail_html(
-        self,
-        edition: Edition,
-        words: Wording,
-        sections: Sequence[Section],
-        left_out: int,
-        subject: str,
-        preheader: str,
-        why: str,
-    ) -> str:
-        html = run(
-            self.mail_templates,
-            "mail.html",
-            **{
-                **self._values(edition, words, sections),
-                "subject": subject,
-                "preheader": preheader,
-                "left_out": left_out,
-                "why": why,
-                "personal": Slots,
-            },
-        )
-        return self._dressed(html)
-
     def _dressed(self, html: str) -> str:
         return dress(
-            re.sub(r"\n\s*", "\n", html),
+            re.sub(r"\n\s*", "\n", html.replace("&nbsp;", "\xa0")),
             marks=f'<span style="font-family:{self.tokens["marks"]}">',
             budget=MARKS_BUDGET,
         )
 
-    def _values(self, edition: Edition, words: Wording, sections: Sequence[Section]) -> dict[str, Any]:
+    def _values(
+        self, edition: Edition, words: Wording, sections: Sequence[Section], headline: str
+    ) -> dict[str, Any]:
         themes = {**self.themes, **{s.theme.id: s.theme for s in edition.sections}}
-        viewer = Viewer(edition, words, Typesetter(self.restore), themes, self.tokens["accent"])
-        count = sum(len(s.items) for s in sections)
+        setting, zone = Typesetter(self.restore), self.newsletter.timezone
+        leave = f"mailto:{self.newsletter.leave_address}?subject=unsubscribe"
+        viewer = Viewer(edition, words, setting, themes, self.tokens["accent"], zone, headline)
         return {
             **self._frame(words),
-            "number": edition.number,
-            "date": words.local_date(edition.slot, self.newsletter.timezone),
-            "count": count,
+            "number": edition.public_number,
+            "date": words.local_date(edition.slot, zone),
+            "count": sum(len(s.items) for s in sections),
             "minutes": reading_minutes(sections),
-            "contents": count >= CONTENTS_FROM,
+            "contents": has_contents(sections),
             "sections": viewer.sections([s for s in sections if s.items]),
             "quiet": words.list([viewer.theme_name(s.name) for s in edition.skipped if s.nothing_new]),
             "coverage": viewer.coverage(),
-            "correction": None,
+            "corrections": viewer.corrections(),
             "left_out": 0,
-            "subject": edition.subject,
-            "subject_lang": viewer.lang(detect(edition.subject)),
+            "subject": headline,
+            "subject_lang": viewer.lang(detect(headline)),
             "preheader": edition.preheader,
             "personal": None,
-            "links": {**_links(self.newsletter, edition.number), "leave": _leave(self.newsletter)},
+            "jump": "",
+            "links": {**_links(self.newsletter, edition.public_number), "leave": leave},
         }
 
     def _frame(self, words: Wording) -> dict[str, Any]:
@@ -147,13 +158,13 @@ class Renderer:
             "newsletter": self.newsletter,
             "_": words.html,
             "ngettext": words.html_n,
-            "shown": Typesetter(self.restore).shown,
         }
 
     def web(self, edition: Edition, *, language: str) -> str:
         """The edition as a page for everybody: no personal link, its own style sheet inside."""
         words = load_wording(language, self.locale_dirs)
-        return self._page("web/edition.html", self._values(edition, words, edition.sections))
+        values = self._values(edition, words, edition.sections, edition.subject)
+        return self._page("web/edition.html", values)
 
     def markdown(self, edition: Edition, *, language: str) -> str:
         """The edition for a terminal or a pipe."""
@@ -166,7 +177,8 @@ class Renderer:
 
     def _page(self, template: str, values: Mapping[str, object]) -> str:
         html = run(self.page_templates, template, **values)
-        return dress(html, marks='<span class="m">')
+        html = dress(html, marks='<span class="m">')
+        return html.replace("<nobr>", '<span class="w">').replace("</nobr>", "</span>")
 
     def letter(self, template: str, *, language: str, subject: str, **values: object) -> MailParts:
         """A short mail that is no edition. *subject* is a message of the catalogs, filled from *values*."""
@@ -190,13 +202,13 @@ class Renderer:
         words = load_wording(language, self.locale_dirs)
         rows = [
             {
-                "number": edition.number,
-                "subject": edition.subject,
-                "preheader": edition.preheader,
-                "date": words.local_date(edition.slot, self.newsletter.timezone),
-                "url": _links(self.newsletter, edition.number)["web"] or f"editions/{edition.number}",
+                "number": one.public_number,
+                "subject": one.subject,
+                "preheader": one.preheader,
+                "date": words.local_date(one.slot, self.newsletter.timezone),
+                "url": _links(self.newsletter, one.public_number)["web"] or f"editions/{one.public_number}",
             }
-            for edition in editions
+            for one in editions
         ]
         return self.page("web/archive.html", language=language, rows=rows, older=older, newer=newer, **values)
 
@@ -209,7 +221,7 @@ class Renderer:
 
     def _body(self, edition: Edition, language: str) -> str:
         words = load_wording(language, self.locale_dirs)
-        values = self._values(edition, words, edition.sections)
+        values = self._values(edition, words, edition.sections, "")
         return run(self.page_templates, "partials/edition.html", **values)
 
 
@@ -234,7 +246,7 @@ def make_renderer(
     typesetter = Typesetter(punctuation == "restore")
     environments = [make_environment(template_dirs, design, inline=inline) for inline in (True, False)]
     for environment in environments:
-        environment.filters["shown"] = typesetter.shown
+        environment.filters |= {"shown": typesetter.shown, "headline": typesetter.headline}
     return Renderer(
         newsletter=newsletter,
         mail_templates=environments[0],
@@ -272,16 +284,6 @@ def _headlines(edition: Edition, sections: Sequence[Section]) -> tuple[str, str]
     return subject, "；".join(others[:2])
 
 
-def _why(words: Wording, newsletter: Newsletter, chosen: Sequence[Section] | None, frequency: str) -> str:
-    if chosen is None:
-        return words.html("You get this because you subscribed to {name}.", name=newsletter.name)
-    themes = words.list([section.theme.name(words.language) for section in chosen])
-    if not frequency:
-        return words.html("You get this because you chose {themes}.", themes=themes)
-    often = words.html(frequency)
-    return words.html("You get this because you chose {themes}, {frequency}.", themes=themes, frequency=often)
-
-
 def _links(newsletter: Newsletter, number: int) -> dict[str, str | None]:
     """Addresses of the public pages; None without a web door. Edition 0 is a dry run and has no page."""
     base = newsletter.base_url
@@ -296,16 +298,10 @@ def _links(newsletter: Newsletter, number: int) -> dict[str, str | None]:
     }
 
 
-def _leave(newsletter: Newsletter) -> str:
-    """Where a reader without an unsubscribe page writes to."""
-    address = newsletter.unsubscribe_mailto or newsletter.reply_to or newsletter.sender
-    return f"mailto:{address.removeprefix('mailto:')}?subject=unsubscribe"
-
-
 def edition_json(edition: Edition) -> dict[str, Any]:
     """The JSON form: what readers may see, and offsets into each article's text."""
     return {
-        "number": edition.number,
+        "number": edition.public_number,
         "schedule": edition.schedule,
         "slot": edition.slot.isoformat(),
         "subject": edition.subject,
@@ -319,11 +315,12 @@ def edition_json(edition: Edition) -> dict[str, Any]:
             for section in edition.sections
         ],
         "skipped": [{skipped.kind: skipped.name, "why": skipped.why} for skipped in edition.skipped],
+        "corrections": [{"note": one.note, "at": one.at.isoformat()} for one in edition.corrections],
     }
 
 
-def _item_json(item: Any) -> dict[str, Any]:
-    article: Article = item.article
+def _item_json(item: Item) -> dict[str, Any]:
+    article = item.article
     hidden = hides_host(article)
     flags = [flag.code for flag in article.flags if flag.severity != "note"]
     return {
@@ -341,4 +338,11 @@ def _item_json(item: Any) -> dict[str, Any]:
             {"role": str(e.role), "text": e.text, "start": e.start, "end": e.end, "by": e.by}
             for e in item.excerpts
         ],
+        "updated": item.update.since.isoformat() if item.update else None,
+        "files": [] if hidden else [_file_json(file) for file in article.enclosures if safe_url(file.url)],
     }
+
+
+def _file_json(file: Enclosure) -> dict[str, Any]:
+    told = {"url": safe_url(file.url), "kind": file.kind, "bytes": file.size, "seconds": file.seconds}
+    return {**told, "title": file.title}

@@ -29,12 +29,12 @@ def feed(newsletter: Newsletter, pages: Sequence[tuple[Edition, str]], language:
         _add(root, "link", None, rel="alternate", type="text/html", href=f"{base}/editions")
     for edition, body in pages:
         entry = _add(root, "entry", None)
-        _add(entry, "id", f"tag:{newsletter.list_id},2026:editions/{edition.number}")
+        _add(entry, "id", f"tag:{newsletter.list_id},2026:editions/{edition.public_number}")
         _add(entry, "title", edition.subject)
         _add(entry, "published", edition.slot.isoformat())
         _add(entry, "updated", edition.made_at.isoformat())
         if base:
-            _add(entry, "link", None, rel="alternate", href=f"{base}/editions/{edition.number}")
+            _add(entry, "link", None, rel="alternate", href=f"{base}/editions/{edition.public_number}")
         _add(entry, "summary", edition.preheader or edition.subject)
         _add(entry, "content", body, type="html")
     ET.indent(root)

@@ -15,6 +15,8 @@ _NEVER_FIRST = f"{CLOSERS}，。、：；？！,.:;?!%…—·〕〗～"
 _NEVER_LAST = "“‘「『（《〈【([{"
 _WIDE_MARKS = "—…“”‘’「」『』（）《》〈〉【】，。、：；？！"
 _PIECE = re.compile(rf"——+|…+|[{CJK}]|[^\S\n]+|[^\s{CJK}{_WIDE_MARKS}]+|.", re.DOTALL)
+_BEHIND = re.compile(r"\n( *(?:https?://|mailto:)\S+) +(\S.*)")
+"""What stands behind a link stands behind its words when the address gets a line of its own."""
 _SLOT = f"{SLOT_OPEN}[^{SLOT_CLOSE}]*{SLOT_CLOSE}"
 
 
@@ -24,7 +26,7 @@ def to_text(html: str) -> str:
     Every address of the HTML stands in it on a line of its own.
     """
     body, converter = _converter(html, plain=True)
-    text = converter.convert_soup(body)
+    text = _BEHIND.sub(r" \2\n\1", converter.convert_soup(body))
     missing = [url for url in _addresses(body) if url not in text]
     lines = [fold(line) for line in "\n".join([text, "", *dict.fromkeys(missing)]).split("\n")]
     once = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))

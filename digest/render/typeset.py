@@ -25,12 +25,18 @@ _HAN = re.compile(f"[{CJK}]")
 _STOPS = "。！？!?.…”’」』\"')）】"
 _OPENERS = "“‘「『（(【《"
 """What begins right after one of these is whole at its head: nothing was left out there."""
+_CLAUSES = re.compile("[^，。：；？！、]+[，。：；？！、]*|[，。：；？！、]+")
+_LAST = re.compile(rf"([{CJK}]{{3}}[。！？]?(?:<span[^>]*>[”’…]+</span>)?)(?=(?:</a>)?</(?:p|li|h1|h3)>)")
 _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
 """Longer addresses are dropped: some clients cut them, and one must not eat the size budget."""
+CLAUSE_COLUMNS = 20
+"""Of 27 px type on the narrowest phone, 320 px less the mail's edges."""
 FRAGMENT_CHARS = 24
-"""Longest clause used in a text fragment; a Chinese character is nine octets there."""
+"""Longest clause used in a text fragment."""
+FRAGMENT_OCTETS = 150
+"""Longer ones give way to the next clause: they are a line of their own in the text part."""
 
 
 def clean(value: str) -> str:
@@ -58,6 +64,17 @@ class Typesetter:
         text = clean(text)
         return escape(gap(restore_punctuation(text) if self.restore else text))
 
+    def headline(self, text: str) -> Markup:
+        """As :meth:`shown`, Chinese broken between clauses rather than in one that fits on a phone's line."""
+        shown = self.shown(text)
+        if not _chinese(text) or any(mark in shown for mark in "“”‘’&"):
+            return shown
+        pieces = _CLAUSES.findall(shown)
+        return Markup("").join(
+            Markup("<nobr>{}</nobr>").format(one) if columns(one) <= CLAUSE_COLUMNS else Markup(one)  # noqa: S704
+            for one in pieces
+        )
+
     def number(self, text: str) -> Markup:
         """Digits, unit and hedge exactly as written."""
         return escape(clean(text))
@@ -77,7 +94,7 @@ class Typesetter:
 
 
 def dress(html: str, *, marks: str, budget: int | None = None) -> str:
-    """Faces for Chinese quotation marks and dots, and no line end inside ——, in the body's text.
+    """Faces for Chinese quotation marks and dots; no line end inside ——, no last line of a character or two.
 
     A Latin face would set the marks a third as wide. Over *budget* octets of spans the small print goes
     without, then all marks do. ``nobr`` because Outlook on Windows has no ``white-space``.
@@ -90,7 +107,7 @@ def dress(html: str, *, marks: str, budget: int | None = None) -> str:
         dressed, spent = _dressed(body, kinds, marks)
         if budget is None or spent <= budget:
             break
-    return head + body_tag + dressed
+    return head + body_tag + _LAST.sub(r"<nobr>\1</nobr>", dressed)
 
 
 _ALL_TEXT = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
@@ -174,9 +191,10 @@ def safe_url(value: str | None) -> str | None:
 def passage_url(article: Article, excerpt: Excerpt) -> str | None:
     """The article's address with a text fragment for the passage (WICG scroll-to-text-fragment).
 
-    Its first clause is enough when it stands once in the article, else head and tail are given. Pieces end
-    at clause marks, since browsers match whole words only; words a site spliced in still stand in its page,
-    so a piece with a cut in it is not used.
+    A clause is enough when it stands once in the article: the first short one, since a Chinese character is
+    nine octets in an address, else the first. Otherwise head and tail are given. Pieces end at clause marks,
+    since browsers match whole words only; words a site spliced in still stand in its page, so a piece with a
+    cut in it is not used.
     """
     url = safe_url(article.url)
     if url is None or "#" in url or excerpt.by != "source":
@@ -185,8 +203,9 @@ def passage_url(article: Article, excerpt: Excerpt) -> str | None:
     pieces = _pieces(article.text, excerpt.start, excerpt.end, cuts)
     if not pieces:
         return url
-    once = len(pieces[0]) >= 6 and article.text.count(pieces[0]) == 1
-    ends = pieces[:1] if once or len(pieces) == 1 else [pieces[0], pieces[-1]]
+    once = [piece for piece in pieces if len(piece) >= 6 and article.text.count(piece) == 1]
+    short = [piece for piece in once if len(quote(piece, safe="")) <= FRAGMENT_OCTETS]
+    ends = (short or once)[:1] or list(dict.fromkeys((pieces[0], pieces[-1])))
     return f"{url}#:~:text={','.join(quote(piece, safe='').replace('-', '%2D') for piece in ends)}"
 
 

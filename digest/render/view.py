@@ -4,20 +4,38 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
+from urllib.parse import unquote, urlsplit
 
 from babel.dates import format_skeleton
 from markupsafe import Markup, escape
 
 from digest.language import detect
-from digest.model import Article, Edition, Excerpt, Item, Reason, Role, Section, Severity, Theme
+from digest.model import (
+    Article,
+    Correction,
+    Edition,
+    Enclosure,
+    Excerpt,
+    Item,
+    Reason,
+    Role,
+    Section,
+    Severity,
+    Theme,
+)
 from digest.render.typeset import Typesetter, clean, cut_title, gap, passage_url, safe_url
 from digest.render.wording import Wording
-from digest.text import minutes
+from digest.text import columns, minutes
 
 CONTENTS_FROM = 5
 """Items from which an edition has a contents list (editorial guide, section 3)."""
 DOUBTFUL_HOSTS = frozenset({"spun", "spliced", "gambling", "link-farm", "spam"})
 """Flags after which neither the republishing site's name nor a link to it is shown to readers."""
+FILES = 4
+"""Sound, video and other files of an article that are linked."""
+UNBROKEN = 36
+"""Columns of 14 px type that fit on the narrowest phone's line."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(千|万|百万|亿|thousand|million|billion|bn)?", re.IGNORECASE)
 _POWER = {
@@ -29,9 +47,14 @@ _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)\s?年(?:\s?(1[0-2]|[1-9])\s?月)?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
+    """Args:
+    hangs: It begins with a quotation mark, which may stand left of the words' edge.
+    """
+
     text: Markup
     speaker: Markup | None = None
     by_model: bool = False
+    hangs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +73,30 @@ class FigureRow:
 class AlsoIn:
     name: Markup
     title: Markup
-    anchor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileView:
+    url: str
+    name: Markup
+    detail: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemView:
     """Args:
+    heading: The title as it is set above the item.
+    headed: Its title is not what stands right above it already, as the headline of the edition.
     page: The article's address; url: the same, at the first passage quoted.
+    update: Since when it says what is quoted.
     """
 
     anchor: str
     first: bool
+    headed: bool
     large: bool
     title: Markup
+    heading: Markup
     page: str | None
     url: str | None
     lang: Markup
@@ -75,6 +109,8 @@ class ItemView:
     quote: Quoted | None
     figures: tuple[FigureRow, ...]
     note: Markup | None
+    update: Markup | None
+    files: tuple[FileView, ...]
     also_from: str
     also_in: tuple[AlsoIn, ...]
     minutes: int
@@ -102,55 +138,64 @@ class Coverage:
     rows: tuple[CoverageRow, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionView:
+    head: Markup
+    note: Markup
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Makes the views of one edition in one language."""
+    """Makes the views of one edition in one language.
+
+    Args:
+        headline: What stands above everything.
+    """
 
     edition: Edition
     words: Wording
     type: Typesetter
     themes: Mapping[str, Theme]
     accent: str
+    timezone: str
+    headline: str
 
     def sections(self, sections: Sequence[Section]) -> tuple[SectionView, ...]:
-        anchors = {
-            item.article.title: f"i{n}" for n, item in enumerate((i for s in sections for i in s.items), 1)
-        }
-        views, n = [], 0
-        for section in sections:
-            items = []
-            for item in section.items:
-                n += 1
-                items.append(self.item(item, section.theme, n, anchors))
-            views.append(
-                SectionView(
-                    id=section.theme.id,
-                    name=section.theme.name(self.words.language),
-                    accent=self.colour(section.theme),
-                    items=tuple(items),
-                )
+        n = count(1)
+        contents = has_contents(sections)
+        return tuple(
+            SectionView(
+                id=section.theme.id,
+                name=section.theme.name(self.words.language),
+                accent=self.colour(section.theme),
+                items=tuple(self.item(item, section.theme, next(n), contents) for item in section.items),
             )
-        return tuple(views)
+            for section in sections
+        )
 
     def colour(self, theme: Theme | None) -> str:
         given = theme.accent if theme else None
         return given if given and _COLOUR.fullmatch(given) else self.accent
 
-    def item(self, item: Item, theme: Theme, n: int, anchors: Mapping[str, str]) -> ItemView:
+    def item(self, item: Item, theme: Theme, n: int, contents: bool) -> ItemView:
         article = item.article
         by_role = {role: tuple(e for e in item.excerpts if e.role is role) for role in Role}
         link_from = next((e for e in item.excerpts if e.by == "source"), None)
         hidden = hides_host(article)
+        title = self.type.shown(cut_title(article.title))
+        large = n == 1 and article.title[:12] not in self.edition.subject
         return ItemView(
             anchor=f"i{n}",
             first=n == 1,
-            large=n == 1 and article.title[:12] not in self.edition.subject,
-            title=self.type.shown(cut_title(article.title)),
+            headed=n > 1 or contents or title != self.type.shown(self.headline),
+            large=large,
+            title=title,
+            heading=self.type.headline(cut_title(article.title)) if large else title,
             page=None if hidden else safe_url(article.url),
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article.language),
             source=self.source_line(item),
-            labels=self.labels(article),
+            labels=self.labels(item),
             reason=self.reason(item.reason, theme),
             cautions=self.cautions(article),
             leads=tuple(self.quoted(e, article) for e in by_role[Role.LEAD]),
@@ -158,14 +203,12 @@ class Viewer:
             quote=next((self.quoted(e, article) for e in by_role[Role.QUOTE]), None),
             figures=self.figures(by_role[Role.FIGURE], article),
             note=self.editors_note(article),
+            update=self.update(item),
+            files=() if hidden else self.files(article),
             also_from=self.words.list([self.outlet(other) for other in item.also_from]),
             also_in=tuple(
-                AlsoIn(
-                    name=self.type.shown(name),
-                    title=self.type.shown(cut_title(title)),
-                    anchor=anchors.get(title),
-                )
-                for name, title in item.also_in
+                AlsoIn(name=self.type.shown(name), title=self.type.shown(cut_title(other)))
+                for name, other in item.also_in
             ),
             minutes=item.reading_minutes,
         )
@@ -181,9 +224,8 @@ class Viewer:
         if excerpt.speaker:
             dash = "——" if self.words.speaks("zh") or detect(excerpt.speaker) == "zh" else "— "
             speaker = self.type.shown(dash + excerpt.speaker)
-        return Quoted(
-            text=self.type.excerpt(excerpt, article), speaker=speaker, by_model=excerpt.by == "model"
-        )
+        text = self.type.excerpt(excerpt, article)
+        return Quoted(text=text, speaker=speaker, by_model=excerpt.by == "model", hangs=text[:1] in "“「『")
 
     def outlet(self, article: Article) -> str:
         """Who is to be credited, in one name."""
@@ -203,11 +245,11 @@ class Viewer:
             parts.append(escape(clean(self.outlet(article))))
         if article.authors:
             parts.append(escape(clean(words.list(article.authors[:4]))))
-        parts.append(self.date(article))
+        parts.append(unbroken(self.date(article)))
         if article.held_on:
-            parts.append(words.html("Interview held {date}", date=words.date(article.held_on)))
+            parts.append(unbroken(words.html("Interview held {date}", date=words.date(article.held_on))))
         m = item.reading_minutes
-        parts.append(words.html_n("{m} min read", "{m} min read", m, m=m))
+        parts.append(unbroken(words.html_n("{m} min read", "{m} min read", m, m=m)))
         return Markup("&nbsp;· ").join(parts)
 
     def date(self, article: Article) -> Markup:
@@ -235,8 +277,10 @@ class Viewer:
             return 0
         return max(0, (self.edition.slot - article.published.at).days // 365)
 
-    def labels(self, article: Article) -> tuple[Markup, ...]:
-        labels = []
+    def labels(self, item: Item) -> tuple[Markup, ...]:
+        article, labels = item.article, []
+        if item.update:
+            labels.append(self.words.html("updated"))
         if article.published and self.age_years(article):
             labels.append(self.words.html("From the archive: {year}", year=article.published.at.year))
         if not self.words.speaks(article.language):
@@ -297,6 +341,45 @@ class Viewer:
             return None
         return self.words.html("[{note} – Ed.]", note=self.type.shown(article.note))
 
+    def update(self, item: Item) -> Markup | None:
+        if item.update is None:
+            return None
+        date = self.words.local_date(item.update.since, self.timezone)
+        if all(item.update.covers(one) for one in item.excerpts if one.by == "source"):
+            return self.words.html("Updated since {date}; new here:", date=date)
+        return self.words.html("Updated since {date}.", date=date)
+
+    def files(self, article: Article) -> tuple[FileView, ...]:
+        found = ((file, safe_url(file.url)) for file in article.enclosures[:FILES])
+        return tuple(self.file(file, url) for file, url in found if url)
+
+    def file(self, file: Enclosure, url: str) -> FileView:
+        """What it is and what it is called, and how long and large it is as far as is known."""
+        say, words = self.words.html, self.words
+        called = cut_title(file.title or unquote(urlsplit(url).path.rpartition("/")[2]) or file.url, 30)
+        if file.kind.startswith("audio/"):
+            name = say("Audio: {name}", name=called)
+        elif file.kind.startswith("video/"):
+            name = say("Video: {name}", name=called)
+        else:
+            name = say("File: {name}", name=called)
+        told = [words.plain("{m} min", m=max(1, round(file.seconds / 60)))] if file.seconds else []
+        told += [words.megabytes(file.size)] if file.size else []
+        detail = say("({details})", details=words.list(told)) if told else Markup("")
+        return FileView(url=url, name=name, detail=detail)
+
+    def corrections(self) -> tuple[CorrectionView, ...]:
+        """Of this edition, and those of earlier ones that it opens with."""
+        return tuple(map(self.correction, self.edition.corrections))
+
+    def correction(self, one: Correction) -> CorrectionView:
+        words, zone = self.words, self.timezone
+        if one.slot == self.edition.slot:
+            head = words.html("Corrected on {date}", date=words.local_date(one.at, zone))
+        else:
+            head = words.html("Correction to the edition of {date}", date=words.local_date(one.slot, zone))
+        return CorrectionView(head=head, note=self.type.shown(one.note))
+
     def figures(self, excerpts: Sequence[Excerpt], article: Article) -> tuple[FigureRow, ...]:
         excerpts = [e for e in excerpts if e.number][:4]
         shares = bar_lengths(excerpts)
@@ -331,6 +414,15 @@ class Viewer:
     def theme_name(self, theme_id: str) -> str:
         theme = self.themes.get(theme_id)
         return theme.name(self.words.language) if theme else theme_id
+
+
+def has_contents(sections: Sequence[Section]) -> bool:
+    return sum(len(section.items) for section in sections) >= CONTENTS_FROM
+
+
+def unbroken(part: Markup) -> Markup:
+    """What says when and how long stays on one line, unless it is too long for a phone's."""
+    return Markup("<nobr>{}</nobr>").format(part) if columns(part) <= UNBROKEN else part
 
 
 def hides_host(article: Article) -> bool:

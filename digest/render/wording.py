@@ -11,13 +11,13 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
-from babel import Locale, dates, lists
+from babel import Locale, dates, lists, units
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 from markupsafe import Markup
 
-from digest.model import Precision, Published
+from digest.model import Precision, Published, Schedule
 from digest.render.typeset import clean, gap
 
 LOCALE = Path(__file__).parents[1] / "locale"
@@ -86,6 +86,10 @@ class Wording:
         time = dates.format_time(moment, "short", tzinfo=zone, locale=self.locale)
         return gap(f"{self.local_date(moment, timezone)} {time}")
 
+    def megabytes(self, octets: int) -> str:
+        amount = max(0.1, round(octets / 1e6, 1))
+        return units.format_unit(amount, "digital-megabyte", "short", locale=self.locale)
+
     def list(self, names: Sequence[str]) -> str:
         """The names with the language's own separators, without a last “and”."""
         if self.chinese:  # CLDR's unit lists have no separator in Chinese
@@ -99,6 +103,16 @@ class Wording:
     def speaks(self, language: str) -> bool:
         """Whether text in *language* needs no mark of its own on a page in this one."""
         return language in ("und", "") or language.split("-")[0] == self.locale.language
+
+
+def frequency(schedule: Schedule) -> str:
+    """A message of the catalogs for how often *schedule* comes; empty when it is not that simple."""
+    fields = (schedule.cron or "").split()
+    if len(fields) != 5 or fields[2:4] != ["*", "*"]:
+        return ""
+    if fields[4] in {"*", "1-5"}:
+        return "every day" if fields[4] == "*" else "every weekday"
+    return "every week" if fields[4].isdigit() else ""
 
 
 def load_wording(language: str, folders: Sequence[Path] = ()) -> Wording:
