@@ -4,19 +4,20 @@ Freezing reads every span again from the stored article, in the same transaction
 one does not match is not published.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from digest.assemble import assemble
+from digest.entries import additions
 from digest.errors import SummaryError
-from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Size, Skipped, Theme
+from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Size, Skipped, Theme, Update
 from digest.names import shared_names
 from digest.pick import Candidate, Memory, Plan, Planned, fitting, pick
 from digest.similar import same_story, sketch
 from digest.summarize import share, summarize
-from digest.text import count, minutes
+from digest.text import Span, count, minutes
 from digest.themes import focus, score
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def publish(
         plan = pick(candidates, themes, memory, schedule, now=now, only=only, same=same)
         if find_copies(store, plan, candidates, same):
             continue
-        sections, dry = _summarize(plan)
+        sections, dry = _summarize(plan, read_updates(store, plan, schedule))
         if not dry:
             break
         exhausted += [
@@ -184,6 +185,31 @@ def find_copies(store: "Store", plan: Plan, candidates: Sequence[Candidate], sam
     return found
 
 
+def read_updates(store: "Store", plan: Plan, schedule: Schedule) -> dict[str, Update]:
+    """What the planned articles say that they did not when *schedule* quoted them, by source id."""
+    planned = [item.candidate.article for section in plan.sections for item in section.items]
+    updates = {}
+    outdated = store.editions.outdated(schedule.id, [article.source_id for article in planned])
+    for article in planned:
+        if article.source_id in outdated:
+            version, sent_at = outdated[article.source_id]
+            new = additions(store.articles.text(article.source_id, version), article.text)
+            if new:
+                updates[article.source_id] = Update(since=sent_at, new=_joined(new, article.text))
+    return updates
+
+
+def _joined(spans: Sequence[Span], text: str) -> tuple[Span, ...]:
+    """Neighbours as one span."""
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and not text[joined[-1][1] : start].strip():
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
 def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candidate:
     """*candidate* as being about none of the themes it has nothing left to say on; about others it may be."""
     spent = {theme for article, theme in dry if article.source_id == candidate.article.source_id}
@@ -191,7 +217,7 @@ def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candid
     return replace(candidate, scores=scores) if spent else candidate
 
 
-def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
+def _summarize(plan: Plan, updates: Mapping[str, Update]) -> tuple[list[Section], list[tuple[Article, str]]]:
     """The plan's sections with their excerpts, and which articles had nothing left to say on which theme.
 
     Those next in line for the place of one that is dry are tried at once: hundreds may be, and each would
@@ -203,10 +229,13 @@ def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
     for planned in plan.sections:
         items, waiting = [], iter(plan.waiting.get(planned.theme.id, ()))
         for choice in planned.items:
-            excerpts = _excerpts(choice.candidate, planned.theme, choice.size, said)
+            update = updates.get(choice.candidate.article.source_id)
+            excerpts = _excerpts(_news_of(choice.candidate, update), planned.theme, choice.size, said)
+            if update and not excerpts:  # too little to stand alone
+                excerpts = _excerpts(choice.candidate, planned.theme, choice.size, said)
             if excerpts:
                 said += [excerpt.text for excerpt in excerpts]
-                items.append(_item(choice, excerpts))
+                items.append(_item(choice, excerpts, update))
                 continue
             dry.append((choice.candidate.article, planned.theme.id))
             for other in waiting:
@@ -216,6 +245,15 @@ def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
         if items:
             sections.append(Section(theme=planned.theme, items=tuple(items), why=planned.why))
     return sections, dry
+
+
+def _news_of(candidate: Candidate, update: Update | None) -> Candidate:
+    """*candidate* with only what is new in it left to quote."""
+    if update is None:
+        return candidate
+    edges = [0, *(edge for span in update.new for edge in span), len(candidate.article.text)]
+    old = tuple((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
+    return replace(candidate, used=candidate.used + old)
 
 
 def _excerpts(candidate: Candidate, theme: Theme, size: Size, said: Sequence[str]) -> tuple[Excerpt, ...]:
@@ -252,7 +290,7 @@ def _rewrite(
     return rewritten, refused
 
 
-def _item(choice: Planned, excerpts: tuple[Excerpt, ...]) -> Item:
+def _item(choice: Planned, excerpts: tuple[Excerpt, ...], update: Update | None) -> Item:
     article = choice.candidate.article
     return Item(
         article=article,
@@ -261,4 +299,5 @@ def _item(choice: Planned, excerpts: tuple[Excerpt, ...]) -> Item:
         reason=choice.reason,
         reading_minutes=minutes(article.text),
         also_from=choice.also,
+        update=update,
     )

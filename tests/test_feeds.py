@@ -30,8 +30,9 @@ from feed_server import (
 from digest.errors import FetchError
 from digest.feeds import Polled, Reader
 from digest.fetch import open_fetcher
-from digest.model import Feed, FeedConfig, FeedSettings
+from digest.model import Feed, FeedConfig, FeedSettings, Schedule, Term, Theme
 from digest.polling import FeedHealth, health
+from digest.publish import publish
 from digest.store import Store, open_store
 from digest.subscriptions import add, discover
 from digest.workers import Workers, open_workers
@@ -373,6 +374,31 @@ async def test_a_missed_page_is_asked_for_again_three_times_and_replaces_the_tea
     assert again == [None, "1", None, "1", None, None, "1", "1"]
     assert (mended.new, mended.changed) == (0, 1)
     assert "updated" in {flag.code for flag in mended.articles[0].flags}
+
+
+@same_loop
+async def test_an_edited_article_comes_back_with_what_is_new_in_it(script: Callable) -> None:
+    theme = Theme(
+        id="tower", names={"zh": "水塔"}, terms={"zh": (Term(text="水塔"), Term(text="机房"))}, threshold=0.1
+    )
+    schedule = Schedule(id="daily", themes=("tower",), themes_per_edition=1)
+    told = "".join(f"<p>{text}</p>" for text in WORDS)
+    news = "今年三月，水塔的机房又添了两排服务器，负责改造的工程师说，用电因此涨到五百一十千瓦，居民代表已经看过账本。"
+    subjects = []
+    async with script() as s:
+        for n, body in enumerate((told, told, f"{told}<p>{news}</p>")):
+            at = NOW + n * DAY
+            await s.poll(http(rss(item(1, body=body, title="旧水塔的账本"))), now=at)
+            made = publish(s.store, [theme], schedule, slot=at, now=at, language="zh-CN").edition
+            subjects.append(made.items() if made else ())
+    (first,), again, (edited,) = subjects
+    assert first.update is None
+    assert all(one.update is None for one in again)
+    assert edited.update is not None
+    assert edited.update.since in (NOW, NOW + DAY)
+    assert [edited.article.text[start:end] for start, end in edited.update.new] == [news]
+    assert edited.excerpts
+    assert all(edited.update.covers(one) for one in edited.excerpts)
 
 
 @same_loop

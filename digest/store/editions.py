@@ -221,6 +221,19 @@ class Editions:
                 found.setdefault(row.source_id, []).append((*span, row.sent_at))
         return {source_id: tuple(dict.fromkeys(spans)) for source_id, spans in found.items()}
 
+    def outdated(self, schedule: str, source_ids: Sequence[str]) -> dict[str, tuple[int, datetime]]:
+        """Sources whose text has changed since *schedule* quoted them: the last version quoted, and when."""
+        version, sent_at = sa.func.max(excerpts.c.version), sa.func.max(excerpts.c.sent_at)
+        query = (
+            sa.select(articles.c.source_id, version.label("quoted"), sent_at.label("sent_at"))
+            .join(articles, articles.c.id == excerpts.c.article_id)
+            .where(excerpts.c.schedule == schedule, articles.c.source_id.in_(source_ids))
+            .group_by(articles.c.source_id, articles.c.version)
+            .having(version < articles.c.version)
+        )
+        with self._database.read() as connection:
+            return {row.source_id: (row.quoted, row.sent_at) for row in connection.execute(query)}
+
     def _present_span(self, row: Any) -> tuple[int, int] | None:
         if row.version == row.present:
             return row.start, row.end
