@@ -1,7 +1,9 @@
 """Answers to what an operator asks: which theme is next and why, what was made, what an edition rests on."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest import __version__
@@ -9,7 +11,7 @@ from digest.model import Edition, Newsletter, Schedule, Severity, Theme
 from digest.pick import pick
 from digest.polling import health
 from digest.publish import publish, read_candidates, read_memory
-from digest.slots import next_slot, zone
+from digest.slots import missed, next_slot, zone
 from digest.timing import slots
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 OVERDUE = timedelta(minutes=15)
 """A slot that is due so long has been missed by whatever should have made it."""
+LEAST_FREE = 100 << 20
+"""Bytes: below this SQLite's journal and a batch of mail may not find room."""
 UNSENT, UNREAD = timedelta(minutes=30), timedelta(hours=2)
 """The same for deliveries (a run over a large list looks at its retries later) and for feeds."""
 
@@ -130,11 +134,11 @@ def feed_overview(store: "Store", *, now: datetime) -> list[dict[str, Any]]:
 
 
 def overview(
-    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
+    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, folder: Path, now: datetime
 ) -> dict[str, Any]:
     """The whole installation at a glance. *troubles*: what needs a hand, a sentence each."""
     editions = edition_overview(store, 5)
-    troubles = [what for _, what in causes(store, now=now)]
+    troubles = [what for _, what in causes(store, schedules, newsletter, folder=folder, now=now)]
     return {
         "version": __version__,
         "now": now,
@@ -148,13 +152,20 @@ def overview(
         ],
         "subscribers": {str(state): n for state, n in store.subscribers.counts().items()},
         "queue": store.ledger.due(now=now),
+        "disk_free_bytes": shutil.disk_usage(folder).free,
         "editions": editions,
         "troubles": troubles,
     }
 
 
-def causes(store: "Store", *, now: datetime) -> list[tuple[str, str]]:
-    """What needs a hand: what each is known by, and a sentence that says what it is and what to do."""
+def causes(
+    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, folder: Path, now: datetime
+) -> list[tuple[str, str]]:
+    """What needs a hand: what each is known by, and a sentence that says what it is and what to do.
+
+    Args:
+        folder: Where the data lies.
+    """
     found = [
         (f"feed {row['id']}", f"feed {row['id']}: {row['what']}; {row['next_step']}")
         for row in feed_overview(store, now=now)
@@ -170,18 +181,22 @@ def causes(store: "Store", *, now: datetime) -> list[tuple[str, str]]:
                 look = f"digest editions show {number} --deliveries"
                 what = f"edition {number}: {count} deliveries {state}; see {look}"
                 found.append((f"edition {number} {state}", what))
-    found += [(what.partition(":")[0], what) for what in overdue(store, now=now)]
+    late = overdue(store, schedules, newsletter, now=now)
+    found += [(what.partition(":")[0], what) for what in late]
     if waiting := len(store.articles.quarantined(limit=100)):
         found.append(("quarantine", f"{waiting} articles in quarantine; see digest quarantine list"))
+    if (free := shutil.disk_usage(folder).free) < LEAST_FREE:
+        found.append(("disk", f"only {free >> 20} MiB are free where the data lies: make room"))
     return found
 
 
-def overdue(store: "Store", *, now: datetime) -> list[str]:
+def overdue(
+    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
+) -> list[str]:
     """What ought to have been done and was not, a sentence each: something stands still. Empty is healthy."""
     found = [
-        f"{slot.schedule}: the edition of {slot.slot:%Y-%m-%d %H:%M} UTC is overdue"
-        for slot in store.slots.due(now=now - OVERDUE)
-        if not store.state.is_paused(slot.schedule)
+        f"{schedule}: the edition of {slot:%Y-%m-%d %H:%M} UTC is overdue"
+        for schedule, slot in missed(store, schedules, newsletter, now=now - OVERDUE)
     ]
     waiting = store.ledger.next_due()
     if waiting and waiting < now - UNSENT:

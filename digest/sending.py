@@ -1,10 +1,12 @@
 """Mail of one installation on its way out and back: its servers, its letters, its bounces."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import shlex
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 LEASE_S = 1800.0
 """Longer than any one message takes."""
+TOKEN_S = 300.0
+"""How long what ``token_command`` printed is used; a refused login rests the server for as long."""
 
 
 class Sending:
@@ -44,13 +48,19 @@ class Sending:
         """The configured servers, else the built-in inbox on loopback; closed with *stack*."""
         from digest.mail.inbox import open_inbox
         from digest.mail.smtp import SmtpTransport
-        from digest.mail.transport import Security, Server
+        from digest.mail.transport import Limit, Security, Server
 
         servers = self.servers()
         if not servers:
             inbox = await stack.enter_async_context(open_inbox(self._home.inbox_dir))
             servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
-        transport = SmtpTransport(servers, make_pace=self._make_pace)
+        limits = {
+            one.domain: Limit(
+                per_second=one.per_second, per_minute=one.per_minute, connections=one.connections
+            )
+            for one in self._config.domain_limits
+        }
+        transport = SmtpTransport(servers, domain_limits=limits, make_pace=self._make_pace)
         stack.push_async_callback(transport.close)
         return transport
 
@@ -128,8 +138,10 @@ class Sending:
         """From a claim to its mail."""
         from digest.letters import make_builder
 
-        home = self._home
-        return make_builder(home.store.editions.get, home.renderer, self._config.newsletter, home.keys)
+        home, config = self._home, self._config
+        return make_builder(
+            home.store.editions.get, home.renderer, config.newsletter, home.keys, config.schedules
+        )
 
     def sample(
         self, edition: "Edition", language: str | None = None, to: str = "reader@example.org"
@@ -141,6 +153,9 @@ class Sending:
         newsletter = replace(self._config.newsletter, language=language or home.language)
         build = make_builder(lambda _: edition, home.renderer, newsletter, home.keys)
         return build(self._claim(edition.number, to))
+
+    def _review(self, number: int, to: str) -> bytes:
+        return self.sample(self._home.store.editions.get(number), to=to)
 
     def rebuilt(self, number: int, address: str) -> bytes:
         """The mail of an edition as the reader of that address was, or would be, sent it; without signatures.
@@ -255,18 +270,16 @@ class Sending:
 
     async def tend(self, transport: "Transport") -> list[str]:
         """Tell the operator what needs a hand, and forget what is old enough; what was done, in lines."""
+        from digest.report import causes
         from digest.tending import prune, tell
 
         home, now, done = self._home, self._home.now, []
-        if self._config.operator_mail:
-            done += await tell(
-                home.store,
-                transport,
-                self._config.newsletter,
-                self._config.operator_mail,
-                sample=lambda number, to: self.sample(home.store.editions.get(number), to=to),
-                now=now,
-            )
+        if to := self._config.operator_mail:
+            letter, folder = self._config.newsletter, home.data_dir
+            look = partial(causes, home.store, self._config.schedules, letter, folder=folder, now=now)
+            found = await asyncio.to_thread(look)
+            found += [(f"relay {trouble[:40]}", f"delivery: {trouble}") for trouble in transport.trouble()]
+            done += await tell(home.store, transport, letter, to, found, sample=self._review, now=now)
         if self._config.keep_days:
             gone = await asyncio.to_thread(prune, home.store, keep_days=self._config.keep_days, now=now)
             done += [f"forgot {n} old {what}" for what, n in gone.items() if n]
@@ -284,6 +297,7 @@ def _server(configured: "MailServer") -> "Server":
         username=configured.username,
         password=configured.password,
         auth=configured.auth,
+        token=_token_reader(configured) if configured.auth == "xoauth2" else None,
         verify=configured.verify,
         ca_file=configured.ca_file,
         clear_credentials=configured.clear_credentials,
@@ -291,3 +305,27 @@ def _server(configured: "MailServer") -> "Server":
         weight=configured.weight,
         limit=Limit(per_second=configured.per_second, per_minute=configured.per_minute),
     )
+
+
+def _token_reader(configured: "MailServer") -> "Callable[[], Awaitable[str]]":
+    """Gives an access token that is still good: they live about an hour, and somebody else renews them.
+
+    Raises:
+        OSError: The file or the command gives none.
+    """
+    kept, fresh_until = "", 0.0
+
+    async def read() -> str:
+        nonlocal kept, fresh_until
+        if configured.token_file and not configured.password:
+            return configured.token_file.read_text("utf-8").strip()
+        if configured.token_command and time.monotonic() > fresh_until:
+            command = shlex.split(configured.token_command)
+            process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            printed, _ = await process.communicate()
+            if process.returncode or not printed.strip():
+                raise OSError(f"{command[0]} gave no token (exit code {process.returncode})")
+            kept, fresh_until = printed.decode().strip(), time.monotonic() + TOKEN_S
+        return kept or configured.password or ""
+
+    return read

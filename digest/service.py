@@ -64,6 +64,7 @@ class Service:
         self._stack = AsyncExitStack()
         self._transport: Transport | None = None
         self._opening = asyncio.Lock()
+        self._trouble: tuple[str, ...] = ()
 
     def wake(self) -> None:
         for bell in self._bells.values():
@@ -108,10 +109,12 @@ class Service:
         tasks = []
         for name, work in works.items():
             bell = self._bells[name] = asyncio.Event()
-            bell.set()
+            if name != "publish":  # after a night off first of all with what has come in meanwhile
+                bell.set()
             waker.add_job(
-                bell.set,
+                _ring,
                 "interval",
+                args=[bell],
                 seconds=max(0.1, EVERY_S[name] / self._runtime.clock.speed),
                 coalesce=True,
                 misfire_grace_time=None,
@@ -140,6 +143,8 @@ class Service:
                 return
             try:
                 await work()
+                if pause_s > _PAUSE_S:
+                    log.info("%s works again", name)
                 pause_s = _PAUSE_S
             except (DigestError, OSError) as error:
                 log.error("%s failed, tried again in %.0f s: %s", name, pause_s, error)
@@ -159,7 +164,10 @@ class Service:
             return
 
     async def _collect(self) -> None:
-        report = await asyncio.to_thread(self._runtime.collect)
+        try:
+            report = await asyncio.to_thread(self._runtime.collect)
+        finally:
+            self._bells["publish"].set()
         for one in report:
             if one.state in {"new", "changed", "failed", "empty"}:
                 level = logging.WARNING if one.state == "failed" else logging.INFO
@@ -196,14 +204,17 @@ class Service:
 
     async def _deliver(self) -> None:
         report = await self._runtime.mail.deliver_due(await self._way_out(), stop=self.stop)
-        if report:
-            log.info(
-                "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f",
-                *(report.sent, report.deferred, report.failed, report.unknown, report.suppressed),
-                report.seconds,
-            )
-        for trouble in report.trouble if report else ():
-            log.warning("delivery: %s", trouble)
+        counts = (
+            (report.sent, report.deferred, report.failed, report.unknown, report.suppressed) if report else ()
+        )
+        if report and any(counts):
+            told = "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f"
+            log.info(told, *counts, report.seconds)
+        trouble = report.trouble if report else ()
+        for one in trouble:
+            if one not in self._trouble:
+                log.warning("delivery: %s", one)
+        self._trouble = trouble
 
     async def _bounces(self) -> None:
         handled = await asyncio.to_thread(self._runtime.mail.read_bounces)
@@ -239,6 +250,11 @@ class Service:
             stopped.cancel()
             server.should_exit = True
             await serving
+
+
+async def _ring(bell: asyncio.Event) -> None:
+    """In the loop: apscheduler runs plain functions in a thread, where an Event must not be set."""
+    bell.set()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ is made once. Killed between freezing an edition and queueing its deliveries, th
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from digest.model import Newsletter, Schedule, Theme
@@ -83,6 +84,21 @@ def _due(
             due_at = min(_by_zone(store, schedule, newsletter, due.slot).values(), default=due.slot)
             if due_at <= now:
                 yield schedule, due.slot, due_at
+
+
+def missed(
+    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
+) -> Iterator[tuple[str, datetime]]:
+    """Slots that have come by *now* and are not settled, by schedule; the first of those not even noted."""
+    for schedule in schedules:
+        if schedule.cron is None or store.state.is_paused(schedule.id):
+            continue
+        yield from ((schedule.id, one.slot) for one in store.slots.due(now=now, schedule=schedule.id))
+        latest, since = store.slots.latest(schedule.id), store.state.get(f"since:{schedule.id}")
+        if latest or since:
+            after = latest.slot if latest else datetime.fromisoformat(since)
+            moments = slots(schedule.cron, zone(schedule, newsletter), after=after, until=now)
+            yield from ((schedule.id, moment) for moment in islice(moments, 1))
 
 
 def next_slot(schedule: Schedule, newsletter: Newsletter, *, now: datetime) -> datetime | None:

@@ -4,7 +4,6 @@ Calm: one mail for everything new; a cause is told again when it has changed and
 a week. What could not be mailed counts as not told.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -35,7 +34,12 @@ def _is_news(last: list[str] | None, what: str, now: datetime) -> bool:
     if last is None:
         return True
     age = now - datetime.fromisoformat(last[0])
-    return age >= (AGAIN if last[1] != what else REMIND)
+    return age >= (AGAIN if _still(last[1]) != _still(what) else REMIND)
+
+
+def _still(what: str) -> str:
+    """Without when a feed is asked again, which changes all the time."""
+    return what.partition("asked again at")[0]
 
 
 def remember(store: "Store", causes: Iterable[Cause], *, now: datetime) -> None:
@@ -52,26 +56,27 @@ async def tell(
     transport: Transport,
     newsletter: Newsletter,
     to: str,
+    causes: Iterable[Cause],
     *,
     sample: Callable[[int, str], bytes],
     now: datetime,
 ) -> list[str]:
     """Mail the operator what is new, and editions that wait for review; what was done, in lines.
 
+    That they were told is noted before: what cannot be noted would be mailed again every few minutes.
+
     Args:
         sample: The mail of an edition to an address.
     """
-    from digest.report import causes
-
-    found = await asyncio.to_thread(causes, store, now=now)
-    found += [(f"relay {trouble[:40]}", f"delivery: {trouble}") for trouble in transport.trouble()]
-    fresh = untold(store, found, now=now)
+    told = store.state.get(_TOLD)
+    fresh = untold(store, causes, now=now)
     if not fresh:
         return []
+    remember(store, fresh, now=now)
     result = await post(transport, newsletter.sender, to, notice(newsletter, to, fresh, now=now))
     if result.fate is not Fate.SENT:
+        store.state.set(_TOLD, told)
         return []
-    remember(store, fresh, now=now)
     for number in [int(name.split()[1]) for name, _ in fresh if name.startswith("review ")]:
         await post(transport, newsletter.sender, to, sample(number, to))
     return [f"told the operator of {len(fresh)} things"]

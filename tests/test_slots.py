@@ -236,12 +236,19 @@ def test_what_stands_still_is_told(store: Store) -> None:
     add_article(store, 1, START)
     tick(store, [THEME], [daily()], LETTER, now=START)
     slot, minute = START + timedelta(days=1), timedelta(minutes=1)
+
+    def late(minutes: int) -> list[str]:
+        return overdue(store, [daily()], LETTER, now=slot + minutes * minute)
+
+    assert late(14) == []
+    assert late(16) == [
+        "daily: the edition of 2026-01-02 00:00 UTC is overdue"
+    ]  # though it could not be noted
     store.slots.add("daily", [slot], now=START)
-    assert overdue(store, now=slot + 14 * minute) == []
-    assert overdue(store, now=slot + 16 * minute) == ["daily: the edition of 2026-01-02 00:00 UTC is overdue"]
+    assert late(16) == ["daily: the edition of 2026-01-02 00:00 UTC is overdue"]
     store.state.set_paused("daily", True)
-    assert overdue(store, now=slot + 16 * minute) == []
+    assert late(16) == []
     store.state.set_paused("daily", False)
     assert tick(store, [THEME], [daily()], LETTER, now=slot + 20 * minute)[0].edition == 1
-    assert overdue(store, now=slot + 40 * minute) == []
-    assert "mail has been due" in overdue(store, now=slot + 60 * minute)[0]
+    assert late(40) == []
+    assert "mail has been due" in late(60)[0]

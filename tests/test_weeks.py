@@ -191,7 +191,8 @@ async def weeks(runtime: Runtime, readers: Readers, monkeypatch: pytest.MonkeyPa
             await runtime.mail.deliver_due(transport)
             if now.hour == 6:
                 await runtime.mail.tend(transport)
-            assert not [what for what in overdue(runtime.store, now=now) if not what.startswith("collecting")]
+            late = overdue(runtime.store, runtime.config.schedules, runtime.config.newsletter, now=now)
+            assert not [what for what in late if not what.startswith("collecting")]
             now += STEP
 
 
@@ -230,4 +231,5 @@ def test_at_the_end_ledger_inbox_and_promise_agree(
         )  # fmt: skip
         assert set(spans.values()) == {1}
         assert 1 <= sum("feed4" in notice for notice in notices) <= WEEKS
-        assert any(name == "feed feed4" for name, _ in causes(runtime.store, now=runtime.now))
+        work = runtime.store, config.schedules, config.newsletter
+        assert any(name == "feed feed4" for name, _ in causes(*work, folder=tmp_path, now=runtime.now))

@@ -1,6 +1,5 @@
 """What an operator needs at hand: status, deliveries, quarantine, backup."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,11 +33,13 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     from digest.report import overview
 
     with runtime(context) as opened:
-        rows = overview(opened.store, opened.config.schedules, opened.config.newsletter, now=opened.now)
-        free = shutil.disk_usage(opened.data_dir).free
-    rows["disk_free_bytes"] = free
-    if free < LEAST_FREE:
-        rows["troubles"].append(f"only {free >> 20} MiB are free where the data lies: make room")
+        rows = overview(
+            opened.store,
+            opened.config.schedules,
+            opened.config.newsletter,
+            folder=opened.data_dir,
+            now=opened.now,
+        )
     if as_json:
         emit_json(rows)
     else:
@@ -47,7 +48,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             when = f"next {schedule['next']:%Y-%m-%d %H:%M} UTC" if schedule["next"] else "by hand only"
             print(f"  {schedule['id']}: {when}{' (paused)' if schedule['paused'] else ''}")
         print(f"  subscribers: {', '.join(f'{n} {s}' for s, n in rows['subscribers'].items()) or 'none'}")
-        print(f"  queue: {rows['queue']} due now; {free >> 30} GiB free")
+        print(f"  queue: {rows['queue']} due now; {rows['disk_free_bytes'] / 2**30:.1f} GiB free")
         for edition in rows["editions"]:
             counts = (
                 ", ".join(f"{n} {state}" for state, n in edition["deliveries"].items()) or "no deliveries"
@@ -57,10 +58,6 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             print(f"! {trouble}")
     if rows["troubles"]:
         raise typer.Exit(1)
-
-
-LEAST_FREE = 100 << 20
-"""Bytes: below this SQLite's journal and a batch of mail may not find room."""
 
 
 def backup(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli.output import run as loop
-from digest.cli.output import runtime, say, visible
+from digest.cli.output import address, runtime, say, visible
 
 if TYPE_CHECKING:
     from digest.deliver import Progress, Report
@@ -111,33 +111,66 @@ def send(
     resume: Annotated[
         bool, typer.Option("--resume", help="Make no edition, only go on with what is queued.")
     ] = False,
+    only_failed: Annotated[
+        bool, typer.Option("--only-failed", help="Make no edition: send the newest again to whom it failed.")
+    ] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Make no edition: mail the newest to this address alone; may be repeated."),
+    ] = None,
 ) -> None:
     """Make a schedule's edition now and deliver it to its subscribers.
 
     Ctrl-C ends it in order: what is on the wire is finished, the rest stays queued for --resume.
     """
+    if resume + only_failed + bool(to) > 1:
+        raise typer.BadParameter("--resume, --only-failed and --to exclude one another")
+    addresses = [address(typed) for typed in to or ()]
     with runtime(context) as opened:
         chosen = schedule or _only(opened)
         if dry_run:
             opened.rehearse()
-        if not resume:
-            opened.collect()
-            made = opened.publish(chosen)
-            if made.edition is None:
-                say("Nothing new to send: no edition was made and no mail was sent.")
-                return
-            for note in made.notes:
-                say(note)
-            readers = opened.store.ledger.plan(made.edition.number, now=opened.now)
-            say(f"Edition {made.edition.number}: {made.edition.subject}; queued for {readers} subscribers")
+        number = None
+        if only_failed or addresses:
+            number = _again(opened, chosen, addresses)
+        elif not resume and not _make(opened, chosen):
+            return
         if dry_run:
             return
-        report = loop(_deliver(opened))
+        report = loop(_deliver(opened, number))
         if report and (report.failed or report.trouble):
             raise typer.Exit(1)
 
 
-async def _deliver(opened: "Runtime") -> "Report | None":
+def _make(opened: "Runtime", schedule: str) -> bool:
+    """Make an edition and queue it; whether there was anything to make one of."""
+    opened.collect()
+    made = opened.publish(schedule)
+    if made.edition is None:
+        say("Nothing new to send: no edition was made and no mail was sent.")
+        return False
+    for note in made.notes:
+        say(note)
+    readers = opened.store.ledger.plan(made.edition.number, now=opened.now)
+    say(f"Edition {made.edition.number}: {made.edition.subject}; queued for {readers} subscribers")
+    return True
+
+
+def _again(opened: "Runtime", schedule: str, addresses: list[str]) -> int:
+    """Queue the newest edition for *addresses*, or else for whom it failed; its number."""
+    edition = opened.store.editions.latest(opened.schedule(schedule).id)
+    if edition is None:
+        raise typer.BadParameter(f"no edition of {schedule} was made yet", param_hint="SCHEDULE")
+    ledger = opened.store.ledger
+    if addresses:
+        queued, whom = ledger.plan_addresses(edition.number, addresses, now=opened.now), "addresses"
+    else:
+        queued, whom = ledger.retry_failed(edition.number, now=opened.now), "whom it failed"
+    say(f"Edition {edition.number}: {edition.subject}; queued for {queued} {whom}")
+    return edition.number
+
+
+async def _deliver(opened: "Runtime", edition: int | None) -> "Report | None":
     """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order."""
     import signal
     from contextlib import AsyncExitStack
@@ -147,7 +180,7 @@ async def _deliver(opened: "Runtime") -> "Report | None":
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         transport = await opened.mail.open_transport(stack)
-        report = await opened.mail.deliver_due(transport, stop=stop, on_progress=_line)
+        report = await opened.mail.deliver_due(transport, edition=edition, stop=stop, on_progress=_line)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if report is None:

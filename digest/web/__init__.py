@@ -66,7 +66,8 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
             await door.desk.close()
 
     async def health(_: Request) -> Response:
-        late = await asyncio.to_thread(overdue, door.signup.store, now=door.clock())
+        work = door.signup.store, door.schedules, door.newsletter
+        late = await asyncio.to_thread(overdue, *work, now=door.clock())
         return PlainTextResponse("work is overdue\n", 503) if late else PlainTextResponse("ok\n")
 
     async def robots(_: Request) -> Response:

@@ -51,8 +51,9 @@ class Metrics:
         values = {(("schedule", name),): at.timestamp() for name, at in runs if at}
         told = "When each schedule is due next."
         yield "digest_next_edition_timestamp_seconds", "gauge", told, values
+        late = overdue(store, self.door.schedules, self.door.newsletter, now=now)
         told = "Kinds of work that stand still; 0 is healthy."
-        yield "digest_overdue", "gauge", told, {(): len(overdue(store, now=now))}
+        yield "digest_overdue", "gauge", told, {(): len(late)}
         feeds = Counter(str(row["state"]) for row in feed_overview(store, now=now))
         values = {(("state", state),): n for state, n in feeds.items()}
         yield "digest_feeds", "gauge", "Feeds by health.", values
