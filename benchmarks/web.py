@@ -26,7 +26,7 @@ from typing import Any
 import uvicorn
 
 from digest.mail.transport import Fate, Letter, Mark, Result
-from digest.model import ConsentState, Newsletter, Schedule, Subscriber, Term, Theme
+from digest.model import ConsentState, Edition, Newsletter, Schedule, Section, Subscriber, Term, Theme
 from digest.render import make_renderer
 from digest.roster import Importer
 from digest.signup import Signup, make_signup
@@ -177,7 +177,7 @@ async def ask(base: str, requests: Sequence[tuple[str, str, bytes]]) -> list[flo
 def timed(
     server: Served, requests: Sequence[tuple[str, str, bytes]], sent: Path | None = None
 ) -> dict[str, float]:
-    """Answers a second, 95th percentile in ms, CPU us an answer; with *sent*, until as many letters are out."""
+    """Answers a second, 95th percentile, CPU us an answer; with *sent*, until as many letters are out."""
     already = int(sent.read_text()) if sent and sent.exists() else 0
     began, cpu_s = time.perf_counter(), server.cpu_s()
     took = sorted(asyncio.run(ask(server.base, requests)))
@@ -264,9 +264,16 @@ def measure_list(rows: int) -> dict[str, float]:
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
             if taken != rows:
                 raise RuntimeError(f"{taken} of {rows} taken")
+            section = Section(theme=THEME, items=(), why="")
+            values = {"number": 0, "schedule": "daily", "slot": NOW, "made_at": NOW, "sections": (section,)}
+            made = store.editions.freeze(
+                Edition(subject="a", preheader="b", **values), now=NOW, to_readers=True
+            )
+            store.ledger.plan(made.number, now=NOW)
             list_ms = _best(lambda: store.subscribers.list(limit=50))
+            demand_ms = _best(lambda: store.subscribers.demand(["craft"]))
         with serving(serve_pages, url, folder / "sent") as pages:
-            time.sleep(3)  # the count of the readers that runs at the start
+            time.sleep(3)  # the count of the deliveries that runs at the start
             page_ms = min(
                 asyncio.run(ask(pages.base, [("GET", "/operator", b"")]))[0] * 1000 for _ in range(40)
             )
@@ -275,6 +282,7 @@ def measure_list(rows: int) -> dict[str, float]:
             "import rows/s": rows / import_s,
             "import memory MB": grown,
             "list first page ms": list_ms,
+            "demand by theme ms": demand_ms,
             "operator page ms": page_ms,
         }
 

@@ -15,7 +15,7 @@ class Clerk(Generic[Item, Answer]):
     Args:
         most: Items a batch.
         room: Items that may wait; more are turned away.
-        gather_s: How long a batch gathers, where nobody waits for it.
+        gather_s: The least time between two batches: the first goes at once, the next gathers.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Clerk(Generic[Item, Answer]):
         *,
         most: int = 200,
         room: int = 2000,
-        gather_s: float = 0.0,
+        gather_s: float,
     ) -> None:
         self._work = work
         self._executor = executor
@@ -53,8 +53,6 @@ class Clerk(Generic[Item, Answer]):
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            if self._gather_s:
-                await asyncio.sleep(self._gather_s)
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             try:
                 answer = await loop.run_in_executor(self._executor, self._work, [item for item, _ in batch])
@@ -66,3 +64,4 @@ class Clerk(Generic[Item, Answer]):
                 for _, waiting in batch:
                     if not waiting.cancelled():
                         waiting.set_result(answer)
+            await asyncio.sleep(self._gather_s)

@@ -24,8 +24,8 @@ log = logging.getLogger("digest.web")
 
 LOOK_S = 5.0
 """Between two looks for confirmation mails whose time has come, besides those just asked for."""
-GATHER_S = 0.05
-"""What is not waited for is put off so long, to be done for many at once."""
+WAITED_FOR_S, GATHER_S = 0.005, 0.25
+"""Between two batches of what a visitor waits for, and of what nobody does: so much is done in one go."""
 MOST_LETTERS = 2000
 GRACE_S = 10.0
 """At the end, for letters on the wire."""
@@ -103,8 +103,10 @@ class Desk:
         self._numbers = numbers
         # One thread: two would only wait for one another at the database.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
-        self._wishes: Clerk[Subscriber, None] = Clerk(signup.store.wishes.keep, self._thread)
-        self._leaving: Clerk[Departure, None] = Clerk(self._unsubscribe, self._thread)
+        self._wishes: Clerk[Subscriber, None] = Clerk(
+            signup.store.wishes.keep, self._thread, gather_s=WAITED_FOR_S
+        )
+        self._leaving: Clerk[Departure, None] = Clerk(self._unsubscribe, self._thread, gather_s=WAITED_FOR_S)
         self._asked: Clerk[tuple[Asking, Fate], None] = Clerk(self._note, self._thread, gather_s=GATHER_S)
         self._stack = AsyncExitStack()
 
@@ -158,16 +160,17 @@ class Desk:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._bell.wait(), LOOK_S)
-            await asyncio.sleep(GATHER_S)
             self._bell.clear()
             try:
-                while self._letters.qsize() < MOST_LETTERS and (
-                    found := await loop.run_in_executor(self._thread, self._askings)
-                ):
+                if self._letters.qsize() < MOST_LETTERS:
+                    found = await loop.run_in_executor(self._thread, self._askings)
                     for asking in found:
                         self._letters.put_nowait(asking)
+                    if found:
+                        self._bell.set()  # there may be more
             except StoreError as problem:
                 log.error("sign-ups wait: %s", problem)
+            await asyncio.sleep(GATHER_S)
 
     async def _post(self) -> None:
         while True:
