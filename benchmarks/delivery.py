@@ -39,7 +39,8 @@ PARAGRAPH = "老周修了四十年的表，他说手艺要慢慢学。算力的�
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A way of sending. *share* of the messages asked for, for those that are slow; *far_ms*: round trip."""
+    """A way of sending. *share* of the messages asked for, for those that are slow; *far_ms*: round trip;
+    *url*: of the ledger, when that is not SQLite."""
 
     name: str
     uvloop: bool = True
@@ -50,6 +51,7 @@ class Contender:
     share: float = 1.0
     far_ms: float = 0.0
     connections: int = 0
+    url: str = ""
 
 
 CONTENDERS = (
@@ -268,14 +270,14 @@ def a_newsletter() -> Any:
 
 
 @contextmanager
-def a_store(folder: Path, readers: int, *, normal: bool) -> Iterator[tuple[Any, Any]]:
+def a_store(folder: Path, readers: int, *, normal: bool, url: str = "") -> Iterator[tuple[Any, Any]]:
     """A store with confirmed readers, and an edition planned for them."""
     import sqlalchemy
 
     from digest.model import ConsentState, Edition, Subscriber
     from digest.store import open_store
 
-    with open_store(f"sqlite:///{folder / 'digest.db'}") as store:
+    with open_store(url or f"sqlite:///{folder / 'digest.db'}") as store:
         store.migrate()
         if normal:
             store.database.engine.dispose()
@@ -320,7 +322,8 @@ async def _engine(
         pipelining=contender.pipelining, messages_per_connection=10**9,
     )  # fmt: skip
     took: list[float] = []
-    with a_store(folder, messages, normal=contender.normal) as (store, edition), store.owner() as owner:
+    opened = a_store(folder, messages, normal=contender.normal, url=contender.url)
+    with opened as (store, edition), store.owner() as owner:
         build = make_builder(lambda number: edition, renderer, a_newsletter(), SECRET)
         transport = SmtpTransport([server])
         sign = Signer(keys).sign if keys else None
