@@ -254,15 +254,18 @@ class _Run:
         self._done = True
         self.look_again()
         await asyncio.wait(workers)
-        self._released = await self._release(self.outgoing.clear())
+        self._released += await self._release(self.outgoing.clear())
         self.scribe.end()
 
     # Claiming
 
     async def _feed(self) -> None:
         """Keep the couriers in work until nothing is due, or somebody says stop."""
-        recovered_at = time.monotonic()
+        recovered_at = looked_at = time.monotonic()
         while not self.stop.is_set() and not self._has_all():
+            if time.monotonic() - looked_at > _LOOK_AGAIN_S:
+                looked_at = time.monotonic()
+                await self._drop_stopped()
             if not self.outgoing.has_room(self.policy.batch):
                 await self._wait(_LOOK_AGAIN_S)
             elif not await self._claim() and not await self._idle():
@@ -272,6 +275,13 @@ class _Run:
                 await self._recover()
             if self._is_hopeless() and not self._is_working():
                 return
+
+    async def _drop_stopped(self) -> None:
+        """Give back what is not out yet of editions somebody has stopped."""
+        in_hand = self.outgoing.editions()
+        ready = await self.scribe.call(self.ledger.ready, in_hand)
+        if in_hand - ready:
+            self._released += await self._release(self.outgoing.clear(ready))
 
     def _has_all(self) -> bool:
         return self.at_most is not None and self._claimed >= self.at_most
@@ -311,8 +321,7 @@ class _Run:
             await self._wait(_LOOK_AGAIN_S)
             return True
         await self.scribe.flush()
-        stale, self.outgoing.stale = self.outgoing.stale, []
-        if await self._release(stale) or await self._recover():
+        if await self._release(self.outgoing.clear()) or await self._recover():
             return True
         due = await self.scribe.call(self.ledger.next_due)
         wait_s = (due - self.clock()).total_seconds() if due else None

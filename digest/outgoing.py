@@ -3,7 +3,7 @@
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING
@@ -95,14 +95,19 @@ class Outgoing:
     def next_in_line(self, most: int) -> list[Entry]:
         return list(islice(self._ready, most))
 
-    def clear(self) -> list["Claim"]:
-        """Everything left, taken out."""
-        left = [entry.claim for entry in self._ready] + [entry.claim for _, _, entry in self._parked]
-        left += self.stale
-        self._ready.clear()
-        self._parked.clear()
-        self.stale.clear()
-        return left
+    def editions(self) -> set[int]:
+        return {entry.claim.edition for entry in [*self._ready, *(entry for _, _, entry in self._parked)]}
+
+    def clear(self, ready: Container[int] = ()) -> list["Claim"]:
+        """Everything left, taken out, but for the deliveries of the editions named."""
+        parked = [entry for _, _, entry in self._parked]
+        out = [entry.claim for entry in [*self._ready, *parked] if entry.claim.edition not in ready]
+        self._ready = deque(entry for entry in self._ready if entry.claim.edition in ready)
+        self._parked = [one for one in self._parked if one[2].claim.edition in ready]
+        heapq.heapify(self._parked)
+        out += self.stale
+        self.stale = []
+        return out
 
     def _may_go(self, entry: Entry, now: float) -> bool:
         if now > entry.expires:

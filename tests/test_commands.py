@@ -112,6 +112,27 @@ def test_an_edition_is_sent_to_subscribers_looked_at_stopped_and_sent_on(install
     assert digest(installation, "editions", "show", "9").returncode == 1
 
 
+def test_the_newest_edition_is_sent_again_by_hand(installation: Path) -> None:
+    assert digest(installation, "send", "--to", "c@example.org").returncode == 2, "there is none yet"
+    assert digest(installation, "subscribers", "add", "a@example.org").returncode == 0
+    assert "sent 1" in digest(installation, "send").stderr
+    assert digest(installation, "send", "--to", "not an address").returncode == 2
+    assert digest(installation, "send", "--to", "c@example.org", "--only-failed").returncode == 2
+    assert "queued for 1 addresses" in digest(installation, "send", "--to", "c@example.org").stderr
+    assert "queued for 0 whom" in digest(installation, "send", "--only-failed").stderr
+    with open_store(f"sqlite:///{installation / 'var/digest.db'}") as store:
+        rows = store.ledger.list(1)
+        assert [(row.address, row.state) for row in rows] == [
+            ("a@example.org", "sent"),
+            ("c@example.org", "sent"),
+        ]
+        with store.database.write() as connection:
+            connection.exec_driver_sql("UPDATE deliveries SET state = 'failed' WHERE id = 1")
+    again = digest(installation, "send", "--only-failed")
+    assert ("queued for 1 whom" in again.stderr, "sent 1," in again.stderr) == (True, True), again.stderr
+    assert len(list((installation / "var/inbox").glob("*.eml"))) == 3
+
+
 def test_deliveries_are_held_and_released_by_hand(installation: Path) -> None:
     digest(installation, "now", "-f", "json")
     with open_store(f"sqlite:///{installation / 'var/digest.db'}") as store:
@@ -156,3 +177,18 @@ def test_a_backup_holds_everything_and_never_overwrites(installation: Path, tmp_
     first = digest(installation, "editions", "show", "1").stdout
     shutil.copy(copy, installation / "var/digest.db")
     assert digest(installation, "editions", "show", "1").stdout == first
+
+
+def test_what_is_tried_on_postgresql_changes_nothing(
+    tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert digest(tmp_path, "init").returncode == 0
+    monkeypatch.setenv("DIGEST_DATABASE_URL", postgresql_url)
+    with open_store(postgresql_url) as store:
+        assert digest(tmp_path, "now", "--format", "json").returncode == 0
+        before = store.editions.list(), store.slots.list(), store.articles.list(limit=99)
+        ran = digest(tmp_path, "now", "--dry-run", "--format", "json")
+        assert json.loads(ran.stdout)["number"] == 2, (before, ran.stderr)
+        played = digest(tmp_path, "themes", "simulate", "--weeks", "2", "--json")
+        assert len(played.stdout.splitlines()) == 10, played.stderr
+        assert before == (store.editions.list(), store.slots.list(), store.articles.list(limit=99))

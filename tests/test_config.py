@@ -1,3 +1,4 @@
+import asyncio
 import re
 import tomllib
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from digest.config import Config, load_config, write_defaults
 from digest.config.tables import File
 from digest.errors import ConfigError
+from digest.sending import _token_reader
 
 ROOT = Path(__file__).parent.parent
 
@@ -281,6 +283,55 @@ def test_a_missing_password_is_a_mistake_that_says_where_to_put_it(load: Load) -
     [(at, key, what)] = problems(load, RELAY)
     assert (at, key) == (line(RELAY, "username"), "mail_servers[1].username")
     assert what == "has no password; set password_file, or DIGEST_MAIL_MY_RELAY_PASSWORD in the environment"
+
+
+TOKEN = RELAY + 'auth = "xoauth2"\n'
+LIMIT = GOOD + '\n[[domain_limits]]\ndomain = "qq.com"\n'
+
+
+def test_a_token_is_read_again_for_each_connection(load: Load, tmp_path: Path) -> None:
+    """From the environment, from a file somebody keeps fresh, or from a command, which is not run each time."""
+    file = tmp_path / "relay.token"
+    file.write_text("one\n")
+    file.chmod(0o600)
+
+    def tokens(text: str, **environ: str) -> list[str]:
+        (server,) = load(text, **environ).mail_servers
+        read = _token_reader(server)
+
+        async def twice() -> list[str]:
+            file.write_text("one\n")
+            first = await read()
+            file.write_text("two\n")
+            return [first, await read()]
+
+        return asyncio.run(twice())
+
+    assert tokens(TOKEN + 'token_file = "relay.token"\n') == ["one", "two"]
+    assert tokens(TOKEN + f'token_command = "cat {file}"\n') == ["one", "one"]
+    assert tokens(TOKEN, DIGEST_MAIL_MY_RELAY_TOKEN="given") == ["given", "given"]
+    with pytest.raises(OSError, match="gave no token"):
+        tokens(TOKEN + 'token_command = "false"\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "what"),
+    [
+        (TOKEN, "mail_servers[1].username", "set token_file or token_command, or DIGEST_MAIL_MY_RELAY_TOKEN"),
+        (TOKEN + 'token_file = "none"\n', "mail_servers[1].token_file", "cannot be read"),
+        (RELAY + 'token_command = "x"\n', "mail_servers[1]", 'set auth = "xoauth2"'),
+        (TOKEN + 'token_command = "x"\npassword_file = "y"\n', "mail_servers[1]", "give one of"),
+        (LIMIT + "per_second = 0\n", "domain_limits[1].per_second", "greater than 0"),
+        (LIMIT + LIMIT.removeprefix(GOOD), "domain_limits[2].domain", "qq.com"),
+    ],
+)
+def test_tokens_and_limits_that_cannot_be_meant(load: Load, text: str, key: str, what: str) -> None:
+    assert [(at, what in said) for _, at, said in problems(load, text)] == [(key, True)], problems(load, text)
+
+
+def test_limits_of_domains_reach_the_transport(load: Load) -> None:
+    (limit,) = load(LIMIT.replace("qq.com", "QQ.com") + "per_minute = 30.0\nconnections = 2\n").domain_limits
+    assert (limit.domain, limit.per_minute, limit.connections) == ("qq.com", 30, 2)
 
 
 def test_a_password_in_the_file_is_refused(load: Load) -> None:

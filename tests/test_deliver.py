@@ -254,6 +254,28 @@ async def test_stopping_ends_in_good_order_and_the_next_run_goes_on(tmp_path: Pa
         assert len(hostile.messages) == 400 == len(set(hostile.recipients()))
 
 
+async def test_an_edition_that_is_stopped_while_it_goes_out_stops_going_out(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 400) as (store, number):
+        async with serving(Hostile()) as hostile:
+            out = smtp(hostile, limit=Limit(per_second=50))
+            sending = asyncio.create_task(run(store, out, Policy(patience_s=0.2, lease_s=60)))
+            await hostile.seen.wait()
+            store.editions.set_status(number, "stopped")
+            report = await sending
+        assert report.sent < 150 and report.released == 400 - report.sent == 400 - len(hostile.messages)
+        assert store.ledger.counts(number)[DeliveryState.QUEUED] == report.released
+
+
+async def test_a_run_may_be_bounded(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 30) as (store, number):
+        async with serving(Hostile()) as hostile:
+            few = Policy(patience_s=0.2, lease_s=60, batch=8)
+            first = await run(store, smtp(hostile), few, at_most=20)
+            second = await run(store, smtp(hostile), few, at_most=20)
+        assert [(first.sent, first.more), (second.sent, second.more)] == [(20, True), (10, False)]
+        assert store.ledger.finished(number)
+
+
 async def test_stopping_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 5) as (store, number):
         async with serving(Hostile(script={"RCPT": STALL})) as hostile:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import progress, runtime, say
+from digest.cli.output import mail_address, progress, runtime, say
 
 if TYPE_CHECKING:
     from digest.collect import Collected
@@ -79,7 +79,7 @@ def now(
     shape = shape or SUFFIXES.get(output.suffix.lower() if output else "")
     with runtime(context) as opened:
         only = tuple(opened.theme(name).id for name in themes or ())
-        addresses = tuple(_address(address) for address in to or ())
+        addresses = tuple(mail_address(address) for address in to or ())
         if dry_run:
             opened.rehearse()
         with progress("Reading the sources") as note:
@@ -99,15 +99,6 @@ def now(
             _show(opened, made.edition, shape, output, language)
     if any(one.state == "failed" for one in collected):
         raise typer.Exit(1)
-
-
-def _address(typed: str) -> str:
-    from digest.address import canonical
-
-    try:
-        return canonical(typed)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--to") from None
 
 
 def _say_collected(collected: "list[Collected]") -> None:

@@ -48,6 +48,18 @@ def say(line: str = "") -> None:
     print(visible(line), file=sys.stderr)
 
 
+def mail_address(typed: str) -> str:
+    """A mail address given with ``--to``, in its one form."""
+    import typer
+
+    from digest.address import canonical
+
+    try:
+        return canonical(typed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--to") from None
+
+
 def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 

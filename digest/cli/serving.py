@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from digest.cli.output import mail_address, runtime, say, visible
 from digest.cli.output import run as loop
-from digest.cli.output import address, runtime, say, visible
 
 if TYPE_CHECKING:
     from digest.deliver import Progress, Report
@@ -125,7 +125,7 @@ def send(
     """
     if resume + only_failed + bool(to) > 1:
         raise typer.BadParameter("--resume, --only-failed and --to exclude one another")
-    addresses = [address(typed) for typed in to or ()]
+    addresses = [mail_address(typed) for typed in to or ()]
     with runtime(context) as opened:
         chosen = schedule or _only(opened)
         if dry_run:
@@ -137,7 +137,7 @@ def send(
             return
         if dry_run:
             return
-        report = loop(_deliver(opened, number))
+        report = loop(deliver_due(opened, number))
         if report and (report.failed or report.trouble):
             raise typer.Exit(1)
 
@@ -170,7 +170,7 @@ def _again(opened: "Runtime", schedule: str, addresses: list[str]) -> int:
     return edition.number
 
 
-async def _deliver(opened: "Runtime", edition: int | None) -> "Report | None":
+async def deliver_due(opened: "Runtime", edition: int | None = None) -> "Report | None":
     """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order."""
     import signal
     from contextlib import AsyncExitStack

@@ -27,7 +27,11 @@ DEFAULTS = Path(__file__).parent.parent / "defaults"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """A relay. Without a *username* no login is tried; *ca_file* adds a private authority."""
+    """A relay. Without a *username* no login is tried; *ca_file* adds a private authority.
+
+    Args:
+        password: For ``xoauth2`` the access token, unless *token_file* or *token_command* gives a fresh one.
+    """
 
     id: str
     host: str
@@ -35,7 +39,9 @@ class MailServer:
     security: Literal["starttls", "tls", "none"]
     username: str | None
     password: str | None = field(repr=False)
-    auth: Literal["auto", "plain", "login", "cram-md5"]
+    auth: Literal["auto", "plain", "login", "cram-md5", "xoauth2"]
+    token_file: Path | None
+    token_command: str | None
     verify: bool
     ca_file: Path | None
     clear_credentials: bool
@@ -43,6 +49,16 @@ class MailServer:
     weight: int
     per_second: float | None
     per_minute: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainLimit:
+    """What a recipient domain is sent at most; ``*`` is each domain that has no limit of its own."""
+
+    domain: str
+    per_second: float | None
+    per_minute: float | None
+    connections: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +113,7 @@ class Config:
     fetching: FeedSettings
     site_rules: tuple[SiteRule, ...]
     mail_servers: tuple[MailServer, ...]
+    domain_limits: tuple[DomainLimit, ...]
     bounces: Bounces | None
     llm: LlmSettings | None
     dkim: tuple[DkimKey, ...]
@@ -175,6 +192,7 @@ class _Reader:
             fetching=tables.fetching.value(tables.newsletter.sender),
             site_rules=tuple(rule.value() for rule in tables.site_rules),
             mail_servers=tuple(self._mail_server(n, server) for n, server in enumerate(tables.mail_servers)),
+            domain_limits=tuple(DomainLimit(**limit.model_dump()) for limit in tables.domain_limits),
             bounces=self._bounces(tables.bounces) if tables.bounces else None,
             llm=self._llm(tables.llm) if tables.llm else None,
             dkim=tuple(self._dkim(n, key) for n, key in enumerate(tables.dkim)),
@@ -253,22 +271,25 @@ class _Reader:
 
     def _mail_server(self, n: int, server: MailServerTable) -> MailServer:
         where: toml.Location = ("mail_servers", n)
-        variable = f"DIGEST_MAIL_{server.id.upper().replace('-', '_')}_PASSWORD"
+        by_token = server.auth == "xoauth2"
+        what, keys = ("token", "token_file or token_command") if by_token else ("password", "password_file")
+        variable = f"DIGEST_MAIL_{server.id.upper().replace('-', '_')}_{what.upper()}"
         password = self.environ.get(variable)
         if server.password_file and not password:
             password = self._read_secret(self._path(server.password_file), (*where, "password_file"))
-        elif server.username and not password:
-            self.mistakes.append(
-                (
-                    (*where, "username"),
-                    f"has no password; set password_file, or {variable} in the environment",
-                )
-            )
+        elif server.token_file and not password:
+            self._read_secret(self._path(server.token_file), (*where, "token_file"))
+        elif server.username and not password and not server.token_command:
+            has_none = f"has no {what}; set {keys}, or {variable} in the environment"
+            self.mistakes.append(((*where, "username"), has_none))
+        if by_token and not server.username:
+            self.mistakes.append(((*where, "auth"), "needs a username, the mailbox the token is for"))
         ca_file = self._path(server.ca_file) if server.ca_file else None
         if ca_file and not ca_file.is_file():
             self.mistakes.append(((*where, "ca_file"), f"there is no file {ca_file}"))
-        plain = server.model_dump(exclude={"password_file", "ca_file"})
-        return MailServer(**plain, password=password, ca_file=ca_file)
+        plain = server.model_dump(exclude={"password_file", "ca_file", "token_file"})
+        token_file = self._path(server.token_file) if server.token_file else None
+        return MailServer(**plain, password=password, ca_file=ca_file, token_file=token_file)
 
     def _bounces(self, table: BouncesTable) -> Bounces:
         password = self.environ.get("DIGEST_IMAP_PASSWORD")

@@ -298,7 +298,9 @@ class MailServerTable(_Table):
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: Line | None = None
     password_file: Line | None = None
-    auth: Literal["auto", "plain", "login", "cram-md5"] = "auto"
+    auth: Literal["auto", "plain", "login", "cram-md5", "xoauth2"] = "auto"
+    token_file: Line | None = None
+    token_command: Line | None = None
     verify: bool = True
     ca_file: Line | None = None
     clear_credentials: bool = False
@@ -306,6 +308,22 @@ class MailServerTable(_Table):
     weight: Annotated[int, Field(ge=0, le=1000)] = 1
     per_second: Annotated[float, Field(gt=0)] | None = None
     per_minute: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        tokens = [self.token_file, self.token_command]
+        if any(tokens) and self.auth != "xoauth2":
+            raise ValueError('has a token; set auth = "xoauth2" to log in with it')
+        if all(tokens) or (any(tokens) and self.password_file):
+            raise ValueError("give one of password_file, token_file and token_command")
+        return self
+
+
+class DomainLimitTable(_Table):
+    domain: Annotated[Line, AfterValidator(str.lower)]
+    per_second: Annotated[float, Field(gt=0)] | None = None
+    per_minute: Annotated[float, Field(gt=0)] | None = None
+    connections: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
 class LlmTable(_Table):
@@ -377,6 +395,7 @@ class File(_Table):
     feeds: list[FeedTable] = []
     site_rules: list[SiteRuleTable] = []
     mail_servers: list[MailServerTable] = []
+    domain_limits: list[DomainLimitTable] = []
     bounces: BouncesTable | None = None
     llm: LlmTable | None = None
     dkim: list[DkimTable] = []
@@ -390,6 +409,7 @@ def between(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
         ("feeds", "id"),
         ("feeds", "url"),
         ("mail_servers", "id"),
+        ("domain_limits", "domain"),
     ):
         yield from _doubled(name, key, _tables(data, name))
     yield from _unknown_themes(data)

@@ -132,6 +132,11 @@ class Ledger:
             settled = leases.settle(quick, outcomes, now)
             return settled, leases.to_wire(quick, claims, now)
 
+    def ready(self, numbers: Iterable[int]) -> frozenset[int]:
+        """Those of the editions that may be sent: not stopped, not waiting for review."""
+        with self._database.read() as connection:
+            return frozenset(number for number in numbers if connection.scalar(READY, {"number": number}))
+
     def release(self, claims: Sequence[Claim], *, now: datetime, next_at: datetime | None = None) -> int:
         """Give rows back that were certainly not sent, whether marked or not; costs them no attempt."""
         with self._database.quick_write() as quick:
@@ -157,6 +162,13 @@ class Ledger:
         states = [DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.UNKNOWN]
         clean = {"attempts": 0, "crashes": 0, "resends": 0, "next_at": now}
         return self._by_hand(ids, states, DeliveryState.QUEUED, now, clean)
+
+    def retry_failed(self, edition: int, *, now: datetime) -> int:
+        """:meth:`retry` whatever failed of an edition."""
+        failed = sa.select(row.id).where(row.edition == edition, ENDED, row.state == DeliveryState.FAILED)
+        with self._database.read() as connection:
+            ids = list(connection.scalars(failed))
+        return sum(self.retry(ids[at : at + 1000], now=now) for at in range(0, len(ids), 1000))
 
     def hold(self, ids: Sequence[int], *, now: datetime) -> int:
         """Keep queued rows back until released."""
