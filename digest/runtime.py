@@ -96,20 +96,20 @@ class Runtime(Installation):
     def rehearse(self) -> None:
         """From now on nothing is kept: work on a copy of the database that is thrown away at the end."""
         from digest.store import open_store
+        from digest.store.copying import copy
+        from digest.store.migrations import revision
 
         folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="digest-")))
-        url = self.config.database_url
-        file = Path(url.removeprefix("sqlite:///"))
-        copy = folder / "rehearsal.db"
-        if url.startswith("sqlite") and file.is_file():
-            with open_store(url) as original:
-                original.backup(copy)
-        elif not url.startswith("sqlite"):
-            raise ConfigError(
-                self.config.path, [(0, "database", "a dry run needs SQLite: try it with a copy of the data")]
-            )
+        url, file = self.config.database_url, folder / "rehearsal.db"
+        with open_store(url) as original:
+            if original.database.path is None and revision(original.database):
+                with open_store(f"sqlite:///{file}") as scratch:
+                    scratch.migrate()
+                    copy(original.database, scratch.database, leaving_out=("deliveries", "consent_events"))
+            elif original.database.path and original.database.path.is_file():
+                original.backup(file)
         secret = self.config.secret or (b"rehearsal" * 4)
-        self.config = replace(self.config, database_url=f"sqlite:///{copy}", data_dir=folder, secret=secret)
+        self.config = replace(self.config, database_url=f"sqlite:///{file}", data_dir=folder, secret=secret)
         if self.config.llm:  # what it would pay for could not be kept
             self.config = replace(self.config, llm=replace(self.config.llm, max_requests=0))
 
