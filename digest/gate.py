@@ -5,16 +5,19 @@ tells the operator. An article *about* gambling, loans or adverts is not an adve
 what it offers the reader, and the voice of reporting speaks against it.
 """
 
+import math
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
+from itertools import islice
 from operator import add
 
 from digest.model import Article, Flag, Page, Severity
-from digest.text import CJK, fold, sentences
+from digest.patterns import alternatives, anywhere, joined
+from digest.text import CJK, count_cjk, fold, is_cjk, sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class _Trade:
 
 
 def _pattern(source: str) -> re.Pattern[str]:
-    return re.compile("".join(line.strip() for line in source.split("\n")))
+    return anywhere(alternatives(joined(source)))
 
 
 _WORDS = tomllib.loads(resources.files("digest").joinpath("gate.toml").read_text("utf-8"))
@@ -41,6 +44,8 @@ _TORTURED = _pattern(_WORDS["tortured"])
 _MISCONVERTED = _pattern(_WORDS["misconverted"])
 """Words no one writes: one character taken for another (小 幼, 外 表, 制 造, 在 正在, 关 合 or 闭)."""
 _PAIRS = tuple(pair.split() for pair in _WORDS["swapped"].replace("\n", " ").split(","))
+_SYNONYM = re.compile("|".join(f"{b[0]}(?={b[1:]})" for b in sorted({b for _, b in _PAIRS})))
+"""The first character of each of the synonyms, which are two long and may overlap."""
 _RUN = re.compile(f"[{CJK}]{{2,}}")
 _QUOTED = re.compile('"[^"\n]{2,40}"')
 _ARTICLE_SLIPS = re.compile(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
@@ -80,14 +85,12 @@ def _promotion(folded: str, around: str) -> Iterable[Flag]:
 
 def _advert(trade: _Trade, folded: str) -> Flag | None:
     """Quarantine when the article itself offers the trade's goods: words, offers, and little reporting."""
-    words = _distinct(trade.words, folded)
-    if not words:
+    every = trade.words.findall(folded)
+    words, mentions = list(dict.fromkeys(every)), len(every)
+    offers = _distinct(trade.offers, _QUOTED.sub("", folded)) if every else []
+    if len(offers) < 2 or not (mentions * 250 >= len(folded) or len(offers) >= 4):
         return None
-    offers = _distinct(trade.offers, _QUOTED.sub("", folded))
-    mentions = sum(1 for _ in trade.words.finditer(folded))
-    reporting = sum(1 for _ in _REPORTING.finditer(folded))
-    dense = mentions * 250 >= len(folded)
-    if len(offers) < 2 or reporting > len(offers) or not (dense or len(offers) >= 4):
+    if len(_REPORTING.findall(folded)) > len(offers):
         return None
     return Flag(
         code=trade.code,
@@ -111,7 +114,7 @@ def _host(trade: _Trade, around: str) -> Flag | None:
 
 
 def _distinct(pattern: re.Pattern[str], text: str) -> list[str]:
-    return list(dict.fromkeys(match.group() for match in pattern.finditer(text)))
+    return list(dict.fromkeys(pattern.findall(text)))
 
 
 def _list(words: Iterable[str]) -> str:
@@ -146,9 +149,8 @@ def _zai(folded: str) -> tuple[float, str] | None:
 
 def _synonyms(folded: str) -> tuple[float, str] | None:
     """Unusual synonyms where the usual word never occurs."""
-    swapped = [
-        f"{b} for {a}" for a, b in _PAIRS if folded.count(b) >= 2 and folded.count(a) * 4 <= folded.count(b)
-    ]
+    found = Counter(folded[at.start() : at.end() + 1] for at in _SYNONYM.finditer(folded))
+    swapped = [f"{b} for {a}" for a, b in _PAIRS if found[b] >= 2 and folded.count(a) * 4 <= found[b]]
     enough = 5 if len(folded) < 1500 else 8
     if len(swapped) < enough:
         return None
@@ -178,11 +180,10 @@ def _english(folded: str) -> tuple[float, str] | None:
 
 def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     """One string over and over, or the same sentences again: written for a search engine."""
-    squeezed = re.sub(r"\s+", "", folded)[:50_000]
+    squeezed = "".join(folded.split())[:50_000]
     if len(squeezed) < 120:
         return None
-    chinese = bool(re.search(f"[{CJK}]", squeezed))
-    units = _frequent_fours(squeezed) if chinese else _triples(folded)
+    units = _frequent_fours(squeezed) if count_cjk(squeezed) else _triples(folded)
     top, n = Counter(units).most_common(1)[0] if units else ("", 0)
     share = n * len(top.replace(" ", "")) / len(squeezed)
     limit = 0.1 if len(squeezed) > 600 else 0.16
@@ -195,8 +196,9 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
 def _frequent_fours(text: str) -> list[str]:
     """Every four characters that are all frequent: a string that fills a tenth of a text has no others."""
     least = max(8, len(text) // 40)
-    frequent = "".join(re.findall(f"[{CJK}]", "".join(c for c, n in Counter(text).items() if n >= least)))
-    return re.findall(f"(?=([{frequent}]{{4}}))", text) if frequent else []
+    frequent = "".join(c for c, n in Counter(text).items() if n >= least and is_cjk(c))
+    runs = re.findall(f"[{frequent}]{{4,}}", text) if frequent else ()
+    return [run[i : i + 4] for run in runs for i in range(len(run) - 3)]
 
 
 def _triples(folded: str) -> list[str]:
@@ -235,9 +237,11 @@ def _tail(article: Article, folded: str, page: Page) -> Flag | None:
         return None
     cut = paragraphs[-2].start
     known, tail = article.text[:cut][:_LOOKED_AT].lower(), _pairs(article.text[cut:][:_LOOKED_AT])
-    shared = sum(1 for pair in tail if pair in known) / len(tail) if tail else 1.0
-    if len(tail) < 40 or shared >= 0.08:
+    enough = len(tail) * 0.08
+    met = list(islice((pair for pair in tail if pair in known), math.ceil(enough)))
+    if len(tail) < 40 or len(met) >= enough:
         return None
+    shared = len(met) / len(tail)
     reason = f"the last two paragraphs share {shared:.0%} of their words with the rest"
     return Flag(code="off-topic-tail", severity=Severity.NOTE, reason=reason, score=1 - shared)
 

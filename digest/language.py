@@ -2,10 +2,9 @@
 
 import re
 
-from digest.text import CJK
+from digest.text import count_cjk
 
 _KANA = re.compile("[\u3040-\u30ff]")
-_HAN = re.compile(f"[{CJK}]")
 _LATIN = re.compile(r"[A-Za-z]+")
 
 
@@ -16,9 +15,9 @@ def detect(text: str) -> str:
     against words.
     """
     sample = text[:20_000]
-    han = len(_HAN.findall(sample))
+    han = count_cjk(sample)
     words = len(_LATIN.findall(sample))
-    if len(_KANA.findall(sample)) > max(5, han // 5):
+    if _KANA.search(sample) and len(_KANA.findall(sample)) > max(5, han // 5):
         return "ja"
     if han == words == 0:
         return "und"

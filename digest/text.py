@@ -15,8 +15,11 @@ CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _CJK = re.compile(f"[{CJK}]")
 _CJK_RUN = re.compile(f"[{CJK}]+")
 _LATIN = re.compile("[A-Za-z]+")
+_CJK_HIGH = bytes([*range(0x34, 0xA0), 0xF9, 0xFA])
+"""First bytes of Chinese characters in UTF-16 (big-endian), those beyond its basic plane apart."""
 _SPACE = re.compile(r"\s+")
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
+INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad"
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 CLOSERS = "”’」』）)】》〉\"'］]"
 _END = re.compile(
@@ -54,6 +57,16 @@ def alternatives(table: str) -> str:
 
 def is_cjk(char: str) -> bool:
     return bool(_CJK.match(char))
+
+
+def count_cjk(text: str) -> int:
+    """How many Chinese characters are in *text*."""
+    if text.isascii():
+        return 0
+    high = text.encode("utf-16-be", "surrogatepass")[::2]
+    if len(high) > len(text):  # characters of four bytes
+        return len(_CJK.findall(text))
+    return len(high) - len(high.translate(None, _CJK_HIGH))
 
 
 @cache
@@ -103,7 +116,7 @@ def _folded_page(text: str) -> str:
 
 def collapse(text: str) -> str:
     """Invisible characters gone, every run of white space one blank, none at the ends."""
-    return _SPACE.sub(" ", _INVISIBLE.sub("", text)).strip()
+    return " ".join(_INVISIBLE.sub("", text).split())
 
 
 def count(text: str) -> int:

@@ -7,7 +7,7 @@ follows an end mark, captions, promotion, lists of links and teasers inside.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import add
@@ -37,6 +37,7 @@ _ITEM = re.compile(
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
 _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
 _CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
+_PULL_QUOTE = re.compile(r"[“\"‘'「].{10,238}[”\"’'」]")
 _DIGIT = re.compile(r"\d")
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
 _REPLIES = re.compile(
@@ -49,6 +50,8 @@ _PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這�
 _BREAKS = (Kind.END, Kind.FINAL, Kind.LINKS, Kind.NOTICE, Kind.CALL)
 _REACH = 60
 """Lines beyond the best run that are looked at for more of the article."""
+SUBJECT = 2_000
+"""Characters of a text by which its title is known."""
 _RIVAL = 0.1
 """Share of the largest score from which a run may still be the body."""
 _SCORE = {
@@ -108,7 +111,7 @@ class Sheet:
         return [i for i in range(self.start, self.end) if not self.dropped[i]]
 
 
-def grams(text: str) -> Counter[str]:
+def grams(text: str) -> list[str]:
     """What a text is about, roughly: pairs of Chinese characters, beginnings of longer Latin words."""
     pieces: list[str] = []
     for run in _GRAM.findall(text):
@@ -116,13 +119,13 @@ def grams(text: str) -> Counter[str]:
             pieces.append(run.lower().rstrip("s")[:6])
         else:
             pieces += map(add, run, run[1:])
-    return Counter(pieces)
+    return pieces
 
 
-def share_known(text: str, known: Counter[str]) -> float:
+def share_known(text: str, known: Set[str]) -> float:
     """Share of the pairs and words of *text* that *known* has."""
-    own = grams(text)
-    return sum(1 for gram in own if gram in known) / len(own) if own else 0.0
+    own = set(grams(text))
+    return len(own & known) / len(own) if own else 0.0
 
 
 def lay_out(lines: Sequence[Line]) -> Sheet:
@@ -277,14 +280,15 @@ def _evidence(sheet: Sheet, start: int, end: int, seen: Counter[str]) -> int:
     """Worth of a run: twice for a byline above, for an end mark below, for a title it shares words with."""
     above = range(max(0, start - 8), start)
     byline = any(sheet.kinds[i] is Kind.META and i not in sheet.listed for i in above)
-    known = grams(sheet.text(start, end)[:4_000])
-    titled = any(
-        sheet.kinds[i] is Kind.SHORT
+    titles = [
+        sheet.lines[i].text
+        for i in (0, *above)
+        if sheet.kinds[i] is Kind.SHORT
         and sheet.lines[i].size >= 6
         and (i == 0 or sheet.lines[i].heading or seen[sheet.lines[i].text] > 1)
-        and share_known(sheet.lines[i].text, known) >= 0.3
-        for i in (0, *above)
-    )
+    ]
+    known = set(grams(sheet.text(start, end)[:SUBJECT])) if titles else set()
+    titled = any(share_known(title, known) >= 0.3 for title in titles)
     return 1 << (byline + titled + (Kind.FINAL in sheet.kinds[end : end + 3]))
 
 
@@ -386,7 +390,7 @@ def _drop_glued_summary(sheet: Sheet) -> None:
     first = prose[0]
     glued = first > 0 and sheet.lines[first].gap == 0 and sheet.kinds[first - 1] is Kind.META
     if glued and usual and sheet.lines[prose[1]].gap > usual:
-        known = grams(sheet.text(prose[1], sheet.end))
+        known = set(grams(sheet.text(prose[1], sheet.end)))
         if share_known(sheet.lines[first].text, known) >= 0.5:
             sheet.drop([first], "summary below the byline")
 
@@ -425,7 +429,7 @@ def _is_titled(sheet: Sheet, first: int, stop: int) -> bool:
     """Whether the title above the body is that of the text before *stop*."""
     if sheet.title is None or sheet.title > first:
         return False
-    return share_known(sheet.lines[sheet.title].text, grams(sheet.text(first, stop))) >= 0.4
+    return share_known(sheet.lines[sheet.title].text, set(grams(sheet.text(first, stop)))) >= 0.4
 
 
 def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
@@ -469,13 +473,13 @@ def is_kin(text: str, other: str) -> bool:
     words *text* uses more than once.
     """
     text, other = text[:20_000], other[: max(400, len(text[:20_000]))]
-    known, asked = grams(text), grams(other)
+    known, asked = Counter(grams(text)), set(grams(other))
     subject = [gram for gram, n in known.items() if n > 1]
     if len(text) < 600:
         return sum(1 for gram in subject if gram in asked) >= max(2, len(subject) * 0.15)
     half = len(text) // 2
-    usual = share_known(text[half:], grams(text[:half]))
-    shared = share_known(other, known)
+    usual = share_known(text[half:], set(grams(text[:half])))
+    shared = share_known(other, known.keys())
     return shared >= 0.15 and shared >= usual * 0.75
 
 
@@ -595,12 +599,11 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
 
 def _drop_pull_quotes(sheet: Sheet) -> None:
     """Drop lines that only repeat, in quotation marks, words of a paragraph; at most twenty are looked at."""
-    kept = [i for i in sheet.kept() if 12 <= len(sheet.lines[i].text) <= 240]
-    quoted = [i for i in kept if re.fullmatch(r"[“\"‘'「].+[”\"’'」]", sheet.lines[i].text)][:20]
+    quoted = [i for i in sheet.kept() if _PULL_QUOTE.fullmatch(sheet.lines[i].text)][:20]
+    texts = [(i, sheet.lines[i].text.lower()) for i in sheet.kept()] if quoted else []
     for i in quoted:
         bare = sheet.lines[i].text.strip("“”\"‘’'「」 .。,，").lower()
-        others = (sheet.lines[k].text for k in sheet.kept() if k != i)
-        if any(bare in text.lower() for text in others if len(text) > len(bare) + 12):
+        if any(bare in text for k, text in texts if k != i and len(text) > len(bare) + 12):
             sheet.drop([i], "repeats words of a paragraph in large type")
 
 

@@ -7,7 +7,6 @@ that nothing it overlooks is lost and the plain-text cleaner has the page's surr
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -134,7 +133,7 @@ def _voted(lines: list[Line], extract: str) -> list[Line]:
     """
     squeezed = re.sub(r"\s+", "", extract)
     if len(squeezed) < 80:
-        return [replace(line, vote=None) if line.vote is False and line.size > 60 else line for line in lines]
+        return [line._replace(vote=None) if line.vote is False and line.size > 60 else line for line in lines]
     known = {squeezed[i : i + _SHINGLE] for i in range(len(squeezed) - _SHINGLE + 1)}
     short = set(extract.split("\n"))
     taken = [_is_taken(line.text, known, short) for line in lines]
@@ -160,9 +159,9 @@ def _is_taken(text: str, known: set[str], short: set[str]) -> bool:
 
 def _vote(line: Line, taken: bool, inside: bool) -> Line:
     if taken:
-        return replace(line, vote=True)
+        return line._replace(vote=True)
     open_still = inside and line.vote is None and line.linked < 0.3
-    return replace(line, vote=None if open_still else False)
+    return line._replace(vote=None if open_still else False)
 
 
 def _told(root: Any) -> Told:

@@ -6,9 +6,9 @@ is one *Line* a block, white space collapsed, in page order.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from digest.text import CJK, collapse, sentences, word_table
+from digest.text import CJK, INVISIBLE, count_cjk, sentences, word_table
 
 MAX_PAGE_CHARS = 1_000_000
 """Longer pages are cut off: no article is that long, and time stays bounded."""
@@ -17,12 +17,12 @@ MAX_LINES = 20_000
 """Of these, too, hardly an article has a tenth."""
 
 _BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_UNUSABLE = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]")
+_UNUSABLE = re.compile(f"[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff{INVISIBLE}]")
 _BULLET = re.compile(r"^[•·●■◆▪▶►○◦◎*+-]\s+|^[•●■◆▪▶►○◦◎]")
-_NON_CJK = re.compile(f"[^{CJK}]+")
 _WORD = re.compile(rf"[^\W{CJK}](?:[^\W{CJK}]|['’.-])*")
-_STOPS = re.compile(rf"[。！？!?；;]|…|(?<=[{CJK}”」])\.(?!\w)|(?<=[\w)”\"'’%])\.(?=[\s”\"'’)]|$)")
+_STOPS = re.compile(rf"[。！？!?；;…]|\.(?:(?<=[{CJK}”」]\.)(?!\w)|(?<=[\w)”\"'’%]\.)(?=[\s”\"'’)]|$))")
 _ENDING = re.compile(r"(?:[。！？!?；;…]|(?<!\.)\.|[:：,，—])[”’」』）)】》\"'\]]*(?:\[\d+\])*$")
+_ENDS = tuple("。！？!?；;…:：,，—")
 _COMMON = word_table(
     "the of to and a an in is that for it was on with as he she at by are were be has had have his her their"
     " they we i you this from but not said who will would which its or been after when more about"
@@ -46,8 +46,7 @@ _CJK_END = re.compile(f"[{CJK}，。、；：”」]$")
 _STOP_BEFORE_CJK = re.compile(rf"[。！？!?…]+[”’」』）]*(?=[ \u3000]*[{CJK}「『“‘（(《【])")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """A block of the page.
 
     Args:
@@ -94,8 +93,8 @@ def measure(
 ) -> Line:
     """A *Line* of collapsed *text*; its bullet sign, if any, is taken off."""
     bare = _BULLET.sub("", text, count=1)
-    cjk = len(_NON_CJK.sub("", bare))
-    words, common = _words(bare)
+    cjk = count_cjk(bare)
+    words, common = _words(bare) if cjk < len(bare) else (0, 0)
     return Line(
         number=number,
         text=bare,
@@ -105,12 +104,17 @@ def measure(
         cjk=cjk,
         stops=_count(_STOPS, bare),
         common=common / words if words > 3 else 0.0,
-        ends=bool(_ENDING.search(bare[-24:])),
+        ends=ends(bare),
         goes_on=goes_on,
         linked=linked,
         heading=heading,
         vote=vote,
     )
+
+
+def ends(text: str) -> bool:
+    """Whether a line ends as a sentence or clause does."""
+    return text.endswith(_ENDS) or bool(_ENDING.search(text[-24:]))
 
 
 def starts_with_bullet(text: str) -> bool:
@@ -145,7 +149,7 @@ def read(raw: str) -> list[Line]:
 
 
 def usable(raw: str, most: int = MAX_PAGE_CHARS) -> str:
-    """*raw* without control characters and lone surrogates, at most *most* characters of it."""
+    """*raw* without control and invisible characters and lone surrogates, at most *most* characters of it."""
     return _UNUSABLE.sub("", raw[:most].replace("&nbsp;", " "))
 
 
@@ -153,7 +157,7 @@ def _physical(raw: str) -> list[tuple[int, str, int]]:
     found: list[tuple[int, str, int]] = []
     gap = 0
     for number, part in enumerate(_BREAK.split(usable(raw)), 1):
-        text = collapse(part)
+        text = " ".join(part.split())
         if text:
             found.append((number, text, gap))
             gap = 0
@@ -205,14 +209,14 @@ def _is_full(texts: list[tuple[int, str, int]], i: int, width: int) -> bool:
 
 def _is_broken(text: str, after: str) -> bool:
     """Whether a line stops in mid-sentence; headlines have no marks inside, and no small letter follows."""
-    if _ENDING.search(text[-24:]) or text.endswith("..."):
+    if ends(text) or text.endswith("..."):
         return False
     return bool(re.search("[,，。、；]", text)) if _CJK_END.search(text) else after[:1].islower()
 
 
 def _pieces(text: str, *, flat: bool) -> Iterator[tuple[str, bool]]:
     """Blocks of one line: (text, whether it continues the piece before)."""
-    chinese = len(_NON_CJK.sub("", text[:4000])) * 4 > len(text[:4000])
+    chinese = len(text) >= 120 and count_cjk(text[:4000]) * 4 > len(text[:4000])
     if len(text) < (120 if chinese else 400):
         yield text, False
         return
@@ -244,7 +248,7 @@ def _cut(text: str, at: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
     for match in at.finditer(text):
         piece = text[start : match.start()]
         yield piece, goes_on
-        start, goes_on = match.end(), not _ENDING.search(piece[-24:]) and len(piece) > 14
+        start, goes_on = match.end(), not ends(piece) and len(piece) > 14
     yield text[start:], goes_on
 
 

@@ -7,13 +7,12 @@ of cookies, comments or copyright is not taken for furniture.
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib import resources
-from itertools import pairwise
 
 from digest.clean.lines import Line
+from digest.patterns import alternatives, anywhere, at_start, joined
 from digest.text import fold
 
 
@@ -33,87 +32,47 @@ class Kind(StrEnum):
     CAPTION = "picture caption or file name"
 
 
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    """One list of marks.toml: what begins a line, tried there only, and what may stand anywhere in it."""
-
-    first: re.Pattern[str]
-    anywhere: re.Pattern[str]
-
-
-def _vocabulary() -> dict[str, _Marks]:
-    """The lists of marks.toml; trying anchored patterns at every place of a line would cost the most."""
+def _vocabulary() -> tuple[dict[str, list[str]], str]:
+    """The patterns of each list of marks.toml, one alternative each, and that of a date with its time."""
     listed = tomllib.loads(resources.files("digest.clean").joinpath("marks.toml").read_text("utf-8"))
-    date, time = (_joined(listed.pop(name)) for name in ("date", "time"))
-    found = {}
-    for name, patterns in listed.items():
-        parts = [part for pattern in patterns for part in _alternatives(_joined(pattern))]
-        filled = [part.replace("{date}", date).replace("{time}", time) for part in parts]
-        first = [part for part in filled if part.startswith("^")]
-        anywhere = [part for part in filled if not part.startswith("^")]
-        begin = "".join(sorted({_begin(part) for part in anywhere}))
-        found[name] = _Marks(_any_of(first), _any_of(anywhere, f"(?=[{begin}])" if anywhere else ""))
-    return found | {"date": _Marks(re.compile(f"{date}(?:{time})?", re.I), re.compile("(?!)"))}
+    date, time = (joined(listed.pop(name)) for name in ("date", "time"))
+    parts = {
+        name: [part for p in patterns for part in alternatives(joined(p))]
+        for name, patterns in listed.items()
+    }
+    filled = {n: [p.replace("{date}", date).replace("{time}", time) for p in ps] for n, ps in parts.items()}
+    return filled, f"{date}(?:{time})?"
 
 
-def _any_of(parts: Sequence[str], ahead: str = "") -> re.Pattern[str]:
-    return re.compile(f"{ahead}(?:{'|'.join(f'(?:{part})' for part in parts) or '(?!)'})", re.I)
+class _Tests:
+    """Kinds of furniture in the order they are asked for: by how a line begins, and by what stands in it."""
+
+    def __init__(self, kinds: Sequence[Kind]) -> None:
+        listed = [(rank, part) for rank, found in enumerate(kinds) for part in _LISTS[found.name.lower()]]
+        held = [(rank, part) for rank, part in listed if part[0] != "^"]
+        self._kinds = kinds
+        self._begins = at_start([(rank, part) for rank, part in listed if part[0] == "^"], re.IGNORECASE)
+        self._any = anywhere([part for _, part in held], re.IGNORECASE).search
+        self._each = [
+            (rank, anywhere([part for other, part in held if other == rank], re.IGNORECASE).search)
+            for rank in sorted({rank for rank, _ in held})
+        ]
+
+    def __call__(self, text: str) -> Kind | None:
+        first = self._begins(text)
+        if self._any(text):
+            last = len(self._kinds) if first is None else first
+            first = next((rank for rank, search in self._each if rank < last and search(text)), first)
+        return None if first is None else self._kinds[first]
 
 
-def _begin(part: str) -> str:
-    """What may be the first character of a match, for a class: most places of a line are passed over by it.
-
-    The lists must not begin a pattern with what may be absent, a negated class or a shorthand.
-    """
-    part = part.removeprefix(r"\b")
-    plain = list(_unbracketed(part))
-    if part.startswith("("):
-        close = next(i for i, sign, depth in plain if sign == ")" and depth == 0)
-        return "".join(_begin(inner) for inner in _alternatives(part[3:close]))
-    if part.startswith("["):
-        return part[1 : next(i for i, _, _ in plain) - 1]
-    return part[:2] if part[0] == "\\" else part[0]
-
-
-def _unbracketed(pattern: str) -> Iterator[tuple[int, str, int]]:
-    """(place, sign, open groups after it) of a pattern's signs, those escaped or in classes left out."""
-    depth, squared, escaped = 0, False, False
-    for i, sign in enumerate(pattern):
-        if escaped or sign == "\\":
-            escaped = not escaped
-        elif squared:
-            squared = sign != "]"
-        elif sign == "[":
-            squared = True
-        else:
-            depth += (sign == "(") - (sign == ")")
-            yield i, sign, depth
-
-
-def _alternatives(pattern: str) -> list[str]:
-    """The parts of a pattern between the bars that stand in no bracket."""
-    bars = [-1, *(i for i, sign, depth in _unbracketed(pattern) if sign == "|" and depth == 0), len(pattern)]
-    return [pattern[a + 1 : b] for a, b in pairwise(bars)]
-
-
-def _joined(pattern: str) -> str:
-    return "".join(line.strip() if "\n" in pattern else line for line in pattern.split("\n"))
-
-
-_MARKS = _vocabulary()
-_FINAL = _MARKS["final"].first
-_TESTS = tuple(
-    (found, _MARKS[name].first.match, _MARKS[name].anywhere.search, of_short)
-    for name, found, of_short in (
-        ("final", Kind.FINAL, True),
-        ("caption", Kind.CAPTION, True),
-        ("end", Kind.END, False),
-        ("call", Kind.CALL, False),
-        ("junk", Kind.JUNK, True),
-        ("notice", Kind.NOTICE, False),
-    )
-)
-"""In order: kind, what begins such a line, what stands in one, whether no paragraph is one."""
+_LISTS, _DATE = _vocabulary()
+_OF_ALL = _Tests((Kind.FINAL, Kind.CAPTION, Kind.END, Kind.CALL, Kind.JUNK, Kind.NOTICE))
+_OF_LONG = _Tests((Kind.END, Kind.CALL, Kind.NOTICE))
+"""Of paragraphs only these are asked."""
+_META = at_start([(Kind.META, part) for part in _LISTS["meta"]], re.IGNORECASE)
+_FINAL = at_start([(Kind.FINAL, part) for part in _LISTS["final"]], re.IGNORECASE)
+_BARE_DATE = re.compile(_DATE, re.IGNORECASE)
 _BYLINE = re.compile(
     r"^(?:By|BY|by):? (?:[A-Z][\w.'’-]*[ ,&]*|and |for |in |of |the |de |van |von )+"
     r"(?:[|•·,–—/(-].{0,80})?$(?<![.!?])"
@@ -140,15 +99,14 @@ def kind(line: Line) -> Kind:
     text = fold(line.text) if _TRADITIONAL.search(line.text) else line.text
     if len(text) <= 600 and line.size <= _LONG * 2:
         prose = is_prose(line, strict=True)
-        long = prose and line.size >= 60
-        if not prose and is_byline(line.text) and not _FINAL.match(text):
+        if not prose and is_byline(line.text) and not _FINAL(text):
             return Kind.META
-        for found, begins, holds, of_short in _TESTS:
-            if not (long and of_short) and (begins(text) or holds(text)):
-                return found
+        if found := (_OF_LONG if prose and line.size >= 60 else _OF_ALL)(text):
+            return found
     if (line.linked > 0.66 and not line.vote) or _is_links(line):
         return Kind.LINKS
-    if 12 <= line.size <= 110 and _ELLIPSIS.search(text) and (line.size >= 28 or text[-1] == "."):
+    cut_off = 12 <= line.size <= 110 and ("…" in text or ".." in text) and _ELLIPSIS.search(text)
+    if cut_off and (line.size >= 28 or text[-1] == "."):
         return Kind.TEASER
     return Kind.PROSE if is_prose(line) else Kind.SHORT
 
@@ -156,8 +114,7 @@ def kind(line: Line) -> Kind:
 def is_marked_paragraph(text: str) -> bool:
     """Whether a paragraph, long enough to be prose whatever it says, is furniture all the same."""
     text = fold(text) if _TRADITIONAL.search(text) else text
-    tests = ((begins, holds) for _, begins, holds, of_short in _TESTS if not of_short)
-    return len(text) <= 600 and any(begins(text) or holds(text) for begins, holds in tests)
+    return len(text) <= 600 and _OF_LONG(text) is not None
 
 
 def is_prose(line: Line, *, strict: bool = False) -> bool:
@@ -186,8 +143,8 @@ def _is_links(line: Line) -> bool:
 
 def is_byline(text: str) -> bool:
     """Whether the line names an author, a source or a date as pages do, outside of running text."""
-    return bool(_MARKS["meta"].first.match(text[:300]) or _BYLINE.match(text[:160]))
+    return bool(_META(text[:300]) or _BYLINE.match(text[:160]))
 
 
 def is_bare_date(text: str) -> bool:
-    return bool(_MARKS["date"].first.fullmatch(text))
+    return bool(_BARE_DATE.fullmatch(text))

@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
-from digest.clean.body import Sheet, grams, share_known
+from digest.clean.body import SUBJECT, Sheet, grams, share_known
 from digest.clean.marks import Kind, is_bare_date
 from digest.clean.metadata import is_medium
 
@@ -25,7 +25,7 @@ def find(sheet: Sheet) -> int | None:
     first = next(iter(sheet.prose(sheet.start, sheet.end)), None)
     if first is None:
         return None
-    known = grams(sheet.text(first, sheet.end)[:4_000])
+    known = set(grams(sheet.text(first, sheet.end)[:SUBJECT]))
     seen = Counter(line.text for line in sheet.lines)
     whole = sheet.mass(sheet.start, sheet.end)
     until = min(sheet.end, first + 14)
@@ -57,7 +57,7 @@ def _above_byline(sheet: Sheet, first: int) -> int | None:
     return None
 
 
-def _above_subtitle(sheet: Sheet, i: int, first: int, known: Counter[str]) -> int:
+def _above_subtitle(sheet: Sheet, i: int, first: int, known: Set[str]) -> int:
     """*i*, or the line above it when *i* merely explains that: it is longer, or a sentence."""
     j = i - 1
     while j > 0 and sheet.kinds[j] is Kind.JUNK:
@@ -71,7 +71,7 @@ def _above_subtitle(sheet: Sheet, i: int, first: int, known: Counter[str]) -> in
 
 
 def _points(
-    sheet: Sheet, i: int, first: int, known: Counter[str], seen: Counter[str], owners: Sequence[str]
+    sheet: Sheet, i: int, first: int, known: Set[str], seen: Counter[str], owners: Sequence[str]
 ) -> float:
     """How much speaks for line *i*; *owners* are lines of furniture that name the site."""
     line = sheet.lines[i]
