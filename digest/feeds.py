@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -233,8 +233,8 @@ class Reader:
         feed = poll.feed
         seen = () if poll.anew else self.store.feeds.seen(feed.id)
 
-        async def read(*, clean: bool) -> Reading:
-            raw = await self.workers.run(
+        async def read(run: Callable[..., Awaitable[bytes]], *, clean: bool) -> Reading:
+            raw = await run(
                 read_feed,
                 answer.body,
                 Source(feed=feed, now=self.now, rules=self.rules),
@@ -249,11 +249,11 @@ class Reader:
             return cast(Reading, unpack(raw, Reading))
 
         try:
-            return await read(clean=not feed.full_text)
+            return await read(self.workers.run, clean=not feed.full_text)
         except WorkError:
             if feed.full_text:
                 raise
-            return await read(clean=False)
+            return await read(self.workers.run_briefly, clean=False)
 
     async def _cleaned(self, poll: _Poll, reading: Reading) -> Sequence[Found]:
         """What the reading left: all in one call, one by one when that overruns, so that what is at fault
@@ -263,18 +263,15 @@ class Reader:
             await self._full_texts(poll, reading.found, source)
         if all(one.page for one in reading.found):
             return reading.found
-
-        async def clean(some: Sequence[Found]) -> list[Found]:
-            raw = await self.workers.run(read_entries, some, source, reading.parsed)
-            return cast(list[Found], unpack(raw, list[Found]))
-
         cleaned: list[Found] = []
         if poll.feed.full_text:
             with contextlib.suppress(WorkError):
-                return await clean(reading.found)
+                raw = await self.workers.run(read_entries, reading.found, source, reading.parsed)
+                return cast(list[Found], unpack(raw, list[Found]))
         for one in reading.found:
             try:
-                cleaned += await clean([one])
+                raw = await self.workers.run_briefly(read_entries, [one], source, reading.parsed)
+                cleaned += unpack(raw, list[Found])
             except WorkError as error:
                 poll.say(f"{one.met.entry.title}: left out, its markup could not be read: {error}")
                 cleaned.append(replace(one, page=Page(article=None, reason=str(error))))

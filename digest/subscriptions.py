@@ -67,8 +67,9 @@ async def discover(reader: Reader, url: str, *, allow_private: bool = False) -> 
         steps.append(f"{link}: a feed, {feed.kind}, {len(feed.entries)} entries")
         others = tuple(other for other in told if other != link)
         return Discovered(url=found.moved_to or link, feed=feed, steps=tuple(steps), others=others)
-    tried = "; ".join(steps)
-    raise FetchError(url, f"no feed was found; give the feed's own address ({tried})", retryable=False)
+    tried = ", ".join(step.split(": ")[0] for step in steps[1:])
+    what = f"{steps[0]}; nor was one at {tried}" if tried else steps[0]
+    raise FetchError(url, f"no feed was found; give the feed's own address ({what})", retryable=False)
 
 
 async def add(
@@ -119,7 +120,12 @@ def add_all(
 
 
 async def _get(reader: Reader, url: str, allow: tuple[str, ...]) -> Fetched:
-    answer = await reader.fetcher.get(url, source_id=url, allow=allow)
+    try:
+        answer = await reader.fetcher.get(url, source_id=url, allow=allow)
+    except FetchError as error:
+        if "address refused" in error.what and not allow:
+            raise FetchError(url, f"{error.what}; if it is yours, add --allow-private") from error
+        raise
     if answer.status != 200:
         raise FetchError(url, f"answers {answer.status}")
     return answer

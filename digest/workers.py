@@ -11,6 +11,7 @@ import pickle
 import struct
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
 from digest.errors import DigestError
@@ -51,17 +52,24 @@ class Workers:
             WorkError: See above.
             DigestError: That the call raised.
         """
+        return await self._run(self._wall_s, partial(call, *args, **kwargs))
+
+    async def run_briefly(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` with a quarter of the time: for a part of what has overrun already."""
+        return await self._run(self._wall_s / 4, partial(call, *args, **kwargs))
+
+    async def _run(self, wall_s: float, call: "partial[T]") -> T:
         worker = await self._free.get()
         keep = None
         try:
             if worker is None:
                 worker = await self._start()
-            async with asyncio.timeout(self._wall_s):
-                good, value = await worker.call(pickle.dumps((call, args, kwargs), 5))
+            async with asyncio.timeout(wall_s):
+                good, value = await worker.call(pickle.dumps(call, 5))
             if not (not good and isinstance(value, MemoryError)) and worker.calls < _CALLS_BEFORE_RENEWAL:
                 keep = worker
         except TimeoutError:
-            raise WorkError(f"took longer than {self._wall_s:g} s") from None
+            raise WorkError(f"took longer than {wall_s:g} s") from None
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise WorkError("used up its time or memory") from error
         finally:
@@ -173,8 +181,8 @@ def _receive(stream: BinaryIO) -> bytes:
 
 def _answer(request: bytes) -> bytes:
     try:
-        call, args, kwargs = pickle.loads(request)  # noqa: S301 - from our own parent
-        return pickle.dumps((True, call(*args, **kwargs)), 5)
+        call = pickle.loads(request)  # noqa: S301 - from our own parent
+        return pickle.dumps((True, call()), 5)
     except Exception as error:
         # Many foreign errors do not survive pickling; their words do.
         told = (
