@@ -367,9 +367,8 @@ def _sections(
     sections = []
     for theme_id, stories in chosen.items():
         rank = next(rank for rank in board if rank.theme_id == theme_id)
-        sum_ = " + ".join(f"{name} {value:.2f}" for name, value in rank.parts.items())
         items = tuple(_planned(story, themes[theme_id], sizes[story.id]) for story in stories)
-        why = "asked for" if asked else f"{sum_} = {rank.total:.2f}"
+        why = "asked for" if asked else _sum(rank)
         sections.append(PlannedSection(theme=themes[theme_id], why=why, items=items))
     return tuple(sections)
 
@@ -454,4 +453,8 @@ def _why_not(
     holders = {placed.get(story.id, "") for story in wishes[rank.theme_id]}
     if "" not in holders:
         return f"its only articles stand under {', '.join(sorted(holders))}"
-    return f"its turn comes later: {rank.total:.2f} against {last:.2f} of the last one taken"
+    return f"its turn comes later: {_sum(rank)} against {last:.2f} of the last one taken"
+
+
+def _sum(rank: ThemeRank) -> str:
+    return " + ".join(f"{name} {value:.2f}" for name, value in rank.parts.items()) + f" = {rank.total:.2f}"

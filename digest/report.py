@@ -1,17 +1,20 @@
 """Answers to what an operator asks: which theme is next and why, what was made, what an edition rests on."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest import __version__
-from digest.model import Edition, Newsletter, Schedule, Severity, Theme
+from digest.model import Edition, Item, Newsletter, Schedule, Theme
 from digest.pick import pick
 from digest.polling import health
 from digest.publish import publish, read_candidates, read_memory
 from digest.slots import missed, next_slot, zone
+from digest.themes import Passage
+from digest.themes import explain as explain_theme
 from digest.timing import slots
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ OVERDUE = timedelta(minutes=15)
 """A slot that is due so long has been missed by whatever should have made it."""
 LEAST_FREE = 100 << 20
 """Bytes: below this SQLite's journal and a batch of mail may not find room."""
+_AROUND, _SHOWN = 12, 3
+"""Characters shown before and after a term, and how often it is shown."""
 UNSENT, UNREAD = timedelta(minutes=30), timedelta(hours=2)
 """The same for deliveries (a run over a large list looks at its retries later) and for feeds."""
 
@@ -207,7 +212,12 @@ def overdue(
 
 
 def explain(edition: Edition) -> dict[str, Any]:
-    """Why an edition holds what it holds, from what was frozen with it."""
+    """Why an edition holds what it holds, from what was frozen with it.
+
+    Of each item the score in its parts (``matches``), where each term stands, at most thrice (``passages``),
+    and how old it was (``age_days``, None without a date). ``themes[].why`` is the sum by which a theme had
+    its turn; what was close and lost, and what the gate kept back, stands under ``skipped``.
+    """
     items = [(section, item) for section in edition.sections for item in section.items]
     return {
         "number": edition.number,
@@ -225,11 +235,8 @@ def explain(edition: Edition) -> dict[str, Any]:
                 "reason": item.reason.kind,
                 "score": item.reason.score,
                 "terms": item.reason.terms,
-                "flags": [
-                    f"{flag.severity} {flag.code}: {flag.reason}"
-                    for flag in item.article.flags
-                    if flag.severity is not Severity.NOTE
-                ],
+                **_grounds(section.theme, item, edition.made_at),
+                "flags": [f"{flag.severity} {flag.code}: {flag.reason}" for flag in item.article.flags],
                 "excerpts": [
                     {"role": e.role, "start": e.start, "end": e.end, "text": e.text} for e in item.excerpts
                 ],
@@ -237,4 +244,21 @@ def explain(edition: Edition) -> dict[str, Any]:
             for number, (section, item) in enumerate(items, 1)
         ],
         "skipped": [{"kind": s.kind, "name": s.name, "why": s.why} for s in edition.skipped],
+    }
+
+
+def _grounds(theme: Theme, item: Item, made_at: datetime) -> dict[str, Any]:
+    found, article = explain_theme(theme, item.article), item.article
+    by_term: dict[str, list[Passage]] = defaultdict(list)
+    for one in found.passages:
+        by_term[one.term].append(one)
+    shown = [one for passages in by_term.values() for one in passages[:_SHOWN]]
+    around = [article.text[max(0, one.start - _AROUND) : one.end + _AROUND] for one in shown]
+    return {
+        "matches": [{"term": m.term, "count": m.count, "points": m.points} for m in found.score.matches],
+        "passages": [
+            {"term": one.term, "start": one.start, "text": text}
+            for one, text in zip(shown, around, strict=True)
+        ],
+        "age_days": (made_at - article.published.at).days if article.published else None,
     }

@@ -155,6 +155,10 @@ def test_status_is_calm_when_all_is_well_and_says_what_is_not(installation: Path
     digest(installation, "now", "-f", "json")
     calm = digest(installation, "status")
     assert (calm.returncode, "edition 1" in calm.stdout) == (0, True)
+    [why] = json.loads(digest(installation, "why", "1", "2", "--json").stdout)["items"]
+    assert {match["term"] for match in why["matches"]} >= set(why["terms"]) != set()
+    assert {place["term"] for place in why["passages"]} == {match["term"] for match in why["matches"]}
+    assert "导师 ×" in digest(installation, "why", "1").stdout
     (installation / "seeds/casino.txt").write_text(
         "真人百家乐在线赌场\n\n注册就送彩金88元,百家乐、老虎机、真人荷官,在线赌场首选,彩票投注返水高达百分之二。"
         "\n\n体育投注赔率最高,存款秒到账,提现无限额,博彩平台信誉第一,加客服领彩金。\n",

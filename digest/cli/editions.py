@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest.cli.making import Format
-from digest.cli.output import emit_json, runtime, say, table
+from digest.cli.output import emit_json, runtime, say, table, visible
 from digest.model import DeliveryState
 
 if TYPE_CHECKING:
@@ -154,7 +154,13 @@ def why(
         print(f"{theme['id']}: {theme['why']}")
     for row in rows["items"]:
         print(f"{row['item']}. {row['title']} [{row['theme']}, {row['source']}]")
-        print(f"   {row['reason']} (score {row['score']:.2f}); terms: {', '.join(row['terms'])}")
+        age = "undated" if row["age_days"] is None else f"{row['age_days']} days old"
+        print(f"   {row['reason']}, {age} (score {row['score']:.2f})")
+        for match in row["matches"]:
+            print(f"   {match['points']:6.2f}  {match['term']} ×{match['count']}")
+            for passage in row["passages"]:
+                if passage["term"] == match["term"]:
+                    print(f"           {passage['start']}: {visible(passage['text'])}".replace("\n", " "))
         for flag in row["flags"]:
             print(f"   {flag}")
         for excerpt in row["excerpts"]:
