@@ -9,13 +9,16 @@ import typer
 
 from digest.cli.making import Format
 from digest.cli.output import emit_json, runtime, say, table, visible
+from digest.cli.output import run as loop
 from digest.model import DeliveryState
 
 if TYPE_CHECKING:
     from digest.runtime import Runtime
 
 DELIVERY = ("id", "address", "state", "attempts", "code", "text", "updated_at")
-editions = typer.Typer(help="Past editions: list, show, why.", no_args_is_help=True, rich_markup_mode=None)
+editions = typer.Typer(
+    help="Past editions: list, show, why, correct.", no_args_is_help=True, rich_markup_mode=None
+)
 Number = Annotated[int, typer.Argument(help="The edition's number, as digest editions list gives it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -131,6 +134,56 @@ def _set_status(context: typer.Context, number: int, before: str, after: str) ->
             raise typer.BadParameter(f"edition {number} is {now}, not {before}")
         opened.store.editions.set_status(number, after)
     say(f"Edition {number} is {after}")
+
+
+@editions.command()
+def correct(
+    context: typer.Context,
+    number: Number,
+    note: Annotated[str, typer.Option(help="What was wrong and what is right, for readers.")],
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ITEM[.EXCERPT]", help="Leave out, counted as digest editions why does."),
+    ] = None,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Take titles, credits and dates as the articles have them now.")
+    ] = False,
+    subject: Annotated[str | None, typer.Option(help="A new subject.")] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Mail it to all who got it; else the next edition says so.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what it would be; change nothing.")
+    ] = False,
+) -> None:
+    """Correct a frozen edition: a new revision under the old address, with a dated note.
+
+    A wrong credit or date is put right where it was read, in seeds/notes.toml for one; then digest collect,
+    and correct with --reread.
+    """
+    from digest.corrections import Changes, correct
+
+    if not note.strip():
+        raise typer.BadParameter("say what was wrong", param_hint="--note")
+    changes = Changes(note=note.strip(), drop=tuple(drop or ()), subject=subject, reread=reread)
+    with runtime(context) as opened:
+        try:
+            made = correct(
+                opened.store, number, changes,
+                now=opened.now, language=opened.language, send=send, dry_run=dry_run,
+            )  # fmt: skip
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        if dry_run:
+            print(opened.shown(made, Format.MARKDOWN, None), end="")
+            return
+        say(f"Edition {made.public_number} is corrected: revision {made.revision}, number {made.number}")
+        if send:
+            from digest.cli.serving import deliver_due
+
+            report = loop(deliver_due(opened, made.number))
+            if report and (report.failed or report.trouble):
+                raise typer.Exit(1)
 
 
 @editions.command()

@@ -70,13 +70,14 @@ class Renderer:
         wanted = tuple(s for s in edition.sections if themes is None or s.theme.id in themes)
         subject, preheader = map(self._plain, _headlines(edition, wanted))
         if edition.revision > 1:
-            subject = words.plain("Correction: {subject}", subject=cut_title(subject, CORRECTED_TITLE))
+            said = words.translations.gettext("Correction: {subject}")
+            subject = said.format(subject=cut_title(subject, CORRECTED_TITLE))
         chosen = None if themes is None else [s.theme.name(words.language) for s in wanted]
         why = self._why(words, chosen, frequency) if subscribed else self._by_hand(words)
-        said = {"subject": subject, "preheader": preheader, "why": why, "subscribed": subscribed}
+        fixed = {"subject": subject, "preheader": preheader, "why": why, "subscribed": subscribed}
         sections, left_out = wanted, 0
         while True:
-            values = {**self._values(edition, words, sections, subject), **said, "left_out": left_out}
+            values = {**self._values(edition, words, sections, subject), **fixed, "left_out": left_out}
             values |= {"personal": Slots, "jump": values["links"]["web"]}
             html = self._dressed(run(self.mail_templates, "mail.html", **values))
             excess = encoded_size(html) - HTML_BUDGET
