@@ -10,11 +10,11 @@ ROW = 42
 
 
 def line(points: Sequence[tuple[str, float]], label: str) -> Markup:
-    """A line over *points* (name, value) in order; the first, last and highest values are written."""
-    if not points:
+    """A line over *points* (name, value) in order, two or more; the ends and the highest are written."""
+    if len(points) < 2:
         return Markup("")
-    top = max((value for _, value in points), default=0) or 1
-    step = (WIDTH - 2 * PAD) / max(len(points) - 1, 1)
+    top = max(value for _, value in points) or 1
+    step = (WIDTH - 2 * PAD) / (len(points) - 1)
     places = [
         (PAD + n * step, HEIGHT - PAD - value / top * (HEIGHT - 2 * PAD))
         for n, (_, value) in enumerate(points)
