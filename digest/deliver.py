@@ -6,6 +6,7 @@ has the states; :mod:`digest.scribe` groups the two durable steps over all conne
 
 import asyncio
 import contextlib
+import math
 import time
 import zlib
 from collections import deque
@@ -120,6 +121,7 @@ async def deliver(
     sign: Callable[[bytes], bytes] | None = None,
     wired: bool = False,
     stop: asyncio.Event | None = None,
+    expecting: Callable[[], bool] = lambda: False,
     owner_gone: Callable[[str], bool] = lambda owner: False,
     on_refused: "Callable[[Claim, int, str], object] | None" = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -137,6 +139,7 @@ async def deliver(
         wired: *build* gives what :func:`~digest.mail.transport.wire_form` makes, as ``digest.message``
             promises; making sure again costs as much as building.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
+        expecting: Whether rows are still being queued, so that running dry is not the end.
         owner_gone: Whether the owner of a lease is provably gone, so that its rows need not wait.
         on_refused: Told of each final refusal by a server (code, text), in the ledger's thread.
         on_progress: Called several times a second, and at the end, from the event loop.
@@ -154,6 +157,7 @@ async def deliver(
         edition=edition,
         at_most=at_most,
         stop=stop or asyncio.Event(),
+        expecting=expecting,
         owner_gone=owner_gone,
         on_refused=on_refused,
         on_progress=on_progress,
@@ -203,6 +207,7 @@ class _Run:
     edition: int | None
     at_most: int | None
     stop: asyncio.Event
+    expecting: Callable[[], bool]
     owner_gone: Callable[[str], bool]
     on_refused: "Callable[[Claim, int, str], object] | None"
     on_progress: Callable[[Progress], None] | None
@@ -323,16 +328,12 @@ class _Run:
         await self.scribe.flush()
         if await self._release(self.outgoing.clear()) or await self._recover():
             return True
-        due = await self.scribe.call(self.ledger.next_due)
-        wait_s = (due - self.clock()).total_seconds() if due else None
-        if wait_s is None or wait_s > self.policy.patience_s or self._is_other_edition(wait_s):
+        due = await self.scribe.call(self.ledger.next_due, self.edition)
+        wait_s = (due - self.clock()).total_seconds() if due else math.inf
+        if wait_s > self.policy.patience_s and not self.expecting():
             return False
         await self._wait(max(0.05, min(wait_s, _LOOK_AGAIN_S)))
         return True
-
-    def _is_other_edition(self, wait_s: float) -> bool:
-        """Rows are due and were not ours to claim: another edition's."""
-        return self.edition is not None and wait_s < -_LOOK_AGAIN_S
 
     async def _recover(self) -> int:
         """Take back what gone senders left; how many rows that put in the queue."""

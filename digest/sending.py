@@ -81,6 +81,7 @@ class Sending:
         edition: int | None = None,
         at_most: int | None = None,
         stop: asyncio.Event | None = None,
+        expecting: "Callable[[], bool] | None" = None,
         on_progress: "Callable[[Progress], None] | None" = None,
     ) -> "Report | None":
         """Send what is due now, of one edition only when it is given; None when nothing is."""
@@ -91,7 +92,8 @@ class Sending:
             # Leases count our time, and what they wait for takes the world's.
             policy = Policy(uncertain=self._config.uncertain, lease_s=LEASE_S * home.clock.speed)
             recovered = self.recover()
-            if edition is None and not store.ledger.due(now=home.now) and not recovered.resent:
+            due = edition is not None or expecting or store.ledger.backlog(now=home.now, most=1)
+            if not due and not recovered.resent:
                 return None
             signer, returns = self.signer(), self.returns()
             return await deliver(
@@ -107,6 +109,7 @@ class Sending:
                 sign=signer.sign if signer else None,
                 wired=True,
                 stop=stop,
+                expecting=expecting or (lambda: False),
                 on_refused=lambda claim, code, text: returns.refused(claim, code, text, now=home.clock()),
                 owner_gone=store.owner_gone,
                 on_progress=on_progress,

@@ -14,6 +14,7 @@ from digest.cli.output import run as loop
 
 if TYPE_CHECKING:
     from digest.deliver import Progress, Report
+    from digest.model import Edition
     from digest.runtime import Runtime
 
 log = logging.getLogger("digest")
@@ -131,29 +132,36 @@ def send(
         if dry_run:
             opened.rehearse()
         number = None
+        made = None
         if only_failed or addresses:
             number = _again(opened, chosen, addresses)
-        elif not resume and not _make(opened, chosen):
-            return
+        elif not resume:
+            made = _make(opened, chosen)
+            if made is None:
+                return
         if dry_run:
+            if made:
+                _queued(made, opened.store.ledger.plan(made.number, now=opened.now))
             return
-        report = loop(deliver_due(opened, number))
+        report = loop(deliver_due(opened, number, plan=made))
         if report and (report.failed or report.trouble):
             raise typer.Exit(1)
 
 
-def _make(opened: "Runtime", schedule: str) -> bool:
-    """Make an edition and queue it; whether there was anything to make one of."""
+def _make(opened: "Runtime", schedule: str) -> "Edition | None":
+    """Make an edition; None when there is nothing to make one of."""
     opened.collect()
     made = opened.publish(schedule)
     if made.edition is None:
         say("Nothing new to send: no edition was made and no mail was sent.")
-        return False
+        return None
     for note in made.notes:
         say(note)
-    readers = opened.store.ledger.plan(made.edition.number, now=opened.now)
-    say(f"Edition {made.edition.number}: {made.edition.subject}; queued for {readers} subscribers")
-    return True
+    return made.edition
+
+
+def _queued(edition: "Edition", readers: int) -> None:
+    say(f"Edition {edition.number}: {edition.subject}; queued for {readers} subscribers")
 
 
 def _again(opened: "Runtime", schedule: str, addresses: list[str]) -> int:
@@ -170,19 +178,41 @@ def _again(opened: "Runtime", schedule: str, addresses: list[str]) -> int:
     return edition.number
 
 
-async def deliver_due(opened: "Runtime", edition: int | None = None) -> "Report | None":
-    """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order."""
+async def deliver_due(
+    opened: "Runtime", edition: int | None = None, *, plan: "Edition | None" = None
+) -> "Report | None":
+    """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order.
+
+    Args:
+        edition: Only this one.
+        plan: Queue this one for its subscribers meanwhile; the first mails do not wait for the last reader.
+    """
     import signal
     from contextlib import AsyncExitStack
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    planning: asyncio.Future[int] = asyncio.Future()
+    planning.set_result(0)
+    if plan is not None:
+        planning = asyncio.ensure_future(
+            asyncio.to_thread(opened.store.ledger.plan, plan.number, now=opened.now)
+        )
     async with AsyncExitStack() as stack:
         transport = await opened.mail.open_transport(stack)
-        report = await opened.mail.deliver_due(transport, edition=edition, stop=stop, on_progress=_line)
+        report = await opened.mail.deliver_due(
+            transport,
+            edition=edition,
+            stop=stop,
+            expecting=(lambda: not planning.done()) if plan else None,
+            on_progress=_line,
+        )
+        readers = await planning
     if sys.stderr.isatty():
         print(file=sys.stderr)
+    if plan is not None:
+        _queued(plan, readers)
     if report is None:
         say("Nothing is due.")
         return None
