@@ -219,9 +219,15 @@ _GIVE_BACK = Prepared(
     )
 )
 _RENEW = Prepared(sa.update(deliveries).where(_MINE).values(lease_until=_UNTIL))
-_IN_FLIGHT = (
-    sa.select(row.id, row.state, row.owner, row.lease_until, row.crashes, row.resends)
-    .where(MOVING)
+_SENDERS = sa.select(row.owner).where(MOVING).distinct()
+_LEFT = (
+    sa.select(row.id, row.state, row.crashes, row.resends)
+    .where(
+        MOVING,
+        row.owner.in_(sa.bindparam("dead", expanding=True))
+        | (row.lease_until <= sa.bindparam("now", type_=Moment))
+        | (row.state == DeliveryState.UNKNOWN),
+    )
     .with_for_update(skip_locked=True)
 )
 
@@ -277,13 +283,12 @@ def renew(quick: Quick, claims: Sequence[Claim], now: datetime) -> int:
 def recover(
     connection: sa.Connection, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]
 ) -> Recovered:
-    """Decide on every row that is leased, on the wire or unknown, and move it."""
-    found = connection.execute(_IN_FLIGHT).all()
-    dead = {owner for owner in {one.owner for one in found} if owner_gone(owner)}
-    gone = [one for one in found if one.owner in dead or (one.lease_until and one.lease_until <= now)]
+    """Decide on every row that a gone sender left or that is unknown, without locking those of the living."""
+    dead = [owner for owner in connection.scalars(_SENDERS).all() if owner_gone(owner)]
+    gone = connection.execute(_LEFT, {"dead": dead or [""], "now": now}).all()
     leased = [one.id for one in gone if one.state == DeliveryState.LEASED]
     crashed = [one for one in gone if one.state == DeliveryState.WIRE]
-    silent = [one for one in found if one.state == DeliveryState.UNKNOWN]
+    silent = [one for one in gone if one.state == DeliveryState.UNKNOWN]
     parked = [one.id for one in crashed if one.crashes + 1 >= CRASHES_TO_PARK]
     resend = policy == "resend"
     again = [one.id for one in crashed if resend and one.id not in parked]
