@@ -1,6 +1,7 @@
 """Mail of one installation on its way out and back: its servers, its letters, its bounces."""
 
 import asyncio
+import logging
 import shlex
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from digest.model import Edition, Subscriber
     from digest.returns import Handled, Returns
     from digest.store import Claim, Recovered
+
+log = logging.getLogger("digest.sending")
 
 LEASE_S = 1800.0
 """Longer than any one message takes."""
@@ -96,6 +99,11 @@ class Sending:
             if not due and not recovered.resent:
                 return None
             signer, returns = self.signer(), self.returns()
+
+            def refused(claim: "Claim", code: int, text: str) -> None:
+                log.warning("refused delivery=%d edition=%d code=%d", claim.id, claim.edition, code)
+                returns.refused(claim, code, text, now=home.clock())
+
             return await deliver(
                 store.ledger,
                 self.builder,
@@ -110,7 +118,7 @@ class Sending:
                 wired=True,
                 stop=stop,
                 expecting=expecting or (lambda: False),
-                on_refused=lambda claim, code, text: returns.refused(claim, code, text, now=home.clock()),
+                on_refused=refused,
                 owner_gone=store.owner_gone,
                 on_progress=on_progress,
             )

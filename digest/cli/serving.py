@@ -244,13 +244,10 @@ def _only(opened: "Runtime") -> str:
 
 def _log() -> None:
     """Lines for people on a terminal, JSON objects elsewhere."""
-    handler = logging.StreamHandler()
-    if not sys.stderr.isatty():
-        from digest.cli.logs import JsonLines
+    from digest.cli.logs import JsonLines, Lines
 
-        handler.setFormatter(JsonLines())
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    handler = logging.StreamHandler()
+    handler.setFormatter(Lines() if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for told_by_us in ("procrastinate", "psycopg.pool", "sqlalchemy.pool"):
         logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
