@@ -55,12 +55,8 @@ def terms(folded: str) -> frozenset[str]:
 
 @lru_cache(maxsize=16_384)
 def _stem(word: str) -> str:
-    for ending in ("'s", "’s"):
-        word = word.removesuffix(ending)
-    if len(word) > 5:
-        for ending in ("ings", "ing", "edly", "ed", "es", "ly", "s"):
-            if word.endswith(ending) and len(word) - len(ending) >= 4:
-                return word[: -len(ending)]
+    """Plurals and genitives are one with their word; stronger stems bring wrong words together."""
+    word = word.removesuffix("'s").removesuffix("’s")
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
