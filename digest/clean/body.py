@@ -600,11 +600,19 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
 def _drop_pull_quotes(sheet: Sheet) -> None:
     """Drop lines that only repeat, in quotation marks, words of a paragraph; at most twenty are looked at."""
     quoted = [i for i in sheet.kept() if _PULL_QUOTE.fullmatch(sheet.lines[i].text)][:20]
-    texts = [(i, sheet.lines[i].text.lower()) for i in sheet.kept()] if quoted else []
+    whole = "\n".join(sheet.lines[i].text for i in sheet.kept()).lower() if quoted else ""
     for i in quoted:
         bare = sheet.lines[i].text.strip("“”\"‘’'「」 .。,，").lower()
-        if any(bare in text for k, text in texts if k != i and len(text) > len(bare) + 12):
+        if whole.count(bare) > 1 and any(len(text) > len(bare) + 12 for text in _lines_with(bare, whole)):
             sheet.drop([i], "repeats words of a paragraph in large type")
+
+
+def _lines_with(words: str, text: str) -> Iterator[str]:
+    at = text.find(words)
+    while at >= 0:
+        end = text.find("\n", at + len(words))
+        yield text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
+        at = text.find(words, at + len(words))
 
 
 def _is_alone(sheet: Sheet, i: int, reach: int = 2) -> bool:

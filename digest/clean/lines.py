@@ -220,7 +220,7 @@ def _pieces(text: str, *, flat: bool) -> Iterator[tuple[str, bool]]:
     if len(text) < (120 if chinese else 400):
         yield text, False
         return
-    if flat and chinese and text.count(" ") * 8 < len(text):
+    if flat and chinese and sum(len(part) for part in text.split(" ") if len(part) >= 12) * 4 > len(text):
         yield from _cut(text, _GLUE)
     elif flat and not chinese:
         yield from _sentences(text)

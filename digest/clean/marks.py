@@ -103,7 +103,7 @@ def kind(line: Line) -> Kind:
             return Kind.META
         if found := (_OF_LONG if prose and line.size >= 60 else _OF_ALL)(text):
             return found
-    if (line.linked > 0.66 and not line.vote) or _is_links(line):
+    if (line.linked > 0.66 and not line.vote) or _is_links(line) or _is_menu(line):
         return Kind.LINKS
     cut_off = 12 <= line.size <= 110 and ("…" in text or ".." in text) and _ELLIPSIS.search(text)
     if cut_off and (line.size >= 28 or text[-1] == "."):
@@ -139,6 +139,11 @@ def _is_links(line: Line) -> bool:
     if sum(1 for piece in pieces if _FIGURE.search(piece)) * 2 >= len(pieces):
         return False
     return len(pieces) >= 4 and line.common < 0.15 and line.size / len(pieces) <= 8 and not line.ends
+
+
+def _is_menu(line: Line) -> bool:
+    """Whether a piece of an English page on one line is names in a row, not a sentence."""
+    return line.goes_on and not line.chinese and line.size >= 16 and line.common < 0.15
 
 
 def is_byline(text: str) -> bool:
