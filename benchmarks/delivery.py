@@ -1,12 +1,16 @@
 """How fast delivery is, beside Postfix's own test sender in the same run.
 
-    python -m benchmarks.delivery [--runs 10] [--messages 4000] [--connections 16] [--only NAME,…] [--json]
+    python -m benchmarks.delivery [--runs 10] [--messages 4000] [--connections 32] [--only NAME,…] [--json]
+    python -m benchmarks.delivery --readers 10000,1000000
 
 Each contender sends the same number of messages of the same size (30 kB, multipart, Chinese) over the same
 number of connections to the same ``smtp-sink``; runs are interleaved and medians compared. ``smtp-source``
 sends one fixed message from memory; Digest claims rows from its ledger, builds each reader's own message,
 marks, sends and settles (SQLite, synchronous=FULL unless the name says NORMAL). Needs ``smtp-source`` and
 ``smtp-sink`` (Debian's package postfix, the programs only; the service is neither needed nor started).
+
+With ``--readers``: an edition is queued for so many while it is sent; the sender is killed after 10,000 mails
+and started again. Its peak memory, and the seconds from its start (imports and all) to the first mail.
 """
 
 import argparse
@@ -81,12 +85,19 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--messages", type=int, default=4000)
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", default="", help="contenders, by the beginning of their names")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--readers", default="", help="measure memory and starts with so many, like 10000,1000000"
+    )
     arguments = parser.parse_args()
     if not shutil.which("smtp-source") or not shutil.which("smtp-sink"):
         print("skipped: smtp-source and smtp-sink are not installed (apt-get install postfix has them)")
+        return 0
+    if arguments.readers:
+        for readers in map(int, arguments.readers.split(",")):
+            print(f"{readers:>9,} readers: {starts(readers)}")
         return 0
     wanted = [name.strip() for name in arguments.only.split(",") if name.strip()]
     chosen = [c for c in CONTENDERS if not wanted or any(c.name.startswith(w) for w in wanted)]
@@ -270,7 +281,9 @@ def a_newsletter() -> Any:
 
 
 @contextmanager
-def a_store(folder: Path, readers: int, *, normal: bool, url: str = "") -> Iterator[tuple[Any, Any]]:
+def a_store(
+    folder: Path, readers: int, *, normal: bool = False, plan: bool = True, url: str = ""
+) -> Iterator[tuple[Any, Any]]:
     """A store with confirmed readers, and an edition planned for them."""
     import sqlalchemy
 
@@ -294,9 +307,81 @@ def a_store(folder: Path, readers: int, *, normal: bool, url: str = "") -> Itera
         edition = Edition(
             number=0, schedule="daily", slot=NOW, made_at=NOW, subject="算力成本", preheader="", sections=()
         )
-        frozen = store.editions.freeze(edition, now=NOW)
-        store.ledger.plan(frozen.number, now=NOW)
+        frozen = store.editions.freeze(edition, now=NOW, to_readers=True)
+        if plan:
+            store.ledger.plan(frozen.number, now=NOW)
         yield store, frozen
+
+
+def starts(readers: int) -> str:
+    """Queue and send, kill, send on; what that took."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as name, sink(pipelining=True) as (port, _):
+        folder = Path(name)
+        with context.Pool(1) as pool:
+            pool.apply(_fill, (folder, readers))
+        lines = []
+        for what in ("start", "restart after kill"):
+            ours_, theirs = context.Pipe()
+            began = time.monotonic()
+            process = context.Process(target=_sender, args=(folder, port, theirs))
+            process.start()
+            first, cpu, sent_at, peak_mb = (ours_.recv() for _ in range(4))
+            lines.append(
+                f"{what}: first mail {first - began:.2f} s ({cpu:.2f} s CPU), "
+                f"10,000 after {sent_at - began:.1f} s"
+            )
+            process.kill()
+            process.join()
+    return "; ".join(lines) + f"; peak {peak_mb:.0f} MB"
+
+
+def _fill(folder: Path, readers: int) -> None:
+    with a_store(folder, readers, plan=False):
+        pass
+
+
+def _sender(folder: Path, port: int, tell: Any) -> None:
+    """What ``digest send`` does with an edition, until it is killed."""
+    import uvloop
+
+    from digest.deliver import Progress, deliver
+    from digest.letters import make_builder
+    from digest.mail.smtp import SmtpTransport
+    from digest.mail.transport import Security, Server
+    from digest.model import MailParts
+    from digest.store import Claim, open_store
+
+    html, text = html_and_text()
+    parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
+    renderer: Any = SimpleNamespace(mail=lambda edition, **_: parts)
+    told: list[float] = []
+
+    def on_progress(progress: Progress) -> None:
+        if progress.sent >= 10_000 and len(told) < 2:
+            told.append(time.monotonic())
+            tell.send(told[-1])
+            tell.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+    async def run() -> None:
+        with open_store(f"sqlite:///{folder / 'digest.db'}") as store, store.owner() as owner:
+            build = make_builder(store.editions.get, renderer, a_newsletter(), SECRET)
+
+            def first(claim: Claim) -> bytes:
+                if not told:
+                    told.append(time.monotonic())
+                    tell.send(told[0])
+                    tell.send(time.process_time())
+                return build(claim)
+
+            server = Server(host="127.0.0.1", port=port, security=Security.NONE, connections=16)
+            planning = asyncio.ensure_future(asyncio.to_thread(store.ledger.plan, 1, now=NOW))
+            await deliver(
+                store.ledger, first, SmtpTransport([server]), owner=owner, owner_gone=store.owner_gone,
+                wired=True, expecting=lambda: not planning.done(), on_progress=on_progress,
+            )  # fmt: skip
+
+    uvloop.run(run())
 
 
 async def _engine(
