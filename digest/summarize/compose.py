@@ -8,7 +8,7 @@ from functools import cached_property
 from digest.figures import MAY_HOLD, Figure, find
 from digest.model import Article, Excerpt, Role, Size
 from digest.summarize.dangling import Fix
-from digest.summarize.passages import Passage, Reading, Sentence, passages, quotable, read
+from digest.summarize.passages import Passage, Reading, Sentence, passages, read
 from digest.summarize.people import named_in, with_office
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, places, terms
@@ -123,7 +123,7 @@ class _Page:
         self.floor = 0.0
         most = min(budget, round(_POINT[1] * scale))
         self.free = [
-            p for p in passages(reading, least=round(_SHORT_LEAD * scale), most=most) if self._is_new(p)
+            p for p in passages(reading, least=round(_QUOTE[0] * scale), most=most) if self._is_new(p)
         ]
 
     def _is_new(self, p: Passage) -> bool:
@@ -217,7 +217,11 @@ class _Page:
         found: list[Excerpt] = []
         least = _POINT[0] * self.scale
         ranked = sorted(
-            (p for p in self.free if p.size >= least and (self.titled or p.paragraph in self.near)),
+            (
+                p
+                for p in self.free
+                if p.size >= least and p.ended and (self.titled or p.paragraph in self.near)
+            ),
             key=lambda p: -p.score * _length_fit(p.size / self.scale),
         )[:_CONSIDERED]
         while len(found) < most:
@@ -261,28 +265,20 @@ class _Page:
 
     def quote(self) -> list[Excerpt]:
         """Somebody's words worth setting large, on the theme, the speaker known."""
-        best: tuple[float, Span, str, frozenset[str]] | None = None
-        for start, end, quotation in quotable(
-            self.reading, most=min(self.room, round(_QUOTE[1] * self.scale))
-        ):
-            text = self.reading.article.text[start:end]
-            if count(text) < _QUOTE[0] * self.scale:
-                continue
-            sentence, words = self.reading.sentence_at(start), terms(fold(text))
-            near = self.titled or sentence.paragraph in self.near
-            if not near or not self.is_free(start, end) or self._is_said(words):
-                continue
-            worth = sentence.score + min(1.0, len(words) / 40)
-            worth *= (0.8 if _POINTING.search(text) else 1.0) * (
-                1.2 if (start, end) == quotation.words else 1.0
-            )
-            if quotation.speaker and (best is None or worth > best[0]):
-                best = worth, (start, end), quotation.speaker, words
-        if best is None:
-            return []
-        _, (start, end), speaker, words = best
-        self._spend(start, end, count(self.reading.article.text[start:end]), words)
-        return [self._excerpt(Role.QUOTE, start, end, speaker)]
+        least, most = _QUOTE[0] * self.scale, min(self.room, round(_QUOTE[1] * self.scale))
+        able = [
+            p
+            for p in self.free
+            if p.spoken and p.spoken.whole and least <= p.size <= most
+            if (self.titled or p.paragraph in self.near) and self._is_new(p)
+        ]
+        best = max(able, key=self._strength, default=None)
+        return [self.take(Role.QUOTE, best)] if best else []
+
+    def _strength(self, p: Passage) -> float:
+        worth = p.score + min(1.0, len(p.terms) / 40)
+        worth *= 0.8 if _POINTING.search(self.reading.article.text, p.start, p.end) else 1.0
+        return worth * (1.2 if p.spoken and (p.start, p.end) == p.spoken.words else 1.0)
 
     def figures(self, most: int) -> list[Excerpt]:
         """The most telling figures of sentences not quoted otherwise, one a sentence."""

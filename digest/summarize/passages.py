@@ -65,10 +65,11 @@ class Passage(NamedTuple):
     own: float
     about: float
     leads: bool
+    ended: bool
     terms: frozenset[str]
     paragraph: int
     speaker: str | None
-    spoken: bool
+    spoken: Quotation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,24 +218,20 @@ def _runs(all_: Sequence[Sentence], most: int) -> Iterator[tuple[Sequence[Senten
 def _quoted(reading: Reading) -> Iterator[list[Sentence]]:
     """The sentences of each whole quotation whose speaker is known, as words of theirs."""
     text = reading.article.text
-    for quote in reading.quotes:
-        if not quote.whole or not quote.speaker or quote.words[0] == quote.start:
-            continue
+    for quote, following in zip_longest(reading.quotes, reading.quotes[1:]):
         around = reading.sentence_at(quote.start)
+        goes_on = following is not None and following.start < around.end  # “……，”X说，“……”
+        if not quote.whole or not quote.speaker or quote.words[0] == quote.start or goes_on:
+            continue
         inside = []
         for start, end in sentences(text, *quote.words):
             body, at = text[start:end], reading.sentence_at(start)
+            ended = body if body[-1] in "。！!？?.…" else body.rstrip("，,") + "。"
+            stands = reading.stands(ended, spoken=True)
+            words = terms(fold(body))
             inside.append(
-                Sentence(
-                    start=start,
-                    end=end,
-                    size=count(body),
-                    paragraph=around.paragraph,
-                    terms=terms(fold(body)),
-                    standing=reading.stands(body, spoken=True),
-                    spoken=quote,
-                    score=at.score,
-                    own=at.own,
+                at._replace(
+                    start=start, end=end, size=count(body), terms=words, standing=stands, spoken=quote
                 )
             )
         yield inside
@@ -269,10 +266,11 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
         own=clean * sum(s.own * s.size for s in run) / max(1, size),
         about=reading.about(start, end),
         leads=run[0].standing.leads,
+        ended=body[-1] not in "，,",
         terms=frozenset().union(*(s.terms for s in run)),
         paragraph=run[0].paragraph,
         speaker=speaker,
-        spoken=run[0].spoken is not None,
+        spoken=run[0].spoken,
     )
 
 
@@ -297,34 +295,3 @@ def _speaker(
             return False, None
         beside = quote.speaker
     return True, beside
-
-
-def quotable(reading: Reading, *, most: int) -> Iterator[tuple[int, int, Quotation]]:
-    """Whole sentences, one or two, of whole quotations whose speaker is known, that stand by themselves.
-
-    Args:
-        most: Characters, white space not counted.
-    """
-    text = reading.article.text
-    for quote, following in zip_longest(reading.quotes, reading.quotes[1:]):
-        ends = reading.sentence_at(quote.start).end
-        goes_on = following is not None and following.start < ends  # “……，”X说，“……”
-        if not (quote.speaker and quote.whole) or goes_on:
-            continue
-        inner = sentences(text, *quote.words)
-        for parts in (inner[i : i + n] for i in range(len(inner)) for n in (1, 2) if i + n <= len(inner)):
-            start, end = parts[0][0], parts[-1][1]
-            cut = any(start < cut.at < end for cut in reading.article.cuts)
-            if cut or count(text[start:end]) > most:
-                continue
-            if is_balanced(text[start:end]) and _may_stand_large(reading, parts):
-                yield start, end, quote
-
-
-def _may_stand_large(reading: Reading, parts: Sequence[Span]) -> bool:
-    bodies = [reading.article.text[start:end] for start, end in parts]
-    ended = (body if body[-1] in "。！!？?.…" else body.rstrip("，,") + "。" for body in bodies)
-    stands = [reading.stands(body, spoken=True) for body in ended]
-    if bodies[0].startswith("其实") or stands[0].fix is not Fix.FINE:
-        return False
-    return all(one.fix is not Fix.DROP and one.trust == 1 for one in stands)
