@@ -114,6 +114,16 @@ def store_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the commands in *tmp_path* work on, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'var/digest.db'}"
+    url = str(request.getfixturevalue("postgresql_url"))
+    monkeypatch.setenv("DIGEST_DATABASE_URL", url)
+    return url
+
+
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """Migrated and empty, once on each database."""

@@ -24,7 +24,8 @@ FEED = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><tit
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Path:
+def installation(tmp_path: Path, database: str) -> Path:
+    """The example, on each database."""
     shutil.copy(ROOT / "config.toml", tmp_path)
     shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     return tmp_path
@@ -112,7 +113,7 @@ def test_an_edition_is_sent_to_subscribers_looked_at_stopped_and_sent_on(install
     assert digest(installation, "editions", "show", "9").returncode == 1
 
 
-def test_the_newest_edition_is_sent_again_by_hand(installation: Path) -> None:
+def test_the_newest_edition_is_sent_again_by_hand(installation: Path, database: str) -> None:
     assert digest(installation, "send", "--to", "c@example.org").returncode == 2, "there is none yet"
     assert digest(installation, "subscribers", "add", "a@example.org").returncode == 0
     assert "sent 1" in digest(installation, "send").stderr
@@ -120,7 +121,7 @@ def test_the_newest_edition_is_sent_again_by_hand(installation: Path) -> None:
     assert digest(installation, "send", "--to", "c@example.org", "--only-failed").returncode == 2
     assert "queued for 1 addresses" in digest(installation, "send", "--to", "c@example.org").stderr
     assert "queued for 0 whom" in digest(installation, "send", "--only-failed").stderr
-    with open_store(f"sqlite:///{installation / 'var/digest.db'}") as store:
+    with open_store(database) as store:
         rows = store.ledger.list(1)
         assert [(row.address, row.state) for row in rows] == [
             ("a@example.org", "sent"),
@@ -133,9 +134,9 @@ def test_the_newest_edition_is_sent_again_by_hand(installation: Path) -> None:
     assert len(list((installation / "var/inbox").glob("*.eml"))) == 3
 
 
-def test_deliveries_are_held_and_released_by_hand(installation: Path) -> None:
+def test_deliveries_are_held_and_released_by_hand(installation: Path, database: str) -> None:
     digest(installation, "now", "-f", "json")
-    with open_store(f"sqlite:///{installation / 'var/digest.db'}") as store:
+    with open_store(database) as store:
         store.ledger.plan_addresses(1, ["a@example.org"], now=datetime(2026, 1, 5, tzinfo=UTC))
         (row,) = store.ledger.list(1, None, 0, 10)
     for command, code, state in (
@@ -173,6 +174,7 @@ def test_status_is_calm_when_all_is_well_and_says_what_is_not(installation: Path
     assert digest(installation, "status").returncode == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_backup_holds_everything_and_never_overwrites(installation: Path, tmp_path: Path) -> None:
     digest(installation, "now", "-f", "json")
     copy = tmp_path / "copy.db"

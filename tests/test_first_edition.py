@@ -44,7 +44,7 @@ def bare(text: str) -> str:
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
 
 
-def test_the_first_three_editions_are_mailed_and_repeat_nothing(installation: Path) -> None:
+def test_the_first_three_editions_are_mailed_and_repeat_nothing(installation: Path, database: str) -> None:
     seen: set[tuple[str, int]] = set()
     for number in (1, 2, 3):
         ran = digest(

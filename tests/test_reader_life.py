@@ -104,14 +104,19 @@ async def send_edition(site: Site, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scripts", "axe", "width"),
-    [(True, True, 1000), (False, False, 1000), (True, False, 320)],
-    ids=["desk", "no-javascript", "phone"],
+    ("store_url", "scripts", "axe", "width"),
+    [
+        ("sqlite", True, True, 1000),
+        ("sqlite", False, False, 1000),
+        ("postgresql", True, False, 320),
+    ],
+    ids=["desk", "no-javascript", "phone, on PostgreSQL"],
+    indirect=["store_url"],
 )
 async def test_from_the_form_to_the_last_mail(
-    sqlite_url: str, tmp_path: Path, scripts: bool, axe: bool, width: int
+    store_url: str, tmp_path: Path, scripts: bool, axe: bool, width: int
 ) -> None:
-    async with visiting(sqlite_url, tmp_path, scripts=scripts, axe=axe, width=width) as visit:
+    async with visiting(store_url, tmp_path, scripts=scripts, axe=axe, width=width) as visit:
         page, site = visit.page, visit.site
         await page.goto(site.base + "/")
         await visit.check()
