@@ -129,8 +129,7 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
         spoken = _spoken(start, end, quotes, starts)
         body = text[start:end]
         score = (1 - themed) * own[i] + themed * about[i]
-        known = bool(spoken and spoken.speaker)
-        stood = stands(body, spoken=known)
+        stood = stands(body, spoken=bool(spoken and spoken.speaker))
         read_.append(
             Sentence(start, end, count(body), paragraph, words.terms[i], stood, spoken, score, own[i])
         )
@@ -177,12 +176,11 @@ def _spoken(start: int, end: int, quotes: Sequence[Quotation], starts: Sequence[
 
 def _own_scores(article: Article, spans: Sequence[Span], words: Bag, news: float) -> list[float]:
     """How much each sentence says of the article as a whole, 0 to 1."""
-    central = centrality(words)
-    scores = []
-    for i, (start, end) in enumerate(spans):
-        informs = min(1.0, len(set(_INFORMS.findall(article.text[start:end]))) / 5)
-        scores.append(0.5 * central[i] + 0.3 * informs + 0.2 * news / (1 + 0.3 * i))
-    return scores
+    informs = (min(1.0, len(set(_INFORMS.findall(article.text, *span))) / 5) for span in spans)
+    return [
+        0.5 * central + 0.3 * informing + 0.2 * news / (1 + 0.3 * i)
+        for i, (central, informing) in enumerate(zip(centrality(words), informs, strict=True))
+    ]
 
 
 def passages(reading: Reading, *, least: int, most: int) -> list[Passage]:
@@ -253,11 +251,7 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
     named, speaker = _speaker(reading, start, end, body, run[0].spoken)
     if not named:
         return None
-    clean = (
-        min(s.standing.weight for s in run if s.standing.fix is Fix.FINE)
-        if run[0].standing.fix is Fix.FINE
-        else 0.7
-    )
+    clean = min(s.standing.weight for s in run if s.standing.fix is Fix.FINE)
     return Passage(
         start=start,
         end=end,
