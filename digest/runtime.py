@@ -101,14 +101,18 @@ class Runtime(Installation):
 
         folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="digest-")))
         url, file = self.config.database_url, folder / "rehearsal.db"
-        with open_store(url) as original:
-            if original.database.path is None and revision(original.database):
-                with open_store(f"sqlite:///{file}") as scratch:
-                    scratch.migrate()
-                    copy(original.database, scratch.database, leaving_out=("deliveries", "consent_events"))
-            elif original.database.path and original.database.path.is_file():
-                original.backup(file)
-        secret = self.config.secret or (b"rehearsal" * 4)
+        if not url.startswith("sqlite") or Path(url.removeprefix("sqlite:///")).is_file():
+            with open_store(url) as original:
+                if original.database.path:
+                    original.backup(file)
+                elif revision(original.database):
+                    with open_store(f"sqlite:///{file}") as scratch:
+                        scratch.migrate()
+                        left_out = ("deliveries", "consent_events")
+                        copy(original.database, scratch.database, leaving_out=left_out)
+        known = self.config.secret_file.read_text("utf-8") if self.config.secret_file.is_file() else ""
+        # The suppression list is known by the key alone.
+        secret = self.config.secret or known.strip().encode() or (b"rehearsal" * 4)
         self.config = replace(self.config, database_url=f"sqlite:///{file}", data_dir=folder, secret=secret)
         if self.config.llm:  # what it would pay for could not be kept
             self.config = replace(self.config, llm=replace(self.config.llm, max_requests=0))

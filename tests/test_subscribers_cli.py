@@ -130,6 +130,9 @@ def test_importing_twice_changes_nothing_and_a_dry_run_never_does(home: Path) ->
         "known", "refused", "known", "refused",
     ]  # fmt: skip
     assert listed(home) == before
+    run(home, "erase", "ann@example.org", "--yes")
+    dry = imported(home, MAILCHIMP, "--dry-run", "--quiet")
+    assert "ann@example.org  on the suppression list" in dry.stdout
 
 
 @pytest.mark.parametrize(

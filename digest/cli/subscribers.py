@@ -14,6 +14,7 @@ import typer
 
 from digest.cli.output import console, emit_json, runtime, say, table, visible
 from digest.errors import ConsentError
+from digest.model import ConsentState
 
 if TYPE_CHECKING:
     from digest.model import Subscriber
@@ -24,7 +25,7 @@ subscribers = typer.Typer(
 )
 Address = Annotated[str, typer.Argument(help="The reader's mail address.", metavar="ADDRESS")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-State = Annotated[str | None, typer.Option(help="pending, confirmed, paused, unsubscribed, bounced …")]
+State = Annotated[ConsentState | None, typer.Option(help="Only who is in this state.")]
 Theme = Annotated[str | None, typer.Option(help="Only who gets this theme.")]
 Schedule = Annotated[str | None, typer.Option(help="Only who gets this schedule.")]
 
@@ -54,7 +55,7 @@ def add(
 
     Who left or complained is refused: only they can subscribe again, with the form.
     """
-    from digest.model import ConsentState, Subscriber
+    from digest.model import Subscriber
     from digest.roster import add_by_hand
 
     with runtime(context) as opened:
@@ -93,7 +94,7 @@ def list_(
     """List readers, in the order in which they came."""
     with runtime(context) as opened:
         found = opened.store.subscribers.list(
-            state=_state(state), theme=theme, schedule=schedule, search=search, after=after, limit=limit
+            state=state, theme=theme, schedule=schedule, search=search, after=after, limit=limit
         )
     if as_json:
         emit_json([_shown(one) for one in found])
@@ -102,14 +103,8 @@ def list_(
         ("no.", "address", "name", "state", "themes", "schedules", "language", "time zone"),
         [
             (
-                one.id,
-                one.address,
-                one.name,
-                one.state,
-                " ".join(one.themes) or "all",
-                " ".join(one.schedules) or "all",
-                one.language,
-                one.timezone,
+                *(one.id, one.address, one.name, one.state),
+                *(_or_all(one.themes), _or_all(one.schedules), one.language, one.timezone),
             )
             for one in found
         ],
@@ -296,7 +291,7 @@ def export(
     from digest.roster import write_list
 
     with runtime(context) as opened:
-        readers = _all(opened, state=_state(state), theme=theme, schedule=schedule)
+        readers = _all(opened, state=state, theme=theme, schedule=schedule)
         if output is None:
             count = write_list(readers, sys.stdout)
         else:
@@ -310,6 +305,10 @@ def _all(opened: "Runtime", **which: Any) -> "Iterator[Subscriber]":
     while page := opened.store.subscribers.list(after=after, limit=1000, **which):
         yield from page
         after = page[-1].id
+
+
+def _or_all(chosen: tuple[str, ...]) -> str:
+    return " ".join(chosen) or "all"
 
 
 def _shown(one: "Subscriber") -> dict[str, object]:
@@ -332,18 +331,6 @@ def _find(opened: "Runtime", address: str) -> "Subscriber":
     if found is None:
         raise ConsentError(f"there is no reader {address}")
     return found
-
-
-def _state(text: str | None) -> Any:
-    from digest.model import ConsentState
-
-    if text is None:
-        return None
-    try:
-        return ConsentState(text)
-    except ValueError:
-        known = ", ".join(ConsentState)
-        raise typer.BadParameter(f"{text!r} is none of {known}", param_hint="--state") from None
 
 
 def _zone(name: str) -> str:

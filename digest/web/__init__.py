@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from digest.errors import StoreError
 from digest.report import overdue
+from digest.tokens import Purpose
 from digest.web.archive import Archive
 from digest.web.door import Desk, Door, Limits, Operator
 from digest.web.joining import Joining
@@ -89,23 +90,21 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
         return voice.problem(request, 500, SORRY)
 
     confirm, wishes, leave = "/confirm/{token}", "/preferences/{token}", "/unsubscribe/{token}"
+    by_link = personal.page
     app = Starlette(
         lifespan=lifespan,
         routes=[  # the first two come in bursts
             Route(leave, personal.unsubscribe, methods=["POST"]),
             Route("/subscribe", joining.subscribe, methods=["POST"]),
-            Route("/", joining.form),
-            Route("/subscribe", joining.form, methods=["GET"]),
-            Route("/subscribe/embed", joining.form, methods=["GET"]),
             Route("/subscribe/embed", joining.subscribe, methods=["POST"]),
-            Route(confirm, personal.confirm_page, methods=["GET"]),
-            Route(confirm, personal.confirm, methods=["POST"]),
-            Route(wishes, personal.preferences_page, methods=["GET"]),
-            Route(wishes, personal.preferences, methods=["POST"]),
-            Route(f"{wishes}/data", personal.data, methods=["GET"]),
-            Route(f"{wishes}/erase", personal.erase_page, methods=["GET"]),
-            Route(f"{wishes}/erase", personal.erase, methods=["POST"]),
-            Route(leave, personal.unsubscribe_page, methods=["GET"]),
+            *(Route(path, joining.form, methods=["GET"]) for path in ("/", "/subscribe", "/subscribe/embed")),
+            Route(confirm, by_link(Purpose.CONFIRM, personal.ask_to_confirm), methods=["GET"]),
+            Route(confirm, by_link(Purpose.CONFIRM, personal.confirm), methods=["POST"]),
+            Route(wishes, by_link(Purpose.PREFERENCES, personal.preferences), methods=["GET", "POST"]),
+            Route(f"{wishes}/data", by_link(Purpose.PREFERENCES, personal.data), methods=["GET"]),
+            Route(f"{wishes}/erase", by_link(Purpose.PREFERENCES, personal.ask_to_erase), methods=["GET"]),
+            Route(f"{wishes}/erase", by_link(Purpose.PREFERENCES, personal.erase), methods=["POST"]),
+            Route(leave, by_link(Purpose.UNSUBSCRIBE, personal.ask_to_leave), methods=["GET"]),
             Route("/editions", archive.archive),
             Route("/editions/{number:int}", archive.edition),
             Route("/atom.xml", archive.atom),

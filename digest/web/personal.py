@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ HOURS = ("", *(str(hour) for hour in range(24)))
 LEFT = frozenset(
     {ConsentState.UNSUBSCRIBED, ConsentState.COMPLAINED, ConsentState.ERASED, ConsentState.BOUNCED}
 )
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class PersonalPages:
@@ -34,20 +35,31 @@ class PersonalPages:
         self.door = door
         self.voice = voice
 
-    async def confirm_page(self, request: Request) -> Response:
-        return await self._with_link(request, Purpose.CONFIRM, self._ask_to_confirm)
+    def page(self, purpose: Purpose, then: Callable[[Request, Subscriber, forms.Form], Response]) -> Endpoint:
+        """A page for whom the link's token names; a bad link or an impossible step is said on a page."""
 
-    async def confirm(self, request: Request) -> Response:
-        return await self._with_link(request, Purpose.CONFIRM, self._confirm)
+        async def answer(request: Request) -> Response:
+            form = await forms.read_form(request) if request.method == "POST" else {}
 
-    def _ask_to_confirm(self, request: Request, reader: Subscriber) -> Response:
+            def act() -> Response:
+                reader = self.door.signup.who(request.path_params["token"], purpose, now=self.door.clock())
+                return then(request, reader, form)
+
+            try:
+                return await asyncio.to_thread(act)
+            except (TokenError, ConsentError) as wrong:
+                return self.voice.wrong_link(request, wrong)
+
+        return answer
+
+    def ask_to_confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         if reader.state in LEFT:
             raise ConsentError(EXPIRED)
         words = self.voice.words(reader.language)
         title = words.html("Confirm your subscription to {name}", name=self.door.newsletter.name)
         return self.voice.ask(reader.language, title, "", request.url.path, words.html("Confirm"))
 
-    def _confirm(self, request: Request, reader: Subscriber) -> Response:
+    def confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         confirmed = self.door.signup.confirm(reader, now=self.door.clock())
         words = self.voice.words(confirmed.language)
         next_at = self.door.next_at(confirmed)
@@ -62,19 +74,8 @@ class PersonalPages:
         ]
         return html(self.voice.message(confirmed.language, title, "", onward))
 
-    async def preferences_page(self, request: Request) -> Response:
-        return await self._with_link(
-            request, Purpose.PREFERENCES, lambda _, reader: self._preferences(reader)
-        )
-
-    async def preferences(self, request: Request) -> Response:
-        form = await forms.read_form(request)
-        return await self._with_link(
-            request, Purpose.PREFERENCES, lambda _, reader: self._choose(form, reader)
-        )
-
-    def _choose(self, form: forms.Form, reader: Subscriber) -> Response:
-        if reader.state in LEFT or reader.state is ConsentState.PENDING:
+    def preferences(self, request: Request, reader: Subscriber, form: forms.Form) -> Response:
+        if request.method != "POST" or reader.state in LEFT or reader.state is ConsentState.PENDING:
             return self._preferences(reader)
         now = self.door.clock()
         match forms.one(form, "do"):
@@ -146,10 +147,7 @@ class PersonalPages:
             return words.html("Paused until you resume it")
         return words.html("Paused until {date}", date=words.local_date(until, reader.timezone))
 
-    async def data(self, request: Request) -> Response:
-        return await self._with_link(request, Purpose.PREFERENCES, self._data)
-
-    def _data(self, request: Request, reader: Subscriber) -> Response:
+    def data(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         kept = json.dumps(
             personal_data(self.door.signup.store, reader), ensure_ascii=False, indent=2, default=str
         )
@@ -159,28 +157,19 @@ class PersonalPages:
             headers={"content-disposition": 'attachment; filename="data.json"'},
         )
 
-    async def erase_page(self, request: Request) -> Response:
-        return await self._with_link(request, Purpose.PREFERENCES, self._ask_to_erase)
-
-    async def erase(self, request: Request) -> Response:
-        return await self._with_link(request, Purpose.PREFERENCES, self._erase)
-
-    def _ask_to_erase(self, request: Request, reader: Subscriber) -> Response:
+    def ask_to_erase(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         words = self.voice.words(reader.language)
         text = words.html("Erase everything kept about you? Editions already sent stay in your mailbox.")
         back = (self.door.signup.link(Purpose.PREFERENCES, reader), words.html("Back to the preferences"))
         title, button = words.html("Erase everything kept about you"), words.html("Yes, erase")
         return self.voice.ask(reader.language, title, text, request.url.path, button, [back])
 
-    def _erase(self, request: Request, reader: Subscriber) -> Response:
+    def erase(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         self.door.signup.erase(reader, now=self.door.clock())
         words = self.voice.words(reader.language)
         return html(self.voice.message(reader.language, words.html("Your data"), words.html(ERASED)))
 
-    async def unsubscribe_page(self, request: Request) -> Response:
-        return await self._with_link(request, Purpose.UNSUBSCRIBE, self._ask_to_leave)
-
-    def _ask_to_leave(self, request: Request, reader: Subscriber) -> Response:
+    def ask_to_leave(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         words, name = self.voice.words(reader.language), self.door.newsletter.name
         if reader.state in LEFT:
             return html(self._unsubscribed(reader.language))
@@ -208,20 +197,3 @@ class PersonalPages:
     def _unsubscribed(self, language: str) -> str:
         title = self.voice.words(language).html("Unsubscribed. You will get no further mail.")
         return self.voice.ended(language, title)
-
-    async def _with_link(
-        self,
-        request: Request,
-        purpose: Purpose,
-        then: Callable[[Request, Subscriber], Response],
-    ) -> Response:
-        """Read the link's token, then act in a thread; a bad link or an impossible step is said on a page."""
-
-        def act() -> Response:
-            reader = self.door.signup.who(request.path_params["token"], purpose, now=self.door.clock())
-            return then(request, reader)
-
-        try:
-            return await asyncio.to_thread(act)
-        except (TokenError, ConsentError) as wrong:
-            return self.voice.wrong_link(request, wrong)
