@@ -141,3 +141,4 @@ def test_people_need_evidence() -> None:
     text = "船厂总工程师邬立志表示，电池可靠。于是方面公司说明年再看。教授温如海说，成本会降。温如海还说，高管们同意。"
     assert people(text) == {"邬立志", "温如海"}
     assert people("Mayor Ruth Delacroix agreed. The Mayor said no. Bray said yes.") >= {"Bray"}
+    assert people("“很好，”列夫·柯里夫写道。校长列夫·柯里夫认为不必着急。") == {"列夫·柯里夫"}

@@ -60,7 +60,9 @@ _AFTER_TITLE = re.compile(
 )
 _BEFORE_TITLE = re.compile(rf"(?:^|[，,。、：:“”「」\s与和给对向])({_SURNAME}[{CJK}]{{1,2}}){TITLE}")
 _REPEATED = re.compile(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
-_FOREIGN = re.compile(rf"[{CJK}]{{1,6}}(?:·[{CJK}]{{1,8}})+")
+_FOREIGN = re.compile(
+    rf"(?:(?<![{CJK}·])|{TITLE})([{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+)(?={ADVERB}?{SAYING}|{TITLE}|[^{CJK}·]|$)"
+)
 _LATIN_NAME = r"[A-Z][a-zé]+(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)|[A-Z][a-zé’'-]+)){1,3}"
 _LATIN = re.compile(rf"\b{_LATIN_NAME}")
 _LATIN_IN_CHINESE = re.compile(
@@ -110,7 +112,7 @@ def people(text: str) -> frozenset[str]:
     found = {name for name, _ in uses.most_common(_MOST)} | _often_used(text)
     names = {name for name in found if _can_be_a_name(name) and _begins_a_word(name, text)}
     names = {name for name in names if not _is_misread(name, names, text)}
-    names.update(m.group() for m in _FOREIGN.finditer(text))
+    names.update(m.group(1) for m in _FOREIGN.finditer(text))
     if any(is_cjk(c) for c in text[:200]):
         names.update(m.group(1) or m.group(2) for m in _LATIN_IN_CHINESE.finditer(text))
         return frozenset(names)
