@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from digest.render import Renderer
     from digest.store import Claim
 
+_ISSUED = datetime.fromtimestamp(0, UTC)
+"""A fixed moment for links that never expire, so that a retry gives the same bytes."""
 VARIANTS = 64
 """Compiled mails kept at once: languages times the sets of themes readers chose, about 200 kB each."""
 
@@ -40,6 +42,10 @@ def make_builder(
     def edition(number: int) -> Edition:
         return editions(number)
 
+    @lru_cache(maxsize=4)
+    def sections_of(number: int) -> frozenset[str]:
+        return frozenset(section.theme.id for section in edition(number).sections)
+
     @lru_cache(maxsize=VARIANTS)
     def template(
         number: int, language: str, themes: frozenset[str] | None, subscribed: bool
@@ -55,8 +61,8 @@ def make_builder(
         return compile_message(parts, newsletter, edition=number, schedule=found.schedule, date=found.made_at)
 
     def build(claim: "Claim") -> bytes:
-        sections = frozenset(section.theme.id for section in edition(claim.edition).sections)
-        chosen = frozenset(claim.themes) & sections
+        sections = sections_of(claim.edition)
+        chosen = sections.intersection(claim.themes)
         subscribed = claim.subscriber_id is not None
         language = claim.language if subscribed else newsletter.language
         themes = chosen if chosen and chosen != sections else None
@@ -74,10 +80,7 @@ def make_builder(
     def _link(claim: "Claim", purpose: Purpose) -> str | None:
         if newsletter.base_url is None or claim.subscriber_id is None:
             return None
-        # Issued at a fixed moment: these links never expire, and a retry must give the same bytes.
-        token = make_token(
-            purpose, claim.subscriber_id, claim.token_version, keys=keys, now=datetime.fromtimestamp(0, UTC)
-        )
+        token = make_token(purpose, claim.subscriber_id, claim.token_version, keys=keys, now=_ISSUED)
         return f"{newsletter.base_url}/{purpose}/{token}"
 
     return build

@@ -32,6 +32,7 @@ _CONTROL = re.compile(
 )
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_MARKUP = re.compile(rb"[&<>\"']")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\\,;:\"@\x00-\x20\x7f-\U0010ffff]+@[A-Za-z0-9.-]+")
 _URL = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x7e]+")
@@ -82,6 +83,8 @@ def encode_words(text: str, *, first: int = 0) -> str:
 def _words(text: str, first: int) -> str:
     words, piece = [], b""
     room = (_WORD - first - len("=?utf-8?b??=")) // 4 * 3
+    if len(whole := text.encode()) <= room:
+        return f"=?utf-8?b?{b64encode(whole).decode()}?="
     for char in text:
         octets = char.encode()
         if piece and len(piece) + len(octets) > room:
@@ -208,41 +211,43 @@ def _fixed(octets: bytes) -> _Fixed:
 
 @dataclass(frozen=True, slots=True)
 class _Base64Body:
-    """Slots and fixed pieces in turn; ``pieces[i]`` follows ``values[i]``, *head* comes first."""
+    """Fixed pieces, and between them formats (``%(name)b``) for the values and short pieces there."""
 
     head: bytes
     carry: bytes
-    rest: tuple[tuple[tuple[str | bytes, ...], _Fixed], ...]
-    tail: tuple[str | bytes, ...]
+    rest: tuple[tuple[bytes, _Fixed], ...]
+    tail: bytes
 
-    def fill(self, values: Mapping[str, bytes], out: list[bytes]) -> None:
+    def fill(self, values: Mapping[bytes, bytes], out: list[bytes]) -> None:
         out.append(self.head)
         carry = self.carry
         for spliced, fixed in self.rest:
-            chunk = carry + _joined(spliced, values)
+            chunk = carry + spliced % values
             lent, middle, carry = fixed.phases[-len(chunk) % 3]
-            out.append(_wrapped(chunk + lent))
-            out.append(middle)
-        out.append(_wrapped(carry + _joined(self.tail, values)))
+            out += (_wrapped(chunk + lent), middle)
+        out.append(_wrapped(carry + self.tail % values))
 
 
-def _joined(pieces: tuple[str | bytes, ...], values: Mapping[str, bytes]) -> bytes:
-    return b"".join([piece if isinstance(piece, bytes) else values[piece] for piece in pieces])
+def _format(pieces: list[str | bytes]) -> bytes:
+    return b"".join(
+        piece.replace(b"%", b"%%") if isinstance(piece, bytes) else b"%%(%b)b" % piece.encode()
+        for piece in pieces
+    )
 
 
 def _base64_body(pieces: list[str | bytes]) -> _Base64Body:
     """*pieces* are fixed octets and slot names. Short fixed pieces travel with the values beside them."""
     first = pieces[0] if isinstance(pieces[0], bytes) else b""
     whole = len(first) // 3 * 3
-    rest: list[tuple[tuple[str | bytes, ...], _Fixed]] = []
+    rest: list[tuple[bytes, _Fixed]] = []
     waiting: list[str | bytes] = []
     for piece in pieces[1:] if isinstance(pieces[0], bytes) else pieces:
         if isinstance(piece, bytes) and len(piece) > _LINE and waiting:
-            rest.append((tuple(waiting), _fixed(piece)))
+            rest.append((_format(waiting), _fixed(piece)))
             waiting = []
         else:
             waiting.append(piece)
-    return _Base64Body(_wrapped(first[:whole]), first[whole:], tuple(rest), tuple(waiting))
+    return _Base64Body(_wrapped(first[:whole]), first[whole:], tuple(rest), _format(waiting))
 
 
 _ESCAPES = [bytes([n]) if n < 128 and chr(n).isalnum() else b"=%02X" % n for n in range(256)]
@@ -290,12 +295,12 @@ class _QuotedBody:
 
     pieces: tuple[bytes | str, ...]
 
-    def fill(self, values: Mapping[str, bytes], out: list[bytes]) -> None:
+    def fill(self, values: Mapping[bytes, bytes], out: list[bytes]) -> None:
         for piece in self.pieces:
             if isinstance(piece, bytes):
                 out.append(piece)
             else:
-                out += (b"=\r\n", _escaped(values[piece]), b"=\r\n")
+                out += (b"=\r\n", _escaped(values[piece.encode()]), b"=\r\n")
 
 
 def _quoted_body(pieces: list[str | bytes]) -> _QuotedBody:
@@ -350,10 +355,10 @@ class MessageTemplate:
             "unsubscribe_url": _url_value(personal.unsubscribe_url) or "",
             "preferences_url": _url_value(personal.preferences_url) or "",
         }
-        known = frozenset(key for key, value in given.items() if value)
+        known = frozenset([key for key, value in given.items() if value])
         variant = self.variants.get(known) or self._variant(known)
-        plain = {key: value.encode() for key, value in given.items()}
-        html = {key: escape(value).encode() for key, value in given.items()}
+        plain = {key.encode(): value.encode() for key, value in given.items()}
+        html = {key: _escape(value) for key, value in plain.items()}
         out = [self.headers.fill(personal), variant.opening]
         variant.text.fill(plain, out)
         out.append(variant.between)
@@ -372,6 +377,10 @@ class MessageTemplate:
         )
         self.variants[known] = variant
         return variant
+
+
+def _escape(value: bytes) -> bytes:
+    return escape(value.decode()).encode() if _MARKUP.search(value) else value
 
 
 def _part_head(kind: str, way: str) -> bytes:
