@@ -61,7 +61,7 @@ _AFTER_TITLE = re.compile(
 _BEFORE_TITLE = re.compile(rf"(?:^|[，,。、：:“”「」\s与和给对向])({_SURNAME}[{CJK}]{{1,2}}){TITLE}")
 _REPEATED = re.compile(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
 _FOREIGN = re.compile(
-    rf"(?:(?<![{CJK}·])|{TITLE})([{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+)(?={ADVERB}?{SAYING}|{TITLE}|[^{CJK}·]|$)"
+    rf"(?:(?<![{CJK}·]){TITLE}?|{TITLE})([{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+)(?={ADVERB}?{SAYING}|{TITLE}|[^{CJK}·]|$)"
 )
 _LATIN_NAME = r"[A-Z][a-zé]+(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)|[A-Z][a-zé’'-]+)){1,3}"
 _LATIN = re.compile(rf"\b{_LATIN_NAME}")
@@ -69,7 +69,7 @@ _LATIN_IN_CHINESE = re.compile(
     rf"(?:{TITLE}|[主员人、])\s?({_LATIN_NAME})|({_LATIN_NAME})\s?(?:等人|{ADVERB}?{SAYING})"
 )
 _READ, _MOST = 200_000, 400  # characters read and candidates weighed, to keep the cost in bounds
-_MAY_PRECEDE = re.compile(rf"(?:^|[^{CJK}]|{TITLE}|[与和给向由被让据问是者])$")
+_MAY_PRECEDE = re.compile(rf"(?:^|[^{CJK}·]|{TITLE}|[与和给向由被让据问是者])$")
 _LATIN_SAYS = re.compile(
     r"\b([A-Z][a-zé’'-]{2,})\s+(?:said|says|told|added|asked|wrote|argued|explained|recalled|warned|noted)\b"
     r"|\b(?:said|says|added|asked|Mr|Mrs|Ms|Dr|Prof)\.?\s+([A-Z][a-zé’'-]{2,})"
