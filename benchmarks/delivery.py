@@ -10,7 +10,8 @@ marks, sends and settles (SQLite, synchronous=FULL unless the name says NORMAL).
 ``smtp-sink`` (Debian's package postfix, the programs only; the service is neither needed nor started).
 
 With ``--readers``: an edition is queued for so many while it is sent; the sender is killed after 10,000 mails
-(of fewer readers a third) and started again. Its peak memory, and the seconds from its start (imports and all) to the first mail.
+(of fewer readers a third) and started again. Its peak memory, and the seconds from its start, imports and
+all, to the first mail.
 """
 
 import argparse
