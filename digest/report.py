@@ -142,6 +142,8 @@ def overview(
     store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, folder: Path, now: datetime
 ) -> dict[str, Any]:
     """The whole installation at a glance. *troubles*: what needs a hand, a sentence each."""
+    from digest.rewriting import spent_in_all
+
     editions = edition_overview(store, 5)
     troubles = [what for _, what in causes(store, schedules, newsletter, folder=folder, now=now)]
     return {
@@ -159,6 +161,7 @@ def overview(
         "queue": store.ledger.due(now=now),
         "disk_free_bytes": shutil.disk_usage(folder).free,
         "editions": editions,
+        "model": spent_in_all(store),
         "troubles": troubles,
     }
 

@@ -7,12 +7,14 @@ the item keeps the lead it had.
 import asyncio
 import hashlib
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from digest.errors import SummaryError
 from digest.grounding import MAX_CHARACTERS, MAX_WORDS, check
 from digest.llm import Account, Chat
 from digest.model import Article, Excerpt, Role, Severity, Theme
+from digest.store.state import ANSWERS
 
 if TYPE_CHECKING:
     from digest.store import Store
@@ -36,10 +38,14 @@ _KEPT = {"requests": "requests", "input_tokens": "input-tokens", "output_tokens"
 
 
 class Rewriter:
-    """Rewrites the leads of one edition; ``report`` says what that came to."""
+    """Rewrites the leads of one edition; ``report`` says what that came to.
 
-    def __init__(self, chat: Chat, store: "Store", model: str) -> None:
-        self._chat, self._store, self._model = chat, store, model
+    Args:
+        now: When answers are had, so that those kept can be forgotten by age (``Store.prune``).
+    """
+
+    def __init__(self, chat: Chat, store: "Store", model: str, *, now: datetime) -> None:
+        self._chat, self._store, self._model, self._now = chat, store, model, now
         self._written = self._refused = self._again = 0
 
     def __call__(self, article: Article, theme: Theme, excerpts: tuple[Excerpt, ...]) -> tuple[Excerpt, ...]:
@@ -65,10 +71,10 @@ class Rewriter:
 
     def _answer(self, article: Article, theme: Theme) -> str:
         """From what is kept, else from the model; kept before it is judged, so it is paid for once."""
-        key = f"llm:answer:{self._key(article, theme)}"
+        key = f"{ANSWERS}{self._key(article, theme)}"
         if kept := self._store.state.get(key):
             self._again += 1
-            return kept
+            return kept.partition("\n")[2]
         shown = {
             "theme": theme.name(article.language),
             "title": article.title,
@@ -80,7 +86,7 @@ class Rewriter:
         finally:
             self._keep_account(before)
         answer = answer[:MAX_KEPT].replace("\0", "\ufffd").encode(errors="replace").decode()
-        self._store.state.set(key, answer)
+        self._store.state.set(key, f"{self._now.isoformat()}\n{answer}")
         return answer
 
     def _key(self, article: Article, theme: Theme) -> str:
@@ -97,12 +103,17 @@ class Rewriter:
         if not (self._written or self._refused):
             return ""
         spent = self._chat.account
-        in_all = int(self._store.state.get("llm:cost-millionths", "0"))
+        in_all = spent_in_all(self._store)["cost_millionths"]
         return (
             f"Model summaries: {self._written} written, {self._refused} refused, {self._again} from before; "
             f"{spent.requests} requests, {spent.input_tokens + spent.output_tokens} tokens, "
             f"cost {spent.cost_millionths / 1e6:.4f}; {in_all / 1e6:.4f} in all"
         )
+
+
+def spent_in_all(store: "Store") -> dict[str, int]:
+    """Requests, tokens and millionths of the currency since the store was made."""
+    return {name: int(store.state.get(f"llm:{kept}", "0")) for name, kept in _KEPT.items()}
 
 
 def _values(account: Account) -> dict[str, int]:

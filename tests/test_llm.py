@@ -22,6 +22,7 @@ from digest.installation import Clock
 from digest.llm import MAX_BYTES, Chat
 from digest.model import LlmSettings
 from digest.runtime import open_runtime
+from digest.store import open_store
 
 __all__ = ["load"]
 KEY = "sk-a-secret-nobody-may-see"
@@ -342,6 +343,12 @@ def test_an_edition_shows_what_the_model_wrote_and_what_it_cost(installation: Pa
     asked = len(server.asked)
     assert f"{asked} requests, {1050 * asked} tokens, cost {0.0025 * asked:.4f}" in ran.stderr
     assert "lead   by a model: " in digest(installation, "editions", "why", "1").stdout
+    told = f"model summaries: {asked} requests, cost {0.0025 * asked:.4f} in all"
+    assert told in digest(installation, "status").stdout
+    with open_store(f"sqlite:///{installation / 'var/digest.db'}") as store:
+        made = store.editions.get(1).made_at
+        assert store.prune(before=made)["answers"] == 0
+        assert store.prune(before=made + timedelta(seconds=1))["answers"] == asked
     shown = digest(installation, "editions", "show", "1", "-f", "markdown", "--language", "en")
     assert "Written by a model, checked against the source" in shown.stdout
     for path in (installation / "var").rglob("*"):

@@ -288,5 +288,5 @@ def test_backup_of_postgresql_names_its_own_tool(postgresql_url: str, tmp_path: 
 
 def test_pruning_says_what_it_forgot(store: Store) -> None:
     store.articles.save(article(), sketch=(1,), now=NOW)
-    assert store.prune(before=NOW) == {"articles": 0, "deliveries": 0}
-    assert store.prune(before=NOW + HOUR) == {"articles": 1, "deliveries": 0}
+    assert store.prune(before=NOW) == {"articles": 0, "deliveries": 0, "answers": 0}
+    assert store.prune(before=NOW + HOUR) == {"articles": 1, "deliveries": 0, "answers": 0}

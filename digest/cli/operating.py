@@ -54,6 +54,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
                 ", ".join(f"{n} {state}" for state, n in edition["deliveries"].items()) or "no deliveries"
             )
             print(f"  edition {edition['number']} ({edition['schedule']}): {counts}: {edition['subject']}")
+        if rows["model"]["requests"]:
+            cost = rows["model"]["cost_millionths"] / 1e6
+            print(f"  model summaries: {rows['model']['requests']} requests, cost {cost:.4f} in all")
         for trouble in rows["troubles"]:
             print(f"! {trouble}")
     if rows["troubles"]:

@@ -1,5 +1,7 @@
 """Small facts under a name: counters, the last time something was done."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -9,6 +11,10 @@ from .schema import state
 
 _NOW = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
 """PostgreSQL's clock, as it stands in the middle of a transaction too."""
+
+
+ANSWERS = "llm:answer:"
+"""What a model answered, by question: the moment, a line break, the answer."""
 
 
 class State:
@@ -54,6 +60,12 @@ class State:
     def forget(self, key: str) -> None:
         with self._database.write() as connection:
             connection.execute(sa.delete(state).where(state.c.key == key))
+
+    def prune(self, *, before: datetime) -> int:
+        """Forget a model's older answers; how many."""
+        old = sa.delete(state).where(state.c.key.startswith(ANSWERS), state.c.value < before.isoformat())
+        with self._database.write() as connection:
+            return connection.execute(old).rowcount
 
     def set_paused(self, schedule: str, paused: bool) -> None:
         """Whether a schedule makes no editions until it is resumed."""

@@ -61,13 +61,16 @@ class Store:
         return self.database.owner_gone(name)
 
     def prune(self, *, before: datetime) -> dict[str, int]:
-        """Forget what is older: articles nobody quoted, and the rows of finished editions; how many of each.
+        """Forget what is older: articles nobody quoted, rows of finished editions, a model's answers.
+
+        Returns how many of each.
 
         Editions, their excerpts and counts, consent and suppressions are kept.
         """
         return {
             "articles": self.articles.prune(before=before),
             "deliveries": self.ledger.prune(before=before),
+            "answers": self.state.prune(before=before),
         }
 
     def backup(self, path: Path) -> None:
