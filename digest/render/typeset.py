@@ -26,7 +26,6 @@ _STOPS = "。！？!?.…”’」』\"')）】"
 _OPENERS = "“‘「『（(【《"
 """What begins right after one of these is whole at its head: nothing was left out there."""
 _CLAUSES = re.compile("[^，。：；？！、]+[，。：；？！、]*|[，。：；？！、]+")
-_LAST = re.compile(rf"([{CJK}]{{3}}[。！？]?(?:<span[^>]*>[”’…]+</span>)?)(?=(?:</a>)?</(?:p|li|h1|h3)>)")
 _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
@@ -94,7 +93,7 @@ class Typesetter:
 
 
 def dress(html: str, *, marks: str, budget: int | None = None) -> str:
-    """Faces for Chinese quotation marks and dots; no line end inside ——, no last line of a character or two.
+    """Faces for Chinese quotation marks and dots, and no line end inside ——, in the body's text.
 
     A Latin face would set the marks a third as wide. Over *budget* octets of spans the small print goes
     without, then all marks do. ``nobr`` because Outlook on Windows has no ``white-space``.
@@ -107,7 +106,7 @@ def dress(html: str, *, marks: str, budget: int | None = None) -> str:
         dressed, spent = _dressed(body, kinds, marks)
         if budget is None or spent <= budget:
             break
-    return head + body_tag + _LAST.sub(r"<nobr>\1</nobr>", dressed)
+    return head + body_tag + dressed
 
 
 _ALL_TEXT = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
