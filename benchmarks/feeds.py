@@ -23,6 +23,7 @@ import feedparser
 
 from digest.feeds import Reader
 from digest.fetch import open_fetcher
+from digest.installation import run
 from digest.model import FeedConfig, FeedSettings
 from digest.store import open_store
 from digest.workers import open_workers
@@ -88,12 +89,12 @@ def serve(bodies: list[bytes], pipe: Connection) -> None:
         await writer.drain()
         writer.close()
 
-    async def run() -> None:
+    async def listen() -> None:
         server = await asyncio.start_server(answer, "0.0.0.0", 0)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
-    asyncio.run(run())
+    asyncio.run(listen())
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,8 @@ def main() -> None:
     port = here.recv()
     alone = feedparser_alone(bodies)
     with tempfile.TemporaryDirectory() as folder:
-        first = asyncio.run(collect(bodies, port, folder, NOW))
-        second = asyncio.run(collect(bodies, port, folder, NOW + timedelta(days=2)))
+        first = run(collect(bodies, port, folder, NOW))
+        second = run(collect(bodies, port, folder, NOW + timedelta(days=2)))
     self_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     worker_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     server.terminate()

@@ -3,11 +3,12 @@
 import os
 import secrets
 import time
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from digest.errors import ConfigError
 from digest.model import Schedule
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
 
 NOW = "now"
 """The schedule editions made by hand belong to."""
+
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a loop: uvloop's, at half the CPU where much goes over the network, or else the library's own."""
+    import asyncio
+
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 class Clock:

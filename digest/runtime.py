@@ -1,6 +1,5 @@
 """The one place that constructs things: a configuration in, an installation that can be asked to act out."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -10,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError
-from digest.installation import NOW, Clock, Installation, find_config
+from digest.installation import NOW, Clock, Installation, find_config, run
 from digest.sending import Sending
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ class Runtime(Installation):
                     polled(one) for one in await reader.poll(on_progress=lambda one: on_progress(one.feed.id))
                 ]
 
-        return report + asyncio.run(poll())
+        return report + run(poll())
 
     def collect_seeds(self, on_progress: Callable[[str], None] = lambda _: None) -> "list[Collected]":
         """Read the seeds."""
@@ -214,4 +213,4 @@ class Runtime(Installation):
         from digest.llm import Chat
         from digest.rewriting import Rewriter
 
-        return Rewriter(Chat(self.config.llm), self.store, self.config.llm.model, now=self.now)
+        return Rewriter(Chat(self.config.llm), self.store, self.config.llm.model)

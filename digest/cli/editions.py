@@ -9,7 +9,7 @@ import typer
 
 from digest.cli.making import Format
 from digest.cli.output import emit_json, runtime, say, table, visible
-from digest.cli.output import run as loop
+from digest.installation import run as loop
 from digest.model import DeliveryState
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ Results go to stdout, everything said about them to stderr.
 
 import json
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from digest.runtime import Runtime
-
-T = TypeVar("T")
 
 
 @contextmanager
@@ -29,18 +27,6 @@ def runtime(context: typer.Context) -> Iterator["Runtime"]:
         for warning in opened.config.warnings:
             say(f"warning: {warning}")
         yield opened
-
-
-def run(work: "Coroutine[Any, Any, T]") -> "T":
-    """Run the loop: uvloop's, which costs half the CPU where much is sent, or else the library's own."""
-    import asyncio
-
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
 
 
 def say(line: str = "") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli.output import mail_address, runtime, say, visible
-from digest.cli.output import run as loop
+from digest.installation import run as loop
 
 if TYPE_CHECKING:
     from digest.deliver import Progress, Report
