@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -14,8 +13,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from babel import Locale
 from babel.messages.extract import extract_from_file
-from babel.messages.pofile import read_po
+from babel.messages.pofile import read_po, write_po
 from editions import (
     COST,
     CRAFT,
@@ -634,15 +634,31 @@ def test_the_nearest_language_is_taken(language: str, expected: str) -> None:
 
 
 def test_a_third_language_needs_no_code(tmp_path: Path) -> None:
-    target = tmp_path / "locale/fr/LC_MESSAGES/digest.po"
+    """A catalog in a folder is a language: all words of ours come from it, dates and plurals follow its rules."""
+    with languages()["en"].open("rb") as file:
+        catalog = read_po(file)
+    catalog.locale = Locale.parse("pl")
+    for message in catalog:
+        if message.id:
+            one = message.id if isinstance(message.id, str) else message.id[1]
+            marked = re.sub(r"[a-zA-Z]+(?![^{]*})", "ż", one)
+            message.string = marked if isinstance(message.id, str) else tuple(f"{marked} {n}." for n in "abc")
+    target = tmp_path / "locale/pl/LC_MESSAGES/digest.po"
     target.parent.mkdir(parents=True)
-    shutil.copy(languages()["en"], target)
-    text = target.read_text("utf-8").replace('msgstr "Unsubscribe"', 'msgstr "Se désabonner"')
-    target.write_text(text.replace("Language: en", "Language: fr"), "utf-8")
-    parts = make_renderer(NEWSLETTER, template_dirs=[tmp_path]).mail(THREE, language="fr")
-    assert parts.language == "fr"
-    assert "Se désabonner" in parts.text
-    assert "22 novembre 2026" in parts.text
+    with target.open("wb") as out:
+        write_po(out, catalog)
+    polish = make_renderer(LOCAL, template_dirs=[tmp_path])
+    item = replace(
+        kiln_item, article=replace(kiln, outlet=None, authors=(), title="题", text="文"), excerpts=()
+    )
+    shown = replace(edition(section(replace(CRAFT, names={"zh": "艺"}), item)), subject="题", coverage=())
+    parts = polish.mail(shown, language="pl", subscribed=False)
+    assert parts.language == "pl"
+    text = choose(parts.text, frozenset())
+    assert "22 listopada 2026" in text
+    assert "1 ż, ż 1 ż a." in text, "the form for one"
+    left = re.sub(r"https?://\S+|listopada|Digest|Master", "", text)
+    assert re.findall(r"[A-Za-z]{2,}", left) == []
 
 
 def _used() -> dict[str, str]:
