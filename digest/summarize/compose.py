@@ -174,7 +174,7 @@ class _Page:
         return best
 
     def _leading(self, main: Sequence[str]) -> list[Passage]:
-        """What may open the item: the usual length before a shorter one, the article's words first."""
+        """What may open the item: the article's own words first, then on the theme, then of the usual length."""
         article = self.reading.article
         opening = _OPENS * len(article.text)
         free = [p for p in self.free if self._is_themed(p) or (self.titled and p.start <= opening)]
@@ -184,14 +184,16 @@ class _Page:
             ]
         if self.is_report:
             able = [p for p in free if p.leads and p.size / self.scale <= _OPENING]
-            first = min((p.start for p in able), default=0)
-            if fitting := [p for p in able if p.start == first]:
+            start = min((p.start for p in able), default=0)
+            if fitting := [p for p in able if p.start == start]:
                 return [p for p in fitting if p.size <= _LEAD[1] * self.scale] or fitting[:1]
-        for least in (_LEAD[0], _SHORT_LEAD):
-            fitting = [p for p in free if least <= p.size / self.scale <= _LEAD[1]]
-            if found := [p for p in fitting if p.leads] or [p for p in fitting if p.spoken]:
-                return found
-        return []
+        able = [p for p in free if _SHORT_LEAD <= p.size / self.scale <= _LEAD[1] and (p.leads or p.spoken)]
+
+        def rank(p: Passage) -> tuple[bool, bool, bool]:
+            return not p.leads, not self._is_themed(p), p.size < _LEAD[0] * self.scale
+
+        first = min(map(rank, able), default=None)
+        return [p for p in able if rank(p) == first]
 
     def _is_themed(self, p: Passage) -> bool:
         return not self.asked or p.about >= _THEMED
