@@ -31,7 +31,7 @@ ON_ITS_WAY = timedelta(minutes=30)
 """The longest a claimed letter takes to be out: its turn, and RFC 5321's time-outs (section 4.5.3.2)."""
 TRY_AGAIN = (timedelta(minutes=1), timedelta(minutes=10), HOUR, 4 * HOUR, 12 * HOUR)
 """After each try that failed for now; after that the reader has to ask again."""
-BATCH = 500
+BATCH = 200
 FORGET_AFTER = timedelta(days=30)
 """Who never confirmed is forgotten then; the link in the mail is good for seven days."""
 EPOCH = datetime.fromtimestamp(0, UTC)

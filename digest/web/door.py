@@ -24,7 +24,7 @@ log = logging.getLogger("digest.web")
 
 LOOK_S = 5.0
 """Between two looks for confirmation mails whose time has come, besides those just asked for."""
-WAITED_FOR_S, GATHER_S = 0.005, 0.25
+WAITED_FOR_S, GATHER_S = 0.005, 0.1
 """Between two batches of what a visitor waits for, and of what nobody does: so much is done in one go."""
 MOST_LETTERS = 2000
 GRACE_S = 10.0
@@ -101,13 +101,14 @@ class Desk:
         self._open_transport = open_transport
         self._clock = clock
         self._numbers = numbers
-        # One thread: two would only wait for one another at the database.
+        # A thread for what visitors wait for, one for the rest: two for either would only wait for one another.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
+        self._back = ThreadPoolExecutor(1, thread_name_prefix="back")
         self._wishes: Clerk[Subscriber, None] = Clerk(
             signup.store.wishes.keep, self._thread, gather_s=WAITED_FOR_S
         )
         self._leaving: Clerk[Departure, None] = Clerk(self._unsubscribe, self._thread, gather_s=WAITED_FOR_S)
-        self._asked: Clerk[tuple[Asking, Fate], None] = Clerk(self._note, self._thread, gather_s=GATHER_S)
+        self._asked: Clerk[tuple[Asking, Fate], None] = Clerk(self._note, self._back, gather_s=GATHER_S)
         self._stack = AsyncExitStack()
 
     def wish(self, wish: Subscriber) -> "asyncio.Future[None] | None":
@@ -143,7 +144,8 @@ class Desk:
             task.cancel()
         await self._asked.close()
         await self._stack.aclose()
-        self._thread.shutdown()
+        for thread in (self._thread, self._back):
+            thread.shutdown()
 
     def _unsubscribe(self, leaving: Sequence[Departure]) -> None:
         self._signup.unsubscribe(leaving, now=self._clock())
@@ -163,7 +165,7 @@ class Desk:
             self._bell.clear()
             try:
                 if self._letters.qsize() < MOST_LETTERS:
-                    found = await loop.run_in_executor(self._thread, self._askings)
+                    found = await loop.run_in_executor(self._back, self._askings)
                     for asking in found:
                         self._letters.put_nowait(asking)
                     if found:
