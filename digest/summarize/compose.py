@@ -174,7 +174,7 @@ class _Page:
         return best
 
     def _leading(self, main: Sequence[str]) -> list[Passage]:
-        """What may open the item: the article's own words first, then on the theme, then of the usual length."""
+        """What may open the item: the article's own words first, then on the theme, then of usual length."""
         article = self.reading.article
         opening = _OPENS * len(article.text)
         free = [p for p in self.free if self._is_themed(p) or (self.titled and p.start <= opening)]
