@@ -40,6 +40,7 @@ def described(database: Database) -> dict[str, object]:
             "unique": ordered(inspector.get_unique_constraints(table)),
             "indexes": ordered(inspector.get_indexes(table)),
             "checks": ordered(inspector.get_check_constraints(table)),
+            "options": plain(inspector.get_table_options(table)),
         }
         for table in sorted(inspector.get_table_names())
         if table != "alembic_version" and not table.startswith("procrastinate_")
