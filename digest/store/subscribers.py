@@ -107,7 +107,7 @@ class Subscribers:
         rows = {row["address_key"]: row for row in (_columns(one, now) for one in new)}
         if rows:
             connection.execute(sa.insert(subscribers), list(rows.values()))
-            prove(connection, subscribers.c.address_key.in_(list(rows)), actor, now, reason, new=True)
+            prove(connection, any_of(subscribers.c.address_key, rows), actor, now, reason, new=True)
         for row in rows.values():
             moved.update(_kinds(row["state"], row["themes"], row["timezone"]))
         return len(rows)
@@ -193,7 +193,7 @@ class Subscribers:
         Returns:
             Everybody of *ids* who exists, as they are afterwards.
         """
-        query = sa.select(subscribers).where(subscribers.c.id.in_(ids)).with_for_update()
+        query = sa.select(subscribers).where(any_of(subscribers.c.id, ids)).with_for_update()
         with self._database.write() as connection:
             found = {row.id: make_subscriber(row) for row in connection.execute(query)}
             turns = {one.id: turn for one in found.values() if (turn := decide(one)) is not None}
@@ -220,7 +220,7 @@ class Subscribers:
         for number, turn in turns.items():
             alike.setdefault((turn.state, turn.paused_until, turn.reason), []).append(number)
         for (state, until, reason), ids in alike.items():
-            these = subscribers.c.id.in_(ids)
+            these = any_of(subscribers.c.id, ids)
             prove(connection, these, actor, now, reason, to=state)
             change = {"state": state, "paused_until": until, "updated_at": now}
             connection.execute(sa.update(subscribers).where(these).values(change))
@@ -393,8 +393,13 @@ def deliverable(now: datetime | sa.ColumnElement[datetime]) -> sa.ColumnElement[
 
 def known_as(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Subscriber]:
     """Readers by casefolded address."""
-    query = sa.select(subscribers).where(subscribers.c.address_key.in_(keys))
+    query = sa.select(subscribers).where(any_of(subscribers.c.address_key, keys))
     return {row.address_key: make_subscriber(row) for row in connection.execute(query)}
+
+
+def any_of(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
+    """As ``column.in_(values)``, without a look at every value."""
+    return column.in_(sa.bindparam(None, list(values), expanding=True, type_=column.type))
 
 
 def prove(
@@ -427,8 +432,8 @@ def prove(
 
 def barred(connection: sa.Connection, hashes: Iterable[str]) -> frozenset[str]:
     """Those of *hashes* that are suppressed."""
-    query = sa.select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(list(hashes)))
-    return frozenset(connection.scalars(query))
+    column = suppressions.c.address_hash
+    return frozenset(connection.scalars(sa.select(column).where(any_of(column, hashes))))
 
 
 def make_subscriber(row: Any) -> Subscriber:

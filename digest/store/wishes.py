@@ -19,7 +19,7 @@ from . import documents
 from .database import Database
 from .schema import askings, consent_events, subscribers
 from .schema import wishes as table
-from .subscribers import PENDING, Kind, Subscribers, Turn, barred, known_as, make_subscriber, prove
+from .subscribers import PENDING, Kind, Subscribers, Turn, any_of, barred, known_as, make_subscriber, prove
 
 ASKED = "asked to confirm"
 """The reason of the event kept for each confirmation mail: proof, and what the limits count."""
@@ -70,7 +70,7 @@ class Wishes:
             if rows:
                 wanted = {row.address.casefold(): _wish(row) for row in rows}
                 self._ask(connection, wanted, decide, hash_address, limits, now)
-                connection.execute(sa.delete(table).where(table.c.id.in_([row.id for row in rows])))
+                connection.execute(sa.delete(table).where(any_of(table.c.id, [row.id for row in rows])))
         return len(rows)
 
     def _ask(
@@ -96,7 +96,7 @@ class Wishes:
         }
         found = {one.id: one for one in known.values()}
         self._readers.write_turns(connection, found, turns, moved, actor=READER, now=now)
-        asked = subscribers.c.address_key.in_(list(new)) | subscribers.c.id.in_(list(turns))
+        asked = any_of(subscribers.c.address_key, new) | any_of(subscribers.c.id, turns)
         rows = sa.select(subscribers.c.id, sa.literal(now, askings.c.due_at.type)).where(asked)
         connection.execute(sa.insert(askings).from_select(["subscriber_id", "due_at"], rows))
         self._readers.count(connection, moved)
@@ -116,7 +116,7 @@ class Wishes:
             gone = [row.id for row in rows if row.state != PENDING]  # confirmed, left, bounced meanwhile
             if gone:
                 connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(gone)))
-            mine = askings.c.subscriber_id.in_([row.id for row in rows])
+            mine = any_of(askings.c.subscriber_id, [row.id for row in rows])
             connection.execute(sa.update(askings).where(mine).values(due_at=now + held))
         return {make_subscriber(row): row.tries for row in rows if row.state == PENDING}
 
@@ -126,8 +126,8 @@ class Wishes:
         later = later.values(due_at=sa.bindparam("new_due"), tries=askings.c.tries + 1)
         with self._database.write() as connection:
             if asked:
-                prove(connection, subscribers.c.id.in_(asked), READER, now, ASKED)
-                connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(asked)))
+                prove(connection, any_of(subscribers.c.id, asked), READER, now, ASKED)
+                connection.execute(sa.delete(askings).where(any_of(askings.c.subscriber_id, asked)))
             if put_off:
                 connection.execute(later, [{"reader": n, "new_due": at} for n, at in put_off.items()])
 

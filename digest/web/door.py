@@ -101,7 +101,7 @@ class Desk:
         self._open_transport = open_transport
         self._clock = clock
         self._numbers = numbers
-        # A thread for what visitors wait for, one for the rest: two for either would only wait for one another.
+        # One thread for what visitors wait for, one for the rest: more would only wait for one another.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._back = ThreadPoolExecutor(1, thread_name_prefix="back")
         self._wishes: Clerk[Subscriber, None] = Clerk(
