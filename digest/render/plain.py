@@ -61,6 +61,11 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
                 return "".join(cells).strip() + "\n" if cells else ""
             return "- " + "  ".join(cell.strip() for cell in cells).replace("\n", "\n  ") + "\n"
 
+        def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:
+            if str(el.get("href") or "").startswith("#"):  # places of the page, which this is no longer
+                return text
+            return str(super().convert_a(el, text, parent_tags))
+
         def convert_div(self, el: Any, text: str, parent_tags: Any) -> str:
             return "" if "pre" in (el.get("class") or ()) else f"\n\n{text.strip()}\n\n"
 
