@@ -31,6 +31,8 @@ CHUNK = 5_000
 """Deliveries a job takes: some seconds for a fast relay."""
 PARTS = 64
 """Jobs of one edition that wait at the same time; enough for so many workers."""
+_COUNTED = 4
+"""Chunks that are counted; where more is due it is not worth counting, all parts are queued."""
 TEND_S = 5
 STALLED_S = 30.0
 """Without a heartbeat for so long (one comes every 10 s) a worker's jobs are somebody else's."""
@@ -220,9 +222,10 @@ class Crew:
             yield "collect", {"host": host}
 
     def _due_mail(self) -> Iterator[Wanted]:
-        backlog = self._runtime.store.ledger.backlog(now=self._runtime.now, most=PARTS * CHUNK)
+        backlog = self._runtime.store.ledger.backlog(now=self._runtime.now, most=_COUNTED * CHUNK)
         for edition, count in backlog.items():
-            for part in range(-(-count // CHUNK)):
+            parts = PARTS if count == _COUNTED * CHUNK else -(-count // CHUNK)
+            for part in range(parts):
                 yield "deliver", {"edition": edition, "part": part}
 
     async def _publish(self, app: "App", schedule: str) -> None:
@@ -233,10 +236,11 @@ class Crew:
         await _queue(app, await asyncio.to_thread(lambda: list(self._due_mail())))
 
     async def _deliver(self, app: "App", edition: int, **_: object) -> None:
+        mail, ledger = self._runtime.mail, self._runtime.store.ledger
+        if edition not in await asyncio.to_thread(ledger.backlog, now=self._runtime.now, most=1):
+            return  # others were quicker
         transport = await self._way_out()
-        report = await self._runtime.mail.deliver_due(
-            transport, edition=edition, at_most=CHUNK, stop=self._stop
-        )
+        report = await mail.deliver_due(transport, edition=edition, at_most=CHUNK, stop=self._stop)
         if report:
             counts = (report.sent, report.deferred, report.failed, report.unknown, report.suppressed)
             log.info(

@@ -215,8 +215,9 @@ class Ledger:
         """
         mine = row.edition == edition
         planning = sa.select(editions.c.number).where(editions.c.number == edition, sa.text(UNPLANNED.text))
-        queued = sa.select(row.id).where(mine, QUEUED).limit(1)
-        moving = sa.select(row.id).where(mine, MOVING).limit(1)
+        # In an order only the index has: else PostgreSQL may read the table from its beginning.
+        queued = sa.select(row.id).where(mine, QUEUED).order_by(row.next_at).limit(1)
+        moving = sa.select(row.id).where(mine, MOVING).order_by(row.state).limit(1)
         with self._database.read() as connection:
             return all(connection.scalar(left) is None for left in (planning, queued, moving))
 
@@ -403,7 +404,8 @@ def _counts(connection: sa.Connection, edition: int) -> dict[DeliveryState, int]
 
 
 def _claimable(connection: sa.Connection, edition: int, now: datetime, most: int) -> int:
-    some = sa.select(row.id).where(row.edition == edition, QUEUED, row.next_at <= now).limit(most)
+    some = sa.select(row.id).where(row.edition == edition, QUEUED, row.next_at <= now)
+    some = some.order_by(row.next_at).limit(most)
     return connection.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
 
 
