@@ -238,9 +238,9 @@ class Sending:
             what = "nothing says where returned mail lies; add a [bounces] table"
             raise ConfigError(self._config.path, [(0, "bounces", what)])
         where = bounces.mailbox or ImapAccount(
-            host=bounces.imap_host,
+            host=bounces.imap_host or "",
             port=bounces.imap_port,
-            username=bounces.imap_username,
+            username=bounces.imap_username or "",
             password=bounces.imap_password,
             folder=bounces.imap_folder,
         )

@@ -71,9 +71,9 @@ class Bounces:
 
     address: str
     mailbox: Path | None
-    imap_host: str
+    imap_host: str | None
     imap_port: int
-    imap_username: str
+    imap_username: str | None
     imap_password: str = field(repr=False)
     imap_folder: str
 
@@ -228,6 +228,11 @@ class _Reader:
                 self.mistakes.append((("paths", "templates", n), f"there is no folder {folder}"))
             yield folder
 
+    def _given(self, variable: str, file: str | None, where: toml.Location) -> str | None:
+        """A secret from the environment, else from the file that the key at *where* names."""
+        given = self.environ.get(variable)
+        return given if given or not file else self._read_secret(self._path(file), where)
+
     def _read_secret(self, file: Path, where: toml.Location) -> str | None:
         """The file's first line; None, and a mistake, when it cannot be had."""
         try:
@@ -255,9 +260,8 @@ class _Reader:
 
     def _database_url(self, data_dir: Path) -> str:
         database = self.tables.database
-        url = self.environ.get("DIGEST_DATABASE_URL") or database.url
-        if database.url_file and not url:
-            url = self._read_secret(self._path(database.url_file), ("database", "url_file"))
+        file = None if database.url else database.url_file
+        url = self._given("DIGEST_DATABASE_URL", file, ("database", "url_file")) or database.url
         if not url:
             return f"sqlite:///{data_dir / 'digest.db'}"
         scheme, _, rest = url.partition("://")
@@ -274,12 +278,11 @@ class _Reader:
         by_token = server.auth == "xoauth2"
         what, keys = ("token", "token_file or token_command") if by_token else ("password", "password_file")
         variable = f"DIGEST_MAIL_{server.id.upper().replace('-', '_')}_{what.upper()}"
-        password = self.environ.get(variable)
-        if server.password_file and not password:
-            password = self._read_secret(self._path(server.password_file), (*where, "password_file"))
-        elif server.token_file and not password:
+        password = self._given(variable, server.password_file, (*where, "password_file"))
+        elsewhere = server.password_file or server.token_file or server.token_command
+        if server.token_file and not password:
             self._read_secret(self._path(server.token_file), (*where, "token_file"))
-        elif server.username and not password and not server.token_command:
+        elif server.username and not password and not elsewhere:
             has_none = f"has no {what}; set {keys}, or {variable} in the environment"
             self.mistakes.append(((*where, "username"), has_none))
         if by_token and not server.username:
@@ -292,31 +295,19 @@ class _Reader:
         return MailServer(**plain, password=password, ca_file=ca_file, token_file=token_file)
 
     def _bounces(self, table: BouncesTable) -> Bounces:
-        password = self.environ.get("DIGEST_IMAP_PASSWORD")
-        if table.imap_password_file and not password:
-            password = self._read_secret(
-                self._path(table.imap_password_file), ("bounces", "imap_password_file")
-            )
-        elif table.imap_host and not password:
+        file = table.imap_password_file
+        password = self._given("DIGEST_IMAP_PASSWORD", file, ("bounces", "imap_password_file"))
+        if table.imap_host and not password and not file:
             what = "has no password; set imap_password_file, or DIGEST_IMAP_PASSWORD in the environment"
             self.mistakes.append((("bounces", "imap_username"), what))
         mailbox = self._path(table.mailbox) if table.mailbox else None
         if mailbox and not mailbox.exists():
             self.mistakes.append((("bounces", "mailbox"), f"there is no Maildir or mbox {mailbox}"))
-        return Bounces(
-            address=table.address,
-            mailbox=mailbox,
-            imap_host=table.imap_host or "",
-            imap_port=table.imap_port,
-            imap_username=table.imap_username or "",
-            imap_password=password or "",
-            imap_folder=table.imap_folder,
-        )
+        plain = table.model_dump(exclude={"mailbox", "imap_password_file"})
+        return Bounces(**plain, mailbox=mailbox, imap_password=password or "")
 
     def _llm(self, table: LlmTable) -> LlmSettings:
-        key = self.environ.get("DIGEST_LLM_KEY")
-        if table.key_file and not key:
-            key = self._read_secret(self._path(table.key_file), ("llm", "key_file"))
+        key = self._given("DIGEST_LLM_KEY", table.key_file, ("llm", "key_file"))
         if key and not re.fullmatch(r"[!-~]+", key):
             self.mistakes.append((("llm", "key_file"), "the key must be printable ASCII without blanks"))
         return table.value(key or None)
