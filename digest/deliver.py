@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 
 _LOOK_AGAIN_S = 1.0
-_TICK_S = 0.2
-_RATE_TICKS = 25
+_TICK_S = 0.1
+_RATE_TICKS = 50
 _MOST_BLAMED = 3
 
 
@@ -330,7 +330,9 @@ class _Run:
             return True
         due = await self.scribe.call(self.ledger.next_due, self.edition)
         wait_s = (due - self.clock()).total_seconds() if due else math.inf
-        if wait_s > self.policy.patience_s and not self.expecting():
+        if self.expecting():
+            wait_s = _TICK_S
+        elif wait_s > self.policy.patience_s:
             return False
         await self._wait(max(0.05, min(wait_s, _LOOK_AGAIN_S)))
         return True

@@ -61,7 +61,11 @@ def check_message(mail: bytes, *, signed: bool) -> Iterator[Finding]:
         yield Finding(level="ok", what=f"a mail has {len(mail)} octets and {len(fields)} header fields")
     if b"list-unsubscribe-post" not in fields:
         what = "mails hold no one-click unsubscribe (RFC 8058), which large providers ask for"
-        yield Finding(level="warning", what=what, do="set newsletter.base_url to where the pages are served")
+        do = (
+            "set newsletter.base_url to where the pages are served; until then read the mailbox that"
+            " List-Unsubscribe names, and take out who asks with digest subscribers remove"
+        )
+        yield Finding(level="warning", what=what, do=do)
     for name in {name for name in fields if name not in (b"received", b"dkim-signature")}:
         if fields.count(name) > 1:
             what = f"the field {name.decode()} stands {fields.count(name)} times"

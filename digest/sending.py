@@ -155,15 +155,23 @@ class Sending:
         )
 
     def sample(
-        self, edition: "Edition", language: str | None = None, to: str = "reader@example.org"
+        self,
+        edition: "Edition",
+        language: str | None = None,
+        to: str = "reader@example.org",
+        *,
+        subscribed: bool = False,
     ) -> bytes:
-        """The mail as somebody who is no subscriber would get it, without signatures."""
+        """The mail as somebody who is no subscriber (or an unknown one) would get it, without signatures."""
         from digest.letters import make_builder
 
         home = self._home
         newsletter = replace(self._config.newsletter, language=language or home.language)
         build = make_builder(lambda _: edition, home.renderer, newsletter, home.keys)
-        return build(self._claim(edition.number, to))
+        claim = self._claim(edition.number, to)
+        if subscribed:
+            claim = claim._replace(subscriber_id=0, language=newsletter.language)
+        return build(claim)
 
     def _review(self, number: int, to: str) -> bytes:
         return self.sample(self._home.store.editions.get(number), to=to)

@@ -56,7 +56,7 @@ def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
     latest = opened.store.editions.latest()
     yield check_clock(opened.now, latest.made_at if latest else None)
     if latest:
-        mail, signer = opened.mail.sample(latest), opened.mail.signer()
+        mail, signer = opened.mail.sample(latest, subscribed=True), opened.mail.signer()
         yield from check_message(signer.sign(mail) if signer else mail, signed=signer is not None)
     domain = opened.config.newsletter.sender.rpartition("@")[2]
     if not opened.mail.servers():
