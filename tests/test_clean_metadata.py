@@ -50,6 +50,8 @@ def test_chinese_dates(text: str, expected: str | None) -> None:
         ("yesterday", "2024-03-09"),
         ("March 9", "2024-03-09"),
         ("June 2021", "2021-06"),
+        ("Today’s Paper", None),
+        ("became a dominion on 26 September 1907", None),
     ],
 )
 def test_english_dates(text: str, expected: str | None) -> None:
@@ -106,6 +108,10 @@ def page(*head: str, tail: str = "", title: str = "渡口重新开放以后") ->
         (("本报记者 江 白", "2024-03-01"), ("江白",), None),
         (("作者:小编 2024-03-01 来源:网络",), (), None),
         (("来源:未知 作者:admin",), (), None),
+        (("2024-03-01 08:00 来源:河边晚报 举报",), (), "河边晚报"),
+        (("本帖最后由 河边人 于 2024-3-1 08:00 编辑",), (), None),
+        (("2024-03-01 08:00 收藏本文",), (), None),
+        (("采写:河边晚报见习记者 江白", "2024-03-01"), ("江白",), None),
     ],
 )
 def test_bylines(head: tuple[str, ...], authors: tuple[str, ...], outlet: str | None) -> None:

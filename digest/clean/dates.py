@@ -44,7 +44,7 @@ _PARTIAL = tuple(
     for form in (
         r"(?<![\d年.-])(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?日",
         rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!,?\s\d{{4}})",
-        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s{_MONTH}(?!,?\s\d{{4}})",
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s{_MONTH}(?![a-z]|,?\s\d{{4}})",
         r"(?<![\d/.-])(?P<month>\d{1,2})-(?P<day>\d{1,2})(?=\s\d{1,2}:\d\d)",
     )
 )
@@ -124,8 +124,12 @@ def parse_machine(value: str, *, chinese: bool) -> Published | None:
     return find(value.strip()[:40], now=None, chinese=chinese)
 
 
+_FIRST_PAGES = 1990
+"""No page was published before there was a web; older dates are what a page speaks of."""
+
+
 def _is_past(found: Published, now: datetime | None) -> bool:
-    return now is None or found.at <= now + timedelta(days=1)
+    return found.at.year >= _FIRST_PAGES and (now is None or found.at <= now + timedelta(days=1))
 
 
 def _number(match: re.Match[str], name: str) -> int | None:
@@ -199,7 +203,8 @@ def _relative(text: str, now: datetime, zone: tzinfo) -> Published | None:
     local = now.astimezone(zone)
     if match := _AGO.search(text):
         return _ago(match, local)
-    if match := _DAY_WORD.search(text):
+    match = _DAY_WORD.search(text)
+    if match and (match["hour"] or match["word"].lower() != "today"):  # menus say Today
         back = {"昨": 1, "y": 1, "前": 2}.get(match["word"][0].lower(), 0)
         day = local - timedelta(days=back)
         return _with_time(match, day, zone)

@@ -36,11 +36,12 @@ _LATIN_NAME = re.compile(
 )
 _NOT_A_PERSON = re.compile(
     r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|forum|board|blog|getty|images|photo|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
+    r"|sign|log|feedback|newsletter|industry|professor|menu|home|search|our|your|out|in|up|for|next|video|ad|tech|insider"
     r"|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
-    r"^(?:小编|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
+    r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
     r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$",
     re.IGNORECASE,
 )
@@ -64,7 +65,7 @@ _REPORTER_OF = re.compile(
     rf"《(?P<quoted>[^》]{{2,12}})》(?:杂志|报社)?(?:的)?记者|接受(?:了)?(?P<plain>[{CJK}A-Za-z]{{2,8}}?)(?:的)?(?:独家)?(?:专访|采访)"
 )
 _MEDIUM = re.compile(
-    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|局|厅|委|办公室|大学|学院|公司|集团|研究院)$"
+    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|消息|海外版|科技|局|厅|委|办公室|大学|学院|公司|集团|研究院)$"
     r"|\b(?:Herald|Times|News|Post|Courier|Press|Gazette|Journal|Tribune|Ledger|Chronicle|Review|Weekly|Observer|Telegraph|Standard|Mirror"
     r"|Magazine|Globe|Register|Bulletin|Examiner|Inquirer|Dispatch|Sentinel|Reuters|BBC|CNN|Daily|Today|Online|Media|Radio|Agency|Wire)$"
 )
@@ -76,6 +77,7 @@ _SURNAMES = (
 _NO_TOKEN = re.compile(
     r"[:：]|^(?:于|在|发[布表]于?|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
     r"|^\d|浏览|阅读|评论|查看|回复|字体|字号|星期|楼|关注"
+    r"|最后|来源|责任|记者|作者|时间|收藏|报道$|(?<!官方[账帐])号$|政务|支部|整合|[】]"
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
     re.IGNORECASE,
 )
@@ -88,22 +90,25 @@ _AUTHORISED = re.compile(
 )
 _COPYRIGHT = re.compile(
     rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有|版權所有)[\s\d©()\-–—~,.:：Cc&;@]*(?:[Cc]opyright|by|BY)?\s*"
-    rf"(?P<name>[{CJK}][{CJK}A-Za-z·\d]{{1,14}}?|[A-Z][\w&'’ -]{{2,30}}?)"
+    rf"(?P<name>[{CJK}][{CJK}A-Za-z·\d]{{1,14}}?|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?)"
     r"\s*(?:官方网站|官网)?\s*(?:版权所有|版權所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
     r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|$)"
 )
 _FORUM_BAR = re.compile(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
 _COMPANY = re.compile(
-    r"有限公司|集团|公司$|\bInc\b|\bLtd\b|\bLLC\b|^All\b|^The Authors?$|^版权|^ICP", re.IGNORECASE
+    r"有限公司|集团|公司$|必究|负责|\b(?:Limited|Corporation|Corp)\b|\bInc\b|\bLtd\b|\bLLC\b|^All\b|^The Authors?$|^版权|^ICP",
+    re.IGNORECASE,
 )
 _PUBLISHED_FIRST = re.compile(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
 _SAYS_DATE = re.compile(r"[发發][布佈表稿]|时间|日期|来源|published|posted|\bdate", re.IGNORECASE)
 _NO_DATE = re.compile(
     r"©|copyright|版权|ICP|GMT[+-]\d|今天是|现在是|截止|截至|注册"
-    r"|join(?:ed| date)|member since|有效期|备案|活动时间|报名|会议时间"
+    r"|最后由|最后编辑|last edited|join(?:ed| date)|member since|有效期|备案|活动时间|报名|会议时间"
     r"|processed in",
     re.IGNORECASE,
 )
+_EDITED = re.compile(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECASE)
+"""Lines of forums that name who changed a post, and when, or the machine."""
 _HELD = re.compile(r"专访|采访|访谈|对话|对谈|interview", re.IGNORECASE)
 
 
@@ -177,7 +182,7 @@ def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
     dated = [dates.locate(line) for line in lines]
     for i, line in enumerate(lines):
         near = any(dated[max(0, i - 2) : i + 3])
-        if line.startswith("发信站"):
+        if _EDITED.search(line):
             continue
         if (place := dated[i]) and len(line) <= 90:
             before, after = line[: place[0]], line[place[1] :]
@@ -226,6 +231,7 @@ def _is_person(name: str, *, alone: bool) -> bool:
 def split_names(text: str) -> tuple[str, ...]:
     """The persons in a byline's value, as printed; what cannot be a name ends the list."""
     names: list[str] = []
+    text = re.sub(r"^\S*(?:记者|作者|编辑)\s", "", text.strip(" 】"))
     text = re.split(r"\s(?:点击|浏览|阅读|来源|时间|发布|编辑|责编|审核|字体|日期|\d)", text.strip())[0]
     for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\band\b", text.strip()):
         pieces = part.split()
@@ -273,13 +279,14 @@ def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
 def tidy_outlet(name: str) -> str | None:
     """A source's name without marks, account ids and addresses; None for "the net" and its like."""
     name = re.split(
-        r"[(（)）【】\[\]]|\s(?:作者|编辑|时间|日期|发布|责任|记者|浏览|点击|阅读|参与|评论|我有话说|字体|分享|关注|原标题|\d)|\s{2}",
+        r"[(（)）【】\[\]]|\s(?:作者|编辑|时间|日期|发布|责任|记者|浏览|点击|阅读|参与|评论|我有话说|字体|字号|分享|关注|举报|收藏|打印|原标题|\d)|\s{2}",
         name.strip(),
     )[0]
     if quoted := re.search("《([^》]{2,20})》?", name):
         name = quoted[1]
     name = re.sub(r"\s[\w.]+\.(?:com|cn|net|org|edu).*", "", name)
     name = name.strip(" ·《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
+    name = re.sub(r"^(?:来源|來源|出处)\s?[:：]\s?", "", name)
     name = re.sub(r"^(?:微信公众号|公众号|新浪微博|微博)\s?[:：]?\s?[“\"「]?", "", name).strip('“”"「」 ')
     return (
         name if 2 <= len(name) <= 40 and not _NO_OUTLET.match(name) and not name.startswith("http") else None

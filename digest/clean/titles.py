@@ -13,7 +13,9 @@ _SITE_SEPARATOR = re.compile(
 )
 _LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
 _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
-_NO_TITLE = re.compile(r"\s[>›»]+\s|[›»‹]|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)")
+_NO_TITLE = re.compile(
+    r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
+)
 _CODE = re.compile(r"\|.*\d.*\||[={}]|\w\(\S*\)|;$")
 _ENOUGH = 0.95
 _WINDOW = 60
@@ -36,7 +38,7 @@ def find(sheet: Sheet) -> int | None:
     ][-8:]
     scored = [
         (_points(sheet, i, first, known, seen, owners), -i)
-        for i in range(max(0, first - _WINDOW), until)
+        for i in {0, *range(max(0, first - _WINDOW), until)}
         if _may_be(sheet, i, first)
     ]
     if not scored:
@@ -82,6 +84,8 @@ def _points(
     if kin >= 0.15 or line.size >= 12:
         points += 0.9 if Kind.META in near else 0.0
         points += 0.4 if near[:1] == [Kind.META] else 0.0
+    if line.size >= 6 and (text in sheet.lines[0].text if i else text != line.text and kin >= 0.3):
+        points += 1.2 if i else 0.8  # plain copies begin with the browser's title
     points += 0.8 if seen[line.text] > 1 and (kin >= 0.3 or i >= first - 2) else 0.0
     points += 1.5 if line.heading or _NAMED.match(line.text) else 0.0
     points -= min(0.45, 0.03 * max(0, first - i)) + (0.8 if i > first else 0.0)
