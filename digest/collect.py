@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from digest.feeds import Polled
     from digest.store import Store
 
+_TOGETHER = 100
+"""Seeds kept in one transaction."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What became of one source.
 
     Args:
+        told: How much of a seed was kept and thrown away, and every doubt about it, a line each.
         state: ``new``, ``changed``, ``unchanged``, ``empty`` (holds no article) or ``failed``.
         detail: For ``empty`` and ``failed``: why, and what to do; for feeds, what they brought.
     """
@@ -33,7 +37,8 @@ class Collected:
     source_id: str
     state: str
     detail: str = ""
-    page: Page | None = None
+    title: str = ""
+    told: tuple[str, ...] = ()
 
 
 def read_page(
@@ -99,22 +104,46 @@ def collect_seeds(
     now: datetime,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Collected]:
-    """Read every seed into the store; those read before by this version, unchanged, are not cleaned again."""
+    """Read every seed into the store; those read before by this version, unchanged, are not cleaned again.
+
+    The report is in order of names.
+    """
     report = [
         Collected(source_id=f"seeds/{error.path.name}", state="failed", detail=error.what)
         for error in seeds.failures
     ]
+    read: list[tuple[Seed, str, Page]] = []
     for seed in seeds.loaded:
         on_progress(seed.source_id)
         note = notes.get(seed.name)
-        key, mark = f"seen:{seed.source_id}", _mark(seed, note, rules)
-        if store.state.get(key) == mark:
+        mark = _mark(seed, note, rules)
+        if store.state.get(f"seen:{seed.source_id}") == mark:
             report.append(Collected(source_id=seed.source_id, state="unchanged"))
             continue
-        page = read_seed(seed, note=note, rules=rules, now=now)
-        report.append(save_page(store, page, source_id=seed.source_id, now=now))
-        store.state.set(key, mark)
-    return report
+        read.append((seed, mark, read_seed(seed, note=note, rules=rules, now=now)))
+        if len(read) == _TOGETHER:
+            report += _save(store, read, now)
+            read.clear()
+    return sorted(report + _save(store, read, now), key=lambda one: one.source_id)
+
+
+def _save(store: "Store", read: Sequence[tuple[Seed, str, Page]], now: datetime) -> list[Collected]:
+    """Articles first: a seed counts as seen once it is kept."""
+    found = [replace(page.article, collected_at=now) for _, _, page in read if page.article]
+    states = store.articles.save_all([(article, sketch(article.text)) for article in found], now=now)
+    store.state.set_all({f"seen:{seed.source_id}": mark for seed, mark, _ in read})
+    kept = dict(zip((article.source_id for article in found), states, strict=True))
+    return [_told(seed, page, kept.get(seed.source_id, "empty")) for seed, _, page in read]
+
+
+def _told(seed: Seed, page: Page, state: str) -> Collected:
+    article = page.article
+    if article is None:
+        return Collected(source_id=seed.source_id, state=state, detail=page.reason)
+    dropped = [len(decision.text) for decision in page.decisions if not decision.kept]
+    kept = f"kept {len(article.text)} characters, threw away {sum(dropped)} in {len(dropped)} blocks"
+    doubts = (f"{flag.severity}: {flag.reason}" for flag in article.flags)
+    return Collected(source_id=seed.source_id, state=state, title=article.title, told=(kept, *doubts))
 
 
 def polled(feed: "Polled") -> Collected:
@@ -128,14 +157,6 @@ def polled(feed: "Polled") -> Collected:
     found = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     state = {"gone": "failed", "left": "unchanged"}.get(feed.state, feed.state)
     return Collected(source_id=f"feeds/{feed.feed.id}", state=state, detail=feed.detail or found)
-
-
-def save_page(store: "Store", page: Page, *, source_id: str, now: datetime) -> Collected:
-    if page.article is None:
-        return Collected(source_id=source_id, state="empty", detail=page.reason, page=page)
-    article = replace(page.article, collected_at=now)
-    state = store.articles.save(article, sketch=sketch(article.text), now=now)
-    return Collected(source_id=source_id, state=state, page=page)
 
 
 def _mark(seed: Seed, note: Note | None, rules: Sequence[SiteRule]) -> str:

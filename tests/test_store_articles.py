@@ -49,11 +49,11 @@ def test_another_title_is_a_change_of_the_same_version(store: Store) -> None:
     assert found and (found.article.title, found.version, found.changed_at) == ("新题", 1, NOW + DAY)
 
 
-def test_saving_many_counts_what_became_of_them(store: Store) -> None:
+def test_saving_many_tells_what_became_of_each(store: Store) -> None:
     store.articles.save(article("a"), sketch=(), now=NOW)
     store.articles.save(article("b"), sketch=(), now=NOW)
     found = [(article("a"), ()), (article("b", "改过。"), ()), (article("c"), ()), (article("d"), (1, 1, 2))]
-    assert store.articles.save_all(found, now=NOW) == {"new": 2, "changed": 1, "unchanged": 1}
+    assert store.articles.save_all(found, now=NOW) == ("unchanged", "changed", "new", "new")
 
 
 def test_asking_for_an_article_that_is_not_there(store: Store) -> None:

@@ -105,16 +105,10 @@ def _say_collected(collected: "list[Collected]") -> None:
     """What was read, kept and thrown away."""
     say("Sources")
     for one in collected:
-        if one.page and one.page.article:
-            article = one.page.article
-            dropped = [decision for decision in one.page.decisions if not decision.kept]
-            thrown = f"{sum(len(decision.text) for decision in dropped)} in {len(dropped)} blocks"
-            say(f"  {one.state:9} {one.source_id}: {article.title}")
-            say(f"            kept {len(article.text)} characters, threw away {thrown}")
-            for flag in article.flags:
-                say(f"            {flag.severity}: {flag.reason}")
-        else:
-            say(f"  {one.state:9} {one.source_id}{': ' if one.detail else ''}{one.detail}")
+        what = one.title or one.detail
+        say(f"  {one.state:9} {one.source_id}{': ' if what else ''}{what}")
+        for line in one.told:
+            say(f"            {line}")
 
 
 def _say_plan(made: "Made", *, dry_run: bool) -> None:

@@ -51,13 +51,12 @@ class Articles:
         be checked; a changed title, date or flag overwrites. ``collected_at`` alone is no change. A
         changed text takes a release from quarantine back: somebody released other words.
         """
+        return self.save_all([(article, sketch)], now=now)[0]
+
+    def save_all(self, found: Iterable[tuple[Article, Sequence[int]]], *, now: datetime) -> tuple[Saved, ...]:
+        """`save` for many in one transaction, in their order."""
         with self._database.write() as connection:
             self._database.alone(connection, "articles")
-            return _save(connection, article, sketch, now)
-
-    def save_all(self, found: Iterable[tuple[Article, Sequence[int]]], *, now: datetime) -> dict[Saved, int]:
-        """Save many in one transaction; how many were new, changed, unchanged."""
-        with self._database.write() as connection:
             return save_found(connection, found, now)
 
     def find(self, source_id: str, version: int | None = None) -> Stored | None:
@@ -224,18 +223,18 @@ def _stored_from(row: Any) -> Stored:
 
 def save_found(
     connection: sa.Connection, found: Iterable[tuple[Article, Sequence[int]]], now: datetime
-) -> dict[Saved, int]:
+) -> tuple[Saved, ...]:
     """`Articles.save_all` inside a transaction that keeps something else, too."""
-    counts: dict[Saved, int] = {"new": 0, "changed": 0, "unchanged": 0}
     pairs = list(found)
     known = _known(connection, [article.source_id for article, _ in pairs])
     fresh = {a.source_id: (a, sketch) for a, sketch in reversed(pairs) if a.source_id not in known}
     _insert_all(connection, list(fresh.values())[::-1], now)
-    counts["new"] = len(fresh)
-    for article, sketch in pairs:
-        if fresh.get(article.source_id, (None,))[0] is not article:
-            counts[_save(connection, article, sketch, now)] += 1
-    return counts
+    return tuple(
+        "new"
+        if fresh.get(article.source_id, (None,))[0] is article
+        else _save(connection, article, sketch, now)
+        for article, sketch in pairs
+    )
 
 
 def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], now: datetime) -> Saved:

@@ -1,5 +1,6 @@
 """Small facts under a name: counters, the last time something was done."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -27,10 +28,16 @@ class State:
         return default if found is None else found
 
     def set(self, key: str, value: str) -> None:
+        self.set_all({key: value})
+
+    def set_all(self, values: Mapping[str, str]) -> None:
+        """In one transaction."""
         insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        row = insert(state).values(key=key, value=value)
-        with self._database.write() as connection:
-            connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+        row = insert(state)
+        change = row.on_conflict_do_update(index_elements=["key"], set_={"value": row.excluded.value})
+        if values:
+            with self._database.write() as connection:
+                connection.execute(change, [{"key": key, "value": value} for key, value in values.items()])
 
     def add(self, key: str, amount: int = 1) -> int:
         """Count up; the new value. Safe between processes."""
