@@ -24,7 +24,7 @@ log = logging.getLogger("digest.web")
 
 LOOK_S = 5.0
 """Between two looks for confirmation mails whose time has come, besides those just asked for."""
-WAITED_FOR_S, GATHER_S = 0.005, 0.1
+WAITED_FOR_S, GATHER_S = 0.015, 0.1
 """Between two batches of what a visitor waits for, and of what nobody does: so much is done in one go."""
 MOST_LETTERS = 2000
 GRACE_S = 10.0
