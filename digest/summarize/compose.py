@@ -76,11 +76,7 @@ def summarize(
         Lead, points in the order of the article, quote, figures; no two overlap. Empty when no
         sentence that could open an item is left, or nothing about the theme.
     """
-    scale = _scale(article)
-    budget = min(room, round(_ROOM[size] * scale))
-    reading = read(article, focus)
-    spare = budget - round(_ENOUGH[size] * scale)
-    page = _Page(reading, focus, budget, spare, used, [*avoid, *(article.text[a:b] for a, b in used)], scale)
+    page = _Page(read(article, focus), focus, size, room, used, avoid)
     lead = page.lead()
     if lead is None:
         return ()
@@ -105,23 +101,26 @@ class _Page:
         self,
         reading: Reading,
         focus: Mapping[str, float],
-        budget: int,
-        spare: int,
+        size: Size,
+        room: int,
         used: Sequence[Span],
         avoid: Sequence[str],
-        scale: float,
     ) -> None:
-        self.reading, self.room, self.spare, self.scale = reading, budget, spare, scale
+        text, scale = reading.article.text, _scale(reading.article)
+        self.reading, self.scale = reading, scale
+        self.room = min(room, round(_ROOM[size] * scale))
+        self.spare = self.room - round(_ENOUGH[size] * scale)
         self.asked = bool(focus)
-        short = count(reading.article.text) <= _REPORT_CHARS * scale
+        short = count(text) <= _REPORT_CHARS * scale
         self.is_report = short and reading.news >= _REPORT
         title = places(fold(reading.article.title), focus)
         self.titled = not focus or sum(weight for _, weight in title) >= _TITLED
         self.taken = list(used)
-        self.said = [words for words in (terms(fold(text)) for text in avoid) if words]
+        said = (terms(fold(words)) for words in (*avoid, *(text[start:end] for start, end in used)))
+        self.said = [words for words in said if words]
         self.chosen: list[Passage] = []
         self.floor = 0.0
-        most = min(budget, round(_POINT[1] * scale))
+        most = min(self.room, round(_POINT[1] * scale))
         self.free = [
             p for p in passages(reading, least=round(_QUOTE[0] * scale), most=most) if self._is_new(p)
         ]
