@@ -42,7 +42,7 @@ def to_markdown(html: str) -> str:
 
 
 def _addresses(body: "Tag") -> list[str]:
-    return [str(a["href"]) for a in body.find_all("a", href=True) if not str(a["href"]).startswith("#")]
+    return [str(a["href"]) for a in body.find_all("a", href=True)]
 
 
 def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
@@ -61,18 +61,13 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
                 return "".join(cells).strip() + "\n" if cells else ""
             return "- " + "  ".join(cell.strip() for cell in cells).replace("\n", "\n  ") + "\n"
 
-        def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:
-            if str(el.get("href") or "").startswith("#"):  # places of the page, which this is no longer
-                return text
-            return str(super().convert_a(el, text, parent_tags))
-
         def convert_div(self, el: Any, text: str, parent_tags: Any) -> str:
             return "" if "pre" in (el.get("class") or ()) else f"\n\n{text.strip()}\n\n"
 
     class Plain(Layout):
         def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:
-            href = el.get("href") or ""
-            return text if href.startswith("#") or not href else f"{text.strip()}\n{href}"
+            href = el.get("href")
+            return f"{text.strip()}\n{href}" if href else text
 
         def convert_b(self, el: Any, text: str, parent_tags: Any) -> str:
             return text
@@ -101,6 +96,8 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
     kind = Plain if plain else Layout
     soup = BeautifulSoup(html.replace("&nbsp;", " ").replace("\xa0", " "), "html.parser")
     body = soup.find("main") or soup.find("body") or soup
+    for link in body.find_all("a", href=re.compile("^#")):
+        link.unwrap()  # a place of the page, which this is no longer
     for cell in body.find_all("td"):
         # a row's only cell is a frame, not a cell; markdownify would set its paragraphs on one line
         if cell.parent and len(cell.parent.find_all("td", recursive=False)) == 1:

@@ -4,7 +4,6 @@ Nothing here changes a word: ``NFKC(shown) == NFKC(source)`` once white space is
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -159,15 +158,6 @@ def cut_title(title: str, limit: int = 60) -> str:
         m.start() for m in re.finditer(" ", title[:limit])
     ]
     return title[: marks[-1] if marks else limit].rstrip() + ("……" if _chinese(title) else " …")
-
-
-def same_text(shown: str, source: str) -> bool:
-    """Whether both hold the same characters, white space and the width of marks aside."""
-    return _bare(shown) == _bare(source)
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
 
 
 def safe_url(value: str | None) -> str | None:

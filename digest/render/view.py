@@ -71,12 +71,6 @@ class FigureRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlsoIn:
-    name: Markup
-    title: Markup
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FileView:
     url: str
     name: Markup
@@ -90,6 +84,7 @@ class ItemView:
     headed: Its title is not what stands right above it already, as the headline of the edition.
     page: The article's address; url: the same, at the first passage quoted.
     update: Since when it says what is quoted.
+    also_in: Names it shares with other items, and their titles.
     """
 
     anchor: str
@@ -113,7 +108,7 @@ class ItemView:
     update: Markup | None
     files: tuple[FileView, ...]
     also_from: str
-    also_in: tuple[AlsoIn, ...]
+    also_in: tuple[tuple[Markup, Markup], ...]
     minutes: int
 
 
@@ -206,10 +201,9 @@ class Viewer:
             note=self.editors_note(article),
             update=self.update(item),
             files=() if hidden else self.files(article),
-            also_from=self.words.list([self.outlet(other) for other in item.also_from]),
+            also_from=self.also_from(item),
             also_in=tuple(
-                AlsoIn(name=self.type.shown(name), title=self.type.shown(cut_title(other)))
-                for name, other in item.also_in
+                (self.type.shown(name), self.type.shown(cut_title(other))) for name, other in item.also_in
             ),
             minutes=item.reading_minutes,
         )
@@ -235,6 +229,12 @@ class Viewer:
         if article.republisher and not hides_host(article):
             return article.republisher
         return self.words.plain("a republishing site")
+
+    def also_from(self, item: Item) -> str:
+        """Each outlet once; that of the item told its story already."""
+        outlets = dict.fromkeys(self.outlet(other) for other in item.also_from)
+        outlets.pop(self.outlet(item.article), None)
+        return self.words.list(list(outlets))
 
     def source_line(self, item: Item) -> Markup:
         article, words = item.article, self.words

@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from digest.model import Schedule
-
 MOST_OCTETS = 16_384
 MOST_FIELDS = 200
 LONGEST_PAUSE = timedelta(days=366)
@@ -95,13 +93,3 @@ def preferred(header: str, known: tuple[str, ...], default: str) -> str:
             if tag and tag.partition("-")[0] == language.casefold().partition("-")[0]:
                 return language
     return default
-
-
-def frequency(schedule: Schedule) -> str | None:
-    """A message of the catalogs for how often *schedule* comes; None when it is not that simple."""
-    fields = (schedule.cron or "").split()
-    if len(fields) != 5 or fields[2:4] != ["*", "*"]:
-        return None
-    if fields[4] in {"*", "1-5"}:
-        return "every day" if fields[4] == "*" else "every weekday"
-    return "every week" if fields[4].isdigit() else None

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from digest.errors import ConsentError, TokenError
-from digest.render.wording import Wording, language_names, load_wording
+from digest.render.wording import Wording, frequency, language_names, load_wording
 from digest.web import forms
 from digest.web.door import Door
 
@@ -108,7 +108,7 @@ class Voice:
         ]
 
     def schedules(self, words: Wording, chosen: Sequence[str] | None) -> list[Option]:
-        told = [forms.frequency(schedule) for schedule in self.door.schedules]
+        told = [frequency(schedule) for schedule in self.door.schedules]
         return [
             Option(
                 id=schedule.id,
