@@ -124,7 +124,8 @@ def _fitness(text: str, units: Sequence[Span]) -> list[float]:
         body = text[start:end]
         size = chinese_characters(body) + 2 * latin_words(body)
         stands = standing(body if marked else f"{body}。", chinese=chinese, names=frozenset(), spoken=True)
-        found.append(_STANDS[stands.fix] * stands.weight * (0.25 + 0.75 * min(1.0, size / _FULL_SENTENCE)))
+        worth = 0.3 if stands.cue == "no end" else _STANDS[stands.fix] * stands.weight
+        found.append(worth * (0.25 + 0.75 * min(1.0, size / _FULL_SENTENCE)))
     return found
 
 
