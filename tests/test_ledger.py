@@ -260,7 +260,6 @@ def test_a_lease_that_was_taken_over_changes_nothing(store: Store) -> None:
     assert store.ledger.settle([outcome(one) for one in on_wire], now=NOW + HOUR) == 0
     assert store.ledger.to_wire(frozen, now=NOW + HOUR) == ()
     assert store.ledger.release(frozen, now=NOW + HOUR) == 0
-    assert store.ledger.renew(frozen, now=NOW + HOUR) == 0
     assert store.ledger.counts(number) == {LEASED: 4}
     assert send(store, taken) == 4
 
@@ -319,10 +318,10 @@ def test_giving_back_costs_no_attempt(store: Store) -> None:
     assert store.ledger.next_due() == NOW + HOUR
 
 
-def test_a_renewed_lease_lasts(store: Store) -> None:
+def test_a_mark_starts_the_lease_anew(store: Store) -> None:
     planned(store, 1)
     claims = claim(store)
-    assert store.ledger.renew(claims, now=NOW + timedelta(seconds=59)) == 1
+    assert store.ledger.to_wire(claims, now=NOW + timedelta(seconds=59)) == claims
     assert recover(store, later=timedelta(seconds=61), gone=False) == Recovered()
     assert send(store, claims) == 1
 

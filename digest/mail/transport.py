@@ -65,10 +65,6 @@ class Letter:
     recipient: str
     content: bytes
 
-    @property
-    def domain(self) -> str:
-        return self.recipient.rpartition("@")[2].lower()
-
 
 class Source(Protocol):
     """Where a transport gets letters, one after another, and whom it tells what became of each."""

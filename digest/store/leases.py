@@ -218,7 +218,6 @@ _GIVE_BACK = Prepared(
         **_FREE,
     )
 )
-_RENEW = Prepared(sa.update(deliveries).where(_MINE).values(lease_until=_UNTIL))
 _SENDERS = sa.select(row.owner).where(MOVING).distinct()
 _LEFT = (
     sa.select(row.id, row.state, row.crashes, row.resends)
@@ -274,10 +273,6 @@ def give_back(quick: Quick, claims: Sequence[Claim], now: datetime, next_at: dat
     again_at = _moments(quick, next_at)[0]
     groups = _by_lease(quick, claims, now)
     return sum(quick.run(_GIVE_BACK, **these, again_at=again_at).rowcount for these in groups)
-
-
-def renew(quick: Quick, claims: Sequence[Claim], now: datetime) -> int:
-    return sum(quick.run(_RENEW, **these).rowcount for these in _by_lease(quick, claims, now))
 
 
 def recover(

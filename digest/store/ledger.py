@@ -147,11 +147,6 @@ class Ledger:
         with self._database.quick_write() as quick:
             return leases.give_back(quick, claims, now, next_at)
 
-    def renew(self, claims: Sequence[Claim], *, now: datetime) -> int:
-        """Start the leases of claimed rows anew; how many are still ours."""
-        with self._database.quick_write() as quick:
-            return leases.renew(quick, claims, now)
-
     def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
         """Take back what dead owners and ended leases left, and deal with what is unknown.
 
