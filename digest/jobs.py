@@ -6,14 +6,17 @@ runs ``tend``, which drops the jobs of workers without a heartbeat and queues wh
 """
 
 import asyncio
+import hmac
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from digest.errors import DigestError, StoreError
+from digest.errors import ConfigError, DigestError, StoreError
 from digest.fetch import host_of
 
 if TYPE_CHECKING:
@@ -33,9 +36,11 @@ PARTS = 64
 """Jobs of one edition that wait at the same time; enough for so many workers."""
 _COUNTED = 4
 """Chunks that are counted; where more is due it is not worth counting, all parts are queued."""
+SECRET = "mark of the secret"  # noqa: S105 - where it is kept
 TEND_S = 5
 STALLED_S = 30.0
 """Without a heartbeat for so long (one comes every 10 s) a worker's jobs are somebody else's."""
+_UNREAD, _READ_FIRST_S = timedelta(minutes=10), 60.0
 _AUDIT_S = 15.0
 _JOB_GRACE_S = 20.0
 
@@ -71,6 +76,25 @@ Wanted = tuple[str, Mapping[str, str | int]]
 """A kind of job and its arguments."""
 
 
+def check_secret(runtime: "Runtime") -> None:
+    """Refuse a host with a secret of its own: no other host would take the links in its mails for ours.
+
+    Raises:
+        ConfigError: Its secret is another than that of the first host.
+    """
+    [secret] = runtime.keys.values()
+    mark = hmac.digest(secret, b"one installation", "sha256").hex()[:16]
+    known = runtime.store.state.get(SECRET)
+    if known and known != mark:
+        what = (
+            "this host's secret is not that of the others: copy theirs (var/secret.key); "
+            "if it was changed on purpose, say digest migrate --new-secret once"
+        )
+        raise ConfigError(runtime.config.path, [(0, "paths.secret_file", what)])
+    if not known:
+        runtime.store.state.set(SECRET, mark)
+
+
 class Crew:
     """The hands of one process.
 
@@ -97,6 +121,7 @@ class Crew:
         self._queues = queues
         self._concurrency = concurrency
         self._reader: Reader | None = None
+        self._read_since: float | None = None
 
     def lanes(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What is to run until *stop*, by name; each raises StoreError when the queue is out of reach."""
@@ -215,11 +240,22 @@ class Crew:
 
         runtime = self._runtime
         store, config, now = runtime.store, runtime.config, runtime.now
-        for schedule in waiting(store, config.schedules, config.newsletter, now=now):
-            yield "publish", {"schedule": schedule}
+        schedules = waiting(store, config.schedules, config.newsletter, now=now)
+        if not (schedules and self._should_read_first()):
+            for schedule in schedules:
+                yield "publish", {"schedule": schedule}
         yield from self._due_mail()
         for host in dict.fromkeys(host_of(feed.fetch_url) for feed in store.feeds.due(now)):
             yield "collect", {"host": host}
+
+    def _should_read_first(self) -> bool:
+        """Feeds have gone unread for long, as after a night without power: they go first, for a while."""
+        runtime = self._runtime
+        if not runtime.store.feeds.due(runtime.now - _UNREAD):
+            self._read_since = None
+            return False
+        self._read_since = self._read_since or time.monotonic()
+        return time.monotonic() - self._read_since < _READ_FIRST_S
 
     def _due_mail(self) -> Iterator[Wanted]:
         backlog = self._runtime.store.ledger.backlog(now=self._runtime.now, most=_COUNTED * CHUNK)
@@ -229,6 +265,7 @@ class Crew:
                 yield "deliver", {"edition": edition, "part": part}
 
     async def _publish(self, app: "App", schedule: str) -> None:
+        await self._seeds(app)
         done = await asyncio.to_thread(self._runtime.tick, schedule)
         for one in done:
             slot = (one.schedule, one.slot, one.edition, one.reason)

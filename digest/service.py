@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError, DigestError
-from digest.jobs import QUEUES, Crew
+from digest.jobs import QUEUES, Crew, check_secret
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -125,6 +125,7 @@ class Service:
 
     def _lanes(self) -> "list[asyncio.Task[None]]":
         """A task for each lane of jobs."""
+        check_secret(self._runtime)
         crew = Crew(
             self._runtime, self._way_out, self.stop, queues=self._queues, concurrency=self._concurrency
         )

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from hostile_smtp import Hostile, serving
 from running import digest
 
 from digest.config import write_defaults
+from digest.errors import ConfigError
 from digest.installation import Clock, find_config
-from digest.jobs import Crew
+from digest.jobs import Crew, check_secret
 from digest.model import DeliveryState
 from digest.runtime import Runtime
 from digest.store import Store, open_store
@@ -115,6 +117,27 @@ async def test_lost_and_orphaned_jobs_are_made_again(
             admin.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
             await until(lambda: len(relay.messages) == 20 and store.ledger.finished(1))
     assert store.ledger.counts(1) == {DeliveryState.SENT: 20}
+
+
+def test_a_host_with_another_secret_is_refused(
+    tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_defaults(tmp_path)
+    monkeypatch.setenv("DIGEST_DATABASE_URL", postgresql_url)
+    found = find_config(tmp_path / "config.toml")
+    assert found is not None
+    secrets = {"ours": "x" * 40, "theirs": "y" * 40}
+    with ExitStack() as stack:
+        hosts = {
+            name: Runtime(replace(found, secret=secret.encode()), Clock(SLOT), stack)
+            for name, secret in secrets.items()
+        }
+        for _ in range(2):
+            check_secret(hosts["ours"])
+        with pytest.raises(ConfigError, match=r"copy theirs"):
+            check_secret(hosts["theirs"])
+        assert digest(tmp_path, "migrate", "--new-secret").returncode == 0
+        check_secret(hosts["theirs"])
 
 
 def test_a_worker_needs_a_server_and_knows_its_queues(tmp_path: Path) -> None:

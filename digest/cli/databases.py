@@ -20,7 +20,13 @@ def register(app: typer.Typer) -> None:
     app.command()(copy)
 
 
-def migrate(context: typer.Context) -> None:
+def migrate(
+    context: typer.Context,
+    new_secret: Annotated[
+        bool,
+        typer.Option("--new-secret", help="The secret was changed on purpose: take the one hosts have now."),
+    ] = False,
+) -> None:
     """Bring the database's tables to this version's form; may be said again at any time.
 
     What runs meanwhile goes on, of this version or the one before.
@@ -30,6 +36,10 @@ def migrate(context: typer.Context) -> None:
 
         with open_store(opened.config.database_url) as store:
             before, after = _migrate(store)
+            if new_secret:
+                from digest.jobs import SECRET
+
+                store.state.forget(SECRET)
     if before is None:
         say(f"Made the tables, form {after}")
     elif before == after:
