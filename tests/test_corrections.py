@@ -44,12 +44,13 @@ def text_of(mail: EmailMessage) -> str:
     return " ".join(str(part.get_content()).split())
 
 
-def page(installation: Path, path: str) -> tuple[int, str]:
+def pages(installation: Path, *paths: str) -> list[tuple[int, str]]:
     """What a visitor of the web pages gets."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(installation)
         with open_runtime(None, Clock()) as opened:
-            return asyncio.run(get(opened.web_app(), path))
+            app = opened.web_app()
+            return [asyncio.run(get(app, path)) for path in paths]
 
 
 async def get(app: Any, path: str) -> tuple[int, str]:
@@ -103,11 +104,12 @@ def test_a_correction_reaches_who_got_the_former_and_keeps_the_address(installat
     kept = digest(installation, "editions", "show", "2", "-f", "json").stdout
     assert gone.count('"role"') - kept.count('"role"') == 1
 
-    for path in ("/editions/1", "/editions/2"):
-        status, shown = page(installation, path)
+    *copies, (_, archive), (_, feed) = pages(
+        installation, "/editions/1", "/editions/2", "/editions", "/atom.xml"
+    )
+    for status, shown in copies:
         assert (status, "应为 6 月 1 日" in shown) == (200, True)
         assert "/editions/2" not in shown
-    archive, feed = page(installation, "/editions")[1], page(installation, "/atom.xml")[1]
     assert len(re.findall(r"/editions/\d+", archive)) == 1
     assert feed.count("<entry>") == 1
     assert "editions/1<" in feed

@@ -7,6 +7,7 @@ every limitation its notes name is shown here not to touch us.
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ ANSWERS: dict[tuple[str, str], Callable[[Base, str], object]] = {
 """By feature and note: whether the limitation does not touch this mail."""
 
 
+@cache
 def mails() -> list[str]:
     renderers = [make_renderer(newsletter, themes=THEMES) for newsletter in (NEWSLETTER, LOCAL)]
     return [one.mail(shown, language="zh-CN").html for one in renderers for shown in (EVERYTHING, many(10))]
