@@ -337,7 +337,7 @@ def _is_text(sheet: Sheet, start: int, end: int) -> bool:
 
 def trim_head(sheet: Sheet) -> None:
     """Start after the title and its byline lines; a summary above or glued to the byline goes too."""
-    if sheet.title is not None and sheet.title >= sheet.start:
+    if sheet.title is not None and sheet.title >= sheet.start and not _is_taken_above(sheet, sheet.title):
         sheet.drop(range(sheet.start, sheet.title), "stands above the title")
         sheet.start = sheet.title + 1
     prose = sheet.prose(sheet.start, sheet.end)
@@ -353,6 +353,10 @@ def trim_head(sheet: Sheet) -> None:
         first -= 1
     sheet.drop(range(sheet.start, first), "head of the article, not its body")
     sheet.start = first
+
+
+def _is_taken_above(sheet: Sheet, title: int) -> bool:
+    return any(sheet.lines[i].vote for i in sheet.prose(sheet.start, title))
 
 
 def _opens(sheet: Sheet, i: int) -> bool:

@@ -96,7 +96,8 @@ _COPYRIGHT = re.compile(
 )
 _FORUM_BAR = re.compile(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
 _COMPANY = re.compile(
-    r"有限公司|集团|公司$|必究|负责|\b(?:Limited|Corporation|Corp)\b|\bInc\b|\bLtd\b|\bLLC\b|^All\b|^The Authors?$|^版权|^ICP",
+    r"有限公司|集团|公司$|必究|负责|\b(?:Limited|Corporation|Corp|Inc|Ltd|LLC)\b"
+    r"|^All\b|^The Authors?$|^版权|^ICP",
     re.IGNORECASE,
 )
 _PUBLISHED_FIRST = re.compile(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
