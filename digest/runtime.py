@@ -213,4 +213,4 @@ class Runtime(Installation):
         from digest.llm import Chat
         from digest.rewriting import Rewriter
 
-        return Rewriter(Chat(self.config.llm), self.store, self.config.llm.model)
+        return Rewriter(Chat(self.config.llm), self.store, self.config.llm.model, now=self.now)
