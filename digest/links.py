@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from digest.text import word_table
+
 if TYPE_CHECKING:
     import nh3
 
@@ -36,40 +38,13 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 
 _DEEPEST = 500
 
-_TAGS = {
-    *(
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "caption",
-        "cite",
-        "code",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-    ),
-    *("em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li"),
-    *("mark", "ol", "p", "pre", "q", "rp", "rt", "ruby", "s", "samp", "section", "small", "span", "strong"),
-    *("sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "u", "ul"),
-}
+_TAGS = word_table(
+    "a abbr b blockquote br caption cite code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6"
+    " hr i img ins kbd li mark ol p pre q rp rt ruby s samp section small span strong sub summary sup table"
+    " tbody td tfoot th thead time tr u ul"
+)
 _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt"}, "time": {"datetime"}, "*": {"lang"}}
-_SILENT_TAGS = {
-    "script",
-    "style",
-    "iframe",
-    "object",
-    "embed",
-    "noscript",
-    "template",
-    "form",
-    "select",
-    "svg",
-}
+_SILENT_TAGS = word_table("script style iframe object embed noscript template form select svg")
 
 
 def tidy_url(url: str, base: str = "") -> str | None:
@@ -111,9 +86,9 @@ def _cleaner(base: str) -> "nh3.Cleaner":
     import nh3
 
     return nh3.Cleaner(
-        tags=_TAGS,
+        tags=set(_TAGS),
         attributes=_ATTRIBUTES,
-        clean_content_tags=_SILENT_TAGS,
+        clean_content_tags=set(_SILENT_TAGS),
         attribute_filter=partial(_attribute, base),
         url_schemes={"http", "https", "mailto"},
         link_rel=None,

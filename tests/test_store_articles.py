@@ -134,18 +134,6 @@ def test_near_articles_share_values_of_their_sketches(
     assert list(store.articles.near(sketch, min_shared=shared)) == expected
 
 
-def test_pairs_share_values_among_the_named(store: Store) -> None:
-    for name, sketch in {"a": (1, 2, 3), "b": (2, 3, 4), "c": (3, 9), "d": (1, 2, 3)}.items():
-        store.articles.save(article(name), sketch=sketch, now=NOW)
-    names = ["seeds/a", "seeds/b", "seeds/c"]
-    assert store.articles.pairs(names, min_shared=2) == (("seeds/a", "seeds/b"),)
-    assert set(store.articles.pairs(names, min_shared=1)) == {
-        ("seeds/a", "seeds/b"),
-        ("seeds/a", "seeds/c"),
-        ("seeds/b", "seeds/c"),
-    }
-
-
 def test_pruning_keeps_what_is_quoted_or_evergreen(store: Store) -> None:
     quoted, seed, plain = article("quoted"), article("seed", evergreen=True), article("plain")
     store.articles.save_all([(quoted, (1,)), (seed, ()), (plain, (2,))], now=NOW)

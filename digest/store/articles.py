@@ -148,24 +148,6 @@ class Articles:
             rows = connection.execute(query, {**values, "least": min_shared, "most": limit})
             return tuple(row.source_id for row in rows)
 
-    def pairs(self, source_ids: Sequence[str], *, min_shared: int) -> tuple[tuple[str, str], ...]:
-        """Pairs of *source_ids* whose sketches share at least *min_shared* values; each once, in order."""
-        one, other = sketches.alias(), sketches.alias()
-        left, right = articles.alias(), articles.alias()
-        query = (
-            sa.select(left.c.source_id, right.c.source_id)
-            .join(one, one.c.article_id == left.c.id)
-            .join(other, (other.c.hash == one.c.hash) & (other.c.article_id != one.c.article_id))
-            .join(right, right.c.id == other.c.article_id)
-            .where(left.c.source_id.in_(source_ids), right.c.source_id.in_(source_ids))
-            .where(left.c.source_id < right.c.source_id)
-            .group_by(left.c.source_id, right.c.source_id)
-            .having(sa.func.count() >= min_shared)
-            .order_by(left.c.source_id, right.c.source_id)
-        )
-        with self._database.read() as connection:
-            return tuple((first, second) for first, second in connection.execute(query))
-
     def prune(self, *, before: datetime) -> int:
         """Forget articles first seen before then, save evergreen ones and any an edition quotes."""
         quoted = sa.select(excerpts.c.id).where(excerpts.c.article_id == articles.c.id).exists()
