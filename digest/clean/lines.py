@@ -102,7 +102,7 @@ def measure(
         bullet=bare != text,
         size=cjk + 1.6 * words,
         cjk=cjk,
-        stops=_count(_STOPS, bare),
+        stops=len(_STOPS.findall(bare)),
         common=common / words if words > 3 else 0.0,
         ends=ends(bare),
         goes_on=goes_on,
@@ -128,11 +128,6 @@ def _words(text: str) -> tuple[int, int]:
         words += 1
         common += match.group().lower() in _COMMON
     return words, common
-
-
-def _count(pattern: re.Pattern[str], text: str) -> int:
-    """How often; in giant lines without a list of all the matches."""
-    return len(pattern.findall(text)) if len(text) < 10_000 else sum(1 for _ in pattern.finditer(text))
 
 
 def read(raw: str) -> list[Line]:

@@ -124,16 +124,16 @@ def bare(title: str, others: Sequence[str]) -> str:
     return stripped if known else _LABEL.sub("", title).strip()
 
 
-def strip_site(title: str, site: str | None = None) -> str:
+def strip_site(title: str) -> str:
     """*title* without the section and site names behind it: 标题_频道_某网 becomes 标题.
 
-    What follows a separator goes when it is short, or names *site*; the title itself stays longer than it.
+    What follows a separator goes when it is short; the title itself stays longer than it.
     """
     title = _LABEL.sub("", title).strip()
     parts = [(m.start(), m.end()) for m in _SITE_SEPARATOR.finditer(title)]
     for start, end in parts:
         kept, gone = title[:start], title[end:]
-        if len(kept) >= 6 and ((len(gone) <= len(kept) * 1.2 and _is_site(gone)) or (site and site in gone)):
+        if len(kept) >= 6 and len(gone) <= len(kept) * 1.2 and _is_site(gone):
             return kept.strip()
     return title
 
