@@ -164,7 +164,7 @@ def _near(values: int) -> sa.TextClause:
     """
     holders = " UNION ALL ".join(
         f"SELECT * FROM (SELECT article_id FROM sketches WHERE hash = :value{n}"  # noqa: S608 - numbers only
-        f" ORDER BY article_id DESC LIMIT {COMMON}) AS holders{n}"
+        f" ORDER BY article_id DESC LIMIT {COMMON}) AS anon_{n}"  # as SQLAlchemy names what a limit left
         for n in range(values)
     )
     return sa.text(
