@@ -168,7 +168,7 @@ def _near(values: int) -> sa.TextClause:
         for n in range(values)
     )
     return sa.text(
-        f"SELECT source_id, count(*) AS shared FROM ({holders}) AS found"  # noqa: S608 - the above
+        f"SELECT source_id, count(*) AS shared FROM ({holders}) AS anon"  # noqa: S608 - the above
         " JOIN articles ON id = article_id"
         " GROUP BY source_id HAVING count(*) >= :least ORDER BY shared DESC, source_id LIMIT :most"
     )
