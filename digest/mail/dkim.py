@@ -8,7 +8,7 @@ nothing can be appended; there is no ``t=``, so that a message sent again has th
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,7 +66,7 @@ class Signer:
     def __init__(self, keys: Sequence[Key]) -> None:
         if not keys:
             raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new`")
-        self._keys = [(key, _start(key)) for key in keys]
+        self._keys = [(_signing(key), _start(key)) for key in keys]
 
     def sign(self, message: bytes) -> bytes:
         """The signed message. It must have CRLF line ends; safe to call from any thread."""
@@ -74,14 +74,17 @@ class Signer:
         head, start = (message[: end + 2], end + 4) if end >= 0 else (message, len(message))
         names, canonical = _selected(head)
         body_hash = base64.b64encode(_body_hash(message, start))
-        signatures = [self._signature(key, start, names, body_hash, canonical) for key, start in self._keys]
+        signatures = [_signature(sign, begin, names, body_hash, canonical) for sign, begin in self._keys]
         return b"".join((*signatures, message))
 
-    def _signature(self, key: Key, start: bytes, names: bytes, body_hash: bytes, canonical: bytes) -> bytes:
-        field = b"%b\r\n h=%b;\r\n bh=%b;\r\n b=" % (start, names, body_hash)
-        value = base64.b64encode(_signed(key, canonical + _relaxed(field)))
-        lines = [value[at : at + 72] for at in range(0, len(value), 72)]
-        return field + b"\r\n ".join(lines) + b"\r\n"
+
+def _signature(
+    sign: Callable[[bytes], bytes], start: bytes, names: bytes, body_hash: bytes, canonical: bytes
+) -> bytes:
+    field = b"%b\r\n h=%b;\r\n bh=%b;\r\n b=" % (start, names, body_hash)
+    value = base64.b64encode(sign(canonical + _relaxed(field)))
+    lines = [value[at : at + 72] for at in range(0, len(value), 72)]
+    return field + b"\r\n ".join(lines) + b"\r\n"
 
 
 def make_key(algorithm: Algorithm) -> bytes:
@@ -151,14 +154,18 @@ def _start(key: Key) -> bytes:
     )  # fmt: skip
 
 
-def _signed(key: Key, data: bytes) -> bytes:
+def _signing(key: Key) -> Callable[[bytes], bytes]:
+    """What signs data with the key."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    if isinstance(key.private, RSAPrivateKey):
-        return key.private.sign(data, PKCS1v15(), hashes.SHA256())
-    return key.private.sign(hashlib.sha256(data).digest())
+    private = key.private
+    if isinstance(private, RSAPrivateKey):
+        rsa, padding, algorithm = private, PKCS1v15(), hashes.SHA256()
+        return lambda data: rsa.sign(data, padding, algorithm)
+    ed25519 = private
+    return lambda data: ed25519.sign(hashlib.sha256(data).digest())
 
 
 def _selected(head: bytes) -> tuple[bytes, bytes]:
