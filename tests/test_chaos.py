@@ -141,11 +141,13 @@ class Chaos:
     async def reign(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         drawn = [self.kill, self.freeze, self.cut]
-        once = [self.crash, self.lose_the_first_address]
+        first, once = drawn[::-1], [self.crash, self.lose_the_first_address]
         while time.monotonic() < end:
             await asyncio.sleep(self.dice.uniform(0.3, 1.2))
             is_late = time.monotonic() > end - seconds * len(once) / 3
-            happens = once.pop(0) if once and is_late else self.dice.choice(drawn)
+            turns = once[::-1] if once and is_late else first
+            happens = turns[-1] if turns else self.dice.choice(drawn)
+            once, first = [one for one in once if one != happens], [one for one in first if one != happens]
             self.done[happens.__name__] += 1
             await happens()
 
