@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from digest.collect import read_page
 from digest.model import ConsentState, Subscriber
 from digest.store import Store
 
@@ -133,8 +134,13 @@ def add_readers(store: Store, count: int) -> None:
         for n in range(count)
     )
     store.subscribers.add_all(readers, actor="test", now=SLOT - timedelta(days=9))
-    # A schedule that is met for the first time starts then; this one was met before.
-    store.state.set("since:daily", (SLOT - timedelta(hours=1)).isoformat())
+    # A schedule that is met for the first time starts then; this one was met before, and the seeds read: the
+    # hosts' pretended clocks start when they do, and what one reads is of the future to another.
+    before = SLOT - timedelta(hours=1)
+    store.state.set("since:daily", before.isoformat())
+    article = read_page(SEED, source_id="seeds/tea.txt", now=before, evergreen=True).article
+    assert article is not None
+    store.articles.save(article, sketch=(), now=before)
 
 
 async def until(true: Callable[[], object], *, seconds: float = 20) -> None:
