@@ -209,7 +209,7 @@ DIES_FREEZING = """
 import os, sys
 from stored import NOW, article, edition
 from digest.store import editions, open_store
-editions.close_slot = lambda *args, **kwargs: os._exit(9)
+editions.fill_slot = lambda *args, **kwargs: os._exit(9)
 open_store(sys.argv[1]).editions.freeze(edition(article()), now=NOW)
 """
 

@@ -80,7 +80,7 @@ class Slots:
         return _slot(row) if row else None
 
     def reopen(self, schedule: str, *, until: datetime, settled_after: datetime) -> int:
-        """Make those due again that lie before *until* and were settled without an edition later; how many."""
+        """Make those due again that lie before *until* and were settled later but not made; how many."""
         mine = (slots.c.schedule == schedule) & (slots.c.slot <= until) & (slots.c.state != DUE)
         change = sa.update(slots).where(mine, slots.c.updated_at > settled_after, slots.c.edition.is_(None))
         with self._database.write() as connection:
