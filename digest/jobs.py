@@ -43,8 +43,8 @@ STALLED_S = 30.0
 _UNREAD, _READ_FIRST_S = timedelta(minutes=10), 60.0
 _AUDIT_S = 15.0
 _JOB_GRACE_S = 20.0
-"""What a job may take to end. Jobs of mail have no such limit, they end by *stop*: cut off among its mails, one
-could not record what it sent, and a restarted database would cost copies without any crash of ours."""
+"""What a job may take to end. Jobs of mail have no such limit, they end by *stop*: one that is cut off could
+not record what it sent, and a restarted database would cost copies without any crash of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
