@@ -6,7 +6,7 @@ patterns may begin with is read here from their source, which must not hold capt
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -93,14 +93,12 @@ def at_start(patterns: Iterable[tuple[T, str]], flags: int = 0) -> Callable[[str
 
     Those that cannot begin with the text's first character are not tried.
     """
-    listed = [
-        (re.compile(begins(pattern), flags).match, name, re.compile(pattern, flags).match)
-        for name, pattern in patterns
-    ]
+    listed = [(re.compile(begins(pattern), flags).match, name, pattern) for name, pattern in patterns]
+    compiled = cache(partial(re.compile, flags=flags))  # when first needed: most never are, and it takes long
 
     @lru_cache(maxsize=4096)
     def fitting(first: str) -> Sequence[tuple[T, Callable[[str], object]]]:
-        return [(name, match) for begin, name, match in listed if begin(first)]
+        return [(name, compiled(pattern).match) for begin, name, pattern in listed if begin(first)]
 
     def named(text: str) -> T | None:
         for name, match in fitting(text[:1]):
