@@ -67,10 +67,10 @@ class Typesetter:
         shown = self.shown(text)
         if not _chinese(text) or any(mark in shown for mark in "“”‘’&"):
             return shown
-        pieces = _CLAUSES.findall(shown)
-        return Markup("").join(
+        first, *others = _CLAUSES.findall(shown) or [""]  # the first stands on a line of its own anyway
+        return Markup(first) + Markup("").join(  # noqa: S704
             Markup("<nobr>{}</nobr>").format(one) if columns(one) <= CLAUSE_COLUMNS else Markup(one)  # noqa: S704
-            for one in pieces
+            for one in others
         )
 
     def number(self, text: str) -> Markup:

@@ -186,7 +186,7 @@ class Viewer:
             headed=n > 1 or contents or title not in self.type.shown(self.headline),
             large=large,
             title=title,
-            heading=self.type.headline(cut_title(article.title)) if large else title,
+            heading=self.type.headline(cut_title(article.title)),
             page=None if hidden else safe_url(article.url),
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article.language),
