@@ -45,10 +45,10 @@ class Clerk(Generic[Item, Answer]):
             self._writing = asyncio.create_task(self._write())
         return answer
 
-    async def close(self) -> None:
-        """Wait until everything taken is written."""
+    async def rest(self) -> None:
+        """Wait until everything taken is written, and nothing came in the time it takes to gather more."""
         while self._writing is not None and not self._writing.done():
-            await self._writing
+            await asyncio.shield(self._writing)  # who will not wait any longer does not end it
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()

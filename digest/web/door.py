@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from digest.errors import StoreError
 from digest.mail.transport import Fate, Transport
 from digest.model import Newsletter, Schedule, Subscriber, Theme
-from digest.signup import Asking, Departure, Signup
+from digest.signup import BATCH, Asking, Departure, Signup
 from digest.web.clerk import Clerk
 from digest.web.limits import Network
 from digest.web.manners import Numbers
@@ -26,6 +26,8 @@ LOOK_S = 5.0
 """Between two looks for confirmation mails whose time has come, besides those just asked for."""
 WAITED_FOR_S, GATHER_S = 0.015, 0.1
 """Between two batches of what a visitor waits for, and of what nobody does: so much is done in one go."""
+VISITORS_FIRST_S = 1.0
+"""The longest a burst of sign-ups keeps their letters waiting: both want the same processor."""
 MOST_LETTERS = 2000
 GRACE_S = 10.0
 """At the end, for letters on the wire."""
@@ -133,8 +135,8 @@ class Desk:
 
     async def close(self) -> None:
         """Letters on the wire have a moment to end; those behind them are sent after the next start."""
-        await self._wishes.close()
-        await self._leaving.close()
+        await self._wishes.rest()
+        await self._leaving.rest()
         self._tasks.pop().cancel()
         while not self._letters.empty():
             self._settle(self._letters.get_nowait(), Fate.UNTOUCHED)
@@ -142,7 +144,7 @@ class Desk:
             await asyncio.wait_for(self._letters.join(), GRACE_S)
         for task in self._tasks:
             task.cancel()
-        await self._asked.close()
+        await self._asked.rest()
         await self._stack.aclose()
         for thread in (self._thread, self._back):
             thread.shutdown()
@@ -162,12 +164,16 @@ class Desk:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._bell.wait(), LOOK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wishes.rest(), VISITORS_FIRST_S)
             self._bell.clear()
             try:
-                if self._letters.qsize() < MOST_LETTERS:
+                full = True
+                while full and self._letters.qsize() < MOST_LETTERS:
                     found = await loop.run_in_executor(self._back, self._askings)
                     for asking in found:
                         self._letters.put_nowait(asking)
+                    full = len(found) >= BATCH
                     if found:
                         self._bell.set()  # there may be more
             except StoreError as problem:
