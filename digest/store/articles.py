@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -309,7 +310,7 @@ def _insert_sketches(connection: sa.Connection, marks: Iterable[tuple[int, Seque
     """Straight to the driver: these rows are thirty times the rest, and SQLAlchemy's part of each costs
     as much as the database's. In the index's order: neighbours share a page."""
     rows = [(value, article_id) for article_id, sketch in marks for value in dict.fromkeys(sketch)]
-    rows.sort()
+    rows.sort(key=itemgetter(0))
     insert = "INSERT INTO sketches (hash, article_id) VALUES (?, ?)"
     if rows:
         own = insert if connection.dialect.paramstyle == "qmark" else insert.replace("?", "%s")
