@@ -29,7 +29,7 @@ from digest.model import DeliveryState
 from digest.store import open_store
 
 SECONDS = float(os.environ.get("DIGEST_CHAOS_S", "8"))
-READERS = int(os.environ.get("DIGEST_CHAOS_READERS", "5000"))
+READERS = int(os.environ.get("DIGEST_CHAOS_READERS", "4000"))
 CONNECTIONS = 4
 PER_SECOND = 1200
 JITTER_S = 0.75
