@@ -67,7 +67,7 @@ class Typesetter:
         shown = self.shown(text)
         if not _chinese(text) or any(mark in shown for mark in "“”‘’&"):
             return shown
-        first, *others = _CLAUSES.findall(shown) or [""]  # the first stands on a line of its own anyway
+        first, *others = _CLAUSES.findall(shown) or [""]  # the first begins a line: it needs no holding
         return Markup(first) + Markup("").join(  # noqa: S704
             Markup("<nobr>{}</nobr>").format(one) if columns(one) <= CLAUSE_COLUMNS else Markup(one)  # noqa: S704
             for one in others
