@@ -61,7 +61,7 @@ def read_page(
     )
     if page.article is None:
         return page
-    article = replace(page.article, flags=flags + page.article.flags)
+    article = replace(page.article, flags=flags + page.article.flags, dropped=page.dropped())
     return replace(page, article=annotate(article, note) if note else article)
 
 
@@ -140,8 +140,8 @@ def _told(seed: Seed, page: Page, state: str) -> Collected:
     article = page.article
     if article is None:
         return Collected(source_id=seed.source_id, state=state, detail=page.reason)
-    dropped = [len(decision.text) for decision in page.decisions if not decision.kept]
-    kept = f"kept {len(article.text)} characters, threw away {sum(dropped)} in {len(dropped)} blocks"
+    dropped = sum(not decision.kept for decision in page.decisions)
+    kept = f"kept {len(article.text)} characters, threw away {dropped} blocks"
     doubts = (f"{flag.severity}: {flag.reason}" for flag in article.flags)
     return Collected(source_id=seed.source_id, state=state, title=article.title, told=(kept, *doubts))
 

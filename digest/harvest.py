@@ -130,6 +130,7 @@ def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
     outlet = source.feed.title or parsed.title
     flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
     article = _completed(page.article, entry, outlet, tuple(flags), source.now)
+    article = replace(article, dropped=page.dropped())
     judged = judge(replace(page, article=article, decisions=()))
     return Found(met=bare, page=judged, marks=tuple(sketch(article.text)))
 

@@ -77,6 +77,8 @@ class Severity(StrEnum):
     QUARANTINE = "quarantine"
 
 
+_OPENING, _OPENINGS = 30, 6
+"""Characters kept of a block that was thrown away, and of how many for each reason."""
 _GRAVITY = {severity: number for number, severity in enumerate(Severity)}
 
 
@@ -95,6 +97,19 @@ class Flag:
     severity: Severity
     reason: str
     score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """What cleaning threw away of a page for one reason, as ``digest why`` tells months later.
+
+    Args:
+        blocks: Or places in sentences; openings: how the first of them begin.
+    """
+
+    reason: str
+    blocks: int
+    openings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +156,7 @@ class Article:
     published: Published | None = None
     held_on: date | None = None
     cuts: tuple[Cut, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
     flags: tuple[Flag, ...] = ()
     note: str | None = None
     evergreen: bool = False
@@ -181,6 +197,19 @@ class Page:
     article: Article | None
     reason: str = ""
     decisions: tuple[Decision, ...] = ()
+
+    def dropped(self) -> tuple[Dropped, ...]:
+        """Blocks that became neither text nor title, and words cut out of sentences, by reason."""
+        texts: dict[str, list[str]] = {}
+        for one in self.decisions:
+            if not one.kept and one.reason != "title":
+                texts.setdefault(one.reason, []).append(one.text[:_OPENING])
+        for cut in self.article.cuts if self.article else ():
+            texts.setdefault(cut.reason, []).append(cut.removed)
+        return tuple(
+            Dropped(reason=reason, blocks=len(found), openings=tuple(dict.fromkeys(found))[:_OPENINGS])
+            for reason, found in texts.items()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,11 +305,16 @@ class Size(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why an item was picked, as facts: ``new`` or ``unused`` passages, and the terms found."""
+    """Why an item was picked, as facts: ``new`` or ``unused`` passages, and the terms found.
+
+    Args:
+        fresh: 1 for what came in just then, 0 for no news.
+    """
 
     kind: str
     terms: tuple[str, ...]
     score: float = 0.0
+    fresh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,12 +361,14 @@ class Skipped:
 
     Args:
         nothing_new: A theme no article has anything left to quote on: readers are told.
+        dropped: Of an article: what cleaning had thrown away of its page.
     """
 
     kind: str
     name: str
     why: str
     nothing_new: bool = False
+    dropped: tuple[Dropped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,10 +165,10 @@ def _sift(candidates: Sequence[Candidate], themes: Sequence[Theme]) -> tuple[lis
             why = "quarantined: " + "; ".join(
                 f.reason for f in article.flags if f.severity is Severity.QUARANTINE
             )
-            skipped.append(Skipped(kind="article", name=article.title, why=why))
+            skipped.append(passed_over(article, why))
         elif candidate.room < _BRIEF:
             why = f"{candidate.room} characters of its share are left, {_BRIEF} are needed"
-            skipped.append(Skipped(kind="article", name=article.title, why=why))
+            skipped.append(passed_over(article, why))
         else:
             usable.append(candidate)
     return skipped, usable
@@ -407,6 +407,7 @@ def _planned(story: _Story, theme: Theme, size: Size) -> Planned:
         kind="new" if story.fresh > 0 else "unused",
         terms=tuple(match.term for match in score.matches[:_NAMED]),
         score=score.total,
+        fresh=round(story.fresh, 3),
     )
     return Planned(candidate=story.candidate, size=size, reason=reason, also=story.also)
 
@@ -435,7 +436,12 @@ def _left_out(
 def _lost(loser: Candidate, winner: Candidate, theme_id: str) -> Skipped:
     numbers = " to ".join(f"{_score(c, theme_id):.2f} ({len(c.used)} sent before)" for c in (loser, winner))
     why = f"{theme_id}: after {winner.article.title!r}; scores {numbers}"
-    return Skipped(kind="article", name=loser.article.title, why=why)
+    return passed_over(loser.article, why)
+
+
+def passed_over(article: Article, why: str) -> Skipped:
+    """An article that might have been quoted, and why it was not."""
+    return Skipped(kind="article", name=article.title, why=why, dropped=article.dropped)
 
 
 def _why_not(

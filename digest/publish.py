@@ -14,7 +14,7 @@ from digest.entries import additions
 from digest.errors import SummaryError
 from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Size, Skipped, Theme, Update
 from digest.names import shared_names
-from digest.pick import Candidate, Memory, Plan, Planned, fitting, pick
+from digest.pick import Candidate, Memory, Plan, Planned, fitting, passed_over, pick
 from digest.similar import same_story, sketch
 from digest.summarize import share, summarize
 from digest.text import Span, count, minutes
@@ -22,6 +22,8 @@ from digest.themes import focus, score
 
 if TYPE_CHECKING:
     from digest.store import Store, Stored
+
+_DRY = "no unused passage can stand alone"
 
 
 class Rewrite(Protocol):
@@ -67,8 +69,9 @@ def publish(
     Raises:
         StoreError: A span does not stand in the stored article, or the edition cannot be recorded.
     """
-    candidates = read_candidates(store, themes, schedule, now=now)
     memory = read_memory(store, themes, schedule)
+    held = store.articles.quarantined(since=max(memory.last_sent.values(), default=None))
+    candidates = read_candidates(store, themes, schedule, now=now, held=held)
     same: dict[str, str] = {}
     exhausted: list[Skipped] = []
     while True:
@@ -78,10 +81,7 @@ def publish(
         sections, dry = _summarize(plan, read_updates(store, plan, schedule))
         if not dry:
             break
-        exhausted += [
-            Skipped(kind="article", name=article.title, why=f"{theme}: no unused passage can stand alone")
-            for article, theme in dry
-        ]
+        exhausted += [passed_over(article, f"{theme}: {_DRY}") for article, theme in dry]
         candidates = [_without(one, dry) for one in candidates]
     plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
     items = sum(len(section.items) for section in sections)
@@ -114,14 +114,22 @@ def _too_few(items: int, schedule: Schedule) -> str:
 
 
 def read_candidates(
-    store: "Store", themes: Sequence[Theme], schedule: Schedule, *, now: datetime
+    store: "Store",
+    themes: Sequence[Theme],
+    schedule: Schedule,
+    *,
+    now: datetime,
+    held: Sequence["Stored"] = (),
 ) -> list[Candidate]:
     """What may be quoted, scored for every theme, with what was quoted from it before.
 
     Passages sent longer ago than the schedule recycles after count as unused for it; the share of an
     article that may be quoted over all is counted over every schedule and never comes back.
+
+    Args:
+        held: What the gate keeps from readers: never picked, only told of.
     """
-    stored = store.articles.candidates(now=now)
+    stored = (*store.articles.candidates(now=now), *held)
     ids = [one.article.source_id for one in stored]
     by_schedule = store.editions.used(schedule.id, ids)
     by_any = store.editions.used(None, ids)

@@ -3,6 +3,7 @@
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,7 +219,8 @@ def explain(edition: Edition) -> dict[str, Any]:
     """Why an edition holds what it holds, from what was frozen with it.
 
     Of each item the score in its parts (``matches``), where each term stands, at most thrice (``passages``),
-    and how old it was (``age_days``, None without a date). ``themes[].why`` is the sum by which a theme had
+    how fresh it was (``fresh``, 0 to 1) and how old (``age_days``, None without a date), and the blocks of
+    its page that were thrown away, by reason (``dropped``). ``themes[].why`` is the sum by which a theme had
     its turn; what was close and lost, and what the gate kept back, stands under ``skipped``.
     """
     items = [(section, item) for section in edition.sections for item in section.items]
@@ -237,8 +239,10 @@ def explain(edition: Edition) -> dict[str, Any]:
                 "title": item.article.title,
                 "reason": item.reason.kind,
                 "score": item.reason.score,
+                "fresh": item.reason.fresh,
                 "terms": item.reason.terms,
                 **_grounds(section.theme, item, edition.made_at),
+                "dropped": [asdict(one) for one in item.article.dropped],
                 "flags": [f"{flag.severity} {flag.code}: {flag.reason}" for flag in item.article.flags],
                 "excerpts": [
                     {"role": e.role, "start": e.start, "end": e.end, "text": e.text} for e in item.excerpts
@@ -246,7 +250,10 @@ def explain(edition: Edition) -> dict[str, Any]:
             }
             for number, (section, item) in enumerate(items, 1)
         ],
-        "skipped": [{"kind": s.kind, "name": s.name, "why": s.why} for s in edition.skipped],
+        "skipped": [
+            {"kind": s.kind, "name": s.name, "why": s.why, "dropped": [asdict(one) for one in s.dropped]}
+            for s in edition.skipped
+        ],
     }
 
 

@@ -1,6 +1,7 @@
 """The operator's commands, each once the way it is used."""
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -159,15 +160,21 @@ def test_status_is_calm_when_all_is_well_and_says_what_is_not(installation: Path
     [why] = json.loads(digest(installation, "why", "1", "2", "--json").stdout)["items"]
     assert {match["term"] for match in why["matches"]} >= set(why["terms"]) != set()
     assert {place["term"] for place in why["passages"]} == {match["term"] for match in why["matches"]}
-    assert "导师 ×" in digest(installation, "why", "1").stdout
+    told = digest(installation, "why", "1").stdout
+    assert "导师 ×" in told
+    assert "days old, freshness 0.00, score" in told
+    assert re.search(r"(?m)^   dropped \d+ × picture caption or file name: 人工智能专家", told)
+    assert re.search(r"(?m)^   dropped of its page: .*\d × the site's name inside a sentence", told)
     (installation / "seeds/casino.txt").write_text(
         "真人百家乐在线赌场\n\n注册就送彩金88元,百家乐、老虎机、真人荷官,在线赌场首选,彩票投注返水高达百分之二。"
-        "\n\n体育投注赔率最高,存款秒到账,提现无限额,博彩平台信誉第一,加客服领彩金。\n",
+        "\n\n体育投注赔率最高,存款秒到账,提现无限额,博彩平台信誉第一,加客服领彩金。大模型预测赛果,准过导师。\n",
         "utf-8",
     )
-    digest(installation, "collect")
+    later = "2026-01-05T09:00:00+08:00"
+    digest(installation, "collect", clock=later)
     rows = json.loads(digest(installation, "quarantine", "list", "--json").stdout)
     assert [row["source"] for row in rows] == ["seeds/casino.txt"]
+    assert "quarantined: the text itself promotes" in digest(installation, "now", "--dry-run", clock=later).stderr
     worried = digest(installation, "status")
     assert (worried.returncode, "quarantine" in worried.stdout) == (1, True)
     assert digest(installation, "quarantine", "release", "seeds/casino.txt").returncode == 0

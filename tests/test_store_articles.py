@@ -7,7 +7,7 @@ import pytest
 from stored import DAY, HOUR, NOW, TEXT, article, edition
 
 from digest.errors import StoreError
-from digest.model import Severity
+from digest.model import Dropped, Severity
 from digest.store import Store
 
 
@@ -26,7 +26,8 @@ def test_unusual_characters_are_kept(store: Store) -> None:
 
 def test_collecting_it_again_is_no_change(store: Store) -> None:
     store.articles.save(replace(article(), collected_at=NOW), sketch=(1,), now=NOW)
-    again = replace(article(), collected_at=NOW + DAY)
+    around = (Dropped(reason="below the body: short line", blocks=1, openings=("766 views",)),)
+    again = replace(article(), collected_at=NOW + DAY, dropped=around)
     assert store.articles.save(again, sketch=(1,), now=NOW + DAY) == "unchanged"
     found = store.articles.find(again.source_id)
     assert found and (found.version, found.first_seen_at, found.changed_at) == (1, NOW, NOW)

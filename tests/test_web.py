@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from reading import SECRET, START, Site, a_site, links, path_of
 from stored import COST, DAY, NOW, add_readers, article, edition, frozen_edition, reader
 
-from digest.model import ConsentState, Severity
+from digest.model import ConsentState, Dropped, Severity
 from digest.store import Store, open_store
 from digest.store.schema import consent_events, subscribers, suppressions
 from digest.tokens import Purpose
@@ -480,10 +480,13 @@ async def test_the_operators_page_is_the_operators(site: Site) -> None:
 
 
 async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) -> None:
-    one = article(severity=Severity.CAUTION)
+    dropped = (Dropped(reason="below the body: teaser", blocks=3, openings=("相关文章", "热门")),)
+    one = replace(article(severity=Severity.CAUTION), dropped=dropped)
     site.store.articles.save(one, sketch=(), now=NOW)
     made = edition(one)
-    section = replace(made.sections[0], why="fresh 0.40 + debt 1.00 + demand 0.10 = 1.50")
+    [item] = made.items()
+    items = (replace(item, reason=replace(item.reason, fresh=0.4)),)
+    section = replace(made.sections[0], items=items, why="fresh 0.40 + debt 1.00 + demand 0.10 = 1.50")
     number = site.store.editions.freeze(replace(made, sections=(section,)), now=NOW).number
     where = f"/operator/editions/{number}"
     assert (await site.get(where))[0] == 401
@@ -492,7 +495,10 @@ async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) 
             "freshness",
             "rotation debt",
             "score 1.50",
-            "Terms found: 徒弟",
+            "Terms of item 1",
+            '<td>3</td><td lang="en">below the body: teaser</td>',
+            "相关文章 · 热门",
+            "freshness 0.40",
             "theme",
             "nothing new",
             "lead",
@@ -502,7 +508,9 @@ async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) 
             "新鲜度",
             "轮换欠账",
             "得分 1.50",
-            "命中词：徒弟",
+            "第 1 条的命中词",
+            "第 1 条的网页里去掉的内容",
+            "天前的",
             "师承",
             "nothing new",
             "导语",

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -208,7 +208,7 @@ def why(
     for row in rows["items"]:
         print(f"{row['item']}. {row['title']} [{row['theme']}, {row['source']}]")
         age = "undated" if row["age_days"] is None else f"{row['age_days']} days old"
-        print(f"   {row['reason']}, {age} (score {row['score']:.2f})")
+        print(f"   {row['reason']}, {age}, freshness {row['fresh']:.2f}, score {row['score']:.2f}")
         for match in row["matches"]:
             print(f"   {match['points']:6.2f}  {match['term']} ×{match['count']}")
             for passage in row["passages"]:
@@ -216,9 +216,17 @@ def why(
                     print(f"           {passage['start']}: {visible(passage['text'])}".replace("\n", " "))
         for flag in row["flags"]:
             print(f"   {flag}")
+        for one in row["dropped"]:
+            print(f"   dropped {_dropped(one)}: {visible(' · '.join(one['openings']))}")
         for excerpt in row["excerpts"]:
             text = json.dumps(excerpt["text"], ensure_ascii=False)
             where = f"{excerpt['start']}–{excerpt['end']}" if excerpt["end"] else "by a model"
             print(f"   {excerpt['role']:6} {where}: {text}")
     for skipped in rows["skipped"] if item is None else ():
         print(f"left out {skipped['kind']} {skipped['name']}: {skipped['why']}")
+        if skipped["dropped"]:
+            print(f"   dropped of its page: {'; '.join(map(_dropped, skipped['dropped']))}")
+
+
+def _dropped(one: dict[str, Any]) -> str:
+    return f"{one['blocks']} × {one['reason']}"

@@ -115,13 +115,15 @@ class Articles:
             rows = [row for query in (fresh, evergreen) for row in connection.execute(query.limit(limit))]
         return tuple(_stored_from(row) for row in rows)
 
-    def quarantined(self, *, limit: int = 50) -> tuple[Stored, ...]:
-        """Kept from readers and not released, newest first."""
-        query = _stored().where(
-            article_versions.c.version == articles.c.version,
-            articles.c.severity == Severity.QUARANTINE,
-            ~articles.c.released,
-        )
+    def quarantined(self, *, since: datetime | None = None, limit: int = 50) -> tuple[Stored, ...]:
+        """Kept from readers and not released, newest first.
+
+        Args:
+            since: Only those first seen later.
+        """
+        query = _stored().where(article_versions.c.version == articles.c.version, ~articles.c.usable)
+        if since is not None:  # either kind is named for the index
+            query = query.where(articles.c.evergreen.in_([False, True]), articles.c.first_seen_at > since)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(articles.c.id.desc()).limit(limit)).all()
         return tuple(_stored_from(row) for row in rows)
@@ -253,7 +255,8 @@ def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], no
 
 
 def _same(old: Article, new: Article) -> bool:
-    return replace(old, collected_at=None) == replace(new, collected_at=None)
+    """But for when, and for what stood around it on the page."""
+    return replace(old, collected_at=None, dropped=()) == replace(new, collected_at=None, dropped=())
 
 
 def _columns(article: Article, *, released: bool) -> dict[str, Any]:
