@@ -308,20 +308,12 @@ class Sending:
 def _server(configured: "MailServer") -> "Server":
     from digest.mail.transport import Limit, Security, Server
 
+    same = configured.model_dump(include=set(Server.__dataclass_fields__) - {"security"})
     return Server(
-        host=configured.host,
-        port=configured.port,
+        **same,
         name=configured.id,
         security=Security(configured.security),
-        username=configured.username,
-        password=configured.password,
-        auth=configured.auth,
         token=_token_reader(configured) if configured.auth == "xoauth2" else None,
-        verify=configured.verify,
-        ca_file=configured.ca_file,
-        clear_credentials=configured.clear_credentials,
-        connections=configured.connections,
-        weight=configured.weight,
         limit=Limit(per_second=configured.per_second, per_minute=configured.per_minute),
     )
 

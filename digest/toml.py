@@ -1,14 +1,16 @@
 """TOML files read against a pydantic model, every mistake named by line and key.
 
-The standard library's parser keeps no positions, so :func:`lines` walks the (already valid)
-document once more for them. The grammar is TOML 1.0, https://toml.io/en/v1.0.0.
+The standard library's parser keeps no positions; :func:`line_of` finds them where one is asked for.
 """
 
 import difflib
 import re
 import tomllib
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
@@ -26,25 +28,23 @@ Mistake = tuple[Location, str]
 Model = TypeVar("Model", bound="BaseModel")
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_STRING = re.compile(
-    r'"""(?:[^\\]|\\.)*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:[^"\\\n]|\\.)*"' r"|'[^'\n]*'",
-    re.DOTALL,
-)
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_SCALAR = re.compile(r"[^,\]}#\n]+")
+_ENDINGS = [*("".join(marks) for size in range(5) for marks in product("]}", repeat=size)), '"""', "'''"]
+"""What ends a statement that goes on in the next line."""
 _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 _SECRET_WORDS = ("password", "secret", "token", "api_key")
 
 
 def read(
-    path: Path, model: type[Model], *, also: Callable[[Mapping[str, Any]], Iterable[Mistake]] | None = None
+    path: Path, model: type[Model], *, also: Callable[[Mapping[str, Any]], Iterable[Mistake]] = lambda _: ()
 ) -> tuple[Model, Callable[[Location], int]]:
     """Read *path* into *model*.
 
     Args:
         also: Checks between keys, made on the plain values whether or not the model accepts
             them, so that all mistakes are told at once. It must bear values of any shape.
+
+    Validators find the file's folder as their context.
 
     Returns:
         The model, and a function from a location to its 1-based line (the nearest enclosing
@@ -60,15 +60,11 @@ def read(
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, [_syntax(str(error), text)]) from None
-    places = lines(text)
-
-    def line(location: Location) -> int:
-        return next((places[location[:n]] for n in range(len(location), 0, -1) if location[:n] in places), 0)
-
-    mistakes = list(also(data)) if also else []
+    line = partial(line_of, text)
+    mistakes = list(also(data))
     result = None
     try:
-        result = model.model_validate(data)
+        result = model.model_validate(data, context=path.parent)
     except ValidationError as error:
         mistakes += [_mistake(model, detail) for detail in error.errors(include_url=False)]
     if mistakes or result is None:
@@ -85,11 +81,6 @@ def _part(part: str | int) -> str:
     if isinstance(part, int):
         return f"[{part + 1}]"
     return f".{part}" if _BARE_KEY.fullmatch(part) else f'."{part}"'
-
-
-def lines(text: str) -> dict[Location, int]:
-    """The line each key, table and array item begins on; *text* must be valid TOML."""
-    return _Walk(text).places
 
 
 def _text(path: Path) -> str:
@@ -109,92 +100,37 @@ def _syntax(message: str, text: str) -> tuple[int, str, str]:
     return at, "", f"is not valid TOML here: {said[:1].lower()}{said[1:]}"
 
 
-class _Walk:
-    """One pass over a document, noting where each key stands."""
+def line_of(text: str, location: Location) -> int:
+    """The line *location* begins on, else that of what encloses it, else 0; *text* must be valid TOML.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-        self.places: dict[Location, int] = {}
-        self._starts = [0] + [found.end() for found in re.finditer("\n", text)]
-        self._arrays: dict[Location, int] = {}
-        table: Location = ()
-        while self._skip() < len(text):
-            if text.startswith("[", self.at):
-                table = self._header()
-            else:
-                self._pair(table)
+    It is the last line of the shortest beginning of the document that holds it already.
+    """
+    rows = text.replace("\r\n", "\n").split("\n")
+    for size in range(len(location), 0, -1):
+        held = partial(_holds, rows, location[:size])
+        before = bisect_left(range(1, len(rows) + 1), True, key=held)
+        if before < len(rows):
+            return before + 1
+    return 0
 
-    def _skip(self) -> int:
-        blank = _BLANK.match(self.text, self.at)
-        self.at = blank.end() if blank else self.at
-        return self.at
 
-    def _note(self, location: Location) -> None:
-        # Dotted keys and sub-tables open their parents too; the first mention is where they begin.
-        line = bisect_right(self._starts, self.at)
-        for size in range(1, len(location) + 1):
-            self.places.setdefault(location[:size], line)
+def _holds(rows: list[str], location: Location, count: int) -> bool:
+    """Whether *location* stands in the first *count* rows, an array or a string open there being closed."""
+    for size in range(count, 0, -1):
+        beginning = "\n".join(rows[:size])
+        for ending in _ENDINGS:
+            with suppress(tomllib.TOMLDecodeError):
+                return _reaches(tomllib.loads(f"{beginning}\n{ending}"), location)
+    return False
 
-    def _header(self) -> Location:
-        many = self.text.startswith("[[", self.at)
-        start, self.at = self.at, self.at + (2 if many else 1)
-        keys = self._keys()
-        location: Location = ()
-        for depth, key in enumerate(keys):
-            location += (key,)
-            if many and depth == len(keys) - 1:
-                self._arrays[location] = self._arrays.get(location, -1) + 1
-            if location in self._arrays:
-                location += (self._arrays[location],)
-        end, self.at = self.at + (2 if many else 1), start
-        self._note(location)
-        self.at = end
-        return location
 
-    def _keys(self) -> tuple[str, ...]:
-        keys: list[str] = []
-        while True:
-            self._skip()
-            found = _BARE_KEY.match(self.text, self.at) or _STRING.match(self.text, self.at)
-            word = found[0] if found else ""
-            keys.append(tomllib.loads(f"key = {word}")["key"] if word[:1] in ("'", '"') else word)
-            self.at += len(word)
-            self._skip()
-            if not self.text.startswith(".", self.at):
-                return tuple(keys)
-            self.at += 1
-
-    def _pair(self, table: Location) -> None:
-        start = self.at
-        location = table + self._keys()
-        end, self.at = self.at, start
-        self._note(location)
-        self.at = end + 1  # the equals sign
-        self._value(location)
-
-    def _value(self, location: Location) -> None:
-        self._skip()
-        opening = self.text[self.at]
-        if opening in "[{":
-            self._many(location, closing="]" if opening == "[" else "}")
-            return
-        found = _STRING.match(self.text, self.at) or _SCALAR.match(self.text, self.at)
-        self.at = found.end() if found else self.at + 1
-
-    def _many(self, location: Location, *, closing: str) -> None:
-        self.at += 1
-        index = 0
-        while not self.text.startswith(closing, self._skip()):
-            if self.text[self.at] == ",":
-                self.at += 1
-            elif closing == "}":
-                self._pair(location)
-            else:
-                self._note((*location, index))
-                self._value((*location, index))
-                index += 1
-        self.at += 1
+def _reaches(value: Any, location: Location) -> bool:
+    try:
+        for part in location:
+            value = value[part]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
 
 
 def _mistake(model: "type[BaseModel]", detail: Mapping[str, Any]) -> Mistake:
@@ -206,7 +142,12 @@ def _mistake(model: "type[BaseModel]", detail: Mapping[str, Any]) -> Mistake:
         return where, "is missing; add it"
     if kind == "value_error":
         return where, said.removeprefix("Value error, ")
-    said = said.removeprefix("Input ").replace("valid dictionary", "table").replace("valid list", "list")
+    said = (
+        said.removeprefix("Input ")
+        .replace("valid dictionary", "table")
+        .replace("valid tuple", "list")
+        .replace("valid list", "list")
+    )
     said = re.sub(r" or instance of \w+", "", said)
     return where, f"{said.replace('valid integer', 'whole number')}, not {_shown(detail['input'])}"
 
@@ -238,5 +179,5 @@ def _known(model: "type[BaseModel]", where: Location) -> tuple[str, ...]:
             found = found.model_fields[part].annotation
         while arguments := get_args(found):
             kinds = arguments[:1] if get_origin(found) is Annotated else arguments
-            found = [kind for kind in kinds if kind is not type(None)][-1]
+            found = [kind for kind in kinds if kind not in (type(None), ...)][-1]
     return tuple(getattr(found, "model_fields", {}))

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from digest.config import Config, load_config, write_defaults
 from digest.config.tables import File
 from digest.errors import ConfigError
-from digest.sending import _token_reader
+from digest.mail.transport import Limit, Security, Server
+from digest.sending import _server, _token_reader
 
 ROOT = Path(__file__).parent.parent
 
@@ -329,6 +330,16 @@ def test_tokens_and_limits_that_cannot_be_meant(load: Load, text: str, key: str,
     assert [(at, what in said) for _, at, said in problems(load, text)] == [(key, True)], problems(load, text)
 
 
+def test_a_relay_reaches_the_transport_with_all_it_needs(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    text = RELAY + 'security = "tls"\nca_file = "ca.pem"\nport = 465\nweight = 3\nper_minute = 30.0\n'
+    (server,) = load(text, DIGEST_MAIL_MY_RELAY_PASSWORD="x").mail_servers
+    assert _server(server) == Server(
+        host="mx.example.org", port=465, name="my-relay", security=Security.TLS, username="u", password="x",
+        ca_file=tmp_path / "ca.pem", weight=3, limit=Limit(per_minute=30),
+    )  # fmt: skip
+
+
 def test_limits_of_domains_reach_the_transport(load: Load) -> None:
     (limit,) = load(LIMIT.replace("qq.com", "QQ.com") + "per_minute = 30.0\nconnections = 2\n").domain_limits
     assert (limit.domain, limit.per_minute, limit.connections) == ("qq.com", 30, 2)
@@ -409,7 +420,7 @@ def tables(model: type[BaseModel], name: str = "") -> dict[str, type[BaseModel]]
     found: dict[str, type[BaseModel]] = {}
     for key, field in model.model_fields.items():
         kind: Any = field.annotation
-        many = get_origin(kind) is list
+        many = get_origin(kind) is tuple
         kind = get_args(kind)[0] if many else kind
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found[f"[[{key}]]" if many else f"[{key}]"] = kind
@@ -428,7 +439,8 @@ def test_every_key_and_default_is_documented() -> None:
                 assert shown == "needed", (heading, key)
             elif shown.startswith("`") and shown.endswith("`") and field.default is not None:
                 default = tomllib.loads(f"x = {shown.strip('`')}")["x"]
-                assert field.default in (default, [default]), (heading, key)
+                plain = list(field.default) if isinstance(field.default, tuple) else field.default
+                assert plain in (default, [default], Path(str(default))), (heading, key)
             else:
                 assert field.default is None, (heading, key)
 

@@ -2,7 +2,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
@@ -75,47 +75,64 @@ z = inf
     ],
 )
 def test_every_shape_of_key_has_its_line(location: toml.Location, first: str) -> None:
-    assert SHAPES.splitlines()[toml.lines(SHAPES)[location] - 1].startswith(first)
+    assert SHAPES.splitlines()[toml.line_of(SHAPES, location) - 1].startswith(first)
 
 
 def test_line_ends_of_windows_count_once() -> None:
-    assert toml.lines("a = 1\r\n\r\n[b]\r\nc = 2\r\n") == {("a",): 1, ("b",): 3, ("b", "c"): 4}
+    text = "a = 1\r\n\r\n[b]\r\nc = [\r\n2]\r\n"
+    assert [toml.line_of(text, one) for one in (("a",), ("b",), ("b", "c"), ("b", "c", 0))] == [1, 3, 4, 5]
+
+
+def test_what_stands_nowhere_is_where_its_table_is() -> None:
+    assert [toml.line_of("a = 1\n[b]\nc = 2", one) for one in (("b", "x"), ("x", "y"), ("a", 0))] == [2, 0, 1]
 
 
 KEYS = st.text("abc-_ .é'#=[", max_size=5)
 VALUES = st.recursive(
     st.integers() | st.booleans() | st.text("ab'\"\\\n#=[]{}, é", max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 
 
-def written(value: object) -> str:
+def written(value: object, at: toml.Location, line: int, found: dict[toml.Location, int]) -> str:
+    """As TOML; every location begins in *found* on its line."""
+
+    def inside(key: str | int, one: object, text: str) -> str:
+        here = line + text.count("\n")
+        found[(*at, key)] = here
+        return written(one, (*at, key), here, found)
+
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{written(key)} = {written(one)}" for key, one in value.items()) + " }"
+        text = "{ "
+        for n, (key, one) in enumerate(value.items()):
+            text += f"{', ' if n else ''}{quoted(key)} = "
+            text += inside(key, one, text)
+        return text + " }"
     if isinstance(value, list):
-        return "[\n" + "".join(f"  {written(one)}, # ]\n" for one in value) + "]"
-    if isinstance(value, str):
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{quoted}"'
-    return str(value).lower()
+        text = "[\n"
+        for n, one in enumerate(value):
+            text += f"  {inside(n, one, text)}, # ]\n"
+        return text + "]"
+    return quoted(value) if isinstance(value, str) else str(value).lower()
 
 
-def locations(value: object, at: toml.Location = ()) -> set[toml.Location]:
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return {place for key, one in pairs for place in {(*at, key), *locations(one, (*at, key))}}
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
+@settings(max_examples=60)
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.dictionaries(KEYS, VALUES, max_size=3))
 def test_every_key_of_any_document_is_found(top: dict[str, object], table: dict[str, object]) -> None:
-    # Newlines inside inline tables are not TOML 1.0, lists inside them would bring some.
-    text = "".join(f"{written(key)} = {written(value)}\n" for key, value in top.items())
-    text += "\n[[zz]]\n" + "".join(f"{written(key)} = {written(value)}\n" for key, value in table.items())
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return
-    assert set(toml.lines(text)) == locations(data)
+    found: dict[toml.Location, int] = {}
+    text = ""
+    for at, pairs in (((), top), (("zz", 0), table)):
+        for key, value in pairs.items():
+            line = found[(*at, key)] = text.count("\n") + 1
+            text += f"{quoted(key)} = {written(value, (*at, key), line, found)}\n"
+        text += "" if at else "[[zz]]\n"
+    tomllib.loads(text)
+    assert {location: toml.line_of(text, location) for location in found} == found
 
 
 class Inner(BaseModel):

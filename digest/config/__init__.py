@@ -10,72 +10,31 @@ Environment: ``DIGEST_SECRET`` (signs links), ``DIGEST_OPERATOR_SECRET`` (opens 
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from digest import toml
-from digest.config.tables import BouncesTable, DkimTable, File, LlmTable, MailServerTable, between
+from digest.config.tables import (
+    Bounces,
+    BouncesTable,
+    DkimTable,
+    DomainLimit,
+    File,
+    LlmTable,
+    MailServer,
+    MailServerTable,
+    between,
+)
 from digest.errors import ConfigError
 from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Schedule, SiteRule, Theme
+
+__all__ = ["NAME", "Bounces", "Config", "DomainLimit", "MailServer", "load_config", "write_defaults"]
 
 NAME = "config.toml"
 DEFAULTS = Path(__file__).parent.parent / "defaults"
 """What ``digest init`` copies; shipped with the program."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailServer:
-    """A relay. Without a *username* no login is tried; *ca_file* adds a private authority.
-
-    Args:
-        password: For ``xoauth2`` the access token, unless *token_file* or *token_command* gives a fresh one.
-    """
-
-    id: str
-    host: str
-    port: int
-    security: Literal["starttls", "tls", "none"]
-    username: str | None
-    password: str | None = field(repr=False)
-    auth: Literal["auto", "plain", "login", "cram-md5", "xoauth2"]
-    token_file: Path | None
-    token_command: str | None
-    verify: bool
-    ca_file: Path | None
-    clear_credentials: bool
-    connections: int
-    weight: int
-    per_second: float | None
-    per_minute: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainLimit:
-    """What a recipient domain is sent at most; ``*`` is each domain that has no limit of its own."""
-
-    domain: str
-    per_second: float | None
-    per_minute: float | None
-    connections: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounces:
-    """Where returned mail comes back: *address* is the base of every return path.
-
-    Args:
-        mailbox: A Maildir folder or an mbox file; None when it is read over IMAP.
-    """
-
-    address: str
-    mailbox: Path | None
-    imap_host: str | None
-    imap_port: int
-    imap_username: str | None
-    imap_password: str = field(repr=False)
-    imap_folder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,32 +140,33 @@ class _Reader:
 
     def config(self) -> Config:
         tables = self.tables
-        data_dir = self._path(tables.paths.data)
-        secret_file = self._path(tables.paths.secret_file or str(data_dir / "secret.key"))
+        newsletter, paths = tables.newsletter.value(), tables.paths
+        secret_file = paths.secret_file or paths.data / "secret.key"
+        fetching = dict(tables.fetching)
         config = Config(
             path=self.path,
-            newsletter=tables.newsletter.value(),
+            newsletter=newsletter,
             themes=tuple(theme.value() for theme in tables.themes),
             schedules=tuple(schedule.value() for schedule in tables.schedules),
-            feeds=tuple(feed.value() for feed in tables.feeds),
-            fetching=tables.fetching.value(tables.newsletter.sender),
-            site_rules=tuple(rule.value() for rule in tables.site_rules),
+            feeds=tuple(FeedConfig(**dict(feed)) for feed in tables.feeds),
+            fetching=FeedSettings(**{**fetching, "contact": fetching["contact"] or newsletter.sender}),
+            site_rules=tuple(SiteRule(**dict(rule)) for rule in tables.site_rules),
             mail_servers=tuple(self._mail_server(n, server) for n, server in enumerate(tables.mail_servers)),
-            domain_limits=tuple(DomainLimit(**limit.model_dump()) for limit in tables.domain_limits),
+            domain_limits=tables.domain_limits,
             bounces=self._bounces(tables.bounces) if tables.bounces else None,
             llm=self._llm(tables.llm) if tables.llm else None,
             dkim=tuple(self._dkim(n, key) for n, key in enumerate(tables.dkim)),
-            data_dir=data_dir,
-            seeds_dir=self._path(tables.paths.seeds),
-            templates_dirs=tuple(self._folders()),
-            database_url=self._database_url(data_dir),
-            design_tokens=dict(tables.design.tokens),
+            data_dir=paths.data,
+            seeds_dir=paths.seeds,
+            templates_dirs=paths.templates,
+            database_url=self._database_url(paths.data),
+            design_tokens=tables.design.tokens,
             punctuation=tables.design.punctuation,
             uncertain=tables.delivery.uncertain,
             operator_mail=tables.operator.mail,
             operator_secret=self.environ.get("DIGEST_OPERATOR_SECRET"),
             operator_header=tables.operator.header,
-            proxies=tuple(tables.operator.proxies),
+            proxies=tables.operator.proxies,
             keep_days=tables.database.keep_days,
             secret=self._secret(secret_file),
             secret_file=secret_file,
@@ -218,20 +178,10 @@ class _Reader:
             )
         return replace(config, warnings=tuple(self.warnings))
 
-    def _path(self, value: str) -> Path:
-        return (self.path.parent / Path(value).expanduser()).resolve()
-
-    def _folders(self) -> Iterator[Path]:
-        for n, name in enumerate(self.tables.paths.templates):
-            folder = self._path(name)
-            if not folder.is_dir():
-                self.mistakes.append((("paths", "templates", n), f"there is no folder {folder}"))
-            yield folder
-
-    def _given(self, variable: str, file: str | None, where: toml.Location) -> str | None:
+    def _given(self, variable: str, file: Path | None, where: toml.Location) -> str | None:
         """A secret from the environment, else from the file that the key at *where* names."""
         given = self.environ.get(variable)
-        return given if given or not file else self._read_secret(self._path(file), where)
+        return given if given or not file else self._read_secret(file, where)
 
     def _read_secret(self, file: Path, where: toml.Location) -> str | None:
         """The file's first line; None, and a mistake, when it cannot be had."""
@@ -266,7 +216,7 @@ class _Reader:
             return f"sqlite:///{data_dir / 'digest.db'}"
         scheme, _, rest = url.partition("://")
         if scheme == "sqlite" and rest.strip("/"):
-            return f"sqlite:///{self._path(rest[1:])}"
+            return f"sqlite:///{(self.path.parent / Path(rest[1:]).expanduser()).resolve()}"
         if scheme not in ("postgresql", "postgresql+psycopg"):
             self.mistakes.append(
                 (("database", "url"), "must be sqlite:///FILE or postgresql://USER@HOST/NAME")
@@ -281,18 +231,13 @@ class _Reader:
         password = self._given(variable, server.password_file, (*where, "password_file"))
         elsewhere = server.password_file or server.token_file or server.token_command
         if server.token_file and not password:
-            self._read_secret(self._path(server.token_file), (*where, "token_file"))
+            self._read_secret(server.token_file, (*where, "token_file"))
         elif server.username and not password and not elsewhere:
             has_none = f"has no {what}; set {keys}, or {variable} in the environment"
             self.mistakes.append(((*where, "username"), has_none))
         if by_token and not server.username:
             self.mistakes.append(((*where, "auth"), "needs a username, the mailbox the token is for"))
-        ca_file = self._path(server.ca_file) if server.ca_file else None
-        if ca_file and not ca_file.is_file():
-            self.mistakes.append(((*where, "ca_file"), f"there is no file {ca_file}"))
-        plain = server.model_dump(exclude={"password_file", "ca_file", "token_file"})
-        token_file = self._path(server.token_file) if server.token_file else None
-        return MailServer(**plain, password=password, ca_file=ca_file, token_file=token_file)
+        return MailServer.model_construct(**dict(server), password=password)
 
     def _bounces(self, table: BouncesTable) -> Bounces:
         file = table.imap_password_file
@@ -300,21 +245,16 @@ class _Reader:
         if table.imap_host and not password and not file:
             what = "has no password; set imap_password_file, or DIGEST_IMAP_PASSWORD in the environment"
             self.mistakes.append((("bounces", "imap_username"), what))
-        mailbox = self._path(table.mailbox) if table.mailbox else None
-        if mailbox and not mailbox.exists():
-            self.mistakes.append((("bounces", "mailbox"), f"there is no Maildir or mbox {mailbox}"))
-        plain = table.model_dump(exclude={"mailbox", "imap_password_file"})
-        return Bounces(**plain, mailbox=mailbox, imap_password=password or "")
+        return Bounces.model_construct(**dict(table), imap_password=password or "")
 
     def _llm(self, table: LlmTable) -> LlmSettings:
         key = self._given("DIGEST_LLM_KEY", table.key_file, ("llm", "key_file"))
         if key and not re.fullmatch(r"[!-~]+", key):
             self.mistakes.append((("llm", "key_file"), "the key must be printable ASCII without blanks"))
-        return table.value(key or None)
+        return LlmSettings(**table.model_dump(exclude={"key_file"}), key=key or None)
 
     def _dkim(self, n: int, table: DkimTable) -> DkimKey:
-        file = self._path(table.key_file)
-        if self._read_secret(file, ("dkim", n, "key_file")) is None:
+        if self._read_secret(table.key_file, ("dkim", n, "key_file")) is None:
             self.mistakes.append((("dkim", n, "key_file"), "make a key with: digest doctor dkim --new"))
         domain = table.domain or self.tables.newsletter.sender.partition("@")[2]
-        return DkimKey(selector=table.selector, key_file=file, domain=domain)
+        return DkimKey(selector=table.selector, key_file=table.key_file, domain=domain)

@@ -5,17 +5,26 @@ Defaults stand here and nowhere else; docs/configuration.md repeats them and a t
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    model_validator,
+)
 
 from digest import toml
-from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Schedule, SiteRule, Term, Theme
+from digest.model import Newsletter, Schedule, Term, Theme
 
 # RFC 5321 section 4.1.2, Dot-string and Domain only: what every mail server takes. Lengths: section 4.5.3.1.
 _ADDRESS = re.compile(
@@ -119,6 +128,33 @@ def _several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _some(value: Any) -> Any:
+    if not value:
+        raise ValueError("must have at least 1 item")
+    return value
+
+
+def _place(value: object, info: ValidationInfo) -> Path:
+    """An absolute path; relative ones start from the configuration's folder."""
+    if not isinstance(value, str | Path):
+        raise ValueError(f"should be a valid string, not {value!r}")
+    folder: Any = info.context
+    return Path(folder, Path(_one_line(str(value))).expanduser()).resolve()
+
+
+def _there(what: str, test: Callable[[Path], bool]) -> AfterValidator:
+    def check(path: Path) -> Path:
+        if not test(path):
+            raise ValueError(f"there is no {what} {path}")
+        return path
+
+    return AfterValidator(check)
+
+
+T = TypeVar("T")
+Many = Annotated[tuple[T, ...], Strict(False)]
+Some = Annotated[Many[T], AfterValidator(_some)]
+Place = Annotated[Path, BeforeValidator(_place)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Id = Annotated[str, _matching(_ID, "an id; use small letters, digits and single hyphens")]
 Address = Annotated[str, _matching(_ADDRESS, "a mail address; write it like name@example.org")]
@@ -147,7 +183,7 @@ Count = Annotated[int, Field(ge=1, le=1000)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
 
 
 class NewsletterTable(_Table):
@@ -163,7 +199,7 @@ class NewsletterTable(_Table):
     postal_address: str = ""
 
     def value(self) -> Newsletter:
-        plain = self.model_dump()
+        plain = dict(self)
         plain["sender_name"] = self.sender_name or self.name
         plain["list_id"] = self.list_id or f"digest.{self.sender.partition('@')[2]}"
         plain["base_url"] = self.base_url.rstrip("/") if self.base_url else None
@@ -171,15 +207,15 @@ class NewsletterTable(_Table):
 
 
 class PathsTable(_Table):
-    data: Line = "var"
-    seeds: Line = "seeds"
-    templates: list[Line] = []
-    secret_file: Line | None = None
+    data: Place = Path("var")
+    seeds: Place = Path("seeds")
+    templates: Many[Annotated[Place, _there("folder", Path.is_dir)]] = ()
+    secret_file: Place | None = None
 
 
 class DatabaseTable(_Table):
     url: Line | None = None
-    url_file: Line | None = None
+    url_file: Place | None = None
     keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
 
 
@@ -200,26 +236,25 @@ class TermTable(_Table):
 
 class ThemeTable(_Table):
     id: Id
-    names: Annotated[dict[Language, Line], Field(min_length=1)]
-    terms: Annotated[dict[Language, Annotated[list[TermTable], Field(min_length=1)]], Field(min_length=1)]
-    must: list[Line] = []
-    never: list[Line] = []
+    names: Annotated[dict[Language, Line], AfterValidator(_some)]
+    terms: Annotated[dict[Language, Some[TermTable]], AfterValidator(_some)]
+    must: Many[Line] = ()
+    never: Many[Line] = ()
     threshold: Annotated[float, Field(gt=0)] = 1.0
     accent: Colour | None = None
 
     def value(self) -> Theme:
         terms = {tag: tuple(Term(**dict(term)) for term in words) for tag, words in self.terms.items()}
-        plain = self.model_dump(exclude={"terms", "must", "never"})
-        return Theme(**plain, terms=terms, must=tuple(self.must), never=tuple(self.never))
+        return Theme(**{**dict(self), "terms": terms})
 
 
 class ScheduleTable(_Table):
     id: Id
-    themes: Annotated[list[Id], Field(min_length=1), BeforeValidator(_several)] = [_WORDS[0]]
+    themes: Annotated[Some[Id], BeforeValidator(_several)] = (_WORDS[0],)
     themes_per_edition: Count = 2
     items_per_theme: Count = 2
     recycle_after_days: Annotated[int, Field(ge=1, le=36500)] = 365
-    every: Annotated[list[Every], Field(min_length=1), BeforeValidator(_several)] | None = None
+    every: Annotated[Some[Every], BeforeValidator(_several)] | None = None
     at: Annotated[str, _matching(_CLOCK, "a time of day; write it like 08:00")] | None = None
     cron: Annotated[str, AfterValidator(_cron)] | None = None
     timezone: Annotated[str, AfterValidator(_schedule_zone)] | None = None
@@ -237,10 +272,8 @@ class ScheduleTable(_Table):
         return self
 
     def value(self) -> Schedule:
-        plain = self.model_dump(exclude={"themes", "every", "at", "cron", "grace_hours"})
-        return Schedule(
-            **plain, themes=tuple(self.themes), cron=self._fields(), grace_s=self.grace_hours * 3600
-        )
+        plain = self.model_dump(exclude={"every", "at", "cron", "grace_hours"})
+        return Schedule(**plain, cron=self._fields(), grace_s=self.grace_hours * 3600)
 
     def _fields(self) -> str | None:
         """``every`` and ``at`` in cron's words."""
@@ -256,39 +289,29 @@ class ScheduleTable(_Table):
 class SiteRuleTable(_Table):
     name: Line
     match: Expression
-    drop: list[Expression] = []
+    drop: Many[Expression] = ()
     outlet: Line | None = None
     republisher: Line | None = None
-
-    def value(self) -> SiteRule:
-        return SiteRule(**self.model_dump(exclude={"drop"}), drop=tuple(self.drop))
 
 
 class FeedTable(_Table):
     id: Id
     url: WebAddress
     title: Line | None = None
-    tags: list[Line] = []
+    tags: Many[Line] = ()
     full_text: bool = False
     allow_private: bool = False
-
-    def value(self) -> FeedConfig:
-        return FeedConfig(**self.model_dump(exclude={"tags"}), tags=tuple(self.tags))
 
 
 class FetchingTable(_Table):
     contact: Line | None = None
-    allow: list[Network] = []
+    allow: Many[Network] = ()
     concurrency: Count = 32
     deadline_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     max_bytes: Annotated[int, Field(ge=10_000)] = 10 * 1024 * 1024
     shortest_s: Annotated[int, Field(ge=60)] = 15 * 60
     longest_s: Annotated[int, Field(ge=60)] = 24 * 3600
     first_news: Annotated[int, Field(ge=0)] = 3
-
-    def value(self, sender: str) -> FeedSettings:
-        plain = self.model_dump(exclude={"allow", "contact"})
-        return FeedSettings(**plain, allow=tuple(self.allow), contact=self.contact or sender)
 
 
 class MailServerTable(_Table):
@@ -297,12 +320,12 @@ class MailServerTable(_Table):
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: Line | None = None
-    password_file: Line | None = None
+    password_file: Place | None = None
     auth: Literal["auto", "plain", "login", "cram-md5", "xoauth2"] = "auto"
-    token_file: Line | None = None
+    token_file: Place | None = None
     token_command: Line | None = None
     verify: bool = True
-    ca_file: Line | None = None
+    ca_file: Annotated[Place, _there("file", Path.is_file)] | None = None
     clear_credentials: bool = False
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     weight: Annotated[int, Field(ge=0, le=1000)] = 1
@@ -319,7 +342,15 @@ class MailServerTable(_Table):
         return self
 
 
-class DomainLimitTable(_Table):
+class MailServer(MailServerTable):
+    """A relay. For ``xoauth2`` the password is an access token, unless a file or command gives fresh ones."""
+
+    password: str | None = Field(repr=False)
+
+
+class DomainLimit(_Table):
+    """What a recipient domain is sent at most; ``*`` is each domain that has no limit of its own."""
+
     domain: Annotated[Line, AfterValidator(str.lower)]
     per_second: Annotated[float, Field(gt=0)] | None = None
     per_minute: Annotated[float, Field(gt=0)] | None = None
@@ -329,7 +360,7 @@ class DomainLimitTable(_Table):
 class LlmTable(_Table):
     endpoint: Annotated[str, AfterValidator(_web_address), AfterValidator(_secure)]
     model: Line
-    key_file: Line | None = None
+    key_file: Place | None = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     deadline_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
@@ -344,14 +375,11 @@ class LlmTable(_Table):
             raise ValueError("max_cost needs input_price and output_price, of a million tokens")
         return self
 
-    def value(self, key: str | None) -> LlmSettings:
-        return LlmSettings(**self.model_dump(exclude={"key_file"}), key=key)
-
 
 class OperatorTable(_Table):
     mail: Address | None = None
     header: Annotated[str, _matching(re.compile(r"[A-Za-z][A-Za-z0-9-]*"), "a header's name")] | None = None
-    proxies: list[Network] = []
+    proxies: Many[Network] = ()
 
 
 class DeliveryTable(_Table):
@@ -360,11 +388,11 @@ class DeliveryTable(_Table):
 
 class BouncesTable(_Table):
     address: Address
-    mailbox: Line | None = None
+    mailbox: Annotated[Place, _there("Maildir or mbox", Path.exists)] | None = None
     imap_host: Line | None = None
     imap_port: Annotated[int, Field(ge=1, le=65535)] = 993
     imap_username: Line | None = None
-    imap_password_file: Line | None = None
+    imap_password_file: Place | None = None
     imap_folder: Line = "INBOX"
 
     @model_validator(mode="after")
@@ -376,29 +404,39 @@ class BouncesTable(_Table):
         return self
 
 
+class Bounces(BouncesTable):
+    """Where returned mail comes back: *address* is the base of every return path."""
+
+    imap_password: str = Field(repr=False)
+
+
 class DkimTable(_Table):
     selector: Annotated[str, _matching(_ID, "a selector; use small letters, digits and single hyphens")]
-    key_file: Line
+    key_file: Place
     domain: Line | None = None
+
+
+_EMPTY: Any = {}
+"""A table that is not there: it is read like one without keys."""
 
 
 class File(_Table):
     newsletter: NewsletterTable
-    paths: PathsTable = PathsTable()
-    database: DatabaseTable = DatabaseTable()
-    design: DesignTable = DesignTable()
-    delivery: DeliveryTable = DeliveryTable()
-    operator: OperatorTable = OperatorTable()
-    fetching: FetchingTable = FetchingTable()
-    themes: Annotated[list[ThemeTable], Field(min_length=1)]
-    schedules: Annotated[list[ScheduleTable], Field(min_length=1)]
-    feeds: list[FeedTable] = []
-    site_rules: list[SiteRuleTable] = []
-    mail_servers: list[MailServerTable] = []
-    domain_limits: list[DomainLimitTable] = []
+    paths: PathsTable = _EMPTY
+    database: DatabaseTable = _EMPTY
+    design: DesignTable = _EMPTY
+    delivery: DeliveryTable = _EMPTY
+    operator: OperatorTable = _EMPTY
+    fetching: FetchingTable = _EMPTY
+    themes: Some[ThemeTable]
+    schedules: Some[ScheduleTable]
+    feeds: Many[FeedTable] = ()
+    site_rules: Many[SiteRuleTable] = ()
+    mail_servers: Many[MailServerTable] = ()
+    domain_limits: Many[DomainLimit] = ()
     bounces: BouncesTable | None = None
     llm: LlmTable | None = None
-    dkim: list[DkimTable] = []
+    dkim: Many[DkimTable] = ()
 
 
 def between(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
