@@ -4,13 +4,12 @@ The rules are those of the editorial guide: a headline in its own words, short e
 an old article's headline carries its year; a subject is never used twice by a schedule.
 """
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from digest.model import Article, Correction, Edition, Item, Section, Severity, Skipped
-from digest.text import columns, count, sentences
+from digest.text import columns, count, sentences, shorten
 
 SUBJECT_COLUMNS = 60
 """What a cut headline is cut to; a whole one may have SUBJECT_MOST (editorial guide, section 3)."""
@@ -18,8 +17,6 @@ SUBJECT_MOST = 70
 PREHEADER_CHARACTERS = 70
 OLD_DAYS = 365
 """From here on an article is labelled with its year (Guardian and NYT practice)."""
-
-_CLAUSE = re.compile(r"[,，。;；:：!！?？、|丨—–]|\s-\s")
 
 
 def assemble(
@@ -100,9 +97,9 @@ def headlines(
         room = SUBJECT_COLUMNS - columns(year)
         whole = columns(item.article.title + year) <= SUBJECT_MOST
         name = section.theme.name(language)
-        theme = f"{name}：{_shorten(item.article.title, room - columns(name) - 2)}{year}"
+        theme = f"{name}：{shorten(item.article.title, room - columns(name) - 2)}{year}"
         if item.article.severity is Severity.NOTE:
-            headline = item.article.title if whole else _shorten(item.article.title, room)
+            headline = item.article.title if whole else shorten(item.article.title, room)
             candidates.append((item, headline + year))
         candidates.append((item, theme))
     lead, subject = next(
@@ -126,27 +123,6 @@ def _numbered(subject: str, past: Collection[str]) -> str:
     return f"{subject} ({n})"
 
 
-def _shorten(title: str, width: int) -> str:
-    """*title*, cut at a clause mark to *width* columns; a title without one is cut at a blank or anywhere."""
-    if columns(title) <= width:
-        return title
-    best = ""
-    for mark in _CLAUSE.finditer(title):
-        head = title[: mark.start()].rstrip()
-        if columns(head) + 4 > width:
-            break
-        best = head
-    if columns(best) < width // 3:
-        best = ""
-        for char in title:
-            if columns(best + char) + 4 > width:
-                break
-            best += char
-        if best[-1:].isascii() and " " in best:
-            best = best.rpartition(" ")[0]
-    return best.rstrip() + "……"
-
-
 def _preheader(titles: Sequence[str], lead: Item) -> str:
     """The next headlines joined by ；, or what the lead says when the edition has one item."""
     text = ""
@@ -159,4 +135,4 @@ def _preheader(titles: Sequence[str], lead: Item) -> str:
         return text
     said = next((one.text for one in lead.excerpts if one.by == "source"), lead.article.title)
     first = said[slice(*sentences(said)[0])] if sentences(said) else said
-    return _shorten(first, PREHEADER_CHARACTERS * 2)
+    return shorten(first, PREHEADER_CHARACTERS * 2)

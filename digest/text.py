@@ -211,6 +211,23 @@ def columns(text: str) -> int:
     )
 
 
+_PAUSE = re.compile(r"[,，。;；:：!！?？、|丨—–…]|\s-\s")
+
+
+def shorten(title: str, width: int) -> str:
+    """*title* in *width* columns, cut with dots: at its last clause mark past a third, else at a blank."""
+    if columns(title) <= width:
+        return title
+    chinese = chinese_characters(title)
+    room = width - (4 if chinese else 2)
+    head = next((title[:n] for n in range(min(len(title), room), 0, -1) if columns(title[:n]) <= room), "")
+    marks = [m.start() for m in _PAUSE.finditer(title, 0, len(head) + 1)]
+    ends = [at for at in marks if columns(title[:at]) >= width // 3]
+    if not ends and head[-1:].isascii() and " " in head:
+        ends = [title.rindex(" ", 0, len(head) + 1)]
+    return title[: ends[-1] if ends else len(head)].rstrip() + ("……" if chinese else " …")
+
+
 def minutes(text: str) -> int:
     """Reading time, at least 1: 400 Chinese characters (convention), 238 words (Brysbaert 2019) a minute."""
     words = len(re.findall(r"[A-Za-z][\w'’-]*", text))

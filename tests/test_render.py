@@ -405,9 +405,9 @@ def test_chinese_marks_get_a_chinese_face() -> None:
     ("title", "expected"),
     [
         ("短标题", "短标题"),
-        ("很长的标题" * 20, ("很长的标题" * 20)[:60] + "……"),
+        ("很长的标题" * 20, ("很长的标题" * 20)[:58] + "……"),
         ("前半句说明白了是什么事情而且说得相当完整没有遗漏任何要紧的地方和细节部分,后半句只是补充一些没有人会去看的背景材料和说明文字", "前半句说明白了是什么事情而且说得相当完整没有遗漏任何要紧的地方和细节部分……"),
-        ("word " * 60, ("word " * 24).strip() + " …"),
+        ("word " * 60, ("word " * 23).strip() + " …"),
     ],
 )  # fmt: skip
 def test_long_titles_end_at_a_mark(title: str, expected: str) -> None:

@@ -13,17 +13,17 @@ from digest.language import detect
 from digest.model import Edition, Enclosure, Item, MailParts, Newsletter, Section, Theme
 from digest.render.environment import Slots, design_tokens, make_environment, run
 from digest.render.plain import to_markdown, to_text
-from digest.render.typeset import Typesetter, clean, cut_title, dress, safe_url
+from digest.render.typeset import Typesetter, clean, dress, safe_url
 from digest.render.view import Viewer, has_contents, hides_host, reading_minutes
 from digest.render.wording import Wording, load_wording
-from digest.text import restore_punctuation
+from digest.text import restore_punctuation, shorten
 
 __all__ = ["MailParts", "Renderer", "edition_json", "make_renderer"]
 
 HTML_BUDGET = 88_000
 """Octets of the encoded HTML part, 2 kB short of the 90 kB promised: the reader's own links go in later."""
-CORRECTED_TITLE = 27
-"""Full-width characters left of a headline behind “Correction: ”, so that both keep to 70 columns."""
+CORRECTED_TITLE = 58
+"""Columns left of a headline behind “Correction: ”, so that both keep to 70."""
 MARKS_BUDGET = 2048
 """Octets that faces for Chinese quotation marks may cost a mail; over it they are left out."""
 
@@ -71,7 +71,7 @@ class Renderer:
         subject, preheader = map(self._plain, _headlines(edition, wanted))
         if edition.revision > 1:
             said = words.translations.gettext("Correction: {subject}")
-            subject = said.format(subject=cut_title(subject, CORRECTED_TITLE))
+            subject = said.format(subject=shorten(subject, CORRECTED_TITLE))
         chosen = None if themes is None else [s.theme.name(words.language) for s in wanted]
         why = self._why(words, chosen, frequency) if subscribed else self._by_hand(words)
         fixed = {"subject": subject, "preheader": preheader, "why": why, "subscribed": subscribed}
@@ -143,7 +143,7 @@ class Renderer:
             "sections": viewer.sections([s for s in sections if s.items]),
             "quiet": words.list([viewer.theme_name(s.name) for s in edition.skipped if s.nothing_new]),
             "coverage": viewer.coverage(),
-            "corrections": viewer.corrections(),
+            "corrections": [viewer.correction(one) for one in edition.corrections],
             "left_out": 0,
             "subject": headline,
             "subject_lang": viewer.lang(detect(headline)),
@@ -278,7 +278,7 @@ def _headlines(edition: Edition, sections: Sequence[Section]) -> tuple[str, str]
     """The edition's own subject and preheader when its headline is in *sections*, else those of what is."""
     if len(sections) == len(edition.sections):
         return edition.subject, edition.preheader
-    titles = [cut_title(item.article.title, 30) for section in sections for item in section.items]
+    titles = [shorten(clean(item.article.title), 60) for section in sections for item in section.items]
     kept = [s for s in sections for i in s.items if edition.subject[:8] in i.article.title]
     subject = edition.subject if kept or not titles else titles[0]
     others = [title for title in titles if title != subject and title[:8] != subject[:8]]

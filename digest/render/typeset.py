@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from markupsafe import Markup, escape
 
 from digest.model import SLOT_OPEN, Article, Excerpt
-from digest.text import CJK, columns, restore_punctuation
+from digest.text import CJK, columns, restore_punctuation, shorten
 
 _UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{SLOT_OPEN}-\ufdef\ufffe\uffff\ud800-\udfff]")
 _GAP = re.compile(f"(?<=[{CJK}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[{CJK}])")
@@ -148,16 +148,9 @@ def _chinese(text: str) -> bool:
     return bool(re.search(f"[{CJK}]", text))
 
 
-def cut_title(title: str, limit: int = 60) -> str:
-    """Titles over *limit* full-width characters end at a mark, with dots (editorial guide, section 2)."""
-    title = clean(title)
-    if columns(title) <= 2 * limit:
-        return title
-    limit = len(title) * 2 * limit // columns(title)
-    marks = [m.start() for m in _CLAUSE.finditer(title, limit // 2, limit)] or [
-        m.start() for m in re.finditer(" ", title[:limit])
-    ]
-    return title[: marks[-1] if marks else limit].rstrip() + ("……" if _chinese(title) else " …")
+def cut_title(title: str) -> str:
+    """Titles over 60 full-width characters end at a mark, with dots (editorial guide, section 2)."""
+    return shorten(clean(title), 120)
 
 
 def safe_url(value: str | None) -> str | None:

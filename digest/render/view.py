@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
+from types import SimpleNamespace as View
 from urllib.parse import unquote, urlsplit
 
 from babel.dates import format_skeleton
@@ -26,7 +27,7 @@ from digest.model import (
 )
 from digest.render.typeset import Typesetter, clean, cut_title, gap, passage_url, safe_url
 from digest.render.wording import Wording
-from digest.text import columns, minutes
+from digest.text import columns, minutes, shorten
 
 CONTENTS_FROM = 5
 """Items from which an edition has a contents list (editorial guide, section 3)."""
@@ -46,100 +47,6 @@ _HEDGE = re.compile(r"[多余近约超逾上数达过\s]|about|over|nearly|almos
 _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)\s?年(?:\s?(1[0-2]|[1-9])\s?月)?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quoted:
-    """Args:
-    hangs: It begins with a quotation mark, which may stand left of the words' edge.
-    """
-
-    text: Markup
-    speaker: Markup | None = None
-    by_model: bool = False
-    hangs: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FigureRow:
-    """Args:
-    share: Length of its bar in percent of the longest (or of 100 %), None without bars.
-    """
-
-    number: Markup
-    label: Markup
-    url: str | None
-    share: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileView:
-    url: str
-    name: Markup
-    detail: Markup
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemView:
-    """Args:
-    heading: The title as it is set above the item.
-    headed: Its title is not what stands right above it already, as the headline of the edition.
-    page: The article's address; url: the same, at the first passage quoted.
-    update: Since when it says what is quoted.
-    also_in: Names it shares with other items, and their titles.
-    """
-
-    anchor: str
-    first: bool
-    headed: bool
-    large: bool
-    title: Markup
-    heading: Markup
-    page: str | None
-    url: str | None
-    lang: Markup
-    source: Markup
-    labels: tuple[Markup, ...]
-    reason: Markup
-    cautions: Markup
-    leads: tuple[Quoted, ...]
-    points: tuple[Quoted, ...]
-    quote: Quoted | None
-    figures: tuple[FigureRow, ...]
-    note: Markup | None
-    update: Markup | None
-    files: tuple[FileView, ...]
-    also_from: str
-    also_in: tuple[tuple[Markup, Markup], ...]
-    minutes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionView:
-    id: str
-    name: str
-    accent: str
-    items: tuple[ItemView, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoverageRow:
-    name: str
-    total: int
-    share: int
-    accent: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    editions: int
-    rows: tuple[CoverageRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionView:
-    head: Markup
-    note: Markup
-
-
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Makes the views of one edition in one language.
@@ -156,11 +63,11 @@ class Viewer:
     timezone: str
     headline: str
 
-    def sections(self, sections: Sequence[Section]) -> tuple[SectionView, ...]:
+    def sections(self, sections: Sequence[Section]) -> tuple[View, ...]:
         n = count(1)
         contents = has_contents(sections)
         return tuple(
-            SectionView(
+            View(
                 id=section.theme.id,
                 name=section.theme.name(self.words.language),
                 accent=self.colour(section.theme),
@@ -173,14 +80,19 @@ class Viewer:
         given = theme.accent if theme else None
         return given if given and _COLOUR.fullmatch(given) else self.accent
 
-    def item(self, item: Item, theme: Theme, n: int, contents: bool) -> ItemView:
+    def item(self, item: Item, theme: Theme, n: int, contents: bool) -> View:
+        """All of an item.
+
+        ``headed``: its title does not stand right above it already, as the headline of the edition.
+        ``page`` is the article's address, ``url`` the same at the first passage quoted.
+        """
         article = item.article
         by_role = {role: tuple(e for e in item.excerpts if e.role is role) for role in Role}
         link_from = next((e for e in item.excerpts if e.by == "source"), None)
         hidden = hides_host(article)
         title = self.type.shown(cut_title(article.title))
         large = n == 1 and article.title[:12] not in self.edition.subject
-        return ItemView(
+        return View(
             anchor=f"i{n}",
             first=n == 1,
             headed=n > 1 or contents or title not in self.type.shown(self.headline),
@@ -214,13 +126,14 @@ class Viewer:
             return Markup("")
         return Markup(' lang="{}"').format("zh-CN" if language == "zh" else language)
 
-    def quoted(self, excerpt: Excerpt, article: Article) -> Quoted:
+    def quoted(self, excerpt: Excerpt, article: Article) -> View:
+        """``hangs``: it begins with a quotation mark, which may stand left of the words' edge."""
         speaker = None
         if excerpt.speaker:
             dash = "——" if self.words.speaks("zh") or detect(excerpt.speaker) == "zh" else "— "
             speaker = self.type.shown(dash + excerpt.speaker)
         text = self.type.excerpt(excerpt, article)
-        return Quoted(text=text, speaker=speaker, by_model=excerpt.by == "model", hangs=text[:1] in "“「『")
+        return View(text=text, speaker=speaker, by_model=excerpt.by == "model", hangs=text[:1] in "“「『")
 
     def outlet(self, article: Article) -> str:
         """Who is to be credited, in one name."""
@@ -307,14 +220,16 @@ class Viewer:
         codes = {flag.code for flag in article.flags}
         say, outlet, years = self.words.html, article.outlet, self.age_years(article)
         notes: list[Markup] = []
-        if "spun" in codes:
-            notes.append(say("This copy looks machine-reworded: terms and names may be wrong."))
-            if outlet:
-                notes[-1] = say(
+        if "spun" in codes and outlet:
+            notes.append(
+                say(
                     "This copy looks machine-reworded: terms and names may be wrong. "
                     "Rely on the original in {outlet}.",
                     outlet=outlet,
                 )
+            )
+        elif "spun" in codes:
+            notes.append(say("This copy looks machine-reworded: terms and names may be wrong."))
         if "spliced" in codes:
             notes.append(say("Unrelated advertising words inside sentences were removed."))
         if "republished-by-subject" in codes and article.republisher:
@@ -350,14 +265,14 @@ class Viewer:
             return self.words.html("Updated since {date}; new here:", date=date)
         return self.words.html("Updated since {date}.", date=date)
 
-    def files(self, article: Article) -> tuple[FileView, ...]:
+    def files(self, article: Article) -> tuple[View, ...]:
         found = ((file, safe_url(file.url)) for file in article.enclosures[:FILES])
         return tuple(self.file(file, url) for file, url in found if url)
 
-    def file(self, file: Enclosure, url: str) -> FileView:
+    def file(self, file: Enclosure, url: str) -> View:
         """What it is and what it is called, and how long and large it is as far as is known."""
         say, words = self.words.html, self.words
-        called = cut_title(file.title or unquote(urlsplit(url).path.rpartition("/")[2]) or file.url, 30)
+        called = shorten(clean(file.title or unquote(urlsplit(url).path.rpartition("/")[2]) or file.url), 60)
         if file.kind.startswith("audio/"):
             name = say("Audio: {name}", name=called)
         elif file.kind.startswith("video/"):
@@ -367,25 +282,23 @@ class Viewer:
         told = [words.plain("{m} min", m=max(1, round(file.seconds / 60)))] if file.seconds else []
         told += [words.megabytes(file.size)] if file.size else []
         detail = say("({details})", details=words.list(told)) if told else Markup("")
-        return FileView(url=url, name=name, detail=detail)
+        return View(url=url, name=name, detail=detail)
 
-    def corrections(self) -> tuple[CorrectionView, ...]:
-        """Of this edition, and those of earlier ones that it opens with."""
-        return tuple(map(self.correction, self.edition.corrections))
-
-    def correction(self, one: Correction) -> CorrectionView:
+    def correction(self, one: Correction) -> View:
+        """Of this edition, or of an earlier one, which it opens with."""
         words, zone = self.words, self.timezone
         if one.slot == self.edition.slot:
             head = words.html("Corrected on {date}", date=words.local_date(one.at, zone))
         else:
             head = words.html("Correction to the edition of {date}", date=words.local_date(one.slot, zone))
-        return CorrectionView(head=head, note=self.type.shown(one.note))
+        return View(head=head, note=self.type.shown(one.note))
 
-    def figures(self, excerpts: Sequence[Excerpt], article: Article) -> tuple[FigureRow, ...]:
+    def figures(self, excerpts: Sequence[Excerpt], article: Article) -> tuple[View, ...]:
+        """``share``: length of its bar in percent of the longest (or of 100 %), None without bars."""
         excerpts = [e for e in excerpts if e.number][:4]
         shares = bar_lengths(excerpts)
         return tuple(
-            FigureRow(
+            View(
                 number=self.type.number(excerpt.number or ""),
                 label=self.type.shown(excerpt.label or excerpt.text),
                 url=None if hides_host(article) or not article.url else passage_url(article, excerpt),
@@ -394,7 +307,7 @@ class Viewer:
             for excerpt, share in zip(excerpts, shares, strict=True)
         )
 
-    def coverage(self) -> Coverage | None:
+    def coverage(self) -> View | None:
         """Items per theme in the last editions; None when there is nothing to compare."""
         editions = max((len(counts) for _, counts in self.edition.coverage), default=0)
         totals = [(theme_id, sum(counts)) for theme_id, counts in self.edition.coverage]
@@ -402,7 +315,7 @@ class Viewer:
         if editions < 2 or len(totals) < 2 or not most or len(self.edition.items()) < 2:
             return None
         rows = tuple(
-            CoverageRow(
+            View(
                 name=self.theme_name(theme_id),
                 total=total,
                 share=round(100 * total / most),
@@ -410,7 +323,7 @@ class Viewer:
             )
             for theme_id, total in totals
         )
-        return Coverage(editions=editions, rows=rows)
+        return View(editions=editions, rows=rows)
 
     def theme_name(self, theme_id: str) -> str:
         theme = self.themes.get(theme_id)
