@@ -25,7 +25,7 @@ CLOSERS = "”’」』）)】》〉\"'］]"
 _END = re.compile(
     rf"(?:[。！？!?]+|…{{1,2}}|\.{{3,6}}"
     rf"|(?<=[{CJK}”」])\.(?![A-Za-z0-9_.])"
-    rf"|(?<=[\w)\]%”\"'’])\.(?=[\s”\"'’)\]]|$)|(?<=[A-Za-z)\]%\"])\.(?=[{CJK}]))"
+    rf"|(?<=[\w)\]%”\"'’])\.(?=[\s”\"'’)\]]|$)|(?<=[A-Za-z)\]%\"])\.(?=[{CJK}])|(?<=[^\s.]\s)\.(?!\s\.)(?=\s|$))"
     rf"[{re.escape(CLOSERS)}]{{0,4}}"
 )
 _ABBREVIATION = re.compile(
@@ -128,8 +128,9 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> tuple[Span, 
     """Spans of the sentences of ``text[start:end]``, in order, blank ends trimmed.
 
     Chinese and English marks both count, in either width; ``.`` ends a Chinese sentence too
-    (flattened copies), but not a number, an abbreviation or an initial. Closing quotes and
-    brackets stay with their sentence. Text without any mark is one sentence. Line breaks end one.
+    (flattened copies), but not a number, an abbreviation or an initial; so does one with white space
+    before it (tokenised texts). Closing quotes and brackets stay with their sentence. Text without any
+    mark is one sentence. Line breaks end one.
     """
     end = len(text) if end is None else end
     found: list[Span] = []
@@ -162,6 +163,8 @@ def _continues(text: str, at: int, mark: int, close: int, stop: int) -> bool:
         return False
     after, last = text[close], text[close - 1]
     if text[mark] == ".":
+        if text[mark - 1].isspace():
+            return False
         if text[mark : mark + 2] != ".." and _ABBREVIATION.search(text, max(at, mark - 8), mark + 1):
             return not _STARTER.match(text, close, stop)
         if text[mark - 1].isdigit() and _TORN_NUMBER.match(text, close, stop):

@@ -227,6 +227,17 @@ def test_extract_follows_the_query() -> None:
     assert any("送餐" in text[a:b] for a, b in found)
 
 
+def test_extract_counts_neither_bylines_nor_captions_as_the_opening() -> None:
+    text = (
+        "By . Ann Gray . PUBLISHED: . 09:12, 4 March 2020 . | . UPDATED: . 10:01, 4 March 2020 . The only bridge to"
+        " Farholm was closed on Tuesday after a diver found two of its piers hollow. Danger: Piers of the bridge to"
+        " Farholm stand in the tide . Buses will turn round at the harbour, and a ferry runs twice an hour. Nobody"
+        " knows how long the repairs will take. The council hopes to pay for them out of the road fund."
+    )
+    (start, end), *_ = extract(text, max_chars=120)
+    assert text[start:end].startswith("The only bridge to Farholm was closed")
+
+
 @pytest.mark.parametrize("limit", [{"max_chars": 0}, {"max_sentences": 0}, {"max_chars": -5}])
 def test_extract_of_nothing(limit: dict[str, int]) -> None:
     assert extract("有一句话。", **limit) == ()  # type: ignore[arg-type]

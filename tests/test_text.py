@@ -35,6 +35,10 @@ def split(text: str) -> list[str]:
             ["Mr. Hall left at 5 p.m. yesterday.", "He was tired."],
         ),
         (
+            "By . Ann Gray . the bridge . . . mr. hall said , is closed . it reopens on monday .",
+            ["By .", "Ann Gray .", "the bridge . . . mr. hall said , is closed .", "it reopens on monday ."],
+        ),
+        (
             "J. K. Moss wrote 2.5 pages... and left. Done.",
             ["J. K. Moss wrote 2.5 pages... and left.", "Done."],
         ),

@@ -14,9 +14,7 @@ from digest.text import Span, chinese_characters, fold, is_chinese, is_cjk, lati
 
 _CLAUSE = re.compile(r"[，,；;：:、](?!\d)")
 # Weights tried on the labelled set of `make eval` and on public news and meetings outside it; none is sharp.
-_PLACE, _PLACE_FOR, _FADE = 1.0, 0.2, 0.2  # of position, what it takes from centrality, how fast it fades
-_COST = 0.1
-"""How far a sentence of news pays for its length (Lin and Bilmes 2010); in talk the short ones say little."""
+_FADE = 0.25  # how fast position fades, by each sound sentence that went before
 _ASKED, _ASKED_FOR = 0.8, 0.8  # of the query, and what it takes from the rest
 _STAYS = 0.9
 """How likely the next sentence is still on the subject: answers are often far from their question's words."""
@@ -24,6 +22,7 @@ _FEEDBACK, _FEEDBACK_FROM = 0.5, 3
 _NEW = 0.7  # of what a sentence adds to those chosen
 _FULL_SENTENCE = 24  # characters, or twelve words
 _STANDS = {Fix.FINE: 1.0, Fix.JOIN: 0.92, Fix.DROP: 0.67}
+_UNENDED = 0.2  # of captions, bylines and headings, which alone in their text have no end mark of their own
 _WORTH = 0.12  # of the best sentence's gain, to be worth filling room with
 _END_MARKS = '。！？!?.…”」』"’'
 _OVERLONG = 160  # characters of a sentence that may be cut at its clauses
@@ -57,10 +56,8 @@ def extract(
     ):
         return ()
     words = bag(text, units)
-    news = newsness(text, [line for line in text.splitlines() if line.strip()])
-    scores = _scores(text, units, words, news, query)
-    costs = [(end - start) ** (_COST * news) for start, end in units]
-    chosen = _fill(units, words, scores, costs, max_chars, max_sentences)
+    scores = _scores(text, units, words, query)
+    chosen = _fill(units, words, scores, max_chars, max_sentences)
     if not chosen and max_chars is not None:
         return _cut(text, units, scores, max_chars)
     return tuple(units[i] for i in sorted(chosen))
@@ -103,11 +100,15 @@ def _whole_marks(text: str, start: int, end: int) -> Span:
     return start, end
 
 
-def _scores(text: str, units: Sequence[Span], words: Bag, news: float, query: str) -> list[float]:
+def _scores(text: str, units: Sequence[Span], words: Bag, query: str) -> list[float]:
+    """Centrality, and position as far as the text is news: bylines, captions and the like use up no place."""
+    news = newsness(text, [line for line in text.splitlines() if line.strip()])
     fit = _fitness(text, units)
     own = [
-        fit[i] * (central * (1 - _PLACE_FOR * news) + _PLACE * news / (1 + _FADE * i))
-        for i, central in enumerate(centrality(words, 0.5 * news))
+        f * (central + news * math.exp(-_FADE * before))
+        for f, central, before in zip(
+            fit, centrality(words, 0.5 * news), accumulate(fit, initial=0.0), strict=False
+        )
     ]
     asked, mixed = _asked(words, query)
     return [
@@ -118,13 +119,14 @@ def _scores(text: str, units: Sequence[Span], words: Bag, news: float, query: st
 def _fitness(text: str, units: Sequence[Span]) -> list[float]:
     """Less for fragments, questions, headings and what hangs: they say little of what a text holds."""
     chinese = is_chinese(text[:20_000])
-    marked = sum(text[end - 1] in _END_MARKS for _, end in units) > len(units) / 2
+    ended = [text[end - 1] in _END_MARKS and not text[end - 2].isspace() for _, end in units]
+    marked = sum(ended) > len(units) / 3
     found = []
-    for start, end in units:
+    for (start, end), whole in zip(units, ended, strict=True):
         body = text[start:end]
         size = chinese_characters(body) + 2 * latin_words(body)
-        stands = standing(body if marked else f"{body}。", chinese=chinese, names=frozenset(), spoken=True)
-        worth = 0.3 if stands.cue == "no end" else _STANDS[stands.fix] * stands.weight
+        stands = standing(body if whole else f"{body}。", chinese=chinese, names=frozenset(), spoken=True)
+        worth = _UNENDED if marked and not whole else _STANDS[stands.fix] * stands.weight
         found.append(worth * (0.25 + 0.75 * min(1.0, size / _FULL_SENTENCE)))
     return found
 
@@ -165,7 +167,6 @@ def _fill(
     units: Sequence[Span],
     words: Bag,
     scores: Sequence[float],
-    costs: Sequence[float],
     max_chars: int | None,
     max_sentences: int | None,
 ) -> set[int]:
@@ -174,7 +175,7 @@ def _fill(
     most = len(units) if max_sentences is None else max_sentences
     covered: set[str] = set()
     chosen: set[int] = set()
-    heap = [(-_gain(words, i, covered) * scores[i] / costs[i], i) for i in range(len(units))]
+    heap = [(-_gain(words, i, covered) * scores[i], i) for i in range(len(units))]
     heapq.heapify(heap)
     least = -heap[0][0] * _WORTH
     while heap and len(chosen) < most and -heap[0][0] >= least:
@@ -182,7 +183,7 @@ def _fill(
         cost = units[i][1] - units[i][0] + bool(chosen)
         if cost > room:
             continue
-        gain = _gain(words, i, covered) * scores[i] / costs[i]
+        gain = _gain(words, i, covered) * scores[i]
         if heap and -gain > heap[0][0]:
             heapq.heappush(heap, (-gain, i))
             continue
