@@ -10,7 +10,7 @@ import math
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -532,8 +532,8 @@ class _Courier:
         entry = self._run.take()
         return None if entry is None else self._hold(entry)
 
-    async def mark(self, letter: Letter) -> bool:
-        return await self._run.mark(self.holding[letter])
+    def mark(self, letter: Letter) -> Awaitable[bool]:
+        return self._run.mark(self.holding[letter])
 
     def settle(self, letter: Letter, result: Result) -> None:
         self._run.decide(self.holding.pop(letter), result)

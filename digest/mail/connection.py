@@ -233,7 +233,7 @@ class Connection:
 
     def _judge(self, reply: Reply, *, step: int) -> Result:
         """Read a reply. Steps: 0 MAIL, 1 RCPT, 2 DATA, 3 the message."""
-        code, text = reply
+        code, text = reply.code, reply.text
         if code == 421:
             self.close()
             # After the whole message it is an answer about the message, before it one about the server.

@@ -5,16 +5,25 @@ our own takes its place on the transport.
 """
 
 import asyncio
+import re
 from typing import NamedTuple
 
 _MOST_REPLY_OCTETS = 32_768
+_REPLY = re.compile(rb"(?:[^\n]{3}-[^\n]*\n)*(?![^\n]{3}-)([2-5]\d\d)?[^\n]*\n")
+"""Ends with the line that has no hyphen after the code; one without a code in its place is none."""
 
 
 class Reply(NamedTuple):
-    """A server's reply; lines of a longer one are joined by line feeds."""
+    """A server's reply, with its lines as they came."""
 
     code: int
-    text: str
+    octets: bytes
+
+    @property
+    def text(self) -> str:
+        """The server's words; lines are joined by line feeds."""
+        lines = self.octets.decode("utf-8", "replace").split("\n")
+        return "\n".join([line[4:].strip() for line in lines[:-1]])
 
 
 class LostError(ConnectionError):
@@ -27,13 +36,12 @@ class Exchange(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._tail = b""
-        self._texts: list[str] = []
-        self._octets = 0
         self._replies: list[Reply] = []
         self._owed = 0
         self._waiter: asyncio.Future[None] | None = None
         self._lost: LostError | None = None
         transport.set_protocol(self)
+        transport.set_write_buffer_limits(0)  # else uvloop writes only at the end of the loop's turn
 
     @property
     def open(self) -> bool:
@@ -48,10 +56,8 @@ class Exchange(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until the system took all we wrote: what is still with us is not with the server."""
-        pause_s = 0.0  # uvloop writes at the end of the loop's turn
         while self._transport.get_write_buffer_size():
-            await asyncio.sleep(pause_s)
-            pause_s = 0.005
+            await asyncio.sleep(0.005)
             if self._transport.is_closing():
                 raise self._lost or LostError("connection lost")
 
@@ -74,31 +80,25 @@ class Exchange(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        try:
-            for line in lines:
-                self._read(line)
-            if self._octets + len(self._tail) > _MOST_REPLY_OCTETS:
-                raise LostError("the server's reply has no end")
-        except LostError as lost:
-            self._fail(lost)
-            self._transport.close()
+        data, end = self._tail + data, 0
+        while found := _REPLY.match(data, end):
+            end = found.end()
+            octets, code = found.group(0, 1)
+            if code is None:
+                self._refuse(f"not an SMTP reply: {octets.decode('ascii', 'replace').strip()}")
+                break
+            if self._owed:
+                self._owed -= 1
+                self._replies.append(Reply(int(code), octets))
+        self._tail = data[end:]
+        if len(self._tail) > _MOST_REPLY_OCTETS:
+            self._refuse("the server's reply has no end")
         if self._replies and self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _read(self, line: bytes) -> None:
-        """A line of a reply, which ends with the line that has no hyphen after the code."""
-        self._texts.append(line[4:].decode("utf-8", "replace").strip())
-        if line[3:4] == b"-":
-            self._octets += len(line)
-            return
-        code = int(line[:3]) if line[:3].isdigit() else -1
-        if not 200 <= code <= 599:
-            raise LostError(f"not an SMTP reply: {line.decode('ascii', 'replace')}")
-        if self._owed:
-            self._owed -= 1
-            self._replies.append(Reply(code, "\n".join(self._texts)))
-        self._texts, self._octets = [], 0
+    def _refuse(self, why: str) -> None:
+        self._fail(LostError(why))
+        self._transport.close()
 
     def eof_received(self) -> bool:
         self._fail(LostError("the server closed the connection"))
