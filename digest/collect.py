@@ -67,19 +67,10 @@ def read_page(
 
 def annotate(article: Article, note: Note) -> Article:
     """Correct an article by hand. What the note leaves open stays as read; the text is never touched."""
-    said = {
-        "title": note.title,
-        "authors": note.authors,
-        "outlet": note.outlet,
-        "published": note.published,
-        "held_on": note.held_on,
-        "url": note.url,
-        "note": note.text,
-    }
-    told = {key: value for key, value in said.items() if value}
+    told = {key: value for key, value in note if value}
     settled = {"outlet-inferred"} if note.outlet else set()
     kept = tuple(flag for flag in article.flags if flag.code not in settled)
-    return replace(article, flags=kept, **told)  # type: ignore[arg-type]
+    return replace(article, flags=kept, **told)
 
 
 def read_seed(seed: Seed, *, note: Note | None, rules: Sequence[SiteRule], now: datetime) -> Page:

@@ -14,7 +14,16 @@ from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, PlainValidator, RootModel, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    PlainValidator,
+    RootModel,
+    Strict,
+    TypeAdapter,
+)
 
 from digest import toml
 from digest.charset import Decoded, decode, is_binary
@@ -36,43 +45,32 @@ def _http(value: str) -> str:
     return value
 
 
-def _moment(value: object) -> object:
-    if not isinstance(value, date):
+def _published(said: object) -> Published:
+    if not isinstance(said, date):
         raise ValueError("must be a date without quotes, like 2024-03-15 or 2024-03-15T08:00:00+08:00")
-    return value
+    if not isinstance(said, datetime):
+        at = datetime.combine(said, time(), _CHINA)
+        return Published(at=at, precision=Precision.DAY, read_from=NOTES)
+    at = said if said.tzinfo else said.replace(tzinfo=_CHINA)
+    return Published(at=at, precision=Precision.SECOND, read_from=NOTES)
 
 
-class _Note(BaseModel):
+class Note(BaseModel):
+    """What a person says about one seed file, by the names of ``Article``; what is left out stays as read."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     title: str | None = None
-    authors: list[str] = []
+    authors: Annotated[tuple[str, ...], Strict(False)] = ()
     outlet: str | None = None
-    published: Annotated[date | None, PlainValidator(_moment)] = None
+    published: Annotated[Published | None, PlainValidator(_published)] = None
     held_on: date | None = None
     url: Annotated[str, AfterValidator(_http)] | None = None
     note: str | None = None
 
 
-class _Notes(RootModel[dict[str, _Note]]):
+class _Notes(RootModel[dict[str, Note]]):
     model_config = ConfigDict(strict=True, frozen=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """What a person says about one seed file; None and empty keep what the page says.
-
-    Args:
-        text: The editor's note readers see.
-    """
-
-    title: str | None = None
-    authors: tuple[str, ...] = ()
-    outlet: str | None = None
-    published: Published | None = None
-    held_on: date | None = None
-    url: str | None = None
-    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,6 @@ class Seed:
     source_id: str
     text: str
     html: bool
-    encoding: str
     flags: tuple[Flag, ...] = ()
 
 
@@ -136,7 +133,6 @@ def load_seed(path: Path) -> Seed:
         source_id=f"seeds/{path.name}",
         text=decoded.text,
         html=SUFFIXES.get(path.suffix.lower(), False),
-        encoding=decoded.encoding,
         flags=flags,
     )
 
@@ -154,34 +150,13 @@ def load_notes(folder: Path) -> dict[str, Note]:
     def strangers(data: Mapping[str, object]) -> list[toml.Mistake]:
         return [((name,), "there is no such file here") for name in data if not (folder / name).is_file()]
 
-    notes, _ = toml.read(path, _Notes, also=strangers)
-    return {name: _note(table) for name, table in notes.root.items()}
-
-
-def _note(table: _Note) -> Note:
-    return Note(
-        title=table.title,
-        authors=tuple(table.authors),
-        outlet=table.outlet,
-        published=_published(table.published) if table.published else None,
-        held_on=table.held_on,
-        url=table.url,
-        text=table.note,
-    )
+    return toml.read(path, _Notes, also=strangers)[0].root
 
 
 def _is_seed(path: Path) -> bool:
     """Hidden files are editors' and file managers' own; a link to nowhere is a file that is missing."""
     named = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     return named and (path.is_file() or not path.exists())
-
-
-def _published(said: date) -> Published:
-    if not isinstance(said, datetime):
-        at = datetime.combine(said, time(), _CHINA)
-        return Published(at=at, precision=Precision.DAY, read_from=NOTES)
-    at = said if said.tzinfo else said.replace(tzinfo=_CHINA)
-    return Published(at=at, precision=Precision.SECOND, read_from=NOTES)
 
 
 def _decoded(path: Path) -> Decoded:

@@ -86,7 +86,7 @@ def test_notes_are_read_by_file_name(tmp_path: Path) -> None:
     )
     notes = load_notes(tmp_path)
     a, b = notes["a.txt"], notes["b.txt"]
-    assert (a.outlet, a.authors, str(a.published), a.text) == ("甲报", ("某人",), "2024-03-15", "改写。")
+    assert (a.outlet, a.authors, str(a.published), a.note) == ("甲报", ("某人",), "2024-03-15", "改写。")
     assert (str(b.published), b.held_on, b.url) == (
         "2024-03-15T08:30:00+00:00",
         date(2024, 3, 1),
