@@ -10,7 +10,7 @@ import hmac
 import re
 from base64 import b64encode, urlsafe_b64encode
 from binascii import b2a_base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -122,10 +122,14 @@ def _phrase(name: str, *, first: int) -> str:
     return name if _ATOMS.fullmatch(name) else '"' + re.sub(r'([\\"])', r"\\\1", name) + '"'
 
 
-def _plain_value(what: str, value: str) -> str:
-    if not _TOKEN.fullmatch(value) or len(value) > 900:
+def _plain_value(what: str, value: str, form: re.Pattern[str] = _TOKEN) -> str:
+    if not form.fullmatch(value) or len(value) > 900:
         raise RenderError(f"{what} cannot stand in a header: {value!r}")
     return value
+
+
+def _url_value(url: str | None) -> str:
+    return _plain_value("address", url, _URL) if url is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +178,6 @@ _BLOCK = re.compile(
 )
 
 
-def _url_value(url: str | None) -> str | None:
-    if url is None:
-        return None
-    if not _URL.fullmatch(url) or len(url) > 900:
-        raise RenderError(f"not an address a header can hold: {url!r}")
-    return url
-
-
 # --- bodies ------------------------------------------------------------------------------------------
 
 
@@ -193,20 +189,17 @@ def _wrapped(octets: bytes) -> bytes:
     return b"\r\n".join([*lines, b""])
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """A fixed piece in its three phases: octets to lend, lines of the middle, octets carried on."""
-
-    phases: tuple[tuple[bytes, bytes, bytes], ...]
+_Phases = tuple[tuple[bytes, bytes, bytes], ...]
+"""A fixed piece in its three phases: octets to lend, lines of the middle, octets carried on."""
 
 
-def _fixed(octets: bytes) -> _Fixed:
+def _phases(octets: bytes) -> _Phases:
     phases = []
     for lent in range(3):
         rest = octets[lent:]
         whole = len(rest) // 3 * 3
         phases.append((octets[:lent], _wrapped(rest[:whole]), rest[whole:]))
-    return _Fixed(tuple(phases))
+    return tuple(phases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +208,15 @@ class _Base64Body:
 
     head: bytes
     carry: bytes
-    rest: tuple[tuple[bytes, _Fixed], ...]
+    rest: tuple[tuple[bytes, _Phases], ...]
     tail: bytes
 
     def fill(self, values: Mapping[bytes, bytes], out: list[bytes]) -> None:
         out.append(self.head)
         carry = self.carry
-        for spliced, fixed in self.rest:
+        for spliced, phases in self.rest:
             chunk = carry + spliced % values
-            lent, middle, carry = fixed.phases[-len(chunk) % 3]
+            lent, middle, carry = phases[-len(chunk) % 3]
             out += (_wrapped(chunk + lent), middle)
         out.append(_wrapped(carry + self.tail % values))
 
@@ -239,54 +232,43 @@ def _base64_body(pieces: list[str | bytes]) -> _Base64Body:
     """*pieces* are fixed octets and slot names. Short fixed pieces travel with the values beside them."""
     first = pieces[0] if isinstance(pieces[0], bytes) else b""
     whole = len(first) // 3 * 3
-    rest: list[tuple[bytes, _Fixed]] = []
+    rest: list[tuple[bytes, _Phases]] = []
     waiting: list[str | bytes] = []
     for piece in pieces[1:] if isinstance(pieces[0], bytes) else pieces:
         if isinstance(piece, bytes) and len(piece) > _LINE and waiting:
-            rest.append((_format(waiting), _fixed(piece)))
+            rest.append((_format(waiting), _phases(piece)))
             waiting = []
         else:
             waiting.append(piece)
     return _Base64Body(_wrapped(first[:whole]), first[whole:], tuple(rest), _format(waiting))
 
 
-_ESCAPES = [bytes([n]) if n < 128 and chr(n).isalnum() else b"=%02X" % n for n in range(256)]
+_ESCAPES = [b"=%02X" % n for n in range(256)]
+_SAFE = [bytes([n]) if n < 128 and chr(n).isalnum() else _ESCAPES[n] for n in range(256)]
+_READABLE = [bytes([n]) if 32 <= n <= 126 and n != 61 else _ESCAPES[n] for n in range(256)]
 
 
-def _escaped(octets: bytes) -> bytes:
-    """One line's octets as :func:`_quoted` gives them, with all but letters and digits escaped."""
-    rest, lines = b"".join([_ESCAPES[octet] for octet in octets]), []
-    while len(rest) > 75:
-        end = next(n for n in (75, 74, 73) if b"=" not in rest[n - 2 : n])
-        lines.append(rest[:end])
-        rest = rest[end:]
-    return b"=\r\n".join([*lines, rest])
-
-
-def _quoted(octets: bytes) -> bytes:
+def _quoted(octets: bytes, table: Sequence[bytes] = _READABLE) -> bytes:
     """Quoted-printable (RFC 2045 section 6.7), CRLF kept as line ends, lines up to 76.
 
     Dots and blanks at the start or end of a line are encoded, so that no relay has to touch them.
     """
-    out, line = [], b""
-    for n, row in enumerate(octets.split(b"\r\n")):
-        if n:
-            out.append(line + b"\r\n")
-            line = b""
-        for i, octet in enumerate(row):
-            plain = (
-                32 <= octet <= 126
-                and octet != 61
-                and not (octet == 46 and not line)
-                and not (octet == 32 and (i == len(row) - 1 or not line))
-            )
-            piece = bytes([octet]) if plain else b"=%02X" % octet
-            if len(line) + len(piece) > 75:
-                out.append(line + b"=\r\n")
-                line = b"=%02X" % octet if octet in b". " else piece
-            else:
-                line += piece
-    return b"".join([*out, line])
+    return b"\r\n".join(_soft_broken([table[n] for n in row]) for row in octets.split(b"\r\n"))
+
+
+def _soft_broken(row: list[bytes]) -> bytes:
+    """One line's characters and escapes, with soft breaks between them."""
+    if row and row[-1] == b" ":
+        row[-1] = b"=20"
+    rest, lines = b"".join(row), list[bytes]()
+    while True:
+        if rest[:1] in (b".", b" "):
+            rest = _ESCAPES[rest[0]] + rest[1:]
+        if len(rest) <= 75:
+            return b"=\r\n".join([*lines, rest])
+        end = next(n for n in (75, 74, 73) if b"=" not in rest[n - 2 : n])
+        lines.append(rest[:end])
+        rest = rest[end:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +282,7 @@ class _QuotedBody:
             if isinstance(piece, bytes):
                 out.append(piece)
             else:
-                out += (b"=\r\n", _escaped(values[piece.encode()]), b"=\r\n")
+                out += (b"=\r\n", _quoted(values[piece.encode()], _SAFE), b"=\r\n")
 
 
 def _quoted_body(pieces: list[str | bytes]) -> _QuotedBody:
@@ -352,8 +334,8 @@ class MessageTemplate:
         """
         given = {
             "name": _one_line(personal.name),
-            "unsubscribe_url": _url_value(personal.unsubscribe_url) or "",
-            "preferences_url": _url_value(personal.preferences_url) or "",
+            "unsubscribe_url": _url_value(personal.unsubscribe_url),
+            "preferences_url": _url_value(personal.preferences_url),
         }
         known = frozenset([key for key, value in given.items() if value])
         variant = self.variants.get(known) or self._variant(known)

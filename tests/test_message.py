@@ -171,10 +171,20 @@ def test_hostile_names_stay_names(name: str) -> None:
     assert "Bcc" not in message
 
 
+def condensed(source: MessageTemplate) -> MessageTemplate:
+    """The same with little between the slots: what is far from one is the same for every reader."""
+    short = {
+        kind: re.sub(rf"([^{SLOT_OPEN}]{{150}})[^{SLOT_OPEN}]+([^{SLOT_OPEN}]{{150}})", r"\1\2", text)
+        for kind, text in (("text", source.parts.text), ("html", source.parts.html))
+    }
+    parts = replace(source.parts, **short)
+    return compile_message(parts, NEWSLETTER, edition=12, schedule="weekly", date=DATE)
+
+
 def test_thousands_of_readers_get_what_replacing_text_would_give() -> None:
     chance = random.Random(5)
     alphabet = "aZ09 .=<>&\"'\\,;:@谭砚é🔥\r\n\t\x00\u202e" + SLOT_OPEN
-    sources = [template(), template("en"), template(local=True)]
+    sources = [condensed(template()), condensed(template("en")), condensed(template(local=True))]
     for n in range(2000):
         name = "".join(chance.choice(alphabet) for _ in range(chance.randrange(12)))
         personal = reader(n, name=name, links=n % 3 > 0)
@@ -185,7 +195,8 @@ def test_thousands_of_readers_get_what_replacing_text_would_give() -> None:
         else:
             text, html = re.split(rb"\r\n--=_\w+(?:--)?\r\n", raw)[1:3]
             for part, kept, is_html in ((text, source.parts.text, False), (html, source.parts.html, True)):
-                assert parsed(part).get_payload(decode=True).decode() == plainly(kept, personal, html=is_html)
+                found = message_from_bytes(part).get_payload(decode=True)
+                assert found == plainly(kept, personal, html=is_html).encode()
 
 
 PIECES = st.lists(
