@@ -1,6 +1,7 @@
 """Articles, every version of their text, and the index of their sketches."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,12 +16,14 @@ from digest.model import Article, Severity
 
 from . import documents
 from .database import Database
-from .schema import article_versions, articles, excerpts, sketches
+from .schema import article_versions, articles, excerpts
 
 Saved = Literal["new", "changed", "unchanged"]
 COMMON = 200
 """Articles a value of a sketch is looked up in."""
 SKETCH = 64
+_TOGETHER = 500
+"""Articles looked up or forgotten in one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +157,15 @@ class Articles:
     def prune(self, *, before: datetime) -> int:
         """Forget articles first seen before then, save evergreen ones and any an edition quotes."""
         quoted = sa.select(excerpts.c.id).where(excerpts.c.article_id == articles.c.id).exists()
-        old = sa.delete(articles).where(articles.c.first_seen_at < before, ~articles.c.evergreen, ~quoted)
+        old = articles.c.first_seen_at < before, ~articles.c.evergreen, ~quoted
+        some = sa.select(articles.c.id).where(*old).limit(_TOGETHER)
+        pruned = 0
         with self._database.write() as connection:
-            return connection.execute(old).rowcount
+            while gone := connection.scalars(some).all():
+                _unmark(connection, gone)
+                connection.execute(sa.delete(articles).where(articles.c.id.in_(gone)))
+                pruned += len(gone)
+        return pruned
 
 
 @cache
@@ -243,14 +252,14 @@ def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], no
         .where(articles.c.id == known.id)
         .values(version=version, changed_at=now, **_columns(article, released=known.released and same_text))
     )
-    row = _version(known.id, version, article, now)
+    _unmark(connection, [known.id])
+    row = _version(known.id, version, article, sketch, now)
     if same_text:
         this = (article_versions.c.article_id == known.id) & (article_versions.c.version == version)
         connection.execute(sa.update(article_versions).where(this).values(row))
     else:
         connection.execute(sa.insert(article_versions), row)
-        connection.execute(sa.delete(sketches).where(sketches.c.article_id == known.id))
-        _insert_sketches(connection, [(known.id, sketch)])
+    _write_marks(connection, _MARK, [(known.id, sketch)])
     return "changed"
 
 
@@ -272,8 +281,8 @@ def _columns(article: Article, *, released: bool) -> dict[str, Any]:
 def _known(connection: sa.Connection, source_ids: Sequence[str]) -> dict[str, int]:
     """The keys of those that are stored."""
     known: dict[str, int] = {}
-    for at in range(0, len(source_ids), 500):
-        here = articles.c.source_id.in_(source_ids[at : at + 500])
+    for at in range(0, len(source_ids), _TOGETHER):
+        here = articles.c.source_id.in_(source_ids[at : at + _TOGETHER])
         known.update(connection.execute(sa.select(articles.c.source_id, articles.c.id).where(here)).all())
     return known
 
@@ -290,18 +299,21 @@ def _insert_all(
     ]
     connection.execute(sa.insert(articles), rows)
     ids = _known(connection, [article.source_id for article, _ in new])
-    versions = [_version(ids[article.source_id], 1, article, now) for article, _ in new]
+    versions = [_version(ids[article.source_id], 1, article, sketch, now) for article, sketch in new]
     connection.execute(sa.insert(article_versions), versions)
-    _insert_sketches(connection, [(ids[article.source_id], sketch) for article, sketch in new])
+    _write_marks(connection, _MARK, [(ids[article.source_id], sketch) for article, sketch in new])
 
 
-def _version(article_id: int, version: int, article: Article, now: datetime) -> dict[str, Any]:
+def _version(
+    article_id: int, version: int, article: Article, sketch: Sequence[int], now: datetime
+) -> dict[str, Any]:
     return {
         "article_id": article_id,
         "version": version,
         "text_hash": _text_hash(article),
         "document": documents.write(article),
         "saved_at": now,
+        "sketch": json.dumps(sketch),
     }
 
 
@@ -309,12 +321,26 @@ def _text_hash(article: Article) -> str:
     return hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _insert_sketches(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]]) -> None:
+_MARK = "INSERT INTO sketches (hash, article_id) VALUES (?, ?)"
+_UNMARK = "DELETE FROM sketches WHERE hash = ? AND article_id = ?"
+
+
+def _unmark(connection: sa.Connection, article_ids: Sequence[int]) -> None:
+    """Take the articles' present texts out of the index."""
+    marked = sa.select(article_versions.c.article_id, article_versions.c.sketch).where(
+        article_versions.c.article_id.in_(article_ids), article_versions.c.sketch.is_not(None)
+    )
+    rows = connection.execute(marked).all()
+    _write_marks(connection, _UNMARK, [(row.article_id, json.loads(row.sketch)) for row in rows])
+
+
+def _write_marks(
+    connection: sa.Connection, statement: str, marks: Iterable[tuple[int, Sequence[int]]]
+) -> None:
     """Straight to the driver: these rows are thirty times the rest, and SQLAlchemy's part of each costs
     as much as the database's. In the index's order: neighbours share a page."""
     rows = [(value, article_id) for article_id, sketch in marks for value in dict.fromkeys(sketch)]
     rows.sort(key=itemgetter(0))
-    insert = "INSERT INTO sketches (hash, article_id) VALUES (?, ?)"
     if rows:
-        own = insert if connection.dialect.paramstyle == "qmark" else insert.replace("?", "%s")
+        own = statement if connection.dialect.paramstyle == "qmark" else statement.replace("?", "%s")
         connection.exec_driver_sql(own, rows)
