@@ -102,6 +102,7 @@ MOVING = row.owner.is_not(None)
 _MOMENT = Moment()
 _AT = sa.bindparam("at", type_=Moment)
 _UNTIL = sa.bindparam("until", type_=Moment)
+_AGAIN_AT = sa.bindparam("again_at", type_=Moment)
 
 
 class _IsAmong(sa.sql.functions.FunctionElement[bool]):
@@ -157,8 +158,8 @@ _MARK = Prepared(
     sa.update(deliveries)
     .where(_MINE, _MAY_GO)
     .values(state=DeliveryState.WIRE, lease_until=_UNTIL, updated_at=_AT)
-    .returning(row.id)
 )
+_MARKED = Prepared(sa.select(row.id).where(_MINE, row.state == DeliveryState.WIRE))
 _SUPPRESS = Prepared(
     sa.update(deliveries)
     .where(_MINE, ~_MAY_GO)
@@ -167,54 +168,37 @@ _SUPPRESS = Prepared(
 
 
 def _settling(given: Any) -> sa.Update:
-    """Settle the *given* rows, each under its own owner and lease."""
+    """Settle rows of one lease alike; *given* has their ids, and what was said of each."""
     return (
         sa.update(deliveries)
         .where(
-            row.id == given.c.id,
-            row.owner == given.c.owner,
-            row.lease == given.c.lease,
-            (row.state == sa.literal_column("'wire'")) | (row.state == given.c.or_from),
+            row.id == sa.cast(given.c.key, sa.BigInteger),
+            row.owner == sa.bindparam("by"),
+            row.lease == sa.bindparam("under"),
+            (row.state == sa.literal_column("'wire'")) | (row.state == sa.bindparam("or_from")),
         )
         .values(
-            state=given.c.state,
-            code=given.c.code,
-            text=given.c.text,
-            next_at=sa.func.coalesce(given.c.next_at, row.next_at),
+            state=sa.bindparam("becomes"),
+            code=sa.bindparam("said", type_=sa.Integer),
+            text=given.c.value,
+            next_at=sa.func.coalesce(_AGAIN_AT, row.next_at),
             attempts=row.attempts + sa.literal_column("1"),
-            **_FREE | {"owner": sa.case((given.c.state == DeliveryState.UNKNOWN, row.owner))},
+            **_FREE | {"owner": sa.bindparam("stays", type_=sa.Text)},
         )
     )
 
 
 _GIVEN = sa.bindparam("rows", type_=sa.Text)
-_GIVEN_COLUMNS = (
-    sa.column("id", sa.BigInteger), sa.column("owner", sa.Text), sa.column("lease", sa.Integer),
-    sa.column("or_from", sa.Text), sa.column("state", sa.Text), sa.column("code", sa.Integer),
-    sa.column("text", sa.Text), sa.column("next_at", Moment),
-)  # fmt: skip
-_EACH = sa.func.json_each(_GIVEN).table_valued("value")
 _SETTLE = Prepared(
-    _settling(
-        sa.func.json_to_recordset(sa.cast(_GIVEN, sa.JSON))
-        .table_valued(*_GIVEN_COLUMNS, name="given")
-        .render_derived(with_types=True)
-    ),
-    sqlite=_settling(
-        sa.select(
-            *(
-                sa.func.json_extract(_EACH.c.value, sa.literal_column(f"'$.{one.name}'")).label(one.name)
-                for one in _GIVEN_COLUMNS
-            )
-        ).subquery("given")
-    ),
+    _settling(sa.func.json_each_text(sa.cast(_GIVEN, sa.JSON)).table_valued("key", "value", name="given")),
+    sqlite=_settling(sa.func.json_each(_GIVEN).table_valued("key", "value", name="given")),
 )
 _GIVE_BACK = Prepared(
     sa.update(deliveries)
     .where(_MINE)
     .values(
         state=DeliveryState.QUEUED,
-        next_at=sa.func.coalesce(sa.bindparam("again_at", type_=Moment), row.next_at),
+        next_at=sa.func.coalesce(_AGAIN_AT, row.next_at),
         **_FREE,
     )
 )
@@ -254,18 +238,38 @@ def claim(quick: Quick, edition: int, owner: str, *, most: int, lease_s: float, 
 def to_wire(quick: Quick, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
     """Mark those that are still ours and whose readers are still readers; suppress the latter's."""
     groups = _by_lease(quick, claims, now)
-    allowed = {row[0] for these in groups for row in quick.run(_MARK, **these).fetchall()}
-    if len(allowed) < len(claims):
-        for these in groups:
-            quick.run(_SUPPRESS, **these)
-    return tuple(claim for claim in claims if claim.id in allowed)
+    if sum(quick.run(_MARK, **these).rowcount for these in groups) == len(claims):
+        return tuple(claims)
+    for these in groups:
+        quick.run(_SUPPRESS, **these)
+    marked = {found[0] for these in groups for found in quick.run(_MARKED, **these).fetchall()}
+    return tuple(claim for claim in claims if claim.id in marked)
 
 
 def settle(quick: Quick, outcomes: Sequence[Outcome], now: datetime) -> int:
-    if not outcomes:
-        return 0
-    rows = msgspec.json.encode([_given(outcome, quick.dialect) for outcome in outcomes]).decode()
-    settled: int = quick.run(_SETTLE, rows=rows, at=_moments(quick, now)[0]).rowcount
+    """Alike ones in one statement: most are sent, with the same code."""
+    alike: dict[tuple[Any, ...], dict[int, str | None]] = {}
+    for claim, state, code, text, next_at in outcomes:
+        if state is DeliveryState.QUEUED and next_at is None:
+            raise ValueError("a delivery that is queued again needs the time of its next attempt")
+        texts = alike.setdefault((claim.owner, claim.lease, state, code, next_at), {})
+        texts[claim.id] = None if text is None else documents.printable(text)
+    settled = 0
+    for (owner, lease, state, code, next_at), texts in alike.items():
+        at, again_at = _moments(quick, now, next_at)
+        only_from_wire = state is DeliveryState.SENT or state is DeliveryState.UNKNOWN
+        settled += quick.run(
+            _SETTLE,
+            rows=msgspec.json.encode(texts).decode(),
+            by=owner,
+            under=lease,
+            or_from=DeliveryState.WIRE.value if only_from_wire else DeliveryState.LEASED.value,
+            becomes=state.value,
+            stays=owner if state is DeliveryState.UNKNOWN else None,
+            said=code,
+            at=at,
+            again_at=again_at,
+        ).rowcount
     return settled
 
 
@@ -321,23 +325,6 @@ def _by_lease(quick: Quick, claims: Sequence[Claim], now: datetime) -> list[dict
         at, until = _moments(quick, now, now + timedelta(seconds=lease_s))
         found.append({"ids": str(ids), "by": owner, "under": lease, "at": at, "until": until})
     return found
-
-
-def _given(outcome: Outcome, dialect: sa.Dialect) -> dict[str, Any]:
-    claim, state, code, text, next_at = outcome
-    if state is DeliveryState.QUEUED and next_at is None:
-        raise ValueError("a delivery that is queued again needs the time of its next attempt")
-    only_from_wire = state is DeliveryState.SENT or state is DeliveryState.UNKNOWN
-    return {
-        "id": claim.id,
-        "owner": claim.owner,
-        "lease": claim.lease,
-        "or_from": DeliveryState.WIRE if only_from_wire else DeliveryState.LEASED,
-        "state": state,
-        "code": code,
-        "text": None if text is None else documents.printable(text),
-        "next_at": None if next_at is None else _MOMENT.process_bind_param(next_at, dialect),
-    }
 
 
 def _move(
