@@ -86,8 +86,10 @@ class Signup:
 
         if not self.store.wishes.is_due(now):
             return ()
-        self.store.wishes.judge(decide, self.hash_address, limits=ASKED_AT_MOST, now=now, most=BATCH)
-        due = self.store.wishes.claim(held=HOUR + ON_ITS_WAY, now=now, most=BATCH)
+        held = HOUR + ON_ITS_WAY
+        due = self.store.wishes.claim(
+            decide, self.hash_address, limits=ASKED_AT_MOST, held=held, now=now, most=BATCH
+        )
         return tuple(
             Asking(reader=one.id, letter=self._confirmation(one, now), tries=tries)
             for one, tries in due.items()

@@ -4,7 +4,6 @@ Which step is allowed is decided elsewhere; here it is kept, with who did it and
 are is counted as they change, in the same transaction: asking costs the same however many there are.
 """
 
-import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,7 +56,7 @@ class Turn:
 
 def address_hash(key: bytes, address: str) -> str:
     """What is kept of an address that must be forgotten: HMAC-SHA-256 of it, casefolded, in hex."""
-    return hmac.new(key, address.casefold().encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, address.casefold().encode(), "sha256").hex()
 
 
 class Subscribers:

@@ -47,33 +47,48 @@ class Wishes:
         with self._database.write() as connection:
             connection.execute(sa.insert(table), rows)
 
-    def judge(
+    def is_due(self, now: datetime) -> bool:
+        """Whether there is something to claim."""
+        due = sa.exists().where(askings.c.due_at <= now)
+        with self._database.read() as connection:
+            return bool(connection.scalar(sa.select(sa.exists(sa.select(table.c.id)) | due)))
+
+    def claim(
         self,
         decide: Callable[[Subscriber], Turn | None],
         hash_address: Callable[[str], str],
         *,
         limits: Mapping[timedelta, int],
+        held: timedelta,
         now: datetime,
         most: int,
-    ) -> int:
-        """Make askings of the wishes that wait, up to *most*, oldest first; how many were judged.
+    ) -> dict[Subscriber, int]:
+        """Whose mail is to be sent now, and how often it was tried; nobody comes again before *held* is over.
 
-        None for addresses that are suppressed and unknown, wait for a mail already, or were asked as often
-        as *limits* allow (times in a span). Of several wishes of an address the last counts.
+        First what failed before or was never settled, then the wishes that wait, up to *most* of each,
+        oldest first. Of several wishes of an address the last counts; none does for addresses that are
+        suppressed and unknown, wait for a mail already, or were asked as often as *limits* allow (times in
+        a span).
 
         Args:
             decide: What becomes of somebody known who would be asked; None: is not asked.
         """
+        oldest = sa.select(table.c.id).order_by(table.c.id).limit(most)
+        take = sa.delete(table).where(table.c.id.in_(oldest)).returning(table)
         with self._database.write() as connection:
             self._database.alone(connection, "readers")
-            rows = connection.execute(sa.select(table).order_by(table.c.id).limit(most)).all()
+            found = _again(connection, held, now, most)
+            rows = sorted(connection.execute(take), key=lambda row: row.id)
             if rows:
                 wanted = {row.address.casefold(): _wish(row) for row in rows}
-                self._ask(connection, wanted, decide, hash_address, limits, now)
-                connection.execute(sa.delete(table).where(any_of(table.c.id, [row.id for row in rows])))
-        return len(rows)
+                asked = self._judge(connection, wanted, decide, hash_address, limits, now)
+                due = [{"subscriber_id": one.id, "due_at": now + held} for one in asked]
+                if due:
+                    connection.execute(sa.insert(askings), due)
+                found |= dict.fromkeys(asked, 0)
+        return found
 
-    def _ask(
+    def _judge(
         self,
         connection: sa.Connection,
         wanted: Mapping[str, Subscriber],
@@ -81,7 +96,8 @@ class Wishes:
         hash_address: Callable[[str], str],
         limits: Mapping[timedelta, int],
         now: datetime,
-    ) -> None:
+    ) -> list[Subscriber]:
+        """Those to be asked, as readers, of *wanted* (casefolded address to wish)."""
         known = known_as(connection, list(wanted))
         hashes = {key: hash_address(wish.address) for key, wish in wanted.items() if key not in known}
         never = barred(connection, hashes.values())
@@ -95,30 +111,9 @@ class Wishes:
             if one.id not in enough and (turn := decide(one)) is not None
         }
         found = {one.id: one for one in known.values()}
-        self._readers.write_turns(connection, found, turns, moved, actor=READER, now=now)
-        asked = any_of(subscribers.c.address_key, new) | any_of(subscribers.c.id, turns)
-        rows = sa.select(subscribers.c.id, sa.literal(now, askings.c.due_at.type)).where(asked)
-        connection.execute(sa.insert(askings).from_select(["subscriber_id", "due_at"], rows))
+        after = self._readers.write_turns(connection, found, turns, moved, actor=READER, now=now)
         self._readers.count(connection, moved)
-
-    def is_due(self, now: datetime) -> bool:
-        """Whether there is something to judge or to claim."""
-        due = sa.exists().where(askings.c.due_at <= now)
-        with self._database.read() as connection:
-            return bool(connection.scalar(sa.select(sa.exists(sa.select(table.c.id)) | due)))
-
-    def claim(self, *, held: timedelta, now: datetime, most: int) -> dict[Subscriber, int]:
-        """Whose mail is due, and how often it was tried; nobody gets them again before *held* is over."""
-        due = sa.select(askings.c.tries, subscribers).join_from(askings, subscribers)
-        due = due.where(askings.c.due_at <= now).order_by(askings.c.due_at).limit(most)
-        with self._database.write() as connection:
-            rows = connection.execute(due.with_for_update(of=askings, skip_locked=True)).all()
-            gone = [row.id for row in rows if row.state != PENDING]  # confirmed, left, bounced meanwhile
-            if gone:
-                connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(gone)))
-            mine = any_of(askings.c.subscriber_id, [row.id for row in rows])
-            connection.execute(sa.update(askings).where(mine).values(due_at=now + held))
-        return {make_subscriber(row): row.tries for row in rows if row.state == PENDING}
+        return [*known_as(connection, list(new)).values(), *after.values()]
 
     def settle(self, asked: Sequence[int], put_off: Mapping[int, datetime], *, now: datetime) -> None:
         """Note whose mail is out, or needs no more trying, and when the others are tried again."""
@@ -130,6 +125,19 @@ class Wishes:
                 connection.execute(sa.delete(askings).where(any_of(askings.c.subscriber_id, asked)))
             if put_off:
                 connection.execute(later, [{"reader": n, "new_due": at} for n, at in put_off.items()])
+
+
+def _again(connection: sa.Connection, held: timedelta, now: datetime, most: int) -> dict[Subscriber, int]:
+    """Claims of askings whose time has come; those of who confirmed, left or bounced meanwhile end."""
+    due = sa.select(askings.c.tries, subscribers).join_from(askings, subscribers)
+    due = due.where(askings.c.due_at <= now).order_by(askings.c.due_at).limit(most)
+    rows = connection.execute(due).all()
+    if rows:
+        mine = any_of(askings.c.subscriber_id, [row.id for row in rows])
+        connection.execute(sa.update(askings).where(mine).values(due_at=now + held))
+        gone = [row.id for row in rows if row.state != PENDING]
+        connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(gone)))
+    return {make_subscriber(row): row.tries for row in rows if row.state == PENDING}
 
 
 def _asked_enough(

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from digest.errors import StoreError
 from digest.mail.transport import Fate, Transport
 from digest.model import Newsletter, Schedule, Subscriber, Theme
-from digest.signup import BATCH, Asking, Departure, Signup
+from digest.signup import Asking, Departure, Signup
 from digest.web.clerk import Clerk
 from digest.web.limits import Network
 from digest.web.manners import Numbers
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from digest.render import Renderer
 
 log = logging.getLogger("digest.web")
+Found = TypeVar("Found")
 
 LOOK_S = 5.0
 """Between two looks for confirmation mails whose time has come, besides those just asked for."""
-WAITED_FOR_S, GATHER_S = 0.015, 0.1
-"""Between two batches of what a visitor waits for, and of what nobody does: so much is done in one go."""
+GATHER_S = 0.1
+"""Between two rounds of what no visitor waits for: so much is done in one go."""
 VISITORS_FIRST_S = 1.0
 """The longest a burst of sign-ups keeps their letters waiting: both want the same processor."""
 MOST_LETTERS = 2000
@@ -106,23 +107,20 @@ class Desk:
         # One thread for what visitors wait for, one for the rest: more would only wait for one another.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._back = ThreadPoolExecutor(1, thread_name_prefix="back")
-        self._wishes: Clerk[Subscriber, None] = Clerk(
-            signup.store.wishes.keep, self._thread, gather_s=WAITED_FOR_S
-        )
-        self._leaving: Clerk[Departure, None] = Clerk(self._unsubscribe, self._thread, gather_s=WAITED_FOR_S)
-        self._asked: Clerk[tuple[Asking, Fate], None] = Clerk(self._note, self._back, gather_s=GATHER_S)
+        self._wishes = Clerk(signup.store.wishes.keep, self._thread)
+        self._leaving = Clerk(self._unsubscribe, self._thread)
+        self._ended: list[tuple[Asking, Fate]] = []
         self._stack = AsyncExitStack()
 
-    def wish(self, wish: Subscriber) -> "asyncio.Future[None] | None":
-        """Take a sign-up; done when it is durable, and dealt with after that. None: there is no room."""
-        taken = self._wishes.take(wish)
-        if taken is not None:
-            taken.add_done_callback(lambda _: self._bell.set())
+    async def wish(self, wish: Subscriber) -> bool:
+        """Take a sign-up; it is durable then, and dealt with after that. False: there is no room."""
+        taken = await self._wishes.take(wish)
+        self._bell.set()
         return taken
 
-    def leave(self, departure: Departure) -> "asyncio.Future[None] | None":
-        """Take an unsubscribing; done when it is durable. None: there is no room."""
-        return self._leaving.take(departure)
+    async def leave(self, departure: Departure) -> bool:
+        """Take an unsubscribing; it is durable then. False: there is no room."""
+        return await self._leaving.take(departure)
 
     async def start(self) -> None:
         """Open the transport in the loop that will use it; before the first step is taken."""
@@ -131,7 +129,7 @@ class Desk:
         self._bell = asyncio.Event()
         self._bell.set()  # for what an earlier process left
         self._tasks = [asyncio.create_task(self._post()) for _ in range(self._transport.connections)]
-        self._tasks.append(asyncio.create_task(self._read_wishes()))
+        self._tasks.append(asyncio.create_task(self._work()))
 
     async def close(self) -> None:
         """Letters on the wire have a moment to end; those behind them are sent after the next start."""
@@ -144,7 +142,7 @@ class Desk:
             await asyncio.wait_for(self._letters.join(), GRACE_S)
         for task in self._tasks:
             task.cancel()
-        await self._asked.rest()
+        await self._note()
         await self._stack.aclose()
         for thread in (self._thread, self._back):
             thread.shutdown()
@@ -152,33 +150,38 @@ class Desk:
     def _unsubscribe(self, leaving: Sequence[Departure]) -> None:
         self._signup.unsubscribe(leaving, now=self._clock())
 
-    def _note(self, results: Sequence[tuple[Asking, Fate]]) -> None:
-        self._signup.asked(results, now=self._clock())
-
-    def _askings(self) -> tuple[Asking, ...]:
-        return self._signup.askings(now=self._clock())
-
-    async def _read_wishes(self) -> None:
+    async def _work(self) -> None:
         """Whenever somebody signed up or a letter's time has come: letters, as many as there is room for."""
-        loop = asyncio.get_running_loop()
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._bell.wait(), LOOK_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wishes.rest(), VISITORS_FIRST_S)
             self._bell.clear()
+            await self._note()
             try:
-                full = True
-                while full and self._letters.qsize() < MOST_LETTERS:
-                    found = await loop.run_in_executor(self._back, self._askings)
+                while self._letters.qsize() < MOST_LETTERS and (found := await self._in_back(self._askings)):
                     for asking in found:
                         self._letters.put_nowait(asking)
-                    full = len(found) >= BATCH
-                    if found:
-                        self._bell.set()  # there may be more
             except StoreError as problem:
                 log.error("sign-ups wait: %s", problem)
             await asyncio.sleep(GATHER_S)
+
+    async def _note(self) -> None:
+        """Keep what became of letters; what cannot be noted is sent once more when its claim is over."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return
+        try:
+            await self._in_back(lambda: self._signup.asked(ended, now=self._clock()))
+        except StoreError as problem:
+            log.error("confirmation mails will be sent once more, for it cannot be noted: %s", problem)
+
+    def _askings(self) -> tuple[Asking, ...]:
+        return self._signup.askings(now=self._clock())
+
+    async def _in_back(self, work: Callable[[], Found]) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._back, work)
 
     async def _post(self) -> None:
         while True:
@@ -190,16 +193,10 @@ class Desk:
             self._settle(asking, result.fate)
 
     def _settle(self, asking: Asking, fate: Fate) -> None:
-        noted = self._asked.take((asking, fate))
-        if noted is not None:
-            noted.add_done_callback(_tell)
+        self._ended.append((asking, fate))
+        self._bell.set()
         self._letters.task_done()
 
 
 async def _always() -> bool:
     return True
-
-
-def _tell(noted: "asyncio.Future[None]") -> None:
-    if not noted.cancelled() and (problem := noted.exception()) is not None:
-        log.error("a confirmation mail will be sent once more, for that it was cannot be noted: %s", problem)

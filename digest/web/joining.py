@@ -55,10 +55,8 @@ class Joining:
                 themes=forms.all_or(themes, self.door.themes),
                 schedules=forms.all_or(schedules, self.door.schedules),
             )
-            kept = self.door.desk.wish(wish)
-            if kept is None:
+            if not await self.door.desk.wish(wish):
                 return self.voice.too_many(language, 60.0)
-            await kept
         return html(self._sent(language))
 
     def _wait_s(self, request: Request) -> float:

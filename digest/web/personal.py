@@ -185,10 +185,8 @@ class PersonalPages:
         except TokenError as wrong:
             return self.voice.wrong_link(request, wrong)
         leaving = Departure(subscriber_id=subscriber_id, reason=forms.one(form, "reason"))
-        done = self.door.desk.leave(leaving)
-        if done is None:
+        if not await self.door.desk.leave(leaving):
             raise HTTPException(503, headers={"retry-after": "60"})
-        await done
         if not form or "List-Unsubscribe" in form:
             return PlainTextResponse("Unsubscribed.\n")
         reader = await asyncio.to_thread(self.door.signup.reader, subscriber_id)
