@@ -7,6 +7,7 @@
         FetchError
         ParseError
       StoreError             the ledger cannot be written: stop and retry
+        OutdatedError        stop, upgrade Digest here
       RenderError            fix the template
       SummaryError           use the extractive summary
       TokenError             tell the person
@@ -77,6 +78,10 @@ class ParseError(SourceError):
 
 class StoreError(DigestError):
     """The database refused; nothing that cannot be recorded may be sent."""
+
+
+class OutdatedError(StoreError):
+    """A newer version has changed the tables in ways this one does not know."""
 
 
 class RenderError(DigestError):

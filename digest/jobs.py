@@ -14,10 +14,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from digest.errors import ConfigError, DigestError, StoreError
+from digest.errors import ConfigError, DigestError, OutdatedError, StoreError
 from digest.fetch import host_of
+from digest.store.migrations import revision
 
 if TYPE_CHECKING:
     from procrastinate import App, JobContext
@@ -127,6 +129,7 @@ class Crew:
 
     def lanes(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What is to run until *stop*, by name; each raises StoreError when the queue is out of reach."""
+        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, self._stop.set)
         others = [queue for queue in self._queues if queue != "mail"]
         lanes: dict[str, Callable[[], Awaitable[None]]] = {}
         if "mail" in self._queues:
@@ -174,6 +177,8 @@ class Crew:
         )
         try:
             async with app.open_async(), self._reading(queues):
+                # After a night off first of all what has come in meanwhile; by the clock only from then on.
+                await _queue(app, [(name, {}) for name in EVERY if KINDS[name].queue in queues])
                 working = asyncio.ensure_future(worker.run())  # type: ignore[no-untyped-call]
                 helping = [
                     asyncio.ensure_future(stop.wait()),
@@ -207,13 +212,39 @@ class Crew:
         for name, kind in KINDS.items():
             if kind.queue not in queues:
                 continue
-            work = _watched(name, works[name], running)
+            work = self._watched(name, works[name], running)
             task = app.task(
                 name=name, queue=kind.queue, pass_context=True, retry=False if name == "tend" else again
             )(work)
             if name in EVERY:
                 options = _options(name, {})
                 app.periodic(cron=EVERY[name].format(tend_s=tend_s), **options)(task)
+
+    def _watched(
+        self, name: str, work: Callable[..., Awaitable[object]], running: set[int]
+    ) -> Callable[..., Any]:
+        """The job as Procrastinate calls it: noted while it runs, and what it raises told in our words."""
+
+        async def job(context: "JobContext", timestamp: int = 0, **arguments: Any) -> None:
+            assert context.job.id is not None
+            running.add(context.job.id)
+            try:
+                await asyncio.to_thread(revision, self._runtime.store.database)
+                await work(context.app, **arguments)
+            except OutdatedError as error:
+                log.error("stopping: %s", error)
+                self._end()
+                raise
+            except (DigestError, OSError) as error:
+                log.error("%s %s failed, it is tried again: %s", name, arguments or "", error)
+                raise
+            except Exception:
+                log.exception("%s %s failed, it is tried again", name, arguments or "")
+                raise
+            finally:
+                running.discard(context.job.id)
+
+        return job
 
     @asynccontextmanager
     async def _reading(self, queues: Collection[str]) -> AsyncIterator[None]:
@@ -319,26 +350,6 @@ class Crew:
 def _tell(states: Counter[str]) -> None:
     if states.keys() - {"unchanged"}:
         log.info("collected %s", " ".join(f"{state}={count}" for state, count in sorted(states.items())))
-
-
-def _watched(name: str, work: Callable[..., Awaitable[object]], running: set[int]) -> Callable[..., Any]:
-    """The job as Procrastinate calls it: noted while it runs, and what it raises told in our words."""
-
-    async def job(context: "JobContext", timestamp: int = 0, **arguments: Any) -> None:
-        assert context.job.id is not None
-        running.add(context.job.id)
-        try:
-            await work(context.app, **arguments)
-        except (DigestError, OSError) as error:
-            log.error("%s %s failed, it is tried again: %s", name, arguments or "", error)
-            raise
-        except Exception:
-            log.exception("%s %s failed, it is tried again", name, arguments or "")
-            raise
-        finally:
-            running.discard(context.job.id)
-
-    return job
 
 
 async def _queue(app: "App", wanted: Collection[Wanted]) -> None:

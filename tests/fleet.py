@@ -1,14 +1,16 @@
-"""Several hosts of one installation, as processes over one PostgreSQL, for the tests of what they do together."""
+"""Several hosts of one installation, as processes over one PostgreSQL, and a relay that counts what they send."""
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from bisect import bisect
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,8 +58,12 @@ SEED = """春茶上市
 """
 
 
+JITTER_S = 0.75
+"""What a mail may wait for this process while five others and a database want two cores."""
+
+
 class Host:
-    """A folder with the configuration, and the process that runs there."""
+    """A folder with the configuration, and the process that runs there, of the version in ``code``."""
 
     def __init__(
         self, folder: Path, url: str, config: str, *words: str, clock: datetime | None = None
@@ -68,15 +74,14 @@ class Host:
         (folder / "seeds/tea.txt").write_text(SEED, "utf-8")
         (folder / "config.toml").write_text(config, "utf-8")
         self.log = folder / "log"
+        self.code = ROOT
         self.process: subprocess.Popen[bytes] | None = None
-        self.starts = 0
 
     def start(self) -> None:
         command = [sys.executable, "-m", "digest", *self.clock, *self.words]
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "DIGEST_DATABASE_URL": self.url}
+        environ = {**os.environ, "PYTHONPATH": str(self.code), "DIGEST_DATABASE_URL": self.url}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, env=environ, stderr=log, stdout=log)
-        self.starts += 1
 
     def tell(self, number: int) -> None:
         assert self.process is not None
@@ -97,6 +102,56 @@ class Host:
             except (ValueError, TypeError):
                 found.append(line)
         return found
+
+
+class Relay(asyncio.Protocol):
+    """One connection of a mail server that is quick enough for five senders and remembers what it took."""
+
+    taken: list[tuple[str, float, bytes]]
+    """Recipient, when, and a hash of the mail."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.buffer, self.in_data, self.recipient = b"", False, ""
+        self.say(b"220 relay.example.org ESMTP")
+
+    def say(self, line: bytes) -> None:
+        self.transport.write(line + b"\r\n")  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while True:
+            end = b"\r\n.\r\n" if self.in_data else b"\r\n"
+            found, sign, rest = self.buffer.partition(end)
+            if not sign:
+                return
+            self.buffer = rest
+            if self.in_data:
+                self.in_data = False
+                self.taken.append((self.recipient, time.monotonic(), hashlib.sha1(found).digest()))
+                self.say(b"250 taken")
+            else:
+                self.command(found)
+
+    def command(self, line: bytes) -> None:
+        verb = line[:4].upper()
+        if verb == b"EHLO":
+            return self.say(b"250-relay.example.org\r\n250 PIPELINING")
+        if verb == b"RCPT":
+            self.recipient = line.split(b"<")[1].split(b">")[0].decode()
+        self.in_data = verb == b"DATA"
+        return self.say(b"354 go on" if self.in_data else b"250 ok")
+
+
+@asynccontextmanager
+async def a_relay() -> AsyncIterator[tuple[int, list[tuple[str, float, bytes]]]]:
+    taken: list[tuple[str, float, bytes]] = []
+    kind = type("ThisRelay", (Relay,), {"taken": taken})
+    server = await asyncio.get_running_loop().create_server(kind, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], taken
+    finally:
+        server.close()
 
 
 @contextmanager
@@ -148,3 +203,11 @@ async def until(true: Callable[[], object], *, seconds: float = 20) -> None:
     while not true():
         assert time.monotonic() < end, "never came true"
         await asyncio.sleep(0.05)
+
+
+def check_rate(moments: Sequence[float], per_second: float) -> None:
+    """Never above it, over short times and long."""
+    for seconds in (1, 5, 20):
+        for before, first in enumerate(moments):
+            within = bisect(moments, first + seconds) - before
+            assert within <= per_second * (seconds + JITTER_S), (seconds, within)

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import hashlib
 import os
 import random
 import signal
@@ -13,16 +12,15 @@ import sys
 import tempfile
 import time
 import warnings
-from bisect import bisect
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 import psycopg
 import pytest
-from fleet import SLOT, Host, a_fleet, add_readers, until
+from fleet import SLOT, Host, a_fleet, a_relay, add_readers, check_rate, until
 from sqlalchemy import make_url
 
 from digest.model import DeliveryState
@@ -32,57 +30,6 @@ SECONDS = float(os.environ.get("DIGEST_CHAOS_S", "8"))
 READERS = int(os.environ.get("DIGEST_CHAOS_READERS", "4000"))
 CONNECTIONS = 4
 PER_SECOND = 1200
-JITTER_S = 0.75
-"""What a mail may wait for this process while five others and a database want two cores."""
-
-
-class Relay(asyncio.Protocol):
-    """One connection of a mail server that is quick enough for five senders and remembers what it took."""
-
-    taken: list[tuple[str, float, bytes]]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self.buffer, self.in_data, self.recipient = b"", False, ""
-        self.say(b"220 relay.example.org ESMTP")
-
-    def say(self, line: bytes) -> None:
-        self.transport.write(line + b"\r\n")  # type: ignore[attr-defined]
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while True:
-            end = b"\r\n.\r\n" if self.in_data else b"\r\n"
-            found, sign, rest = self.buffer.partition(end)
-            if not sign:
-                return
-            self.buffer = rest
-            if self.in_data:
-                self.in_data = False
-                self.taken.append((self.recipient, time.monotonic(), hashlib.sha1(found).digest()))
-                self.say(b"250 taken")
-            else:
-                self.command(found)
-
-    def command(self, line: bytes) -> None:
-        verb = line[:4].upper()
-        if verb == b"EHLO":
-            return self.say(b"250-relay.example.org\r\n250 PIPELINING")
-        if verb == b"RCPT":
-            self.recipient = line.split(b"<")[1].split(b">")[0].decode()
-        self.in_data = verb == b"DATA"
-        return self.say(b"354 go on" if self.in_data else b"250 ok")
-
-
-@asynccontextmanager
-async def a_relay() -> AsyncIterator[tuple[int, list[tuple[str, float, bytes]]]]:
-    taken: list[tuple[str, float, bytes]] = []
-    kind = type("ThisRelay", (Relay,), {"taken": taken})
-    server = await asyncio.get_running_loop().create_server(kind, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1], taken
-    finally:
-        server.close()
 
 
 class Cluster:
@@ -219,11 +166,4 @@ async def test_whatever_goes_wrong_everybody_gets_one_edition(cluster: Cluster, 
     assert counts[DeliveryState.SENT] + len(held) == READERS
     assert extras <= chaos.kills * CONNECTIONS
     assert len({content for _, _, content in taken}) == len(copies), "a copy differs from its original"
-    check_rate([at for _, at, _ in taken])
-
-
-def check_rate(moments: list[float]) -> None:
-    for seconds in (1, 5, 20):
-        for before, first in enumerate(moments):
-            within = bisect(moments, first + seconds) - before
-            assert within <= PER_SECOND * (seconds + JITTER_S), (seconds, within)
+    check_rate([at for _, at, _ in taken], PER_SECOND)

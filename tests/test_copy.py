@@ -16,7 +16,8 @@ from digest.config import write_defaults
 from digest.errors import StoreError
 from digest.model import Edition, FeedConfig, SeenEntry
 from digest.store import Store, open_store
-from digest.store.copying import check_still, compare, copy
+from digest.store.copying import compare, copy
+from digest.store.migrations.queue import check_still
 from digest.store.schema import metadata
 from digest.store.slots import SlotState
 

@@ -47,9 +47,32 @@ def described(database: Database) -> dict[str, object]:
     }
 
 
+def columns(database: Database) -> dict[str, dict[str, str]]:
+    inspector = sa.inspect(database.engine)
+    return {
+        table: {
+            column["name"]: f"{column['type']} {column['nullable'] or column['default'] or 'must be given'}"
+            for column in inspector.get_columns(table)
+        }
+        for table in inspector.get_table_names()
+    }
+
+
+def check_only_added(older: dict[str, dict[str, str]], newer: dict[str, dict[str, str]]) -> None:
+    """Within a hundred, so that older hosts go on beside newer ones; what they cannot is form 0100, 0200..."""
+    assert older.keys() <= newer.keys()
+    for table, known in older.items():
+        assert known.items() <= newer[table].items(), table
+        added = newer[table].keys() - known.keys()
+        assert not any(newer[table][name].endswith("must be given") for name in added), table
+
+
 def test_migrating_gives_the_tables_of_the_schema(empty_url: str, tmp_path: Path) -> None:
     with open_store(empty_url) as store:
+        upgrade(store.database, newest()[:-2] + "01")
+        older = columns(store.database)
         upgrade(store.database)
+        check_only_added(older, columns(store.database))
         migrated = described(store.database)
         with store.database.engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE alembic_version"))
@@ -62,9 +85,13 @@ def test_migrating_gives_the_tables_of_the_schema(empty_url: str, tmp_path: Path
         assert migrated == described(store.database)
 
 
-def test_a_database_of_a_newer_version_is_left_alone(store: Store) -> None:
+def test_the_tables_of_a_newer_version_are_used_or_left_alone(store: Store) -> None:
     with store.database.write() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))
+    store.migrate()
+    assert is_current(store.database)
+    with store.database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0100'"))
     try:
         with pytest.raises(StoreError, match="upgrade Digest on this machine"):
             store.migrate()

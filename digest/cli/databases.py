@@ -59,8 +59,9 @@ def copy(
     Stop digest serve and every worker first. When it is cut off, say it again: it goes on where it was.
     Then put the other address into database.url, keep var/secret.key, and start again.
     """
+    from digest.errors import OutdatedError
     from digest.service import only_one
-    from digest.store import copying, open_store
+    from digest.store import copying, migrations, open_store
 
     with (
         _installation(context) as opened,
@@ -69,8 +70,10 @@ def copy(
         open_store(to) as target,
     ):
         for store in (source, target):
-            _migrate(store)
-            copying.check_still(store.database)
+            _, form = _migrate(store)
+            if form != migrations.newest():
+                raise OutdatedError(f"form {form} has more than this version knows: copy with the newer one")
+            migrations.queue.check_still(store.database)
         with _bar() as show:
             counts = copying.copy(source.database, target.database, on_progress=show)
             copying.compare(source.database, target.database, on_progress=show)

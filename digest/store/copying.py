@@ -64,18 +64,6 @@ def compare(source: Database, target: Database, *, on_progress: OnProgress = lam
         connection.execute(sa.delete(facts).where(facts.c.key == MARK))
 
 
-def check_still(database: Database) -> None:
-    """Refuse a database that workers are at work on; StoreError says what to do."""
-    if database.is_sqlite:
-        return
-    recent = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 seconds'"
-    with database.read() as connection:
-        count = connection.scalar(sa.text(recent))
-    if count:
-        where = database.url.render_as_string(hide_password=True)
-        raise StoreError(f"{count} workers are at work on {where}: stop them, and wait half a minute")
-
-
 def _claim(source: Database, target: Database) -> None:
     """Mark the target as the copy of this source, or find the mark of a copy that was cut off."""
     mark = source.url.render_as_string(hide_password=True)

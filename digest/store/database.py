@@ -40,10 +40,12 @@ _CONNECTING = {
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "25000",
-    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    " -c idle_in_transaction_session_timeout=60s",
 }
 """Both ends give up a silent line after 25 s (libpq's defaults: two hours), so that the server lets go of
-the locks of a host that vanished, and a sender whose server vanished looks for another."""
+the locks of a host that vanished, and a sender whose server vanished looks for another. A host that froze
+in a transaction loses it: a migration would wait for it, and everybody else for the migration."""
 _OWNER = re.compile(r"(.+)-(\d+)-[0-9a-f]{8}")
 _HELD: set[str] = set()
 """The owners registered in this process."""

@@ -1,11 +1,17 @@
-"""How a database gets from one version's tables to the next's: Alembic, run from the program itself."""
+"""How a database gets from one version's tables to the next's: Alembic, run from the program itself.
+
+The forms of one hundred (0001 to 0099) only add to each other: tables, and columns that need no value. So a
+version goes on working when a newer one has brought the tables further within its hundred, which is how
+hosts are upgraded one by one. A form that older code could not work on opens the next hundred (0100); all
+workers are stopped for it, and older ones stop by themselves.
+"""
 
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from digest.errors import StoreError
-from digest.store.database import Database
+from digest.errors import OutdatedError
+from digest.store.database import Database, mapped_errors
 from digest.store.schema import metadata
 
 from . import queue
@@ -14,24 +20,24 @@ HERE = Path(__file__).parent
 
 
 def is_current(database: Database) -> bool:
-    """Whether the newest migration has run; costs one query, Alembic is not imported."""
-    return revision(database) == newest()
+    """Whether every migration of this version has run; costs one query, Alembic is not imported."""
+    return (revision(database) or "") >= newest()
 
 
 def revision(database: Database) -> str | None:
     """The last migration that has run; None where there are no tables yet.
 
     Raises:
-        StoreError: It is one that this version does not know.
+        OutdatedError: It is one that this version cannot work with.
     """
-    with database.engine.connect() as connection, connection.begin():
+    with mapped_errors(), database.engine.connect() as connection, connection.begin():
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
         found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    if found and found > newest():
-        raise StoreError(
-            f"a newer version of Digest has brought the database to form {found}, this one knows {newest()}: "
-            "upgrade Digest on this machine; what already runs may go on"
+    if found and found > newest() and _hundred(found) != _hundred(newest()):
+        raise OutdatedError(
+            f"a newer version of Digest has brought the database to form {found}, and this one cannot work "
+            f"with what comes after {newest()}: upgrade Digest on this machine, then start it again"
         )
     return found
 
@@ -56,15 +62,29 @@ def create(database: Database) -> bool:
     return True
 
 
-def upgrade(database: Database) -> None:
-    """Run what is missing, in one transaction; a second process waits and finds it done."""
+def upgrade(database: Database, to: str = "head") -> None:
+    """Run what is missing, in one transaction; a second process waits and finds it done.
+
+    Args:
+        to: Go no further than this form.
+
+    Raises:
+        StoreError: Workers are at work that could not work with the new tables.
+    """
     from alembic import command
     from alembic.config import Config
 
+    before = revision(database)
+    if before and _hundred(before) != _hundred(newest()):
+        queue.check_still(database)
     config = Config()
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     with database.write() as connection:
         database.alone(connection, "migrate")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
+
+
+def _hundred(form: str) -> str:
+    return form[:-2]

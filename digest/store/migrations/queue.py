@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from digest.errors import StoreError
+from digest.store.database import Database
 
 KNOWN = "03.04.00_50_post_add_retry_failed_job_procedure"
 """The newest of its migrations that our revisions reckon with: that of 3.10."""
@@ -31,6 +32,22 @@ def bring(connection: sa.Connection) -> None:
         connection.exec_driver_sql(script, execution_options={"no_parameters": True})
     note = f"COMMENT ON TABLE procrastinate_jobs IS '{steps[-1].stem}'"
     connection.execute(sa.text(note.replace(":", r"\:")))
+
+
+def check_still(database: Database) -> None:
+    """Refuse a database that workers are at work on.
+
+    Raises:
+        StoreError: There are some; it says what to do.
+    """
+    if database.is_sqlite:
+        return
+    recent = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 seconds'"
+    with database.read() as connection:
+        count = connection.scalar(sa.text(recent))
+    if count:
+        where = database.url.render_as_string(hide_password=True)
+        raise StoreError(f"{count} workers are at work on {where}: stop them, and wait half a minute")
 
 
 def newest() -> str:
