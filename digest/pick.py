@@ -276,7 +276,11 @@ def _wishes(theme: Theme, stories: Sequence[_Story]) -> list[_Story]:
 
 
 def _is_news(story: _Story) -> bool:
-    return story.fresh > 0 and story.candidate.article.severity is not Severity.CAUTION
+    return story.fresh > 0 and not _is_doubtful(story)
+
+
+def _is_doubtful(story: _Story) -> bool:
+    return story.candidate.article.severity is Severity.CAUTION
 
 
 def _worth(story: _Story, theme: Theme) -> float:
@@ -285,7 +289,7 @@ def _worth(story: _Story, theme: Theme) -> float:
     own = _score(story.candidate, theme.id)
     relevance = own / (own + _ENOUGH)
     belonging = (own / max(scores)) ** 0.5
-    doubt = _CAUTION if story.candidate.article.severity is Severity.CAUTION else 1.0
+    doubt = _CAUTION if _is_doubtful(story) else 1.0
     worth: float = relevance * belonging * doubt * (1 + story.fresh) / (1 + len(story.candidate.used) / 3)
     return worth
 
@@ -322,7 +326,7 @@ def _assign(
 
 
 def _balance(chosen: dict[str, list[_Story]], least: int) -> dict[str, list[_Story]]:
-    """No theme is more than half of an edition of several (editorial guide, section 3).
+    """No theme is more than half, rounded up, of an edition of several (editorial guide, section 3).
 
     Unless that would leave fewer than *least* items.
     """
@@ -330,18 +334,18 @@ def _balance(chosen: dict[str, list[_Story]], least: int) -> dict[str, list[_Sto
     while len(kept) > 1:
         total = sum(map(len, kept.values()))
         largest = max(kept.values(), key=len)
-        if 2 * len(largest) <= total or total <= least:
+        if 2 * len(largest) <= total + 1 or total <= least:
             break
         largest.pop()
     return kept
 
 
 def _spread(chosen: dict[str, list[_Story]]) -> dict[str, list[_Story]]:
-    """Within each theme, no two of one outlet in a row if a third can stand between; else best first."""
+    """Within each theme, no two of one outlet in a row if a third can stand between; else clean ones first."""
     spread: dict[str, list[_Story]] = {}
     before: str | None = None
     for theme_id, stories in chosen.items():
-        rest, spread[theme_id] = list(stories), []
+        rest, spread[theme_id] = sorted(stories, key=_is_doubtful), []
         while rest:
             counts = Counter(_outlet(story) for story in rest)
             outlet, count = counts.most_common(1)[0]
@@ -376,19 +380,19 @@ def _sections(
 def _sizes(chosen: Mapping[str, list[_Story]]) -> dict[str, Size]:
     """One item in five is full, at least one; after the sixth they are brief (editorial guide, section 3).
 
-    The first of each section come before the second of any. An item is never larger than its room.
+    Clean articles come before doubtful ones, the first of each section before the second of any. An item is
+    never larger than its room.
     """
     ranked = sorted(
-        (
-            (place, section, story)
-            for section, s in enumerate(chosen.values())
-            for place, story in enumerate(s)
-        ),
-        key=lambda entry: entry[:2],
+        (_is_doubtful(story), place, section, story.id)
+        for section, s in enumerate(chosen.values())
+        for place, story in enumerate(s)
     )
+    stories = {story.id: story for s in chosen.values() for story in s}
     count = len(ranked)
     sizes = {}
-    for number, (_, _, story) in enumerate(ranked):
+    for number, (*_, id_) in enumerate(ranked):
+        story = stories[id_]
         size = Size.FULL if number < max(1, count // 5) else Size.MEDIUM if number < 6 else Size.BRIEF
         sizes[story.id] = fitting(size, story.candidate.room)
     return sizes

@@ -183,9 +183,19 @@ def test_no_theme_is_more_than_half_of_a_mixed_edition() -> None:
     rich = [candidate(f"n{i}", {"a": 9 - i}) for i in range(4)]
 
     assert shape(plan(*rich, schedule=many)) == {"a": ["n0", "n1", "n2", "n3"]}
-    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=many)) == {"a": ["n0"], "b": ["b"]}
-    least = replace(many, minimum_items=3)
-    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=least)) == {"a": ["n0", "n1"], "b": ["b"]}
+    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=many)) == {"a": ["n0", "n1"], "b": ["b"]}
+    pair = [candidate("b", {"b": 2}), candidate("c", {"b": 1})]
+    assert shape(plan(*rich, *pair, schedule=many)) == {"a": ["n0", "n1", "n2"], "b": ["b", "c"]}
+    least = replace(many, minimum_items=4)
+    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=least)) == {"a": ["n0", "n1", "n2"], "b": ["b"]}
+
+
+def test_doubtful_articles_come_last_and_never_in_full_beside_clean_ones() -> None:
+    found = plan(candidate("spun", {"a": 9}, severity=Severity.CAUTION), candidate("clean", {"a": 2}))
+
+    items = found.sections[0].items
+    assert [item.candidate.article.source_id for item in items] == ["clean", "spun"]
+    assert [item.size for item in items] == [Size.FULL, Size.MEDIUM]
 
 
 def test_copies_become_one_item_that_names_the_others() -> None:

@@ -36,7 +36,7 @@ _THEMED, _TITLED = 0.4, 0.8
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 """How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
 _OPENS = 0.15  # of an article on the theme, within which a passage may lead that does not name the theme
-_POINTING = re.compile("[这那它你]")
+_POINTING = re.compile("这|那(?!么)|你")
 _FIGURE_SENTENCE = 90
 
 
@@ -173,7 +173,7 @@ class _Page:
         return best
 
     def _leading(self, main: Sequence[str]) -> list[Passage]:
-        """What may open the item: the article's own words first, then on the theme, then of usual length."""
+        """What may open the item: on the theme first, then the article's own words, then of usual length."""
         article = self.reading.article
         opening = _OPENS * len(article.text)
         free = [p for p in self.free if self._is_themed(p) or (self.titled and p.start <= opening)]
@@ -186,10 +186,15 @@ class _Page:
             start = min((p.start for p in able), default=0)
             if fitting := [p for p in able if p.start == start]:
                 return [p for p in fitting if p.size <= _LEAD[1] * self.scale] or fitting[:1]
-        able = [p for p in free if _SHORT_LEAD <= p.size / self.scale <= _LEAD[1] and (p.leads or p.spoken)]
+        able = [
+            p
+            for p in free
+            if p.leads or (p.spoken and (p.speaker in main or not main))
+            if _SHORT_LEAD <= p.size / self.scale <= _LEAD[1]
+        ]
 
         def rank(p: Passage) -> tuple[bool, bool, bool]:
-            return not p.leads, not self._is_themed(p), p.size < _LEAD[0] * self.scale
+            return not self._is_themed(p), not p.leads, p.size < _LEAD[0] * self.scale
 
         first = min(map(rank, able), default=None)
         return [p for p in able if rank(p) == first]
@@ -200,7 +205,7 @@ class _Page:
     def keeps_to_theme(self, points: Sequence[Excerpt]) -> bool:
         """Whether the item says enough of the theme: by a point, or at least by a lead of full length."""
         lead = self.chosen[0]
-        alone = self._is_themed(lead) and (self.is_report or lead.size >= _LEAD[0] * self.scale)
+        alone = lead.about >= 2 * _THEMED and (self.is_report or lead.size >= _LEAD[0] * self.scale)
         return (
             not self.asked
             or any(map(self._is_themed, self.chosen[1:]))
@@ -272,13 +277,13 @@ class _Page:
             for p in self.free
             if p.spoken and p.spoken.whole and least <= p.size <= most
             if (self.titled or p.paragraph in self.near) and self._is_new(p)
+            if not _POINTING.search(self.reading.article.text, p.start, p.end)
         ]
         best = max(able, key=self._strength, default=None)
         return [self.take(Role.QUOTE, best)] if best else []
 
     def _strength(self, p: Passage) -> float:
         worth = p.score + min(1.0, len(p.terms) / 40)
-        worth *= 0.8 if _POINTING.search(self.reading.article.text, p.start, p.end) else 1.0
         return worth * (1.2 if p.spoken and (p.start, p.end) == p.spoken.words else 1.0)
 
     def figures(self, most: int) -> list[Excerpt]:

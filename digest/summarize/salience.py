@@ -115,8 +115,9 @@ _HARM = re.compile(
     """)
 )
 """Words that accuse or harm: from a rewriting program they may stand for harmless ones (诈骗 for 利用)."""
-_BROKEN, _ODD = 0.6, 0.9
-"""What is left of a sentence's worth for each word that does not exist, and each unusual synonym."""
+_BROKEN, _ODD, _DENSE = 0.6, 0.9, 40
+"""What is left of a sentence's worth for each word that does not exist, and each unusual synonym, in so many
+characters: a long sentence may hold more of them."""
 
 
 @cache
@@ -144,7 +145,8 @@ def soundness(article: Article) -> Callable[[str], float]:
         folded = fold(sentence)
         if any(m.group() not in title for m in _HARM.finditer(folded)):
             return 0.0
-        return float(_BROKEN ** len(broken.findall(folded)) * _ODD ** sum(map(folded.count, odd)))
+        trust = _BROKEN ** len(broken.findall(folded)) * _ODD ** sum(map(folded.count, odd))
+        return float(trust ** min(1.0, _DENSE / len(folded)))
 
     return sound
 
