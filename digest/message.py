@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from html import escape
+from typing import NamedTuple
 
 from digest.errors import RenderError
 from digest.model import SLOT_CLOSE, SLOT_OPEN, MailParts, Newsletter
@@ -25,6 +26,7 @@ _NAME_LIMIT = 80
 """Characters of a reader's name; longer ones are cut."""
 _LINE = 57
 """Octets that make a base64 line of 76 (RFC 2045 section 6.8)."""
+_BASE64_LINE = re.compile(rb".{1,76}")
 _SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
 _CHOICE = re.compile(f"{SLOT_OPEN}([+-])([a-z_]+){SLOT_CLOSE}(.*?){SLOT_OPEN}/{SLOT_CLOSE}", re.DOTALL)
 _CONTROL = re.compile(
@@ -38,14 +40,12 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\\,;:\"@\x00-\x20\x7f-\U0010ffff]+@[A-Za-z0-
 _URL = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Personal:
+class Personal(NamedTuple):
     """What is one reader's own in a message.
 
     Args:
         address: Canonical, ASCII, already judged; refused here when it could break a header.
         message_id: With its angle brackets, see ``message_id``.
-        return_path: Envelope sender; not written into the message (RFC 5321 section 4.4).
     """
 
     address: str
@@ -53,7 +53,6 @@ class Personal:
     message_id: str
     unsubscribe_url: str | None = None
     preferences_url: str | None = None
-    return_path: str | None = None
 
 
 def message_id(secret: bytes, edition: int, subscriber: int, domain: str) -> str:
@@ -183,10 +182,7 @@ _BLOCK = re.compile(
 
 def _wrapped(octets: bytes) -> bytes:
     """Base64 lines of at most 76 with CRLF after each."""
-    if len(octets) <= _LINE:
-        return b2a_base64(octets, newline=False) + b"\r\n" if octets else b""
-    lines = [b2a_base64(octets[i : i + _LINE], newline=False) for i in range(0, len(octets), _LINE)]
-    return b"\r\n".join([*lines, b""])
+    return b"\r\n".join([*_BASE64_LINE.findall(b2a_base64(octets, newline=False)), b""])
 
 
 _Phases = tuple[tuple[bytes, bytes, bytes], ...]
@@ -324,7 +320,7 @@ class MessageTemplate:
     parts: MailParts
     headers: _Headers
     boundary: bytes
-    variants: dict[frozenset[str], _Variant] = field(default_factory=dict)
+    variants: dict[tuple[bytes, ...], _Variant] = field(default_factory=dict)
 
     def fill(self, personal: Personal) -> bytes:
         """The complete message.
@@ -333,24 +329,23 @@ class MessageTemplate:
             RenderError: A value that no header or link can hold.
         """
         given = {
-            "name": _one_line(personal.name),
-            "unsubscribe_url": _url_value(personal.unsubscribe_url),
-            "preferences_url": _url_value(personal.preferences_url),
+            b"name": _one_line(personal.name).encode(),
+            b"unsubscribe_url": _url_value(personal.unsubscribe_url).encode(),
+            b"preferences_url": _url_value(personal.preferences_url).encode(),
         }
-        known = frozenset([key for key, value in given.items() if value])
+        known = tuple([key for key, value in given.items() if value])
         variant = self.variants.get(known) or self._variant(known)
-        plain = {key.encode(): value.encode() for key, value in given.items()}
-        html = {key: _escape(value) for key, value in plain.items()}
         out = [self.headers.fill(personal), variant.opening]
-        variant.text.fill(plain, out)
+        variant.text.fill(given, out)
         out.append(variant.between)
-        variant.html.fill(html, out)
+        variant.html.fill({key: _escape(value) for key, value in given.items()}, out)
         out.append(b"\r\n--%s--\r\n" % self.boundary)
         return b"".join(out)
 
-    def _variant(self, known: frozenset[str]) -> _Variant:
-        text_way, text = _shorter(choose(self.parts.text, known))
-        html_way, html = _shorter(choose(self.parts.html, known))
+    def _variant(self, known: tuple[bytes, ...]) -> _Variant:
+        names = frozenset(key.decode() for key in known)
+        text_way, text = _shorter(choose(self.parts.text, names))
+        html_way, html = _shorter(choose(self.parts.html, names))
         variant = _Variant(
             b"\r\n--%s\r\n%s" % (self.boundary, _part_head("plain", text_way)),
             text,
