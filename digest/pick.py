@@ -341,7 +341,7 @@ def _balance(chosen: dict[str, list[_Story]], least: int) -> dict[str, list[_Sto
 
 
 def _spread(chosen: dict[str, list[_Story]]) -> dict[str, list[_Story]]:
-    """Within each theme, no two of one outlet in a row if a third can stand between; else clean ones first."""
+    """Within each theme, no two of one outlet in a row if a third can stand between; else clean first."""
     spread: dict[str, list[_Story]] = {}
     before: str | None = None
     for theme_id, stories in chosen.items():
