@@ -187,7 +187,10 @@ def test_no_theme_is_more_than_half_of_a_mixed_edition() -> None:
     pair = [candidate("b", {"b": 2}), candidate("c", {"b": 1})]
     assert shape(plan(*rich, *pair, schedule=many)) == {"a": ["n0", "n1", "n2"], "b": ["b", "c"]}
     least = replace(many, minimum_items=4)
-    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=least)) == {"a": ["n0", "n1", "n2"], "b": ["b"]}
+    assert shape(plan(*rich, candidate("b", {"b": 2}), schedule=least)) == {
+        "a": ["n0", "n1", "n2"],
+        "b": ["b"],
+    }
 
 
 def test_doubtful_articles_come_last_and_never_in_full_beside_clean_ones() -> None:
