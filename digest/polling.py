@@ -188,7 +188,7 @@ def _repair(feed: Feed, now: datetime, remove: str) -> str:
             else remove
         )
     again = f"{feed.next_at:%Y-%m-%d %H:%M} UTC" if feed.next_at else "the next poll"
-    return f"none yet: asked again at {again}"
+    return f"nothing for now, it is asked again at {again}"
 
 
 def _inconvenience(feed: Feed, now: datetime, remove: str) -> Health:

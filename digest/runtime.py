@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from digest.errors import ConfigError
+from digest.errors import ConfigError, SeedError
 from digest.installation import NOW, Clock, Installation, find_config, run
 from digest.sending import Sending
 
@@ -126,8 +126,11 @@ class Runtime(Installation):
 
         self.store.feeds.sync(self.config.feeds, now=self.now)
         report = []
-        if self.config.seeds_dir.is_dir() or not self.store.feeds.list():
+        try:
             report = self.collect_seeds(on_progress)
+        except SeedError:
+            if not self.store.feeds.list():
+                raise
         if not self.store.feeds.due(self.now):
             return report
 
