@@ -121,7 +121,7 @@ class Renderer:
 
     def _dressed(self, html: str) -> str:
         return dress(
-            re.sub(r"\n\s*", "\n", html.replace("&nbsp;", "\xa0")),
+            re.sub(r"\n\s*", "\n", re.sub(r'(<\w+|") +(?=[ >])', r"\1", html.replace("&nbsp;", "\xa0"))),
             marks=f'<span style="font-family:{self.tokens["marks"]}">',
             budget=MARKS_BUDGET,
         )

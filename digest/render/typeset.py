@@ -29,8 +29,8 @@ _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
 """Longer addresses are dropped: some clients cut them, and one must not eat the size budget."""
-CLAUSE_COLUMNS = 20
-"""Of 27 px type on the narrowest phone, 320 px less the mail's edges."""
+COLUMNS = {27: 20, 23: 24, 19: 30}
+"""Of type of so many pixels on the narrowest phone, 320 px less the mail's edges."""
 FRAGMENT_CHARS = 24
 """Longest clause used in a text fragment."""
 FRAGMENT_OCTETS = 150
@@ -62,14 +62,14 @@ class Typesetter:
         text = clean(text)
         return escape(gap(restore_punctuation(text) if self.restore else text))
 
-    def headline(self, text: str) -> Markup:
+    def headline(self, text: str, px: int = 27) -> Markup:
         """As :meth:`shown`, Chinese broken between clauses rather than in one that fits on a phone's line."""
         shown = self.shown(text)
         if not _chinese(text) or any(mark in shown for mark in "“”‘’&"):
             return shown
         first, *others = _CLAUSES.findall(shown) or [""]  # the first begins a line: it needs no holding
         return Markup(first) + Markup("").join(  # noqa: S704
-            Markup("<nobr>{}</nobr>").format(one) if columns(one) <= CLAUSE_COLUMNS else Markup(one)  # noqa: S704
+            Markup("<nobr>{}</nobr>").format(one) if columns(one) <= COLUMNS[px] else Markup(one)  # noqa: S704
             for one in others
         )
 

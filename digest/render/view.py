@@ -98,7 +98,7 @@ class Viewer:
             headed=n > 1 or contents or title not in self.type.shown(self.headline),
             large=large,
             title=title,
-            heading=self.type.headline(cut_title(article.title)),
+            heading=self.type.headline(cut_title(article.title), 23 if large else 19),
             page=None if hidden else safe_url(article.url),
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article.language),
@@ -124,7 +124,7 @@ class Viewer:
         """A ``lang`` attribute for text in *language*, empty when the page is in it."""
         if self.words.speaks(language):
             return Markup("")
-        return Markup(' lang="{}"').format("zh-CN" if language == "zh" else language)
+        return Markup('lang="{}"').format("zh-CN" if language == "zh" else language)
 
     def quoted(self, excerpt: Excerpt, article: Article) -> View:
         """``hangs``: it begins with a quotation mark, which may stand left of the words' edge."""
