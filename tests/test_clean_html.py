@@ -73,6 +73,18 @@ def test_headings_stay_headings_and_hidden_text_does_not_show() -> None:
     assert "Buy now" not in found.text
 
 
+def test_captions_go_code_and_words_in_unknown_tags_stay() -> None:
+    figure = "<figure><img src=a.png><figcaption>The ferry leaves the pier in the rain. It is full again.</figcaption></figure>"
+    code = "<pre><div>fare = 2</div>\n<div>print(fare)</div></pre>"
+    link = "The <x-link>second</x-link> ferry of the morning carries the bread, and it is never late."
+    raw = f"<body><h1>Ferry</h1><article>{BODY}{figure}{code}<p>{link}</p>{BODY.replace('ferry', 'boat')}</article></body>"
+    assert article(raw).text.split("\n\n")[3:5] == [
+        "fare = 2 print(fare)",
+        "The second ferry of the morning carries the bread, and it is never late.",
+    ]
+
+
+WRITTEN = "\\n".join(PARAGRAPHS)
 HIDDEN_MENU = "<nav style='display:none'><ul class=share><li>Share</li></ul></nav>"
 SECTIONS = "".join(
     f"<h2>Part {n}</h2><p>The {n} ferry of the morning carries the bread, and it is never late by a minute.</p>"
@@ -90,8 +102,13 @@ SECTIONS = "".join(
         f"<head><title>The ferry is back</title></head><body><h1>The ferry is back</h1><div>{BODY}<h4>The ferry is back</h4>"
         f"{BODY.replace('ferry', 'boat')}</div></body>",
         f"<body><h1>The ferry is back</h1><article>{BODY}{SECTIONS}{BODY.replace('ferry', 'boat')}</article></body>",
+        f"<body><div class='menu-open hot'><h1>The ferry is back</h1><div>{BODY}</div></div></body>",
+        f"<body><h1>The ferry is back</h1><script type='text/template'><div>{BODY}</div></script></body>",
+        f"<head>{LD.replace('headline', 'articleBody').replace('The ferry is back', '&lt;b&gt;' + WRITTEN)}</head>"
+        "<body><h1>The ferry is back</h1><p>Turn on scripts to read on.</p></body>",
     ],
-    ids=["hidden menu", "page in a form", "long script", "title twice", "end marks in sections"],
+    ids=["hidden menu", "page in a form", "long script", "title twice", "end marks in sections", "class of a wrapper",
+         "template", "in the data"],
 )  # fmt: skip
 def test_the_whole_body_is_found(raw: str) -> None:
     found = article(raw)

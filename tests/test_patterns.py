@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.patterns import alternatives, anywhere, at_start, begins, joined
@@ -60,6 +60,7 @@ TEXTS = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_the_same_is_found_as_without_the_look_ahead(text: str) -> None:
     plainly = re.compile("|".join(f"(?:{pattern})" for pattern in LISTED), re.IGNORECASE)

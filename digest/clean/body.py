@@ -321,12 +321,33 @@ def reach_out(sheet: Sheet) -> None:
             break
         if found in _BREAKS:
             break
+    _reach_taken(sheet)
     last = sheet.end
     for i in range(sheet.end, min(len(sheet.lines), sheet.end + _REACH)):
         if sheet.kinds[i] in _BREAKS or sheet.kinds[i] is Kind.META:
             sheet.end = last if _is_text(sheet, sheet.end, last) else sheet.end
             break
         last = i + 1 if sheet.kinds[i] is Kind.PROSE and sheet.lines[i].vote is not False else last
+
+
+def _reach_taken(sheet: Sheet) -> None:
+    """Take in paragraphs that tags show to be body beyond tables and lists: all above, below if many."""
+    for i in range(sheet.start - 1, -1, -1):
+        if sheet.start - i > _REACH:
+            break
+        sheet.start = i if _is_taken(sheet, i) else sheet.start
+    stop, more = sheet.end, 0.0
+    for i in range(sheet.end, len(sheet.lines)):
+        if i - stop > _REACH or sheet.kinds[i] in (Kind.META, Kind.FINAL, Kind.NOTICE):
+            break
+        if _is_taken(sheet, i):
+            stop, more = i + 1, more + sheet.lines[i].size
+    if more > 0.2 * sum(line.size for line in sheet.lines[sheet.start : sheet.end]):
+        sheet.end = stop
+
+
+def _is_taken(sheet: Sheet, i: int) -> bool:
+    return bool(sheet.lines[i].vote) and sheet.kinds[i] is Kind.PROSE and not sheet.dropped[i]
 
 
 def _is_text(sheet: Sheet, start: int, end: int) -> bool:
@@ -356,13 +377,13 @@ def trim_head(sheet: Sheet) -> None:
 
 
 def _is_taken_above(sheet: Sheet, title: int) -> bool:
-    return any(sheet.lines[i].vote for i in sheet.prose(sheet.start, title))
+    return any(_is_taken(sheet, i) for i in range(sheet.start, title))
 
 
 def _opens(sheet: Sheet, i: int) -> bool:
-    """Whether the short line *i* above the first paragraph is a heading of the body."""
+    """Whether the short line *i* above the first paragraph is the body's: a heading, or taken by its tags."""
     line = sheet.lines[i]
-    marked = line.heading or _NUMBERED.match(line.text) or _OPENING.search(line.text)
+    marked = line.vote or line.heading or _NUMBERED.match(line.text) or _OPENING.search(line.text)
     return bool(marked) and sheet.kinds[i] is Kind.SHORT and i != sheet.title and not sheet.dropped[i]
 
 
@@ -442,7 +463,8 @@ def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
     if after < before * (1.0 if final else 0.2) or after < 25 or not sheet.tests_left:
         return False
     follows = _first_prose(sheet, i + 1)
-    if not final and follows < sheet.end and sheet.lines[follows].vote:
+    taken = sum(sheet.lines[k].size for k in range(i + 1, sheet.end) if _is_taken(sheet, k))
+    if not final and taken >= max(25, before * 0.2):
         return True
     if _dates(sheet, i, follows) == 1 or _dates(sheet, follows, min(follows + 3, sheet.end)):
         return False
@@ -490,7 +512,7 @@ def is_kin(text: str, other: str) -> bool:
 def _drop_box(sheet: Sheet, i: int) -> None:
     """Drop a box of links inside the body: its mark and the lines below up to the next paragraph."""
     stop = i + 1
-    while stop < sheet.end and sheet.kinds[stop] is not Kind.PROSE:
+    while stop < sheet.end and sheet.kinds[stop] is not Kind.PROSE and not sheet.lines[stop].vote:
         stop += 1
     sheet.drop(range(i, stop), "box of links inside the body")
 
@@ -549,7 +571,7 @@ def _cut_strays(sheet: Sheet) -> None:
         tail += sheet.lines[i].size
         if tail > whole * 0.25:
             return
-        between = [k for k in range(before + 1, i) if not sheet.dropped[k]]
+        between = [k for k in range(before + 1, i) if not sheet.dropped[k] and not sheet.lines[k].vote]
         shorts = sum(1 for k in between if sheet.kinds[k] is Kind.SHORT)
         if (len(between) - shorts >= 2 or shorts >= 5) and not is_kin(
             sheet.text(sheet.start, before + 1), sheet.text(i, sheet.end)

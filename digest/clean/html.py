@@ -6,7 +6,9 @@ that nothing it overlooks is lost and the plain-text cleaner has the page's surr
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from html import unescape
 from itertools import islice
 from typing import Any
 
@@ -14,25 +16,33 @@ from digest.clean import dates
 from digest.clean.lines import MAX_LINES, Line, measure, usable
 from digest.clean.metadata import Told, split_names, tidy_outlet
 from digest.model import Published
-from digest.text import collapse
+from digest.text import collapse, word_table
 
 _SKIP = "script|style|noscript|template|svg|iframe|object|select|button|input|textarea|head|canvas|map"
 _SKIPPED = frozenset(f"{_SKIP}|audio|video|dialog".split("|"))
-_FONT = "a|abbr|acronym|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|img|ins|kbd|mark|q|rp|rt|ruby|s|samp"
-_INLINE = frozenset(f"{_FONT}|small|span|strike|strong|sub|sup|time|tt|u|var|wbr|nobr".split("|"))
+_BLOCKS = word_table(
+    "address article aside blockquote body br caption center dd details dir div dl dt fieldset figcaption"
+    " figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol option p pre"
+    " section summary table tbody td tfoot th thead tr ul"
+)
+"""What browsers set apart; any other element, known or not, is part of a line."""
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _AROUND = frozenset({"nav", "aside", "footer", "menu"})
+_MAIN = frozenset({"body", "html", "article", "main"})
 _AROUND_CLASS = re.compile(
     r"\b(?:nav|navbar|menu|breadcrumbs?|sidebar|footer|related|recommend\w*|comments?|comment-?list|share|social"
     r"|pagination|pager|hot|rank\w*|tags?|copyright|newsletter|subscribe|promo|advert\w*|banner|login)\b",
     re.IGNORECASE,
 )
+_CAPTION_CLASS = re.compile(r"\bcaptions?\b", re.IGNORECASE)
 _SHINGLE = 12
 _MAX_CHARS = 4_000_000
 """Longer pages are cut off: scripts can be ten times as long as the text, and stand before it."""
 _MAX_ELEMENTS = 60_000
 """Of a page with more no second opinion is asked: it takes trafilatura seconds."""
 _LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{1,300}>")
+_PLACEHOLDER = re.compile(r"\{\{|<%")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -54,9 +64,38 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
     except (ValueError, etree.LxmlError):
         return [], Told()
     root.extend([more for more in root.itersiblings() if isinstance(more.tag, str)])  # a second <html>
+    _write_out_templates(root)
     lines = list(islice(_lines(root), MAX_LINES))
-    told = _told(root)
-    return _voted(lines, "" if alone else _extract(root)), told
+    data = _linked_data(root)
+    told = _told(root, data)
+    return _body_in(data, lines) or _voted(lines, "" if alone else _extract(root)), told
+
+
+def _write_out_templates(root: Any) -> None:
+    """Put in the place of each template its paragraphs, if nothing is to be filled in."""
+    from lxml import html as lxml_html
+
+    for script in list(root.iter("script")):
+        text = script.text or ""
+        if (
+            "template" in (script.get("type") or "")
+            and text.count("<p") > 2
+            and not _PLACEHOLDER.search(text)
+        ):
+            script.getparent().replace(script, lxml_html.fragment_fromstring(text, create_parent="div"))
+
+
+def _body_in(data: dict[str, Any], lines: Sequence[Line]) -> list[Line]:
+    """The lines with the article out of the page's data below them, where its tags show but a part of it."""
+    whole = data.get("articleBody")
+    if not isinstance(whole, str):
+        return []
+    paragraphs = [collapse(part) for part in _TAG.sub("", unescape(whole)).split("\n")]
+    shown = sum(len(line.text) for line in lines if line.linked < 0.3)
+    if sum(map(len, paragraphs)) <= 1.5 * shown:
+        return []
+    around = [line._replace(vote=False) for line in lines]
+    return around + [measure(text, len(lines), vote=True) for text in paragraphs if text]
 
 
 def _extract(root: Any) -> str:
@@ -76,31 +115,35 @@ def _lines(root: Any) -> Iterator[Line]:
     from lxml import etree
 
     parts: list[str] = []
-    linked = links = around = number = 0
+    within: Counter[str] = Counter()
+    linked = number = 0
     heading = False
+    whole = _count_paragraphs(root)
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
         tag, ending = element.tag, event == "end"
         if not isinstance(tag, str):
             parts.append(element.tail or "")
             continue
-        if tag not in _INLINE:
-            if line := _flush(parts, number, linked, heading, around):
+        if tag in _BLOCKS and (tag == "pre" or not within["pre"]):
+            if line := _flush(parts, number, linked, heading, within):
                 yield line
             number, linked = number + 1, 0
             parts.clear()
         if not (hidden := _is_hidden(element)):
-            step = -1 if ending else 1
-            links += step * (tag == "a")
-            around += step * _is_around(element)
-            heading = (tag in _HEADINGS and not ending) or (heading and tag in _INLINE)
+            within[_role(element, whole)] += -1 if ending else 1
+            heading = (tag in _HEADINGS and not ending) or (heading and tag not in _BLOCKS)
         elif not ending:
             walk.skip_subtree()
         if piece := element.tail if ending else None if hidden else element.text:
-            linked += len(piece.strip()) if links else 0
+            linked += len(piece.strip()) if within["a"] else 0
             parts.append(piece)
-    if line := _flush(parts, number, linked, heading, around):
+    if line := _flush(parts, number, linked, heading, within):
         yield line
+
+
+def _count_paragraphs(element: Any) -> int:
+    return sum(1 for _ in element.iter("p", "br"))
 
 
 def _is_hidden(element: Any) -> bool:
@@ -111,19 +154,35 @@ def _is_hidden(element: Any) -> bool:
     )
 
 
-def _is_around(element: Any) -> bool:
-    if element.tag in _AROUND:
-        return True
-    name = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return element.tag not in ("body", "html", "article", "main") and bool(_AROUND_CLASS.search(name[:200]))
+def _role(element: Any, whole: int) -> str:
+    """What an element makes of its lines: ``a``, ``pre``, ``caption``, ``around`` the article, or ''.
+
+    A class says little on an element with most of the page's paragraphs, *whole* in number.
+    """
+    tag = element.tag
+    if tag in ("a", "pre"):
+        return str(tag)
+    classes = (element.get("class") or "")[:200]
+    if tag == "figcaption" or _CAPTION_CLASS.search(classes):
+        role = "caption"
+    elif tag in _AROUND or (
+        tag not in _MAIN and _AROUND_CLASS.search(f"{classes} {element.get('id') or ''}"[:200])
+    ):
+        role = "around"
+    else:
+        return ""
+    return role if _count_paragraphs(element) * 2 <= whole else ""
 
 
-def _flush(parts: Sequence[str], number: int, linked: int, heading: bool, around: int) -> Line | None:
+def _flush(
+    parts: Sequence[str], number: int, linked: int, heading: bool, within: Counter[str]
+) -> Line | None:
     text = collapse("".join(parts))
     if not text:
         return None
     share = min(1.0, linked / len(text))
-    return measure(text, number, linked=share, heading=heading, vote=False if around else None)
+    vote = False if within["around"] else None
+    return measure(text, number, linked=share, heading=heading, vote=vote, caption=within["caption"] > 0)
 
 
 def _voted(lines: list[Line], extract: str) -> list[Line]:
@@ -164,13 +223,12 @@ def _vote(line: Line, taken: bool, inside: bool) -> Line:
     return line._replace(vote=None if open_still else False)
 
 
-def _told(root: Any) -> Told:
+def _told(root: Any, data: dict[str, Any]) -> Told:
     meta: dict[str, str] = {}
     for element in root.iter("meta"):
         name = element.get("property") or element.get("name") or element.get("itemprop") or ""
         if (content := collapse(element.get("content") or "")) and name.lower() not in meta:
             meta[name.lower()] = content
-    data = _linked_data(root)
     heads = [collapse(h.text_content()) for h in root.iter("h1")]
     page_title = collapse(root.findtext(".//title") or "")
     named = [meta.get("og:title"), _text(data.get("headline")), *heads, meta.get("twitter:title"), page_title]

@@ -75,6 +75,7 @@ class Line(NamedTuple):
     linked: float = 0.0
     heading: bool = False
     vote: bool | None = None
+    caption: bool = False
 
     @property
     def chinese(self) -> bool:
@@ -90,6 +91,7 @@ def measure(
     linked: float = 0.0,
     heading: bool = False,
     vote: bool | None = None,
+    caption: bool = False,
 ) -> Line:
     """A *Line* of collapsed *text*; its bullet sign, if any, is taken off."""
     bare = _BULLET.sub("", text, count=1)
@@ -109,6 +111,7 @@ def measure(
         linked=linked,
         heading=heading,
         vote=vote,
+        caption=caption,
     )
 
 

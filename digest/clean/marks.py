@@ -96,6 +96,8 @@ _LONG = 120
 
 def kind(line: Line) -> Kind:
     """What *line* looks like on its own."""
+    if line.caption:
+        return Kind.CAPTION
     text = fold(line.text) if _TRADITIONAL.search(line.text) else line.text
     if len(text) <= 600 and line.size <= _LONG * 2:
         prose = is_prose(line, strict=True)
@@ -103,9 +105,12 @@ def kind(line: Line) -> Kind:
             return Kind.META
         if found := (_OF_LONG if prose and line.size >= 60 else _OF_ALL)(text):
             return found
-    if (line.linked > 0.66 and not line.vote) or _is_links(line) or _is_menu(line):
+    if not line.vote and (line.linked > 0.66 or _is_links(line) or _is_menu(line)):
         return Kind.LINKS
-    cut_off = 12 <= line.size <= 110 and ("…" in text or ".." in text) and _ELLIPSIS.search(text)
+    sighs = line.vote and text.endswith("……")
+    cut_off = (
+        not sighs and 12 <= line.size <= 110 and ("…" in text or ".." in text) and _ELLIPSIS.search(text)
+    )
     if cut_off and (line.size >= 28 or text[-1] == "."):
         return Kind.TEASER
     return Kind.PROSE if is_prose(line) else Kind.SHORT
