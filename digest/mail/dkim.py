@@ -7,10 +7,10 @@ nothing can be appended; there is no ``t=``, so that a message sent again has th
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -31,8 +31,6 @@ SIGNED = (
 
 _SIGNED = tuple(name.encode() for name in SIGNED)
 _LEAST_RSA_BITS = 2048
-_BLANKS = re.compile(rb"[ \t]+")
-_FIELD_END = re.compile(rb"\r\n(?![ \t])")
 
 
 class DkimKeyError(DigestError):
@@ -81,10 +79,11 @@ class Signer:
 def _signature(
     sign: Callable[[bytes], bytes], start: bytes, names: bytes, body_hash: bytes, canonical: bytes
 ) -> bytes:
-    field = b"%b\r\n h=%b;\r\n bh=%b;\r\n b=" % (start, names, body_hash)
-    value = base64.b64encode(sign(canonical + _relaxed(field)))
+    relaxed = b"dkim-signature:%b h=%b; bh=%b; b=" % (start, names, body_hash)
+    value = base64.b64encode(sign(canonical + relaxed))
     lines = [value[at : at + 72] for at in range(0, len(value), 72)]
-    return field + b"\r\n ".join(lines) + b"\r\n"
+    field = b"DKIM-Signature: %b\r\n h=%b;\r\n bh=%b;\r\n b=%b\r\n"
+    return field % (start, names, body_hash, b"\r\n ".join(lines))
 
 
 def make_key(algorithm: Algorithm) -> bytes:
@@ -149,7 +148,7 @@ def zone_line(key: Key) -> str:
 
 def _start(key: Key) -> bytes:
     domain = key.domain.encode("idna") if not key.domain.isascii() else key.domain.encode()
-    return b"DKIM-Signature: v=1; a=%b-sha256; c=relaxed/simple; d=%b; s=%b;" % (
+    return b"v=1; a=%b-sha256; c=relaxed/simple; d=%b; s=%b;" % (
         key.algorithm.encode(), domain, key.selector.encode(),
     )  # fmt: skip
 
@@ -173,33 +172,25 @@ def _selected(head: bytes) -> tuple[bytes, bytes]:
 
     Several fields of a name are taken from the bottom up (RFC 6376 section 5.4.2).
     """
-    fields = [_ranked(field) for field in reversed(_FIELD_END.split(head))]
-    fields = sorted((field for field in fields if field[1]), key=_rank)
+    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n")
+    fields = [_ranked(field) for field in reversed(unfolded)]
+    fields = sorted([field for field in fields if field[1]], key=itemgetter(0))
     names = [b"from", *[name for _, name, _ in fields]]
     return b":".join(names), b"\r\n".join([*[relaxed for _, _, relaxed in fields], b""])
 
 
-def _rank(field: tuple[int, bytes, bytes]) -> int:
-    return field[0]
-
-
 @lru_cache(maxsize=256)
 def _ranked(field: bytes) -> tuple[int, bytes, bytes]:
-    """Place among the signed, name and canonical form; no name when it is not signed.
+    """Place among the signed, name and canonical form of an unfolded field; no name when it is not signed.
 
     Most fields of an edition's mails are the same.
     """
-    name = field.partition(b":")[0].strip().lower()
+    name, _, value = field.partition(b":")
+    name = name.strip().lower()
     if name not in _SIGNED:
         return 0, b"", b""
-    return _SIGNED.index(name), name, _relaxed(field)
-
-
-def _relaxed(field: bytes) -> bytes:
-    """RFC 6376 section 3.4.2, without the final CRLF."""
-    name, _, value = field.partition(b":")
-    value = _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t")
-    return name.strip().lower() + b":" + value
+    words = value.replace(b"\t", b" ").split(b" ")
+    return _SIGNED.index(name), name, name + b":" + b" ".join([word for word in words if word])
 
 
 def _body_hash(message: bytes, start: int) -> bytes:
