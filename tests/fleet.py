@@ -20,6 +20,7 @@ from digest.store import Store
 
 ROOT = Path(__file__).parent.parent
 SLOT = datetime(2026, 1, 6, tzinfo=UTC)
+DOMAIN = "readers.example.org"
 CONFIG = """
 [newsletter]
 name = "茶讯"
@@ -183,9 +184,11 @@ def a_fleet(
                 host.process.wait()
 
 
-def add_readers(store: Store, count: int) -> None:
+def add_readers(store: Store, *counts: int, domains: Sequence[str] = (DOMAIN,)) -> None:
+    """So many at each domain, and what else a fleet finds."""
     readers = (
-        Subscriber(id=0, address=f"r{n}@readers.example.org", state=ConsentState.CONFIRMED)
+        Subscriber(id=0, address=f"r{n}@{domain}", state=ConsentState.CONFIRMED)
+        for domain, count in zip(domains, counts, strict=True)
         for n in range(count)
     )
     store.subscribers.add_all(readers, actor="test", now=SLOT - timedelta(days=9))

@@ -1,6 +1,8 @@
 """Work that several hosts share: who does it, that it is done once, and that nothing of it is lost."""
 
 import asyncio
+import json
+import mailbox
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -10,15 +12,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from fleet import CONFIG, SEED, SLOT, a_fleet, add_readers, until
+from feed_server import Manner, Request, http, item, rss, serve
+from fleet import CONFIG, SEED, SLOT, a_fleet, a_relay, add_readers, check_rate, until
 from hostile_smtp import Hostile, serving
 from running import digest
+from test_bounces import dsn, path_of
 
 from digest.config import write_defaults
 from digest.errors import ConfigError
 from digest.installation import Clock, find_config
-from digest.jobs import Crew, check_secret
-from digest.model import DeliveryState
+from digest.jobs import Crew, _options, check_secret
+from digest.mail.verp import make_return_path
+from digest.model import ConsentState, DeliveryState
 from digest.runtime import Runtime
 from digest.store import Store, open_store
 
@@ -41,23 +46,99 @@ def jobs(store: Store) -> list[tuple[str, str, str]]:
         return connection.execute(query).fetchall()  # type: ignore[return-value]
 
 
-async def test_two_serves_and_a_worker_make_one_edition_and_mail_everybody_once(
+SERVER_RATE, DOMAIN_RATE = 40, 12
+MORE = """
+per_second = {SERVER_RATE}
+[[schedules]]
+id = "second"
+every = "day"
+at = "00:00"
+[[schedules]]
+id = "third"
+every = "day"
+at = "00:00"
+[[domain_limits]]
+domain = "slow.example.org"
+per_second = {DOMAIN_RATE}
+[[feeds]]
+id = "tower"
+url = "http://127.0.0.1:{port}/feed"
+allow_private = true
+[[feeds]]
+id = "closed"
+url = "http://127.0.0.1:{port}/closed"
+allow_private = true
+[bounces]
+address = "bounces@digest.example.org"
+mailbox = "{mailbox}"
+[operator]
+mail = "operator@digest.example.org"
+"""
+SCHEDULES = ("daily", "second", "third")
+
+
+def push(admin: psycopg.Connection, kind: str, **arguments: str) -> None:
+    """What the clock does every few minutes."""
+    options = _options(kind, arguments)
+    admin.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, args) VALUES (%s, %s, %s, %s, %s)",
+        (options["queue"], kind, options["priority"], options["lock"], json.dumps(arguments)),
+    )
+
+
+async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(http(rss(item(0), item(1))) if request.path == "/feed" else http("", status="410 Gone"))
+
+
+async def test_three_hosts_share_all_the_work_and_keep_the_rates(
     store: Store, postgresql_url: str, tmp_path: Path
 ) -> None:
-    add_readers(store, 40)
-    async with serving(Hostile()) as relay:
-        clock = SLOT - timedelta(seconds=2)
-        with a_fleet(tmp_path, postgresql_url, relay.port, serves=2, workers=1, clock=clock) as hosts:
+    """Feeds, three editions, their mail within both limits, bounces, and a word to the operator: each once."""
+    add_readers(store, 24, 12, domains=("readers.example.org", "slow.example.org"))
+    for schedule in SCHEDULES:
+        store.state.set(f"since:{schedule}", (SLOT - timedelta(hours=1)).isoformat())
+        store.state.set_paused(schedule, True)
+    returned = mailbox.Maildir(tmp_path / "returned")
+    async with a_relay() as (port, taken), serve(Manner(name="127.0.0.1", answer=answer)) as feeds:
+        more = MORE.format(
+            SERVER_RATE=SERVER_RATE, DOMAIN_RATE=DOMAIN_RATE, port=feeds.port, mailbox=tmp_path / "returned"
+        )
+        fleet = a_fleet(tmp_path, postgresql_url, port, serves=2, workers=1, limit=more, clock=SLOT)
+        with fleet as hosts, psycopg.connect(store.database.conninfo, autocommit=True) as admin:
             for host in hosts:
                 host.start()
-            await until(lambda: len(relay.messages) >= 40 and store.ledger.finished(1), seconds=60)
+            lanes = "SELECT count(*) FROM procrastinate_workers"
+            await until(lambda: admin.execute(lanes).fetchone() == (2 * len(hosts),), seconds=60)
+            await until(
+                lambda: {feed.id for feed in store.feeds.list() if feed.polled_at} == {"tower", "closed"}
+            )
+            for schedule in SCHEDULES:
+                store.state.set_paused(schedule, False)
+            push(admin, "tend")
+            await until(lambda: len(taken) >= 36 * 3, seconds=60)
+            await until(lambda: all(map(store.ledger.finished, (1, 2, 3))))
+
+            [bounced] = store.ledger.list(2, DeliveryState.SENT, limit=1)
+            path = make_return_path("bounces@digest.example.org", bounced.id, secret=b"x" * 40)
+            returned.add(dsn(bounced.id).replace(path_of(bounced.id).encode(), path.encode()))
+            push(admin, "bounces")
+            push(admin, "notice")
+            await until(lambda: store.subscribers.counts().get(ConsentState.BOUNCED) == 1)
+            await until(lambda: [to for to, _, _ in taken].count("operator@digest.example.org") == 1)
             codes = [await asyncio.to_thread(host.end) for host in hosts]
-        assert codes == [0, 0, 0]
-        logged = [line for host in hosts for line in host.logged()]
-    assert Counter(relay.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(40))
-    assert [edition.slot for edition in store.editions.list(9)] == [SLOT]
-    assert sum(line.startswith("slot schedule=daily") for line in logged) == 1
-    assert not any("Traceback" in line or "readers.example.org" in line for line in logged)
+        logged = [host.logged() for host in hosts]
+    assert codes == [0, 0, 0]
+    assert sorted((one.schedule, one.slot) for one in store.editions.list(9)) == [
+        (s, SLOT) for s in SCHEDULES
+    ]
+    assert set(Counter(to for to, _, _ in taken if "readers" in to or "slow" in to).values()) == {3}
+    assert len(taken) == 36 * 3 + 1
+    assert all(any(line.startswith("delivered") for line in lines) for lines in logged), "one did it all"
+    check_rate([at for _, at, _ in taken], SERVER_RATE)
+    check_rate([at for to, at, _ in taken if "slow" in to], DOMAIN_RATE)
+    lines = [line for found in logged for line in found]
+    assert sum(line.startswith("slot schedule=") for line in lines) == 3
+    assert not any("Traceback" in line or "readers.example.org" in line for line in lines)
 
 
 class Installation:

@@ -5,7 +5,9 @@ it awaits the mark, and only when that says yes does it write the end: the ledge
 durably that a message may be out before it can be out.
 """
 
+import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +21,8 @@ Mark = Callable[[], Awaitable[bool]]
 
 _PATH = re.compile(r"[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+@[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+")
 _LONGEST_PATH = 254
+TURN_S = 60.0
+"""How long a letter by itself waits for its turn; its caller tries it again much later."""
 _BARE = re.compile(rb"\r\n|\r|\n")
 
 
@@ -98,7 +102,10 @@ class Transport(Protocol):
         """End every connection in good order."""
 
     async def send(self, letter: Letter, mark: Mark) -> Result:
-        """Send a letter by itself."""
+        """Send a letter by itself, when its turn has come."""
+        end = time.monotonic() + TURN_S
+        while (wait_s := self.wait_s(letter.recipient)) and time.monotonic() + wait_s < end:
+            await asyncio.sleep(wait_s)
         single = _Single(mark)
         await self.carry(letter, single)
         return single.result
