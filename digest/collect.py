@@ -120,7 +120,7 @@ def collect_seeds(
 
 def _save(store: "Store", read: Sequence[tuple[Seed, str, Page]], now: datetime) -> list[Collected]:
     """Articles first: a seed counts as seen once it is kept."""
-    found = [replace(page.article, collected_at=now) for _, _, page in read if page.article]
+    found = [page.article for _, _, page in read if page.article]
     states = store.articles.save_all([(article, sketch(article.text)) for article in found], now=now)
     store.state.set_all({f"seen:{seed.source_id}": mark for seed, mark, _ in read})
     kept = dict(zip((article.source_id for article in found), states, strict=True))

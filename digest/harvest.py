@@ -152,7 +152,6 @@ def _completed(article: Article, entry: Entry, feed: str, flags: tuple[Flag, ...
         republisher=article.republisher or (feed if feed != outlet else None) or None,
         flags=(*article.flags, *flags),
         enclosures=entry.enclosures,
-        collected_at=now,
     )
 
 

@@ -161,7 +161,6 @@ class Article:
     note: str | None = None
     evergreen: bool = False
     enclosures: tuple[Enclosure, ...] = ()
-    collected_at: datetime | None = None
 
     @property
     def severity(self) -> Severity:
@@ -474,7 +473,6 @@ class Delivery:
     code: int | None = None
     text: str | None = None
     updated_at: datetime | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from digest.store import Store
 
 
 def test_an_article_comes_back_as_it_was(store: Store) -> None:
-    one = replace(article(severity=Severity.CAUTION), collected_at=NOW, note="看编者按")
+    one = replace(article(severity=Severity.CAUTION), note="看编者按")
     assert store.articles.save(one, sketch=(1, 2, -3), now=NOW) == "new"
     assert store.articles.get(one.source_id) == one
     assert str(store.articles.get(one.source_id).published) == "2023-07-07T21:43+08:00"
@@ -25,9 +25,9 @@ def test_unusual_characters_are_kept(store: Store) -> None:
 
 
 def test_collecting_it_again_is_no_change(store: Store) -> None:
-    store.articles.save(replace(article(), collected_at=NOW), sketch=(1,), now=NOW)
+    store.articles.save(article(), sketch=(1,), now=NOW)
     around = (Dropped(reason="below the body: short line", blocks=1, openings=("766 views",)),)
-    again = replace(article(), collected_at=NOW + DAY, dropped=around)
+    again = replace(article(), dropped=around)
     assert store.articles.save(again, sketch=(1,), now=NOW + DAY) == "unchanged"
     found = store.articles.find(again.source_id)
     assert found and (found.version, found.first_seen_at, found.changed_at) == (1, NOW, NOW)

@@ -82,7 +82,6 @@ def clean_entry(
         held_on=metadata.held_on(plain.paragraphs),
         flags=(inferred(said.inferred_from),) if said.inferred_from and outlet == said.outlet else (),
         evergreen=evergreen,
-        collected_at=now,
     )
     return Page(article=article)
 

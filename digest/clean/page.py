@@ -194,7 +194,6 @@ def _assemble(
         cuts=placed,
         flags=tuple(flags),
         evergreen=evergreen,
-        collected_at=now,
     )
 
 

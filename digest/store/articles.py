@@ -52,8 +52,8 @@ class Articles:
         """Keep *article* as the present state of its source.
 
         A changed text becomes a new version and the old one stays, so that what was quoted from it can
-        be checked; a changed title, date or flag overwrites. ``collected_at`` alone is no change. A
-        changed text takes a release from quarantine back: somebody released other words.
+        be checked; a changed title, date or flag overwrites. A changed text takes a release from
+        quarantine back: somebody released other words.
         """
         return self.save_all([(article, sketch)], now=now)[0]
 
@@ -264,8 +264,8 @@ def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], no
 
 
 def _same(old: Article, new: Article) -> bool:
-    """But for when, and for what stood around it on the page."""
-    return replace(old, collected_at=None, dropped=()) == replace(new, collected_at=None, dropped=())
+    """But for what stood around it on the page."""
+    return replace(old, dropped=()) == replace(new, dropped=())
 
 
 def _columns(article: Article, *, released: bool) -> dict[str, Any]:
