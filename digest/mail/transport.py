@@ -104,7 +104,7 @@ class Transport(Protocol):
     async def send(self, letter: Letter, mark: Mark) -> Result:
         """Send a letter by itself, when its turn has come."""
         end = time.monotonic() + TURN_S
-        while (wait_s := self.wait_s(letter.recipient)) and time.monotonic() + wait_s < end:
+        while (wait_s := self.wait_s(letter.recipient)) and time.monotonic() + wait_s < end:  # noqa: ASYNC110
             await asyncio.sleep(wait_s)
         single = _Single(mark)
         await self.carry(letter, single)
