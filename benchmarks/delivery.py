@@ -1,6 +1,6 @@
 """How fast delivery is, beside Postfix's own test sender in the same run.
 
-    python -m benchmarks.delivery [--runs 10] [--messages 4000] [--connections 32] [--only NAME,…] [--json]
+    python -m benchmarks.delivery [--runs 10] [--messages 2000] [--connections 32] [--only NAME,…] [--json]
     python -m benchmarks.delivery --readers 10000,1000000
 
 Each contender sends the same number of messages of the same size (30 kB, multipart, Chinese) over the same
@@ -44,8 +44,8 @@ PARAGRAPH = "老周修了四十年的表，他说手艺要慢慢学。算力的�
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A way of sending. *share* of the messages asked for, for those that are slow; *far_ms*: round trip;
-    *url*: of the ledger, when that is not SQLite."""
+    """A way of sending. *share* of the messages asked for, and *every* how many runs, for those that are
+    slow; *far_ms*: round trip; *url*: of the ledger, when that is not SQLite."""
 
     name: str
     uvloop: bool = True
@@ -54,6 +54,7 @@ class Contender:
     dkim: tuple[str, ...] = ()
     plain: bool = False
     share: float = 1.0
+    every: int = 1
     far_ms: float = 0.0
     connections: int = 0
     url: str = ""
@@ -65,9 +66,9 @@ CONTENDERS = (
     Contender(name="engine, no PIPELINING, asyncio", uvloop=False, pipelining=False),
     Contender(name="engine, DKIM Ed25519", dkim=("ed25519",)),
     Contender(name="engine, DKIM RSA-2048", dkim=("rsa",), share=0.5),
-    Contender(name="plain way", plain=True, uvloop=False, share=0.1),
-    Contender(name="relay 20 ms away, engine", share=0.1, far_ms=20, connections=4),
-    Contender(name="relay 20 ms away, plain way", plain=True, share=0.05, far_ms=20, connections=4),
+    Contender(name="plain way", plain=True, uvloop=False, share=0.05, every=3),
+    Contender(name="relay 20 ms away, engine", share=0.1, every=3, far_ms=20, connections=4),
+    Contender(name="relay 20 ms away, plain way", plain=True, share=0.025, every=3, far_ms=20, connections=4),
 )
 
 
@@ -85,7 +86,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--messages", type=int, default=4000)
+    parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", default="", help="contenders, by the beginning of their names")
     parser.add_argument("--json", action="store_true")
@@ -111,7 +112,7 @@ def main() -> int:
 
 
 def interleaved(chosen: list[Contender], arguments: argparse.Namespace) -> dict[str, list[Measured]]:
-    """Every contender once a round, so that a loud neighbour disturbs all of them alike."""
+    """The contenders in turn, so that a loud neighbour disturbs all of them alike."""
     results: dict[str, list[Measured]] = {"smtp-source": [], "smtp-sink (its own CPU)": []}
     results |= {contender.name: [] for contender in chosen}
     for run in range(arguments.runs):
@@ -120,7 +121,7 @@ def interleaved(chosen: list[Contender], arguments: argparse.Namespace) -> dict[
             results["smtp-sink (its own CPU)"].append(
                 Measured(rate=0, cpu_us=sink_cpu() / arguments.messages * 1e6)
             )
-        for contender in chosen:
+        for contender in (one for one in chosen if run % one.every == 0):
             with sink(pipelining=contender.pipelining) as (port, _), far(port, contender.far_ms) as distant:
                 results[contender.name].append(ours(contender, distant, arguments))
         print(f"run {run + 1} of {arguments.runs}", file=sys.stderr)
@@ -223,7 +224,7 @@ def source(port: int, arguments: argparse.Namespace) -> Measured:
 
 def ours(contender: Contender, port: int, arguments: argparse.Namespace) -> Measured:
     """In a process of its own, so that memory and imports are that run's."""
-    messages = max(100, int(arguments.messages * contender.share))
+    messages = max(50, int(arguments.messages * contender.share))
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         connections = contender.connections or arguments.connections
         return pool.apply(_run, (contender, port, messages, connections))
