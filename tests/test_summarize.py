@@ -238,6 +238,16 @@ def test_extract_counts_neither_bylines_nor_captions_as_the_opening() -> None:
     assert text[start:end].startswith("The only bridge to Farholm was closed")
 
 
+def test_extract_gives_english_the_room_of_as_many_words_and_skips_adverts() -> None:
+    text = (
+        "The harbour of Sandwick will be dredged for the first time since 1988, its council said on Monday. The work"
+        " costs 2.4 million pounds and takes eleven weeks. Ferries will call at Noss until the end of June. Sign up"
+        " for our newsletter and never miss a tide. Fishermen had asked for it since two boats ran aground in 2021."
+    )
+    shown = [text[a:b] for a, b in extract(text)]
+    assert sum(map(len, shown)) > 220 and not any("newsletter" in sentence for sentence in shown)
+
+
 @pytest.mark.parametrize("limit", [{"max_chars": 0}, {"max_sentences": 0}, {"max_chars": -5}])
 def test_extract_of_nothing(limit: dict[str, int]) -> None:
     assert extract("有一句话。", **limit) == ()  # type: ignore[arg-type]

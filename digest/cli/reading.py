@@ -127,7 +127,7 @@ def summarize(
 ) -> None:
     """Say a text in its own words: one verbatim sentence a line, in the text's order.
 
-    Without --chars and --sentences: at most 300 characters.
+    Without --chars and --sentences: 12 % of it, 200 to 500 characters of Chinese or 100 to 250 English words.
     """
     if jsonl:
         _each_line(file, lambda line: _summary_line(line, chars, sentences, query), need=("id", "text"))
@@ -141,8 +141,7 @@ def summarize(
 
         with runtime(context) as opened:
             words = " ".join([words, *focus(opened.theme(theme))])
-    limit = chars or (None if sentences else 300)
-    for start, end in extract(text, query=words, max_chars=limit, max_sentences=sentences):
+    for start, end in extract(text, query=words, max_chars=chars, max_sentences=sentences):
         print(text[start:end])
 
 
@@ -152,12 +151,11 @@ def _summary_line(
     from digest.summarize import extract
 
     text = str(line["text"])
-    most = line.get("max_sentences", sentences)
     spans = extract(
         text,
         query=str(line.get("query") or query or ""),
-        max_chars=line.get("max_chars", chars or (None if most else 300)),
-        max_sentences=most,
+        max_chars=line.get("max_chars", chars),
+        max_sentences=line.get("max_sentences", sentences),
     )
     return {"id": line["id"], "summary": "\n".join(" ".join(text[a:b].split("\n")) for a, b in spans)}
 

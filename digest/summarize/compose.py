@@ -8,20 +8,19 @@ from functools import cached_property
 from digest.figures import MAY_HOLD, Figure, find
 from digest.model import Article, Excerpt, Role, Size
 from digest.summarize.dangling import Fix
+from digest.summarize.extract import ENGLISH, quotable
 from digest.summarize.passages import Passage, Reading, Sentence, passages, read
 from digest.summarize.people import named_in, with_office
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, places, terms
-from digest.text import Span, chinese_characters, count, fold, latin_words
+from digest.text import Span, count, fold, is_chinese
 
 # Characters without white space, from the editorial guide, section 2.
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
 _POINTS = {Size.FULL: 4, Size.MEDIUM: 2, Size.BRIEF: 0}
 _LEAD, _POINT, _QUOTE = (40, 110), (35, 160), (18, 70)
 _SHORT_LEAD = 24  # where nothing longer can open the item, as in a brief report
-_ALWAYS, _NEVER, _PER_EDITION, _OVER_ALL = 200, 500, 0.12, 0.30
-_ENGLISH = 2.35
-"""Characters of English for one of Chinese: the guide counts a word as two (480 characters, 230 words)."""
+_OVER_ALL = 0.30
 
 _SAME, _HELD = 0.5, 0.8
 """Share of a passage's terms already said, or of something said that it holds, to call it a repetition."""
@@ -43,16 +42,10 @@ _FIGURE_SENTENCE = 90
 def share(article: Article) -> tuple[int, int]:
     """Characters of *article* that may be quoted in one edition, and over all editions.
 
-    12 %, at least 200 characters (100 words) and at most 500 (250 words); 30 % over all, never less
-    than one edition may have (editorial guide, section 2).
+    Over all 30 %, never less than one edition may have (editorial guide, section 2).
     """
-    size, scale = count(article.text), _scale(article)
-    edition = min(max(round(size * _PER_EDITION), round(_ALWAYS * scale)), round(_NEVER * scale))
-    return edition, max(edition, round(size * _OVER_ALL))
-
-
-def _scale(article: Article) -> float:
-    return 1.0 if 2 * chinese_characters(article.text) > latin_words(article.text) else _ENGLISH
+    edition = quotable(article.text)
+    return edition, max(edition, round(count(article.text) * _OVER_ALL))
 
 
 def summarize(
@@ -106,7 +99,7 @@ class _Page:
         used: Sequence[Span],
         avoid: Sequence[str],
     ) -> None:
-        text, scale = reading.article.text, _scale(reading.article)
+        text, scale = reading.article.text, 1.0 if is_chinese(reading.article.text) else ENGLISH
         self.reading, self.scale = reading, scale
         self.room = min(room, round(_ROOM[size] * scale))
         self.spare = self.room - round(_ENOUGH[size] * scale)

@@ -10,7 +10,7 @@ from itertools import accumulate, chain
 from digest.summarize.dangling import Fix, standing
 from digest.summarize.quotes import is_balanced, label
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
-from digest.text import Span, chinese_characters, fold, is_chinese, is_cjk, latin_words, sentences
+from digest.text import Span, chinese_characters, count, fold, is_chinese, is_cjk, latin_words, sentences
 
 _CLAUSE = re.compile(r"[，,；;：:、](?!\d)")
 # Weights tried on the labelled set of `make eval` and on public news and meetings outside it; none is sharp.
@@ -21,13 +21,20 @@ _STAYS = 0.9
 _FEEDBACK, _FEEDBACK_FROM = 0.5, 3
 _NEW = 0.7  # of what a sentence adds to those chosen
 _FULL_SENTENCE = 24  # characters, or twelve words
-_STANDS = {Fix.FINE: 1.0, Fix.JOIN: 0.92, Fix.DROP: 0.67}
+_STANDS = {Fix.FINE: 1.0, Fix.JOIN: 0.85, Fix.DROP: 0.2}
 _UNENDED = 0.2  # of captions, bylines and headings, which alone in their text have no end mark of their own
 _WORTH = 0.12  # of the best sentence's gain, to be worth filling room with
 _END_MARKS = '。！？!?.…”」』"’'
 _OVERLONG = 160  # characters of a sentence that may be cut at its clauses
-_LEAST = 200
-_MOST = 500
+_SHARE, _LEAST, _MOST = 0.12, 200, 500
+ENGLISH = 2.35
+"""Characters of English for one of Chinese: the guide counts a word as two (480 characters, 230 words)."""
+
+
+def quotable(text: str) -> int:
+    """Characters of *text* that may be quoted at a time: 12 %, 200 to 500 (editorial guide, section 2)."""
+    scale = 1.0 if is_chinese(text) else ENGLISH
+    return min(max(round(count(text) * _SHARE), round(_LEAST * scale)), round(_MOST * scale))
 
 
 def extract(
@@ -41,13 +48,13 @@ def extract(
 
     Args:
         max_chars: Of the sentences joined by line breaks, white space counted; never exceeded.
-            Without any limit 12 % of the text, 200 to 500 characters.
+            Without any limit what is ``quotable``.
 
     Returns:
         Spans; a sentence is cut, at a clause mark, only where none fits whole. Empty for no budget or text.
     """
     if max_chars is None and max_sentences is None:
-        max_chars = min(_MOST, max(_LEAST, len(text) * 12 // 100))
+        max_chars = quotable(text)
     units = _units(text)
     if (
         not units
@@ -111,14 +118,12 @@ def _scores(text: str, units: Sequence[Span], words: Bag, query: str) -> list[fl
         )
     ]
     asked, mixed = _asked(words, query)
-    return [
-        o * (1 - _ASKED_FOR * mixed) + _ASKED * mixed * f * q for o, f, q in zip(own, fit, asked, strict=True)
-    ]
+    return [o * (1 - _ASKED_FOR * mixed) + _ASKED * mixed * a for o, a in zip(own, asked, strict=True)]
 
 
 def _fitness(text: str, units: Sequence[Span]) -> list[float]:
     """Less for fragments, questions, headings and what hangs: they say little of what a text holds."""
-    chinese = is_chinese(text[:20_000])
+    chinese, opened = is_chinese(text[:20_000]), False
     ended = [text[end - 1] in _END_MARKS and not text[end - 2].isspace() for _, end in units]
     marked = sum(ended) > len(units) / 3
     found = []
@@ -126,7 +131,12 @@ def _fitness(text: str, units: Sequence[Span]) -> list[float]:
         body = text[start:end]
         size = chinese_characters(body) + 2 * latin_words(body)
         stands = standing(body if whole else f"{body}。", chinese=chinese, names=frozenset(), spoken=True)
-        worth = _UNENDED if marked and not whole else _STANDS[stands.fix] * stands.weight
+        if marked and not whole:
+            worth = _UNENDED
+        else:
+            hangs = stands.fix is Fix.JOIN and opened  # nothing stands before the opening
+            worth = _STANDS[stands.fix if hangs or stands.fix is Fix.DROP else Fix.FINE] * stands.weight
+            opened = True
         found.append(worth * (0.25 + 0.75 * min(1.0, size / _FULL_SENTENCE)))
     return found
 
@@ -136,15 +146,15 @@ def _asked(words: Bag, query: str) -> tuple[list[float], float]:
 
     Mixed is 0 when every sentence answers. The query is widened by words of the best answers (Rocchio 1971).
     """
-    count = len(words.terms)
+    every = len(words.terms)
     spread = Counter(chain.from_iterable(words.terms))
-    rarity = {w: math.log(1 + count / (1 + n)) for w, n in spread.items()}
+    rarity = {w: math.log(1 + every / (1 + n)) for w, n in spread.items()}
     weights = {w: rarity[w] for w in terms(fold(query)) if w in rarity}
     if not weights:
-        return [0.0] * count, 0.0
+        return [0.0] * every, 0.0
     found = _near(words, weights)
-    hit = sum(not weights.keys().isdisjoint(s) for s in words.terms) / count
-    best = heapq.nlargest(_FEEDBACK_FROM, range(count), key=found.__getitem__)
+    hit = sum(not weights.keys().isdisjoint(s) for s in words.terms) / every
+    best = heapq.nlargest(_FEEDBACK_FROM, range(every), key=found.__getitem__)
     more = Counter(w for i in best for w in words.terms[i])
     share = _FEEDBACK * sum(weights.values()) / sum(n * rarity[w] for w, n in more.items())
     for w, n in more.items():
