@@ -128,6 +128,13 @@ def find(text: str, start: int = 0, end: int | None = None) -> tuple[Figure, ...
     return tuple(figure for span in sentences(text, start, end) for figure in _in_sentence(text, span))
 
 
+def amount(number: str) -> tuple[float, str] | None:
+    """Value and unit of a figure's *number* by itself; None when it is none."""
+    m = _NUMBER.match(number)
+    value = _value(m) if m else None
+    return (value, _unit(m, _kind(m))) if m and value is not None else None
+
+
 def _in_sentence(text: str, span: Span) -> Iterator[Figure]:
     if span[1] - span[0] > _LONGEST:
         return
@@ -137,7 +144,7 @@ def _in_sentence(text: str, span: Span) -> Iterator[Figure]:
 
 
 def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
-    kind = next((k for k in _UNITS if m.group(k)), "money" if m.group("currency") else "")
+    kind = _kind(m)
     start = next(m.start(part) for part in ("hedge", "currency", "digits") if m.group(part))
     number = text[start : m.end()].rstrip()
     value = _value(m)
@@ -147,12 +154,11 @@ def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
     label = _label_after(text, end, span[1]) or _label_before(text, span[0], start)
     if label is None:
         return None
-    unit = m.group("currency") or (m.group(kind) if kind else "")
     return Figure(
         start=start,
         end=end,
         number=number,
-        unit="%" if unit in ("％", "percent", "per cent") else unit,
+        unit=_unit(m, kind),
         value=value,
         label=text[label[0] : label[1]],
         label_start=label[0],
@@ -160,6 +166,15 @@ def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
         kind=kind or "count",
         weight=_weight(text[span[0] : span[1]], kind or "count", value),
     )
+
+
+def _kind(m: re.Match[str]) -> str:
+    return next((kind for kind in _UNITS if m.group(kind)), "money" if m.group("currency") else "")
+
+
+def _unit(m: re.Match[str], kind: str) -> str:
+    unit: str = m.group("currency") or (m.group(kind) if kind else "")
+    return "%" if unit in ("％", "percent", "per cent") else unit
 
 
 def _is_too_long(number: str) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from babel.dates import format_skeleton
 from markupsafe import Markup, escape
 
+from digest import figures
 from digest.language import detect
 from digest.model import (
     Article,
@@ -39,11 +40,6 @@ DOT = Markup("&nbsp;·")
 UNBROKEN = 36
 """Columns of 14 px type that fit on the narrowest phone's line."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(千|万|百万|亿|thousand|million|billion|bn)?", re.IGNORECASE)
-_POWER = {
-    "千": 1e3, "万": 1e4, "百万": 1e6, "亿": 1e8, "thousand": 1e3, "million": 1e6, "billion": 1e9, "bn": 1e9,
-}  # fmt: skip
-_HEDGE = re.compile(r"[多余近约超逾上数达过\s]|about|over|nearly|almost|some|more than", re.IGNORECASE)
 _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)\s?年(?:\s?(1[0-2]|[1-9])\s?月)?")
 
 
@@ -352,24 +348,14 @@ def bar_lengths(excerpts: Sequence[Excerpt]) -> list[int | None]:
 
     One kind: all percentages, or one unit within one sentence. Different kinds never share an axis.
     """
-    amounts = [_amount(e.number or "") for e in excerpts]
-    units = {unit for amount in amounts if amount for _, unit in [amount]}
-    if len(excerpts) < 2 or None in amounts or len(units) != 1:
+    amounts = [amount for e in excerpts if (amount := figures.amount(e.number or ""))]
+    units = {unit for _, unit in amounts}
+    shares_axis = units == {"%"} or len({(e.start, e.end) for e in excerpts}) == 1
+    if len(excerpts) < 2 or len(amounts) < len(excerpts) or len(units) != 1 or not shares_axis:
         return [None] * len(excerpts)
-    values = [amount[0] for amount in amounts if amount]
-    percent = units <= {"%", "％"}
-    if not percent and len({(e.start, e.end) for e in excerpts}) > 1:
-        return [None] * len(excerpts)
-    most = max(100.0, *values) if percent else max(values)
+    values = [value for value, _ in amounts]
+    most = max(100.0, *values) if units == {"%"} else max(values)
     return [max(1, round(100 * value / most)) if most else None for value in values]
-
-
-def _amount(number: str) -> tuple[float, str] | None:
-    found = _AMOUNT.search(number)
-    if not found:
-        return None
-    value = float(found[1].replace(",", "")) * _POWER.get((found[2] or "").lower(), 1)
-    return value, _HEDGE.sub("", number[: found.start()] + number[found.end() :])
 
 
 def reading_minutes(sections: Sequence[Section]) -> int:
