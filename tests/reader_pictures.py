@@ -31,7 +31,8 @@ def furnish(store: Store) -> None:
         tally(store, now=at)
     first = store.subscribers.list(limit=1)[0]
     refused = "5.1.1 no such mailbox"
-    store.subscribers.set_state(first.id, ConsentState.BOUNCED, actor="bounce", now=NOW, reason=refused)
+    bounced = f"bounce, delivery 1: {refused}"
+    store.subscribers.set_state(first.id, ConsentState.BOUNCED, actor="bounce", now=NOW, reason=bounced)
     with store.owner() as owner:
         [claim] = store.ledger.claim(owner, limit=1, lease_s=60, now=NOW)
         store.ledger.settle([Outcome(claim, DeliveryState.FAILED, code=550, text=refused)], now=NOW)
@@ -40,7 +41,7 @@ def furnish(store: Store) -> None:
         for name in ("clock-weekly", "old-news")
     )
     well = replace(well, polled_at=NOW, ok_at=NOW, newest_at=NOW - DAY)
-    ill = replace(ill, polled_at=NOW, gone_at=NOW - DAY, error="410 Gone", newest_at=NOW - 40 * DAY)
+    ill = replace(ill, polled_at=NOW, gone_at=NOW - DAY, error="its server says it is gone for good (410)", newest_at=NOW - 40 * DAY)
     store.feeds.save([well, ill])
 
 

@@ -111,8 +111,11 @@ def add_readers(store: Store, count: int, **changes: object) -> None:
     store.subscribers.add_all(found, actor="test", now=NOW)
 
 
-def frozen_edition(store: Store, *, slot: datetime = NOW, schedule: str = "daily") -> int:
+def frozen_edition(
+    store: Store, *, slot: datetime = NOW, schedule: str = "daily", review: bool = False
+) -> int:
     """Number of a stored edition for readers of the theme craft."""
     one = article()
     store.articles.save(one, sketch=(), now=NOW)
-    return store.editions.freeze(edition(one, slot=slot, schedule=schedule), now=NOW, to_readers=True).number
+    made = edition(one, slot=slot, schedule=schedule)
+    return store.editions.freeze(made, now=NOW, to_readers=True, review=review).number

@@ -15,19 +15,23 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import sqlalchemy as sa
+from babel.messages.pofile import read_po
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import SECRET, START, Site, a_site, links, path_of
 from stored import COST, DAY, NOW, add_readers, article, edition, frozen_edition, reader
 
-from digest.model import ConsentState, Dropped, Severity
-from digest.store import Store, open_store
+from digest.model import ConsentState, DeliveryState, Dropped, FeedConfig, Severity
+from digest.render.wording import languages
+from digest.store import Outcome, Store, open_store
 from digest.store.schema import consent_events, subscribers, suppressions
 from digest.tokens import Purpose
 from digest.web import Limits
 from digest.web.limits import Window, ip_network, network, visitor
 from digest.web.operator import marked, tally
+from digest.web.recorded import told
 
+ROOT = Path(__file__).parents[1]
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 OPERATOR = {"Authorization": "Basic " + b64encode(f"me:{SECRET}".encode()).decode()}
 ANN = "ann@example.org"
@@ -448,27 +452,60 @@ async def test_pages_below_a_path_work_with_proxies_that_keep_it_and_that_do_not
         assert f'action="{path_of(mine["unsubscribe"])}"' in page
 
 
-async def test_the_operators_page_is_the_operators(site: Site) -> None:
+def ill(store: Store) -> None:
+    """An edition of which one delivery failed and two wait, and a feed that is gone."""
+    frozen_edition(store)
+    add_readers(store, 3)
+    store.ledger.plan(1, now=START)
+    tally(store, now=START - DAY)
+    with store.owner() as owner:
+        [claim] = store.ledger.claim(owner, limit=1, lease_s=60, now=START)
+        late = Outcome(claim, DeliveryState.FAILED, code=450, text="expired: 4.7.1 <i>greylisted</i>")
+        store.ledger.settle([late], now=START)
+    feed = store.feeds.add(FeedConfig(id="old", url="https://old.example/feed"), origin="command", now=START)
+    gone = "its server says it is gone for good (410)"
+    store.feeds.save([replace(feed, polled_at=START, gone_at=START, error=gone)])
+
+
+async def test_the_operators_page_is_the_operators(sqlite_url: str, tmp_path: Path) -> None:
+    with open_store(sqlite_url) as store:
+        ill(store)
+        async with a_site(store, tmp_path) as site:
+            await see_the_operators_page(site)
+
+
+async def see_the_operators_page(site: Site) -> None:
     assert (await site.get("/operator"))[0] == 401
     assert "Basic" in site.headers["www-authenticate"]
-    frozen_edition(site.store)
-    add_readers(site.store, 3)
-    site.store.ledger.plan(1, now=START)
-    tally(site.store, now=START - DAY)
     for language, expected in (
         (
             "en",
             (
                 "Next runs",
                 "2026-03-03 16:00",
-                "queued 3",
+                "queued 2",
+                "450 expired: 4.7.1 &lt;i&gt;greylisted",
+                "it will not come back: digest feeds remove old",
                 "Confirmed readers by day",
                 "<svg",
                 "Pause daily",
                 "confirmed 3",
             ),
         ),
-        ("zh-CN", ("下次出刊", "2026-03-03 16:00", "排队 3", "每日已确认读者", "<svg", "暂停 daily")),
+        (
+            "zh-CN",
+            (
+                "下次出刊",
+                "2026-03-03 16:00",
+                "排队 2",
+                "450 已过期：4.7.1 &lt;i&gt;greylisted",
+                "服务器说它已永久关闭（410）",
+                "不会再恢复：digest feeds remove old",
+                "每日已确认读者",
+                "<svg",
+                "暂停 daily",
+            ),
+        ),
     ):
         status, page = await site.get(f"/operator?lang={language}", headers=OPERATOR)
         assert status == 200
@@ -477,6 +514,32 @@ async def test_the_operators_page_is_the_operators(site: Site) -> None:
     wrong = {"Authorization": "Basic " + b64encode(b"me:guess").decode()}
     assert [(await site.get("/metrics", headers=wrong))[0] for _ in range(12)] == [401] * 10 + [429] * 2
     assert (await site.get("/operator", headers={"Authorization": "Basic %%%"}))[0] == 429
+
+
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        ("nothing new for 40 days; 12 hours was its longest pause", "40 天没有新内容，以前最长间隔 12 小时"),
+        (
+            "look for its new address, or take it out of config.toml",
+            "找它的新地址，或者从 config.toml 里删掉它",
+        ),
+        ("bounce, delivery 7: 5.1.1 no such user", "退信，投递 7：5.1.1 no such user"),
+        ("550 mailbox is full {0} %s", "550 mailbox is full {0} %s"),
+        ("", ""),
+    ],
+)
+def test_what_was_recorded_is_told_in_the_pages_language(recorded: str, shown: str) -> None:
+    assert told(recorded, languages()["zh-CN"]) == shown
+    assert told(recorded, languages()["en"]) == recorded
+
+
+def test_every_wording_that_is_told_is_one_that_is_recorded() -> None:
+    source = "".join(path.read_text("utf-8") for path in ROOT.joinpath("digest").rglob("*.py"))
+    with languages()["en"].open("rb") as file:
+        ours = [str(one.id) for one in read_po(file) if one.context == "recorded"]
+    pieces = {one: re.split(r" ?\(?{\w+}\)?", one) for one in ours}
+    assert [one for one, parts in pieces.items() if any(part not in source for part in parts)] == []
 
 
 async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) -> None:

@@ -10,6 +10,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -20,10 +21,12 @@ from starlette.responses import PlainTextResponse, Response
 
 from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState, Edition
+from digest.render.wording import languages
 from digest.report import explain, feed_overview
 from digest.web import forms, plots
 from digest.web.door import Door
 from digest.web.limits import Window, is_within, network
+from digest.web.recorded import told
 from digest.web.voice import Option, Voice, html
 
 if TYPE_CHECKING:
@@ -150,6 +153,7 @@ class OperatorPages:
 
     def _page(self, language: str) -> Response:
         now, store = self.door.clock(), self.store
+        catalog = languages(self.door.renderer.locale_dirs)[language]
         runs, days, readers = self.door.next_runs(), readers_by_day(store), store.subscribers.counts()
         editions = store.editions.list(EDITIONS)
         days[now.date().isoformat()] = {str(state): count for state, count in readers.items()}
@@ -157,6 +161,7 @@ class OperatorPages:
             self.door.renderer.page(
                 "web/operator.html",
                 language=language,
+                told=partial(told, catalog=catalog),
                 action=f"{self.voice.root}/operator",
                 token=self._form_token,
                 offered=self._offered("operator"),
