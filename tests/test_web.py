@@ -22,6 +22,7 @@ from reading import SECRET, START, Site, a_site, links, path_of
 from stored import COST, DAY, NOW, add_readers, article, edition, frozen_edition, reader
 
 from digest.model import ConsentState, DeliveryState, Dropped, FeedConfig, Severity
+from digest.render.recorded import told
 from digest.render.wording import languages
 from digest.store import Outcome, Store, open_store
 from digest.store.schema import consent_events, subscribers, suppressions
@@ -29,7 +30,6 @@ from digest.tokens import Purpose
 from digest.web import Limits
 from digest.web.limits import Window, ip_network, network, visitor
 from digest.web.operator import marked, tally
-from digest.web.recorded import told
 
 ROOT = Path(__file__).parents[1]
 ONE_CLICK = ("List-Unsubscribe", "One-Click")

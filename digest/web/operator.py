@@ -21,12 +21,12 @@ from starlette.responses import PlainTextResponse, Response
 
 from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState, Edition
+from digest.render.recorded import told
 from digest.render.wording import languages
 from digest.report import explain, feed_overview
 from digest.web import forms, plots
 from digest.web.door import Door
 from digest.web.limits import Window, is_within, network
-from digest.web.recorded import told
 from digest.web.voice import Option, Voice, html
 
 if TYPE_CHECKING:
