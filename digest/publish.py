@@ -77,12 +77,13 @@ def publish(
     while True:
         plan = pick(candidates, themes, memory, schedule, now=now, only=only, same=same)
         if find_copies(store, plan, candidates, same):
+            candidates = _sharing(candidates, same)
             continue
         sections, dry = _summarize(plan, read_updates(store, plan, schedule))
         if not dry:
             break
         exhausted += [passed_over(article, f"{theme}: {_DRY}") for article, theme in dry]
-        candidates = [_without(one, dry) for one in candidates]
+        candidates = [_without(one, dry, same) for one in candidates]
     plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
     items = sum(len(section.items) for section in sections)
     if items < (1 if only else schedule.minimum_items):
@@ -193,6 +194,16 @@ def find_copies(store: "Store", plan: Plan, candidates: Sequence[Candidate], sam
     return found
 
 
+def _sharing(candidates: Sequence[Candidate], same: Mapping[str, str]) -> list[Candidate]:
+    """Copies of what was quoted before with no more room than that has left: they say the same."""
+    left: dict[str, int] = {}
+    for one in candidates:
+        if one.used and (first := same.get(one.article.source_id)):
+            left[first] = min(one.room, left.get(first, one.room))
+    rooms = [left.get(same.get(one.article.source_id, ""), one.room) for one in candidates]
+    return [replace(one, room=min(one.room, room)) for one, room in zip(candidates, rooms, strict=True)]
+
+
 def read_updates(store: "Store", plan: Plan, schedule: Schedule) -> dict[str, Update]:
     """What the planned articles say that they did not when *schedule* quoted them, by source id."""
     planned = [item.candidate.article for section in plan.sections for item in section.items]
@@ -218,9 +229,13 @@ def _joined(spans: Sequence[Span], text: str) -> tuple[Span, ...]:
     return tuple(joined)
 
 
-def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candidate:
-    """*candidate* as being about none of the themes it has nothing left to say on; about others it may be."""
-    spent = {theme for article, theme in dry if article.source_id == candidate.article.source_id}
+def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]], same: Mapping[str, str]) -> Candidate:
+    """*candidate* as being about none of the themes it, or a copy, has nothing left to say on."""
+
+    def story(article: Article) -> str:
+        return same.get(article.source_id, article.source_id)
+
+    spent = {theme for article, theme in dry if story(article) == story(candidate.article)}
     scores = {theme: found for theme, found in candidate.scores.items() if theme not in spent}
     return replace(candidate, scores=scores) if spent else candidate
 

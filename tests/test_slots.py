@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def add_article(store: Store, number: int, now: datetime) -> None:
+def add_article(store: Store, number: int, now: datetime, feed: str = "tea") -> None:
     text = (
         f"第{number}号茶园今年采下{number}吨茶叶。茶农林{number}清说,今年的茶叶卖到每斤{number + 90}元。\n\n"
         f"县农业局的统计显示,全县{number}个乡镇的茶叶产量比去年增加了一成。"
@@ -43,7 +43,7 @@ def add_article(store: Store, number: int, now: datetime) -> None:
         Block(kind=BlockKind.PARAGRAPH, start=a, end=b) for a, b in ((0, middle), (middle + 2, len(text)))
     )
     article = ArticleValue(
-        source_id=f"feeds/tea/{number}",
+        source_id=f"feeds/{feed}/{number}",
         title=f"第{number}号茶园的茶叶丰收",
         text=text,
         blocks=blocks,
@@ -109,7 +109,7 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
                 ]
                 for one in started:
                     one.result()
-            now += timedelta(hours=rng.choice([20, 250, 24 * rng.randrange(14, 35)]))
+            now += timedelta(hours=rng.choice([20, 400, 24 * rng.randrange(20, 35)]))
         tick(store, [THEME], DECADE, LETTER, now=now)
     editions = Counter((edition.schedule, edition.slot) for edition in store.editions.list(10_000))
     rows = {
@@ -211,6 +211,18 @@ def test_too_little_waits_for_the_next_slot_and_nothing_new_is_said(store: Store
     ]
     assert later[-1].edition is None
     assert later[-1].reason
+
+
+def test_a_copy_in_another_feed_is_no_news_and_no_more_to_quote(store: Store) -> None:
+    """A schedule sends no passage twice, whoever prints it."""
+    schedule, passages = daily(recycle_after_days=9999), []
+    tick(store, [THEME], [schedule], LETTER, now=START)
+    for day in range(1, 8):
+        add_article(store, 1, START + timedelta(days=day, hours=-1), feed=f"feed{day % 4}")
+        tick(store, [THEME], [schedule], LETTER, now=START + timedelta(days=day))
+    for edition in store.editions.list():
+        passages += [excerpt.text for item in edition.items() for excerpt in item.excerpts]
+    assert len(passages) == len(set(passages)) > 0
 
 
 def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -> None:

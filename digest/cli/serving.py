@@ -251,6 +251,6 @@ def _log() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for told_by_us in ("procrastinate", "psycopg.pool", "sqlalchemy.pool"):
         logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a wake-up that waits for another is no news
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a wake-up that waits or is cut off is no news
     for chatty in ("uvicorn", "mail.log"):  # the latter names addresses
         logging.getLogger(chatty).setLevel(logging.WARNING)
