@@ -53,8 +53,9 @@ _ZH_FIRST_PERSON = r"(?<![自忘敌小])我(?!国|市|省|校|军)|我们|咱|(?
 _ZH_FURNITURE = alternatives(
     r"""
     资料图 图源 图片来源 供图 责编 责任编辑 (?:^|[\s（(])来源[:：/] 摄影?[）)：:]
-    [（(][左右中][一二三四]?[)）] 扫码 扫描下 二维码 公众号 抽奖
-    点击(?:这里|此处|查看|链接|下方|上方|阅读|关注) 转载 未经授权 版权 免责声明 关注我
+    [（(][左右中][一二三四]?[)）] (?:长按|识别|扫描?).{0,8}(?:二维码|下方) 扫码(?:关注|加|进|入群|报名|下载|领)
+    点击(?:这里|此处|查看|链接|下方|上方|阅读|关注) 转载(?:请|须|自|于|注明) (?:禁止|请勿)转载 未经授权
+    版权(?:所有|声明|归) 免责声明 关注我 关注.{0,12}公众号 公众号[：:“「] ^关于[^，。：:]{2,20}[：:]
     (?:欢迎|敬请|记得|请).{0,6}(?:关注|转发|订阅|报名|分享|点赞|留言|联系|扫) https?: www\.
     \d{3,4}-\d{7,8} @\w
     """
@@ -101,7 +102,7 @@ _ZH_THIS_EARLY = re.compile(
     r"|[^。]{0,16}(?:称|说|认为|以为|表示|指出|强调)[，,：:]?这"
 )
 _ZH_THIS_LATE = re.compile(
-    "(?:[采使利应]用|[用做]好|面对|掌握|发现|解决|采取|实现|提到|看到)[了过]?这[个种些项类套样]([^，,。]{2})|[，,]这次"
+    "(?:[采使利应]用|[用做]好|[为对把]|面对|掌握|发现|解决|采取|实现|提到|看到)[了过]?这[个种些项类套样]([^，,。]{2})|[，,]这次"
 )
 _ZH_ANOTHER = re.compile(
     r"另外?一(?:个|位|种|项|次|家|名|方面)|(?:其他|其它|其余)的?[一二两三四五六七八九几\d]"
@@ -140,9 +141,10 @@ _ZH_ANSWER = re.compile(r"(?:对|是的|没错|当然|不是|不|好的?|嗯|可
 # English. The last rows of the guide's table; words at a sentence's start unless noted.
 _EN_POINTS_OUT = alternatives(r"""
     \b[Ff]igure_\d \b[Tt]able_\d \babove, \bas_(?:noted|shown|mentioned)\b \bthe_(?:former|latter)\b
-    \b[Cc]lick\b \b[Ss]ubscribe\b \b[Ss]ign_up\b \b[Rr]ead_more\b \b[Nn]ewsletter\b
+    \b[Cc]lick_(?:here|on|the|below) ^Subscribe\b \b[Ss]ign_up_(?:for|to)_(?:our|the|my)\b \b[Rr]ead_more:
+    \b(?:our|my|this)_newsletter\b ^About_[A-Z][^.:]{2,40}:
     \bPhoto(?:graph)?(?:_by|:) Getty_Images \b[Ff]ollow_us\b https?: www\.
-    \b[Tt]his_(?:article|story|piece)\b \b[Cc]opyright\b \b[Ss]croll_down\b
+    \b[Tt]his_(?:article|story|piece)\b \bCopyright_(?:©|\(c\)|\d) \b[Ss]croll_down\b
     """)
 _EN_FIRST_PERSON = (
     r"\b(?:I|I['’](?:m|ve|d|ll)|me|[Mm]y|[Ww]e|[Ww]e['’](?:re|ve|ll)|[Oo]ur|us|[Yy]ou|[Yy]our)\b(?!\.)"
@@ -157,7 +159,7 @@ _EN_STARTS = alternatives(r"""
     At_first Initially Soon Eventually As_for As_such In_turn In_response Since_then Until_then By_then
     Back_then From_there Once_there By_comparison (?:Before|After|Compared_with)_(?:this|that)
     Only_then Among_(?:them|those) Despite_(?:this|that) At_that Of_(?:those|these)
-    The_(?:others|rest|two|same|pair|man|woman|couple|move|decision|company|model|study|team|firm|group|report)
+    The_(?:others?|rest|second|third|next|two|same|pair|man|woman|couple|move|decision|company|model|study|team|firm|group|report)
     The_(?:meeting|event|change|changes|results?|figures|announcement|statement|paper|survey|attack|accident|documents?)
     The_(?:authors|researchers|findings|incident|deal|plan|project|agency|court|judge|suspect|victim|family|crash)
     """)
@@ -253,16 +255,9 @@ def _chinese(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool
         return Fix.JOIN, False, m.group()
     if (m := _ZH_ANOTHER.search(outer)) and not _ZH_ONE.search(outer[: m.start()]):
         return Fix.JOIN, False, m.group()
-    if (m := _ZH_THING.search(outer)) and not _has_noun(outer[: m.start()], names):
+    if (m := _ZH_THING.search(outer)) and not _ZH_NOUN.search(outer[: m.start()]):
         return Fix.JOIN, False, m.group()
     return Fix.FINE, False, ""
-
-
-def _has_noun(before: str, names: Set[str]) -> bool:
-    """Whether something a 它 can mean was named: more than people and a verb."""
-    for _, name in named_in(before, names):
-        before = before.replace(name, "")
-    return len(before.strip("“「，, ")) >= 5
 
 
 def _english(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool) -> Needs:

@@ -169,8 +169,9 @@ def newsness(text: str, lines: Sequence[str]) -> float:
     """
     size = max(1.0, chinese_characters(text) + 2.0 * latin_words(text))
     marked = sum(bool(_SPEAKER.match(line)) for line in lines) / max(1, len(lines))
-    questions = (text.count("？") + text.count("?")) * 1000 / size
-    first = len(_FIRST_PERSON.findall(_QUOTED.sub("", text))) * 1000 / size
+    told = _QUOTED.sub("", text)
+    questions = (told.count("？") + told.count("?")) * 1000 / size
+    first = len(_FIRST_PERSON.findall(told)) * 1000 / size
     filler = len(_FILLER.findall(text)) * 1000 / size
     talk: float = 1.6 * marked + questions / 12 + first / 14 + filler / 8 + max(0.0, size - 2500) / 6000
     return max(0.0, 1.0 - talk)
