@@ -179,7 +179,7 @@ async def weeks(runtime: Runtime, readers: Readers, monkeypatch: pytest.MonkeyPa
             Feeds.now = now
             runtime.clock.set(now)
             readers.step(runtime, now)
-            if (now - START) % (15 * STEP) == 2 * STEP:
+            if (now - START) % (12 * STEP) == 2 * STEP:
                 await asyncio.to_thread(runtime.collect)
             if now.weekday() == 2 and now.hour == 0:
                 with monkeypatch.context() as patch:  # dies between the frozen edition and its queue
