@@ -442,7 +442,7 @@ def cut_at_ends(sheet: Sheet) -> None:
 def _byline_after(sheet: Sheet, i: int) -> int | None:
     """The byline below mark *i* that most of the text follows, when the text above has none of its own."""
     first = _first_prose(sheet, sheet.start)
-    own = Kind.META in sheet.kinds[max(0, first - 8) : first] or bool(_REPLIES.match(sheet.lines[i].text))
+    own = Kind.META in sheet.kinds[max(0, first - 8) : i] or bool(_REPLIES.match(sheet.lines[i].text))
     own = own or (first < i and bool(sheet.lines[first].vote)) or _is_titled(sheet, first, i)
     for k in range(i + 1, min(i + 15, sheet.end)):
         if sheet.kinds[k] is Kind.META and not own:

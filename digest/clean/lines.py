@@ -236,8 +236,25 @@ def _sentences(text: str) -> Iterator[tuple[str, bool]]:
         if match:
             parts = [piece[: match.start()].strip(), match.group().strip(), piece[match.end() :].strip()]
             yield from ((part, False) for part in parts if part)
+        elif at := _menu_end(piece):
+            yield piece[:at].strip(), i > 0
+            yield piece[at:], False
         else:
             yield piece, i > 0
+
+
+def _menu_end(piece: str) -> int:
+    """Where the sentence begins in a piece that begins with names in a row, as menus and headlines; else 0."""
+    words = list(re.finditer(r"\S+", piece))
+    best = total = 0
+    first = len(words)
+    for i in range(len(words) - 1, -1, -1):
+        total += 1 if words[i].group()[0].islower() else -1
+        if total > best:
+            best, first = total, i
+    first = max(0, first - 1)
+    before = sum(1 for word in words[:first] if word.group()[0].islower())
+    return words[first].start() if first >= 10 and before * 3 < first and best >= 4 else 0
 
 
 def _cut(text: str, at: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
