@@ -244,7 +244,7 @@ def _sentences(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _menu_end(piece: str) -> int:
-    """Where the sentence begins in a piece that begins with names in a row, as menus and headlines; else 0."""
+    """Where the sentence begins in a piece that begins with names in a row, as menus do; else 0."""
     words = list(re.finditer(r"\S+", piece))
     best = total = 0
     first = len(words)
