@@ -44,7 +44,7 @@ _SHORT, _SENTENCE, _WHOLE = 40, 16, 0.8
 """Units: a shorter text is held against one of its length, unless it is a sentence and stands there whole."""
 
 _APART, _ITEM, _GROWS = 8, 300, 3_000
-"""Units between two anchors of a sketch, about; doubled at 300 units, at 3,000, and at doublings of that."""
+"""Units between two anchors of a sketch, about; doubled twice at 300 units, then at 3,000 and its doublings."""
 _LONGEST = 300_000
 """Units; what comes after is not compared."""
 _HINT = 0.06
@@ -101,7 +101,7 @@ def sketch(text: str) -> tuple[int, ...]:
     count = len(row) // 4 - 4
     if count < 1:
         return (_code(row),) if row else ()
-    halvings = (count >= _ITEM) + (count // _GROWS).bit_length()
+    halvings = 2 * (count >= _ITEM) + (count // _GROWS).bit_length()
     rest = (1 << max(0, halvings - len(_ANCHORS) + 1)) - 1
     anchors = _anchors(_hashes(row)[2 : count + 2], min(halvings, len(_ANCHORS) - 1))
     codes = {_code(row[4 * at : 4 * at + 20]) for at in anchors}
