@@ -11,7 +11,7 @@ Environment: ``DIGEST_SECRET`` (signs links), ``DIGEST_OPERATOR_SECRET`` (opens 
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -143,7 +143,7 @@ class _Reader:
         newsletter, paths = tables.newsletter.value(), tables.paths
         secret_file = paths.secret_file or paths.data / "secret.key"
         fetching = dict(tables.fetching)
-        config = Config(
+        config = Config(  # evaluated in this order: the warnings of all others are in the last
             path=self.path,
             newsletter=newsletter,
             themes=tuple(theme.value() for theme in tables.themes),
@@ -170,13 +170,13 @@ class _Reader:
             keep_days=tables.database.keep_days,
             secret=self._secret(secret_file),
             secret_file=secret_file,
-            warnings=(),
+            warnings=tuple(self.warnings),
         )
         if self.mistakes:
             raise ConfigError(
                 self.path, [(self.line(where), toml.dotted(where), what) for where, what in self.mistakes]
             )
-        return replace(config, warnings=tuple(self.warnings))
+        return config
 
     def _given(self, variable: str, file: Path | None, where: toml.Location) -> str | None:
         """A secret from the environment, else from the file that the key at *where* names."""

@@ -66,7 +66,7 @@ class Renderer:
         Raises:
             RenderError: A template fails.
         """
-        words = load_wording(language, self.locale_dirs)
+        words = self.words(language)
         wanted = tuple(s for s in edition.sections if themes is None or s.theme.id in themes)
         subject, preheader = map(self._plain, _headlines(edition, wanted))
         if edition.revision > 1:
@@ -95,6 +95,9 @@ class Renderer:
             left_out=left_out,
             subscribed=subscribed,
         )
+
+    def words(self, language: str) -> Wording:
+        return load_wording(language, self.locale_dirs)
 
     def _why(self, words: Wording, themes: Sequence[str] | None, frequency: str) -> str:
         often = words.html(frequency) if frequency else ""
@@ -163,7 +166,7 @@ class Renderer:
 
     def web(self, edition: Edition, *, language: str) -> str:
         """The edition as a page for everybody: no personal link, its own style sheet inside."""
-        words = load_wording(language, self.locale_dirs)
+        words = self.words(language)
         values = self._values(edition, words, edition.sections, edition.subject)
         return self._page("web/edition.html", values)
 
@@ -173,7 +176,7 @@ class Renderer:
 
     def page(self, template: str, *, language: str, **values: object) -> str:
         """A page of the web door, for example ``web/subscribe.html``; its head says which values it wants."""
-        words = load_wording(language, self.locale_dirs)
+        words = self.words(language)
         return self._page(template, {**self._frame(words), "links": _links(self.newsletter, 0), **values})
 
     def _page(self, template: str, values: Mapping[str, object]) -> str:
@@ -183,7 +186,7 @@ class Renderer:
 
     def letter(self, template: str, *, language: str, subject: str, **values: object) -> MailParts:
         """A short mail that is no edition. *subject* is a message of the catalogs, filled from *values*."""
-        words = load_wording(language, self.locale_dirs)
+        words = self.words(language)
         title = clean(words.plain(subject, **values))
         frame = self._frame(words)
         html = run(self.mail_templates, template, **{**frame, "subject": title, "personal": Slots, **values})
@@ -200,7 +203,7 @@ class Renderer:
         **values: object,
     ) -> str:
         """A page of past editions, in the order given; *older* and *newer* are addresses of further pages."""
-        words = load_wording(language, self.locale_dirs)
+        words = self.words(language)
         rows = [
             {
                 "number": one.public_number,
@@ -221,7 +224,7 @@ class Renderer:
         return feed(self.newsletter, pages, language)
 
     def _body(self, edition: Edition, language: str) -> str:
-        words = load_wording(language, self.locale_dirs)
+        words = self.words(language)
         values = self._values(edition, words, edition.sections, "")
         return run(self.page_templates, "partials/edition.html", **values)
 

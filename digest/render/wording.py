@@ -115,13 +115,9 @@ def frequency(schedule: Schedule) -> str:
     return "every week" if fields[4].isdigit() else ""
 
 
-def load_wording(language: str, folders: Sequence[Path] = ()) -> Wording:
-    """The catalog for *language*, else for the language without its region, else English."""
-    return _wording(language, tuple(folders))
-
-
 @cache
-def _wording(language: str, folders: tuple[Path, ...]) -> Wording:
+def load_wording(language: str, folders: tuple[Path, ...] = ()) -> Wording:
+    """The catalog for *language*, else for the language without its region, else English."""
     known = languages(folders)
     base = language.split("-")[0]
     near = [tag for tag in known if tag.split("-")[0] == base]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from digest.errors import ConsentError, TokenError
-from digest.render.wording import Wording, frequency, language_names, load_wording
+from digest.render.wording import Wording, frequency, language_names
 from digest.web import forms
 from digest.web.door import Door
 
@@ -47,7 +47,7 @@ class Voice:
         return forms.preferred(request.headers.get("accept-language", ""), tuple(self.languages), default)
 
     def words(self, language: str) -> Wording:
-        return load_wording(language, self.door.renderer.locale_dirs)
+        return self.door.renderer.words(language)
 
     def message(
         self, language: str, title: str, text: str = "", onward: Sequence[tuple[str, str]] = ()
