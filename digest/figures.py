@@ -20,8 +20,8 @@ class Figure:
         unit: What *value* is in: %, 元, $, 个, km ...; empty when things are counted bare.
         value: Comparable within one *kind* and *unit*: 8万多个 is 80000.0.
         label: ``text[label_start:label_end]``, at most 16 characters or six words: what is counted.
-        kind: percent, money, multiple, area, length, mass, power, data, span, age or count; only figures
-            of one kind and unit may share an axis.
+        kind: percent, money, multiple, area, length, mass, temperature, power, data, span, age or count; only
+            figures of one kind and unit may share an axis.
         weight: 0 to 1, how much it tells: money, shares and large numbers more, ages and a handful less.
     """
 
@@ -57,7 +57,8 @@ _UNITS = {
     公里 千米 厘米 毫米 纳米 微米 英里 海里 米 kilomet(?:re|er)s miles met(?:re|er)s feet km\b cm\b nm\b
     """,
     "mass": r"吨 公斤 千克 克 tonnes tons kilograms kg\b",
-    "power": r"千瓦时 千瓦 兆瓦 吉瓦 度电 [kMG]Wh? megawatts gigawatts",
+    "temperature": r"℃ 摄氏度 °[CF]\b degrees_(?:Celsius|Fahrenheit)",
+    "power": r"[千兆吉]瓦时 千瓦 兆瓦 吉瓦 度电 [kMG]Wh? megawatts gigawatts",
     "data": r"[TGP]B\b 字节 P?FLOPS tokens?",
     "span": r"""
     个多月 个月 年多 年 小时 分钟 秒钟 毫秒 秒 天 个星期 周 years months weeks days hours minutes seconds
@@ -65,7 +66,7 @@ _UNITS = {
     "age": r"岁 years_old year-old",
     "count": r"""
     人次 个 名 位 家 篇次 篇 项 次 台 辆 件 种 条 款 座 所 层 部 户 只 本 套 场 支 块 张 颗 枚 人 处 组 轮
-    门 份 字 架 艘 people users customers workers employees companies countries papers students patients
+    门 份 字 架 艘 棵 株 头 匹 双 栋 people users customers workers employees companies countries papers students patients
     homes cars vehicles jobs votes deaths
     """,
 }
@@ -104,7 +105,7 @@ _NO_LABEL = re.compile(
     "[我你您他她它这那吗呢吧]|^[以之左右上下内外来后前多余就时而但也都并和与至到或，]|^(?:是|为|有|了|在|的)"
 )
 _EN_STOP = re.compile(
-    r"[,.;:?!“”\"()\n]|\s(?:and|but|which|that|who|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
+    r"[,.;:?!“”\"()\n，。；：、！？]|\s(?:and|but|which|that|who|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
 )
 _EN_EDGE = word_table("in to from on at for is was were a an the per of their its by than about and")
 _DOUBT = re.compile(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
@@ -234,7 +235,8 @@ def _label_after(text: str, at: int, end: int) -> Span | None:
     if re.match(rf"[A-Za-z][A-Za-z0-9’' -]*(?![A-Za-z0-9’' {CJK}-])", text[at:end]):
         return _english_label(text, at, end)
     stop = m.start() if (m := _CLAUSE.search(text, at, end)) else end
-    piece = re.split(r"\d", text[at:stop], maxsplit=1)[0]
+    piece, *more = re.split(r"\d", text[at:stop], maxsplit=1)
+    piece = _TAIL.sub("", piece) if more else piece
     if m := _MODAL.search(piece, 2):
         piece = piece[: m.start()]
     if count(piece) > _LABEL_CHARS:
@@ -260,6 +262,7 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
     begin = max((m.end() for m in _CLAUSE.finditer(text, start, at)), default=start)
     piece = text[begin:at].rstrip()
     if piece.strip() and piece.isascii():
+        piece = re.split(r"\d", piece, maxsplit=1)[0] or piece
         words = list(re.finditer(r"\S+", piece))[-_LABEL_WORDS:]
         while words and words[-1].group().lower() in _EN_EDGE:
             words.pop()

@@ -20,6 +20,18 @@ from digest.figures import find
         ("仪器每年读数两千八百八十次。", [("两千八百八十次", "仪器每年读数", 2880.0, "count")]),
         ("车站一年运送四百二十三万人。", [("四百二十三万人", "车站一年运送", 4_230_000.0, "count")]),
         ("论文从9155篇文章中脱颖而出。", [("9155篇", "文章", 9155.0, "count")]),
+        (
+            "训练用了1.4万亿个token,耗电约1287兆瓦时。",
+            [("1.4万亿个", "token", 1.4e12, "count"), ("约1287兆瓦时", "耗电", 1287.0, "power")],
+        ),
+        ("部分地区超过40摄氏度。", [("超过40摄氏度", "部分地区", 40.0, "temperature")]),
+        (
+            "Prices rose 0.3 percentage points to 4.1 percent.",
+            [
+                ("0.3 percentage points", "Prices rose", 0.3, "percent"),
+                ("4.1 percent", "Prices rose", 4.1, "percent"),
+            ],
+        ),
         ("它覆盖100平方公里的城区。", [("100平方公里", "城区", 100.0, "area")]),
         ("The firm raised $1.2 billion in May.", [("$1.2 billion", "The firm raised", 1.2e9, "money")]),
         (
