@@ -91,7 +91,7 @@ _ENGLISH = frozenset(
         although because since during among between still just even also only never always yes today
         yesterday here now http https www com html pdf online web internet app open source reinforcement
         human feedback training pre general agent prompt token vision robot robotics leader code idea
-        garbage nothing final head base know
+        garbage nothing final head base know company government council court police minister bank group city state
         """,
     )
 )
