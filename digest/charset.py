@@ -178,13 +178,13 @@ def _likelihood(text: str) -> float:
     return (common - 3 * odd) / len(signs)
 
 
-_LATIN = re.compile("[\x80-\xff]")
-
-
 def _undouble(found: Decoded) -> Decoded:
     """Undo UTF-8 that was read as Latin and written as UTF-8 again (``ä¸\xadå›½`` for 中国)."""
-    wide = re.sub(r"[\x00-\x7f]+", "", found.text[:_SAMPLE])
-    if len(wide) < 6 or len(_LATIN.findall(wide)) < len(wide) / 2:
+    sample = found.text[:_SAMPLE]
+    narrow = sample.encode("latin-1", "ignore")  # a wide text, as most are, is told by that in no time
+    wide = len(sample) - len(narrow)
+    latin = 0 if narrow.isascii() else len(re.findall(rb"[\x80-\xff]", narrow))
+    if wide + latin < 6 or latin < wide:
         return found
     try:
         text = b"".join(map(_byte, found.text)).decode("utf-8")

@@ -44,7 +44,7 @@ _SHORT, _SENTENCE, _WHOLE = 40, 16, 0.8
 """Units: a shorter text is held against one of its length, unless it is a sentence and stands there whole."""
 
 _APART, _ITEM, _GROWS = 8, 300, 3_000
-"""Units between two anchors of a sketch, about; doubled twice at 300 units, then at 3,000 and its doublings."""
+"""Units between two anchors of a sketch, about; doubled twice at 300, at 3,000, and at doublings of that."""
 _LONGEST = 300_000
 """Units; what comes after is not compared."""
 _HINT = 0.06
