@@ -1,6 +1,7 @@
-"""Real senders under SIGKILL and SIGTERM: nobody is lost, and extras stay within the promise.
+"""Senders under SIGKILL and SIGTERM, a full disk, a crashed PostgreSQL: nobody is lost, extras stay few.
 
-``make crash KILLS=1000`` runs the longer form (DIGEST_CRASH_KILLS).
+Here a sender is forked, so that it starts at once. In the longer form, ``make crash KILLS=1000``
+(DIGEST_CRASH_KILLS), it is ``digest send --resume`` as a person starts it.
 """
 
 import asyncio
@@ -8,16 +9,22 @@ import contextlib
 import multiprocessing
 import os
 import random
+import resource
 import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
+import psycopg
 import pytest
 from hostile_smtp import Hostile, serving
 from sending import a_message, with_readers
+from sqlalchemy import make_url
 
 from digest.deliver import Policy, deliver
 from digest.mail.smtp import SmtpTransport
@@ -26,7 +33,31 @@ from digest.model import DeliveryState
 from digest.store import Store, open_store
 
 CONNECTIONS = 8
+LONG = "DIGEST_CRASH_KILLS" in os.environ
 KILLS = int(os.environ.get("DIGEST_CRASH_KILLS", "40"))
+ROOT = Path(__file__).parents[1]
+CONFIG = """
+[newsletter]
+name = "日报"
+sender = "digest@sender.example.org"
+base_url = "https://digest.example.org"
+[delivery]
+uncertain = "{uncertain}"
+[[themes]]
+id = "tea"
+names = {{ zh = "茶" }}
+terms = {{ zh = ["茶"] }}
+[[schedules]]
+id = "daily"
+every = "day"
+at = "08:00"
+[[mail_servers]]
+id = "relay"
+host = "127.0.0.1"
+port = {port}
+security = "none"
+connections = {connections}
+"""
 
 
 def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None:
@@ -48,19 +79,44 @@ def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None
     asyncio.run(run())
 
 
+class Command(subprocess.Popen[bytes]):
+    """``digest send --resume`` in a folder of its own."""
+
+    def __init__(self, folder: Path, url: str, port: int, uncertain: str) -> None:
+        settings = CONFIG.format(uncertain=uncertain, port=port, connections=CONNECTIONS)
+        (folder / "config.toml").write_text(settings, "utf-8")
+        environ = {**os.environ, "DIGEST_DATABASE_URL": url}
+        words = [sys.executable, "-m", "digest", "send", "--resume"]
+        super().__init__(words, cwd=folder, env=environ, stderr=subprocess.DEVNULL)
+
+    def join(self, timeout: float | None = None) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(timeout)
+
+    @property
+    def exitcode(self) -> int | None:
+        return self.poll()
+
+
+Sender = BaseProcess | Command
+
+
 @pytest.fixture(scope="module")
-def start() -> Iterator[Callable[..., BaseProcess]]:
-    """Start a sender; forked from a process that has everything imported, so that it starts at once."""
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sender]]:
+    """Start a sender. Those with a lease of their own are forked in the longer form, too."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["test_crash", "aiosmtplib", "sqlalchemy.dialects.sqlite", "psycopg"])
+    folder = tmp_path_factory.mktemp("home")
 
-    def start(*arguments: object) -> BaseProcess:
-        process = context.Process(target=a_sender, args=arguments, daemon=True)
+    def start(url: str, port: int, uncertain: str, *lease_s: float) -> Sender:
+        if LONG and not lease_s:
+            return Command(folder, url, port, uncertain)
+        process = context.Process(target=a_sender, args=(url, port, uncertain, *lease_s), daemon=True)
         process.start()
         return process
 
     with pytest.MonkeyPatch.context() as patch:  # the fork server does not get our sys.path otherwise
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
         yield start
 
 
@@ -72,11 +128,11 @@ class Hunter(Hostile):
     """
 
     dice: random.Random = field(default_factory=lambda: random.Random(7))
-    prey: BaseProcess | None = None
+    prey: Sender | None = None
     after: int = 0
     aimed: bool = True
 
-    def hunt(self, prey: BaseProcess, *, most: int) -> None:
+    def hunt(self, prey: Sender, *, most: int) -> None:
         self.prey, self.after = prey, len(self.messages) + self.dice.randint(1, most)
         self.aimed = self.dice.random() < 0.5
 
@@ -90,13 +146,13 @@ class Hunter(Hostile):
         return super().next(step)
 
 
-async def ended(process: BaseProcess) -> int | None:
+async def ended(process: Sender) -> int | None:
     await asyncio.to_thread(process.join, 60)
     return process.exitcode
 
 
 async def killed_again_and_again(
-    store: Store, url: str, start: Callable[..., BaseProcess], *, readers: int, kills: int, uncertain: str
+    store: Store, url: str, start: Callable[..., Sender], *, readers: int, kills: int, uncertain: str
 ) -> tuple[Hunter, int]:
     """Kill sender after sender, then let one finish; the server's record, and the uncertain rows seen."""
     number = with_readers(store, readers)
@@ -116,12 +172,11 @@ async def killed_again_and_again(
     return server, uncertain_rows
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(600 + 10 * KILLS)
 async def test_killed_senders_lose_nobody_and_repeat_no_more_than_was_on_the_wire(
-    store: Store, store_url: str, start: Callable[..., BaseProcess]
+    store: Store, store_url: str, start: Callable[..., Sender]
 ) -> None:
-    kills = KILLS if store_url.startswith("sqlite") else max(1, KILLS // 4)
-    readers = 50 * kills
+    kills, readers = KILLS, 50 * KILLS
     server, uncertain = await killed_again_and_again(
         store, store_url, start, readers=readers, kills=kills, uncertain="resend"
     )
@@ -140,7 +195,7 @@ async def test_killed_senders_lose_nobody_and_repeat_no_more_than_was_on_the_wir
 
 @pytest.mark.timeout(600)
 async def test_with_hold_killed_senders_repeat_nothing(
-    store: Store, store_url: str, start: Callable[..., BaseProcess]
+    store: Store, store_url: str, start: Callable[..., Sender]
 ) -> None:
     readers, kills = 200, 5
     server, uncertain = await killed_again_and_again(
@@ -154,7 +209,7 @@ async def test_with_hold_killed_senders_repeat_nothing(
 
 @pytest.mark.timeout(600)
 async def test_sigterm_loses_and_repeats_nothing(
-    store: Store, store_url: str, start: Callable[..., BaseProcess]
+    store: Store, store_url: str, start: Callable[..., Sender]
 ) -> None:
     number = with_readers(store, 300)
     async with serving(Hostile()) as server:
@@ -178,7 +233,7 @@ async def test_sigterm_loses_and_repeats_nothing(
 class Freezer(Hostile):
     """A server that stops a sender's process between its final dot and the reply."""
 
-    prey: BaseProcess | None = None
+    prey: Sender | None = None
     frozen: asyncio.Event
 
     def next(self, step: str) -> str:
@@ -191,7 +246,7 @@ class Freezer(Hostile):
 
 @pytest.mark.timeout(600)
 async def test_a_sender_frozen_past_its_lease_and_its_successor_lose_nobody(
-    store: Store, store_url: str, start: Callable[..., BaseProcess]
+    store: Store, store_url: str, start: Callable[..., Sender]
 ) -> None:
     number = with_readers(store, 200)
     async with serving(Freezer()) as server:
@@ -202,7 +257,7 @@ async def test_a_sender_frozen_past_its_lease_and_its_successor_lose_nobody(
         await asyncio.sleep(2.1)
         second = start(store_url, server.port, "resend", 2.0)
         # Frozen inside a transaction it holds SQLite's lock, and its successor can only wait for it.
-        await asyncio.to_thread(second.join, 3)
+        await asyncio.to_thread(second.join, 1.5)
         os.kill(first.pid or 0, signal.SIGCONT)
         assert await ended(second) == 0
         assert await ended(first) == 0
@@ -210,3 +265,82 @@ async def test_a_sender_frozen_past_its_lease_and_its_successor_lose_nobody(
     counts = Counter(server.recipients())
     assert len(counts) == 200 and sum(counts.values()) - 200 <= CONNECTIONS
     assert len({content for _, _, content in server.messages}) == 200
+
+
+@contextmanager
+def a_small_disk(folder: Path) -> Iterator[Callable[[Sender], Callable[[], None]]]:
+    """A file system of 4 MB, where we may mount one; gives what fills it, which gives what makes room.
+
+    Elsewhere a limit for the size of the sender's files stands for it.
+    """
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "small", str(folder)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
+
+    def fill(process: Sender) -> Callable[[], None]:
+        if mounted:
+            filler = folder / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(b"x" * 4096):
+                    pass
+            return filler.unlink
+        limits = resource.prlimit(process.pid or 0, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        return lambda: resource.prlimit(process.pid or 0, resource.RLIMIT_FSIZE, limits) and None
+
+    try:
+        yield fill
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_nothing_is_sent_while_the_disk_is_full(tmp_path: Path, start: Callable[..., Sender]) -> None:
+    with a_small_disk(tmp_path) as fill:
+        url = f"sqlite:///{tmp_path / 'digest.db'}"
+        with open_store(url) as store:
+            store.migrate()
+            number = with_readers(store, 400)
+            async with serving(Hostile()) as server:
+                process = start(url, server.port, "resend")
+                while len(server.messages) < 50:
+                    server.seen.clear()
+                    await server.seen.wait()
+                make_room = fill(process)
+                await asyncio.sleep(0.2)
+                sent = len(server.messages)
+                await asyncio.sleep(0.5)
+                assert len(server.messages) == sent < 400
+                make_room()
+                assert await ended(process) == 0
+            assert Counter(server.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(400))
+            assert store.ledger.counts(number) == {DeliveryState.SENT: 400}
+
+
+async def test_a_crash_of_postgresql_is_waited_for_and_repeats_nothing(
+    postgresql_url: str, start: Callable[..., Sender]
+) -> None:
+    """One of its processes killed, PostgreSQL ends all others, reads its log and starts again."""
+    # The tests' server otherwise forgets what was committed last.
+    url = make_url(postgresql_url).update_query_dict({"options": "-c synchronous_commit=on"})
+    safe = url.render_as_string(hide_password=False)
+    with open_store(safe) as store:
+        number = with_readers(store, 400)
+    async with serving(Hostile()) as server:
+        process = start(safe, server.port, "resend")
+        for wanted in (50, 200):
+            while len(server.messages) < wanted:
+                server.seen.clear()
+                await server.seen.wait()
+            crash(postgresql_url)
+        assert await ended(process) == 0
+    assert Counter(server.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(400))
+    with open_store(safe) as store:
+        assert store.ledger.counts(number) == {DeliveryState.SENT: 400}
+
+
+def crash(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as admin:
+        if "DIGEST_TEST_POSTGRESQL" in os.environ:  # not ours to kill: only its connections are cut
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            admin.execute(others)
+        else:
+            os.kill(admin.info.backend_pid, signal.SIGKILL)

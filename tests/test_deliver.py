@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hostile_smtp import DROP, NORMAL, STALL, Hostile, serving
-from sending import SLOT, a_ledger, a_message, an_edition, with_readers
+from sending import SLOT, a_ledger, a_message, an_edition
 
 from digest.deliver import Policy, Progress, Report, deliver, retry_at
 from digest.errors import StoreError
@@ -20,7 +19,7 @@ from digest.mail.maildir import MaildirTransport
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Limit, Security, Server
 from digest.model import ConsentState, DeliveryState
-from digest.store import Claim, Store, open_store
+from digest.store import Claim, Store
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 QUICK = Policy(patience_s=0.2, lease_s=60, grace_s=0.3)
@@ -303,25 +302,6 @@ async def test_a_locked_database_pauses_and_nothing_unrecorded_is_sent(tmp_path:
             report = await sending
         assert report.sent == 200 == len(hostile.messages)
         assert store.ledger.counts(number) == {DeliveryState.SENT: 200}
-
-
-async def test_a_restarting_postgresql_pauses_and_nobody_is_lost(postgresql_url: str) -> None:
-    """Every connection is cut several times, as a restart does, also between a commit and its answer."""
-    name = postgresql_url.rpartition("/")[2].partition("?")[0]
-    with open_store(postgresql_url) as store:
-        number = with_readers(store, 150)
-        async with serving(Hostile()) as hostile:
-            sending = asyncio.create_task(run(store, smtp(hostile, limit=Limit(per_second=200))))
-            with psycopg.connect(postgresql_url, autocommit=True) as admin:
-                while not sending.done():
-                    await asyncio.sleep(0.15)
-                    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-                    if len(hostile.messages) < 140:
-                        await asyncio.to_thread(admin.execute, cut, [name])
-            report = await sending
-        assert report.unknown == report.failed == 0
-        assert store.ledger.counts(number) == {DeliveryState.SENT: 150}
-        assert len(hostile.messages) == 150 == len(set(hostile.recipients()))
 
 
 class Failing:
