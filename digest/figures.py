@@ -67,7 +67,8 @@ _UNITS = {
     "count": r"""
     人次 个 名 位 家 篇次 篇 项 次 台 辆 件 种 条 款 座 所 层 部 户 只 本 套 场 支 块 张 颗 枚 人 处 组 轮
     门 份 字 架 艘 棵 株 头 匹 双 栋
-    people users customers workers employees companies countries papers students patients homes cars vehicles jobs votes deaths
+    people users customers workers employees companies countries papers students patients
+    homes cars vehicles jobs votes deaths
     """,
 }
 _HEDGE = alternatives(

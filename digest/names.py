@@ -10,46 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from digest.model import Article
-from digest.text import CJK, fold
-
-_SURNAMES = (
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊"
-    "金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢岳齐梅莫"
-    "庄辛管祝左涂谷祁舒耿牟卜詹关苗凌费纪靳盛童欧甄项曲游阳裴席卫查屈鲍位覃霍翁隋植甘景薄柏宁柯阮桂闵解柴华车冉房边吉饶刁瞿戚丘古池滕苑邬臧畅"
-    "褚廉简娄盖符穆党燕郎冀姬屠连晏栾郁商蒙计喻揭窦迟宇敖鄢冷卓花艾蓝都井乐虞卞竺冼原楚佟栗匡宗应台巫荆银明沙岑习蔺危代唐"
-)
-_COMPOUND = "欧阳|司马|上官|诸葛|皇甫|尉迟|公孙|慕容|司徒|令狐|夏侯|端木|南宫"
-_PERSON = rf"(?:(?:{_COMPOUND})[{CJK}]{{1,2}}|[{_SURNAMES}][{CJK}]{{1,2}})"
-_SAYS = (
-    "说|表示|认为|指出|称|介绍|强调|回答|透露|谈道|谈到|坦言|告诉|补充|写道|提到|解释|回忆|笑说|感慨|"
-    "评价|直言|总结|回应|预测|判断|看来|的观点|的团队"
-)
-_OFFICE = (
-    "教授|博士|院士|研究员|科学家|院长|所长|主任|总裁|董事长|执行董事|理事长|创始人|CEO|CTO|CFO|COO|"
-    "负责人|总经理|合伙人|工程师|分析师|秘书长|会长|校长|局长|部长|发言人|导演|组长|经理|主席|书记|"
-    "诗人|作家|导师"
-)
-_ADDRESS = f"先生|女士|老师|同学|{_OFFICE}"
-_BY_SPEECH = re.compile(
-    rf"(?:(?<![{CJK}·])|{_OFFICE}|作者|记者|主编)({_PERSON})(?={_SAYS}|{_ADDRESS})", re.IGNORECASE
-)
-_BY_OFFICE = re.compile(rf"(?:{_OFFICE})({_PERSON})(?!·)", re.IGNORECASE)
-_TRANSCRIBED = re.compile(
-    rf"(?<![{CJK}·])[{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+(?={_SAYS}|{_ADDRESS}|[^{CJK}·])"
-)
-_NO_PERSON = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        方案 方面 方法 高管 高层 高校 高手 时候 时间 任何 任务 成员 于是 关于 万元 万人 项目 应该 应用
-        管理 金融 明确 明显 温度 江苏 安徽 安全 安排 常常 何时 华人 全国 连续 马上 石油 双方 官方 苏州
-        王国 文章 文化 文件 武汉 夏天 谢谢 许多 严重 阳光 易于 余下 原因 曾经 章节 周围 周末 祝福 左右
-        卓越 东方 冷静 古代 平台 童年 程序 程度 计算 计划 商业 商家 台湾 习惯 游戏 游客 白宫 段落 顾客
-        解释 查看 连接 费用 管理者 计算机 应用程序 高级 常务 首席 特聘 荣誉 代表 代码 明年 万一 花费 安卓
-        项目组 商务 宁波 石家庄 白皮书 金山 华为 高通 文本 方向 车辆 原始 简单 盖茨
-        """,
-    )
-)
+from digest.people import people
+from digest.text import CJK, fold, is_cjk
 
 _ORGANISATION = (
     "大学|学院|研究院|研究所|研究中心|实验室|公司|集团|科技|银行|基金会|协会|学会|委员会|出版社|医院|"
@@ -91,7 +53,8 @@ _ENGLISH = frozenset(
         although because since during among between still just even also only never always yes today
         yesterday here now http https www com html pdf online web internet app open source reinforcement
         human feedback training pre general agent prompt token vision robot robotics leader code idea
-        garbage nothing final head base know company government council court police minister bank group city state
+        garbage nothing final head base know company government council court police minister bank group city
+        state
         """,
     )
 )
@@ -132,28 +95,12 @@ def _spelt(name: str, text: str, folded: str) -> str:
 
 def _people(articles: Sequence[Article], folded: Sequence[str]) -> Iterator[tuple[str, set[int]]]:
     """Chinese names: three characters shown to be one once are one anywhere; two must be shown each time."""
-    shown = [_shown_people(text) for text in folded]
+    shown = [{name for name in people(text) if is_cjk(name[0])} for text in folded]
     for name in set().union(*shown):
         if len(name) > 2:
             yield name, {place for place, text in enumerate(folded) if name in text}
         else:
             yield name, {place for place, names in enumerate(shown) if name in names}
-
-
-def _shown_people(text: str) -> set[str]:
-    """Names with an office or a verb of saying beside them; after an office alone, those that stand twice."""
-    names = {match.group() for match in _TRANSCRIBED.finditer(text)}
-    spoken = {match.group(1) for match in _BY_SPEECH.finditer(text)}
-    for longest in {match.group(1) for match in _BY_OFFICE.finditer(text)}:
-        name = longest if text.count(longest) >= 0.7 * text.count(longest[:-1]) else longest[:-1]
-        after = {text[m.end() : m.end() + 1] for m in re.finditer(re.escape(name), text)}
-        if len(name) > 1 and len(after) > 1:
-            spoken.add(name)
-    return names | {
-        name
-        for name in spoken
-        if name[:2] not in _NO_PERSON and not re.search(f"(?:{_ADDRESS}|总|毕业)$|[说称的了在]", name)
-    }
 
 
 def _organisations(articles: Sequence[Article], folded: Sequence[str]) -> Iterator[tuple[str, set[int]]]:

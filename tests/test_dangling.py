@@ -2,8 +2,8 @@
 
 import pytest
 
+from digest.people import people
 from digest.summarize.dangling import Fix, standing
-from digest.summarize.people import people
 from digest.summarize.quotes import is_balanced
 
 NAMES = frozenset({"梁玉芬", "邬立志", "Dana Whitcombe", "Whitcombe"})

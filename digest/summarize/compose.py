@@ -7,10 +7,10 @@ from functools import cached_property
 
 from digest.figures import MAY_HOLD, Figure, find
 from digest.model import Article, Excerpt, Role, Size
+from digest.people import named_in, with_office
 from digest.summarize.dangling import Fix
 from digest.summarize.extract import ENGLISH, quotable
 from digest.summarize.passages import Passage, Reading, Sentence, passages, read
-from digest.summarize.people import named_in, with_office
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, places, terms
 from digest.text import Span, count, fold, is_chinese

@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from enum import IntEnum
 from typing import NamedTuple
 
-from digest.summarize.people import named_in
+from digest.people import named_in
 from digest.text import CJK, alternatives
 
 

@@ -9,8 +9,8 @@ from itertools import accumulate, zip_longest
 from typing import NamedTuple
 
 from digest.model import Article
+from digest.people import SAYING, in_title, named_in, people
 from digest.summarize.dangling import Fix, Standing, can_join, standing
-from digest.summarize.people import SAYING, in_title, named_in, people
 from digest.summarize.quotes import Quotation, is_balanced, labelled, quotations
 from digest.summarize.salience import (
     Bag,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from digest.model import Block
-from digest.summarize.people import ADVERB, SAYING, honored, named_in
+from digest.people import ADVERB, SAYING, honored, named_in
 from digest.text import CJK, Span
 
 _PAIRS = dict(zip("“「『（(《【[〈", "”」』）)》】]〉", strict=True))

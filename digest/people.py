@@ -58,6 +58,7 @@ _BEFORE_SAYING = re.compile(
 _AFTER_TITLE = re.compile(
     rf"{TITLE}({_SURNAME}[{CJK}]{{1,2}})(?=[，,。、：:（()）\s]|{TITLE}|{ADVERB}?{SAYING}|正?在|$)"
 )
+_TITLE_FIRST = re.compile(rf"{TITLE}({_SURNAME}[{CJK}]{{1,2}})(?!·)")
 _BEFORE_TITLE = re.compile(rf"(?:^|[，,。、：:“”「」\s与和给对向])({_SURNAME}[{CJK}]{{1,2}}){TITLE}")
 _REPEATED = re.compile(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
 _FOREIGN = re.compile(
@@ -109,7 +110,7 @@ def people(text: str) -> frozenset[str]:
     text = text[:_READ]
     patterns = (_BEFORE_SAYING, _AFTER_TITLE, _BEFORE_TITLE)
     uses = Counter(m.group(1) for pattern in patterns for m in pattern.finditer(text))
-    found = {name for name, _ in uses.most_common(_MOST)} | _often_used(text)
+    found = {name for name, _ in uses.most_common(_MOST)} | _often_used(text) | _named_again(text)
     names = {name for name in found if _can_be_a_name(name) and _begins_a_word(name, text)}
     names = {name for name in names if not _is_misread(name, names, text)}
     names.update(m.group(1) for m in _FOREIGN.finditer(text))
@@ -147,6 +148,16 @@ def _often_used(text: str) -> Set[str]:
         followers[name] += 1
     often_used = (name for name, _ in uses.most_common(_MOST))
     return {name for name in often_used if followers[name] >= 3 and _can_be_a_name(name)}
+
+
+def _named_again(text: str) -> Set[str]:
+    """What follows a title and stands elsewhere too, with something else behind it."""
+    found = set()
+    for longest, _ in Counter(_TITLE_FIRST.findall(text)).most_common(_MOST):
+        name = longest if text.count(longest) >= 0.7 * text.count(longest[:-1]) else longest[:-1]
+        if len({text[m.end() : m.end() + 1] for m in re.finditer(name, text)}) > 1:
+            found.add(name)
+    return found
 
 
 def _is_misread(name: str, names: Set[str], text: str) -> bool:
