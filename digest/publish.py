@@ -4,6 +4,7 @@ Freezing reads every span again from the stored article, in the same transaction
 one does not match is not published.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -83,7 +84,7 @@ def publish(
         if not dry:
             break
         exhausted += [passed_over(article, f"{theme}: {_DRY}") for article, theme in dry]
-        candidates = [_without(one, dry, same) for one in candidates]
+        candidates = [_without(one, dry) for one in candidates]
     plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
     items = sum(len(section.items) for section in sections)
     if items < (1 if only else schedule.minimum_items):
@@ -195,13 +196,22 @@ def find_copies(store: "Store", plan: Plan, candidates: Sequence[Candidate], sam
 
 
 def _sharing(candidates: Sequence[Candidate], same: Mapping[str, str]) -> list[Candidate]:
-    """Copies of what was quoted before with no more room than that has left: they say the same."""
-    left: dict[str, int] = {}
+    """What was sent of an article counts as sent of its copies that hold it, and takes their room."""
+    quoted: dict[str, list[Candidate]] = defaultdict(list)
     for one in candidates:
-        if one.used and (first := same.get(one.article.source_id)):
-            left[first] = min(one.room, left.get(first, one.room))
-    rooms = [left.get(same.get(one.article.source_id, ""), one.room) for one in candidates]
-    return [replace(one, room=min(one.room, room)) for one, room in zip(candidates, rooms, strict=True)]
+        if one.used and one.article.source_id in same:
+            quoted[same[one.article.source_id]].append(one)
+    return [_shared(one, quoted.get(same.get(one.article.source_id, ""), ())) for one in candidates]
+
+
+def _shared(candidate: Candidate, quoted: Sequence[Candidate]) -> Candidate:
+    text, used, room = candidate.article.text, list(candidate.used), candidate.room
+    for copy in quoted:
+        sent = [copy.article.text[start:end] for start, end in copy.used]
+        spans = [(at, at + len(passage)) for passage in sent if (at := text.find(passage)) >= 0]
+        used += [span for span in spans if span not in used]
+        room = min(room, copy.room) if spans else room
+    return replace(candidate, used=tuple(used), room=room)
 
 
 def read_updates(store: "Store", plan: Plan, schedule: Schedule) -> dict[str, Update]:
@@ -229,13 +239,9 @@ def _joined(spans: Sequence[Span], text: str) -> tuple[Span, ...]:
     return tuple(joined)
 
 
-def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]], same: Mapping[str, str]) -> Candidate:
-    """*candidate* as being about none of the themes it, or a copy, has nothing left to say on."""
-
-    def story(article: Article) -> str:
-        return same.get(article.source_id, article.source_id)
-
-    spent = {theme for article, theme in dry if story(article) == story(candidate.article)}
+def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candidate:
+    """*candidate* as being about none of the themes it has nothing left to say on; about others it may be."""
+    spent = {theme for article, theme in dry if article.source_id == candidate.article.source_id}
     scores = {theme: found for theme, found in candidate.scores.items() if theme not in spent}
     return replace(candidate, scores=scores) if spent else candidate
 
