@@ -416,7 +416,7 @@ MANNERS = (
     Manner(name="odd-bytes", answer=http(rss(), kind="text/K0").replace(b"K0", b"\xff\x9b", 1).replace(b"\r\n", b"\r\nETag: \"\xe9\xff\"\r\n", 1)),
     Manner(name="odd-target", answer=b"HTTP/1.1 302 \xff\r\nLocation: /\xff\x9b\r\nContent-Length: 0\r\n\r\n", state="failed", new=0),
     Manner(name="cookies", answer=http(rss(), "Set-Cookie: id=1; Path=/")),
-    Manner(name="slow", answer=slow, says="in 0."),
+    Manner(name="slow", answer=slow, says="200 from"),
     Manner(name="no-entries", answer=http(rss("<!-- none -->")), state="unchanged", new=0, says="0 entries"),
     Manner(name="unasked-304", answer=http(b"", status="304 Not Modified"), state="failed", new=0, says="(304)"),
     Manner(name="not-found", answer=http(b"", status="404 Not Found"), state="failed", new=0, says="not found (404)"),
