@@ -54,7 +54,7 @@ KILLS ?= 1000
 crash: .venv/.dev
 	DIGEST_CRASH_KILLS=$(KILLS) $(BIN)/python -m pytest tests/test_crash.py -s --timeout 3600
 
-# Five hosts and their PostgreSQL in trouble for CHAOS seconds, while 20,000 readers are to get an edition.
+# Five hosts, their PostgreSQL and its standby in trouble for CHAOS seconds, while 20,000 readers are to get an edition.
 CHAOS ?= 60
 chaos: .venv/.dev
 	DIGEST_CHAOS_S=$(CHAOS) DIGEST_CHAOS_READERS=20000 $(BIN)/python -m pytest tests/test_chaos.py -s --timeout 3600

@@ -1,7 +1,7 @@
-"""A database reached over two lines that can be cut: a process of its own, told what to do on its input.
+"""Databases reached over lines that can be cut: a process of its own, told what to do on its input.
 
-``python cutting.py SOCKET`` prints the ports of both lines. Each line of input: which one (0, 1) and for how
-many seconds all its connections are dropped and new ones refused.
+``python cutting.py SOCKET ...`` prints the port that leads to each. Each line of input: which one (0, 1) and for
+how many seconds all its connections are dropped and new ones refused.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ class Line:
             writer.transport.abort()
 
 
-async def main(upstream: str) -> None:
-    lines = [Line(upstream), Line(upstream)]
+async def main(*upstream: str) -> None:
+    lines = [Line(one) for one in upstream]
     print(*[await line.start() for line in lines], flush=True)
     while told := await asyncio.to_thread(sys.stdin.readline):
         which, seconds = told.split()
@@ -53,4 +53,4 @@ async def main(upstream: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))
