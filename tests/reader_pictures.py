@@ -40,7 +40,7 @@ def furnish(store: Store) -> None:
         store.feeds.add(FeedConfig(id=name, url=f"https://{name}.example/feed"), origin="command", now=NOW)
         for name in ("clock-weekly", "old-news")
     )
-    well = replace(well, polled_at=NOW, ok_at=NOW, newest_at=NOW - DAY)
+    well = replace(well, polled_at=NOW, newest_at=NOW - DAY)
     ill = replace(ill, polled_at=NOW, gone_at=NOW - DAY, error="its server says it is gone for good (410)", newest_at=NOW - 40 * DAY)
     store.feeds.save([well, ill])
 
@@ -70,6 +70,7 @@ async def main(folder: Path) -> None:
                 page = await browser.new_page(
                     viewport={"width": width, "height": 900},
                     color_scheme=scheme,
+                    locale="zh-CN",
                     http_credentials={"username": "operator", "password": SECRET},
                 )
                 await page.goto(site.at(path))

@@ -48,7 +48,7 @@ class PersonalPages:
             try:
                 return await asyncio.to_thread(act)
             except (TokenError, ConsentError) as wrong:
-                return self.voice.wrong_link(request, wrong)
+                return self.voice.problem(request, 404, str(wrong))
 
         return answer
 
@@ -63,16 +63,12 @@ class PersonalPages:
         confirmed = self.door.signup.confirm(reader, now=self.door.clock())
         words = self.voice.words(confirmed.language)
         next_at = self.door.next_at(confirmed)
-        if next_at is None:
-            title = words.html("Confirmed.")
-        else:
-            title = words.html(
-                "Confirmed. Next edition: {when}.", when=words.moment(next_at, confirmed.timezone)
-            )
+        moment = words.moment(next_at, confirmed.timezone) if next_at else ""
+        text = words.html("Next edition: {when}.", when=moment) if moment else ""
         onward = [
             (self.door.signup.link(Purpose.PREFERENCES, confirmed), words.html("Choose themes and times"))
         ]
-        return html(self.voice.message(confirmed.language, title, "", onward))
+        return html(self.voice.message(confirmed.language, words.html("Confirmed."), text, onward))
 
     def preferences(self, request: Request, reader: Subscriber, form: forms.Form) -> Response:
         if request.method != "POST" or reader.state in LEFT or reader.state is ConsentState.PENDING:
@@ -159,7 +155,7 @@ class PersonalPages:
 
     def ask_to_erase(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         words = self.voice.words(reader.language)
-        text = words.html("Erase everything kept about you? Editions already sent stay in your mailbox.")
+        text = words.html("This cannot be undone. Editions already sent stay in your mailbox.")
         back = (self.door.signup.link(Purpose.PREFERENCES, reader), words.html("Back to the preferences"))
         title, button = words.html("Erase everything kept about you"), words.html("Yes, erase")
         return self.voice.ask(reader.language, title, text, request.url.path, button, [back])
@@ -183,7 +179,7 @@ class PersonalPages:
         try:
             subscriber_id = self.door.signup.whom(request.path_params["token"])
         except TokenError as wrong:
-            return self.voice.wrong_link(request, wrong)
+            return self.voice.problem(request, 404, str(wrong))
         leaving = Departure(subscriber_id=subscriber_id, reason=forms.one(form, "reason"))
         if not await self.door.desk.leave(leaving):
             raise HTTPException(503, headers={"retry-after": "60"})

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from digest.errors import ConsentError, TokenError
 from digest.render.wording import Wording, frequency, language_names
 from digest.web import forms
 from digest.web.door import Door
@@ -80,14 +79,6 @@ class Voice:
         words = self.words(language)
         return self.message(language, title, "", [(f"{self.root}/subscribe", words.html("Subscribe again"))])
 
-    def wrong_link(self, request: Request, wrong: TokenError | ConsentError) -> Response:
-        language = self.language(request)
-        words = self.words(language)
-        onward = [
-            (f"{self.root}/subscribe", words.html("Subscribe to {name}", name=self.door.newsletter.name))
-        ]
-        return html(self.message(language, words.html(str(wrong)), "", onward), 404)
-
     def too_many(self, language: str, wait_s: float) -> Response:
         words, minutes = self.words(language), max(1, -(-int(wait_s) // 60))
         title = words.html_n(
@@ -98,8 +89,11 @@ class Voice:
         return html(self.message(language, title), 429, {"retry-after": str(minutes * 60)})
 
     def problem(self, request: Request, status: int, message: str) -> Response:
+        """*message* on a page; where nothing is to be found, with the way to the form."""
         language = self.language(request)
-        return html(self.message(language, self.words(language).html(message)), status)
+        words = self.words(language)
+        form = f"{self.root}/subscribe", words.html("Subscribe to {name}", name=self.door.newsletter.name)
+        return html(self.message(language, words.html(message), "", [form] if status == 404 else []), status)
 
     def themes(self, language: str, chosen: Sequence[str] | None) -> list[Option]:
         return [
@@ -112,7 +106,7 @@ class Voice:
         return [
             Option(
                 id=schedule.id,
-                name=words.plain(often) if often and told.count(often) == 1 else schedule.id,
+                name=words.plain(often).capitalize() if often and told.count(often) == 1 else schedule.id,
                 chosen=not chosen or schedule.id in chosen,
             )
             for schedule, often in zip(self.door.schedules, told, strict=True)
