@@ -15,10 +15,10 @@ from digest.text import Span, chinese_characters, count, fold, is_chinese, is_cj
 _CLAUSE = re.compile(r"[，,；;：:、](?!\d)")
 # Weights tried on the labelled set of `make eval` and on public news and meetings outside it; none is sharp.
 _FADE = 0.25  # how fast position fades, by each sound sentence that went before
-_ASKED, _ASKED_FOR = 0.8, 0.8  # of the query, and what it takes from the rest
+_ASKED = 0.8  # share of the query where the text is mixed
 _STAYS = 0.9
 """How likely the next sentence is still on the subject: answers are often far from their question's words."""
-_FEEDBACK, _FEEDBACK_FROM = 0.5, 3
+_FEEDBACK, _FEEDBACK_FROM = 0.8, 3  # weight of the best answers' words, and of how many answers
 _NEW = 0.7  # of what a sentence adds to those chosen
 _FULL_SENTENCE = 24  # characters, or twelve words
 _STANDS = {Fix.FINE: 1.0, Fix.JOIN: 0.85, Fix.DROP: 0.2}
@@ -118,7 +118,8 @@ def _scores(text: str, units: Sequence[Span], words: Bag, query: str) -> list[fl
         )
     ]
     asked, mixed = _asked(words, query)
-    return [o * (1 - _ASKED_FOR * mixed) + _ASKED * mixed * a for o, a in zip(own, asked, strict=True)]
+    share = _ASKED * mixed
+    return [(1 - share) * o + share * a for o, a in zip(own, asked, strict=True)]
 
 
 def _fitness(text: str, units: Sequence[Span]) -> list[float]:
