@@ -43,17 +43,17 @@ async def run(store: Store, out: Any, policy: Policy = QUICK, **more: Any) -> Re
 
 
 async def test_everybody_gets_it_once_and_the_edition_is_finished(tmp_path: Path) -> None:
-    with a_ledger(tmp_path / "d.db", 300) as (store, number):
+    with a_ledger(tmp_path / "d.db", 120) as (store, number):
         async with serving(Hostile()) as hostile:
             seen: list[Progress] = []
             report = await run(
                 store, smtp(hostile), on_progress=seen.append, return_path=lambda c: f"b{c.id}@x.example"
             )
-        assert report.sent == 300 and not report.trouble and report.next_due is None
-        assert Counter(hostile.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(300))
+        assert report.sent == 120 and not report.trouble and report.next_due is None
+        assert Counter(hostile.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(120))
         assert hostile.messages[0][0].startswith("b") and hostile.connections <= 4
-        assert store.ledger.counts(number) == {DeliveryState.SENT: 300} and store.ledger.finished(number)
-        assert seen[0].queued == 300 and (seen[-1].sent, seen[-1].queued) == (300, 0)
+        assert store.ledger.counts(number) == {DeliveryState.SENT: 120} and store.ledger.finished(number)
+        assert seen[0].queued == 120 and (seen[-1].sent, seen[-1].queued) == (120, 0)
         again = await run(store, MaildirTransport(tmp_path / "m"))
         assert again.sent == 0
 
@@ -235,7 +235,7 @@ async def test_a_slow_domain_does_not_hold_up_the_others(tmp_path: Path) -> None
 
 
 async def test_stopping_ends_in_good_order_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    with a_ledger(tmp_path / "d.db", 400) as (store, number):
+    with a_ledger(tmp_path / "d.db", 150) as (store, number):
         async with serving(Hostile()) as hostile:
             stop = asyncio.Event()
 
@@ -246,11 +246,11 @@ async def test_stopping_ends_in_good_order_and_the_next_run_goes_on(tmp_path: Pa
             limit = Limit(per_second=200)
             report = await run(store, smtp(hostile, limit=limit), stop=stop, on_progress=enough)
             counts = store.ledger.counts(number)
-            assert report.stopped and 0 < report.sent < 400
-            assert counts == {DeliveryState.SENT: report.sent, DeliveryState.QUEUED: 400 - report.sent}
+            assert report.stopped and 0 < report.sent < 150
+            assert counts == {DeliveryState.SENT: report.sent, DeliveryState.QUEUED: 150 - report.sent}
             assert len(hostile.messages) == report.sent
             await run(store, smtp(hostile))
-        assert len(hostile.messages) == 400 == len(set(hostile.recipients()))
+        assert len(hostile.messages) == 150 == len(set(hostile.recipients()))
 
 
 async def test_an_edition_that_is_stopped_while_it_goes_out_stops_going_out(tmp_path: Path) -> None:
@@ -286,22 +286,22 @@ async def test_stopping_does_not_wait_for_a_server_that_hangs(tmp_path: Path) ->
 
 
 async def test_a_locked_database_pauses_and_nothing_unrecorded_is_sent(tmp_path: Path) -> None:
-    with a_ledger(tmp_path / "d.db", 200) as (store, number):
+    with a_ledger(tmp_path / "d.db", 80) as (store, number):
         async with serving(Hostile()) as hostile:
-            sending = asyncio.create_task(run(store, smtp(hostile, limit=Limit(per_second=400))))
+            sending = asyncio.create_task(run(store, smtp(hostile, limit=Limit(per_second=300))))
             await hostile.seen.wait()
             locker = sqlite3.connect(tmp_path / "d.db", isolation_level=None)
             locker.execute("BEGIN IMMEDIATE")
             await asyncio.sleep(0.2)
             sent_then = len(hostile.messages)
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.4)
             assert len(hostile.messages) == sent_then
             assert not sending.done()
             locker.execute("ROLLBACK")
             locker.close()
             report = await sending
-        assert report.sent == 200 == len(hostile.messages)
-        assert store.ledger.counts(number) == {DeliveryState.SENT: 200}
+        assert report.sent == 80 == len(hostile.messages)
+        assert store.ledger.counts(number) == {DeliveryState.SENT: 80}
 
 
 class Failing:
@@ -324,13 +324,13 @@ class Failing:
 
 
 async def test_a_full_disk_pauses_every_step(tmp_path: Path) -> None:
-    with a_ledger(tmp_path / "d.db", 60) as (store, number), store.owner() as owner:
+    with a_ledger(tmp_path / "d.db", 24) as (store, number), store.owner() as owner:
         async with serving(Hostile()) as hostile:
             out = smtp(hostile, connections=16)
             ledger: Any = Failing(store.ledger)
             report = await deliver(ledger, a_message, out, owner=owner, policy=QUICK)
             await out.close()
-        assert report.sent == 60 == len(hostile.messages) and report.fenced == 0
+        assert report.sent == 24 == len(hostile.messages) and report.fenced == 0
         assert store.ledger.finished(number)
 
 
@@ -369,12 +369,12 @@ async def test_a_fault_of_our_own_ends_the_run_instead_of_hanging_it(tmp_path: P
 
 
 async def test_two_senders_share_one_ledger(tmp_path: Path) -> None:
-    with a_ledger(tmp_path / "d.db", 300) as (store, number):
+    with a_ledger(tmp_path / "d.db", 120) as (store, number):
         async with serving(Hostile()) as hostile:
-            few = Policy(patience_s=0.2, batch=20)
+            few = Policy(patience_s=0.2, batch=10)
             one, two = await asyncio.gather(run(store, smtp(hostile), few), run(store, smtp(hostile), few))
-        assert one.sent + two.sent == 300 and one.fenced == two.fenced == 0
-        assert len(set(hostile.recipients())) == 300 == len(hostile.messages)
+        assert one.sent + two.sent == 120 and one.fenced == two.fenced == 0
+        assert len(set(hostile.recipients())) == 120 == len(hostile.messages)
         assert store.ledger.finished(number)
 
 
