@@ -684,7 +684,6 @@ class Feed:
     lull_s: int = 0
     every_s: int = 0
     polled_at: datetime | None = None
-    ok_at: datetime | None = None
     newest_at: datetime | None = None
     failures: int = 0
     failing_since: datetime | None = None

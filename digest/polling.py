@@ -45,7 +45,6 @@ def answered(
     return replace(
         feed,
         polled_at=now,
-        ok_at=now,
         failures=0,
         failing_since=None,
         error="",

@@ -1,14 +1,14 @@
 """The list of feeds: adding one by its site's address, bringing whole lists in and out."""
 
+import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from digest import guard
 from digest.charset import decode
 from digest.errors import FetchError, ParseError, StoreError
 from digest.feeds import Reader
-from digest.fetch import Fetched
+from digest.fetch import Fetched, host_of
 from digest.links import feed_links, usual_feeds
 from digest.model import Feed, FeedConfig
 from digest.opml import make_id
@@ -24,52 +24,31 @@ _TRIES = 8
 """Addresses of one site that are tried for a feed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discovered:
-    """A feed found at or through an address.
-
-    Args:
-        url: Of the feed; where permanent redirects led.
-        steps: What was tried and came of it.
-        others: Further addresses the page gives for feeds.
-    """
-
-    url: str
-    feed: ParsedFeed
-    steps: tuple[str, ...]
-    others: tuple[str, ...] = ()
-
-
-async def discover(reader: Reader, url: str, *, allow_private: bool = False) -> Discovered:
-    """The feed at *url*, or the one that the page there leads to.
+async def discover(reader: Reader, url: str, *, allow_private: bool = False) -> tuple[str, ParsedFeed]:
+    """The feed at *url*, or the one that the page there leads to; first its address, where permanent
+    redirects led.
 
     Raises:
         FetchError: Nothing there answers, or no feed could be found.
+        ParseError: There is a feed, but it cannot be read.
     """
     allow = guard.PRIVATE if allow_private else reader.settings.allow
     url = url if "://" in url else f"https://{url}"
-    steps: list[str] = []
     page = await _get(reader, url, allow)
     try:
-        return Discovered(url=page.moved_to or url, feed=await _parse(reader, page), steps=("is a feed",))
+        return page.moved_to or url, await _parse(reader, page)
     except ParseError as error:
-        steps.append(f"{url} {error.what}")
-    text = decode(page.body, page.charset).text
-    told = await reader.workers.run(feed_links, text, page.url)
-    for link in [link for link in (*told, *usual_feeds(page.url)) if link != page.url][:_TRIES]:
-        try:
+        if "not a feed" not in error.what:
+            raise
+    told = await reader.workers.run(feed_links, decode(page.body, page.charset).text, page.url)
+    tried = [link for link in (*told, *usual_feeds(page.url)) if link != page.url][:_TRIES]
+    for link in tried:
+        with contextlib.suppress(FetchError, ParseError):
             # Only the host that was asked for is opened by an allow-list, not where its page points.
-            found = await _get(reader, link, allow if _host(link) == _host(url) else ())
-            feed = await _parse(reader, found)
-        except (FetchError, ParseError) as error:
-            steps.append(f"{link}: {error.what}")
-            continue
-        steps.append(f"{link}: a feed, {feed.kind}, {len(feed.entries)} entries")
-        others = tuple(other for other in told if other != link)
-        return Discovered(url=found.moved_to or link, feed=feed, steps=tuple(steps), others=others)
-    tried = ", ".join(step.split(": ")[0] for step in steps[1:])
-    what = f"{steps[0]}; nor was one at {tried}" if tried else steps[0]
-    raise FetchError(url, f"no feed was found; give the feed's own address ({what})", retryable=False)
+            found = await _get(reader, link, allow if host_of(link) == host_of(url) else ())
+            return found.moved_to or link, await _parse(reader, found)
+    what = f"no feed was found there, nor at {', '.join(tried)}; give the feed's own address"
+    raise FetchError(url, what, retryable=False)
 
 
 async def add(
@@ -81,24 +60,24 @@ async def add(
     tags: Iterable[str] = (),
     full_text: bool = False,
     allow_private: bool = False,
-) -> tuple[Feed, Discovered]:
+) -> Feed:
     """Find the feed at *url* and add it; due at once.
 
     Raises:
-        FetchError: See `discover`.
+        FetchError, ParseError: See `discover`.
         StoreError: It is there already.
     """
-    found = await discover(reader, url, allow_private=allow_private)
+    url, found = await discover(reader, url, allow_private=allow_private)
     feeds = reader.store.feeds
     config = FeedConfig(
-        id=id or make_id(found.url, [feed.id for feed in feeds.list()]),
-        url=found.url,
-        title=title or found.feed.title or None,
+        id=id or make_id(url, [feed.id for feed in feeds.list()]),
+        url=url,
+        title=title or found.title or None,
         tags=tuple(tags),
         full_text=full_text,
         allow_private=allow_private,
     )
-    return feeds.add(config, origin="command", now=reader.now), found
+    return feeds.add(config, origin="command", now=reader.now)
 
 
 def add_all(
@@ -143,7 +122,3 @@ async def _parse(reader: Reader, answer: Fetched) -> ParsedFeed:
         )
     except WorkError as error:
         raise ParseError(answer.url, f"could not be parsed: {error}") from error
-
-
-def _host(url: str) -> str:
-    return url.split("/")[2].lower()

@@ -27,7 +27,7 @@ from feed_server import (
     words,
 )  # fmt: skip
 
-from digest.errors import FetchError
+from digest.errors import FetchError, ParseError
 from digest.feeds import Polled, Reader
 from digest.fetch import open_fetcher
 from digest.model import Feed, FeedConfig, FeedSettings, Schedule, Term, Theme
@@ -497,9 +497,8 @@ async def test_a_site_s_address_is_enough(page: str, path: str, script: Callable
             "/": http(f"<!doctype html><html><head>{page}</head></html>", kind="text/html"),
             path: http(rss()),
         }
-        feed, found = await add(s.reader(), base + "/", tags=["a"], allow_private=True)
+        feed = await add(s.reader(), base + "/", tags=["a"], allow_private=True)
     assert (feed.url, feed.title, feed.origin, feed.tags) == (base + path, "水塔周报", "command", ("a",))
-    assert found.feed.kind == "rss20"
 
 
 @same_loop
@@ -508,3 +507,12 @@ async def test_no_feed_is_said_with_what_was_tried(script: Callable) -> None:
         s.answers.append(http("<html></html>", kind="text/html"))
         with pytest.raises(FetchError, match=r"no feed was found.*feed\.xml"):
             await discover(s.reader(), f"http://s.test:{s.server.port}/", allow_private=True)
+
+
+@same_loop
+async def test_a_feed_that_cannot_be_read_is_no_reason_to_look_elsewhere(script: Callable) -> None:
+    async with script() as s:
+        s.answers.append(http(rss(item(0))[:300]))
+        with pytest.raises(ParseError, match="cut off in the middle"):
+            await discover(s.reader(), f"http://s.test:{s.server.port}/", allow_private=True)
+        assert len(s.server.log) == 1

@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 SETTINGS = FeedSettings()
 FEED = Feed(
     id="a", url="http://a.example/", fetch_url="http://a.example/", origin="config", added_at=NOW - 9 * DAY,
-    polled_at=NOW, ok_at=NOW, newest_at=NOW - HOUR, habit_s=6 * 3600, lull_s=86400,
+    polled_at=NOW, newest_at=NOW - HOUR, habit_s=6 * 3600, lull_s=86400,
 )  # fmt: skip
 
 

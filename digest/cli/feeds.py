@@ -41,7 +41,7 @@ def add(
 
     with runtime(context) as opened:
 
-        async def found() -> "tuple[Feed, object]":
+        async def found() -> "Feed":
             async with opened.feed_reader() as reader:
                 return await subscribe(
                     reader,
@@ -53,7 +53,7 @@ def add(
                     allow_private=private,
                 )
 
-        feed, _ = asyncio.run(found())
+        feed = asyncio.run(found())
     say(f"Added {feed.id}: {feed.title or feed.url} ({feed.url})")
 
 

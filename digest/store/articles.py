@@ -139,7 +139,7 @@ class Articles:
         with self._database.write() as connection:
             return connection.execute(change).rowcount > 0
 
-    def near(self, sketch: Sequence[int], *, min_shared: int, limit: int = 100) -> tuple[str, ...]:
+    def near(self, sketch: Sequence[int], *, min_shared: int) -> tuple[str, ...]:
         """Source ids whose sketches share at least *min_shared* values with *sketch*, most first.
 
         Of the articles that share a value only the newest ``COMMON`` are looked at: a phrase everybody
@@ -151,7 +151,7 @@ class Articles:
         values = {f"value{n}": value for n, value in enumerate([*sketch, *[None] * room])}
         query = _near(len(values))
         with self._database.read() as connection:
-            rows = connection.execute(query, {**values, "least": min_shared, "most": limit})
+            rows = connection.execute(query, {**values, "least": min_shared})
             return tuple(row.source_id for row in rows)
 
     def prune(self, *, before: datetime) -> int:
@@ -182,7 +182,7 @@ def _near(values: int) -> sa.TextClause:
     return sa.text(
         f"SELECT source_id, count(*) AS shared FROM ({holders}) AS anon"  # noqa: S608 - the above
         " JOIN articles ON id = article_id"
-        " GROUP BY source_id HAVING count(*) >= :least ORDER BY shared DESC, source_id LIMIT :most"
+        " GROUP BY source_id HAVING count(*) >= :least ORDER BY shared DESC, source_id LIMIT 100"
     )
 
 

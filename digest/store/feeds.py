@@ -106,10 +106,10 @@ class Feeds:
             if updates:
                 connection.execute(_UPDATE, updates)
 
-    def seen(self, feed_id: str, *, limit: int = 5000) -> tuple[SeenEntry, ...]:
-        """The entries seen of a feed, the latest first."""
+    def seen(self, feed_id: str) -> tuple[SeenEntry, ...]:
+        """The entries seen of a feed, the latest 5000, newest first."""
         with self._database.read() as connection:
-            rows = connection.execute(_SEEN_OF, {"feed": feed_id, "most": limit}).all()
+            rows = connection.execute(_SEEN_OF, {"feed": feed_id}).all()
         return tuple(SeenEntry(**dict(zip(_SEEN, row, strict=True))) for row in rows)
 
     def _put(self, connection: sa.Connection, feed: Feed) -> None:
@@ -121,7 +121,7 @@ _SEEN_OF = (
     sa.select(*(feed_entries.c[name] for name in _SEEN))
     .where(feed_entries.c.feed_id == sa.bindparam("feed"))
     .order_by(feed_entries.c.first_seen_at.desc(), feed_entries.c.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(5000)
 )
 # An update, not an upsert: a feed removed during its poll must not come back.
 _UPDATE = (
