@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,9 @@ SHUTDOWN_S = 25.0
 """For what is in flight; with what comes before and after it, systemd's and docker's half minute is kept."""
 _CUT_OFF_S = 2.0
 _PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_AWAY_S = 600.0
+"""Not having looked for so long, editions wait as long at most for what has come in meanwhile to be read."""
 
 
 class Service:
@@ -65,6 +68,7 @@ class Service:
         self._transport: Transport | None = None
         self._opening = asyncio.Lock()
         self._trouble: tuple[str, ...] = ()
+        self._looked = self._hold = _LONG_AGO
 
     def wake(self) -> None:
         for bell in self._bells.values():
@@ -109,8 +113,7 @@ class Service:
         tasks = []
         for name, work in works.items():
             bell = self._bells[name] = asyncio.Event()
-            if name != "publish":  # after a night off first of all with what has come in meanwhile
-                bell.set()
+            bell.set()
             waker.add_job(
                 _ring,
                 "interval",
@@ -168,19 +171,30 @@ class Service:
         try:
             report = await asyncio.to_thread(self._runtime.collect)
         finally:
+            self._hold = _LONG_AGO
             self._bells["publish"].set()
         for one in report:
             if one.state in {"new", "changed", "failed", "empty"}:
                 level = logging.WARNING if one.state == "failed" else logging.INFO
-                log.log(level, "collected source=%s state=%s %s", one.source_id, one.state, one.detail)
+                log.log(level, "collected source=%s state=%s %s", one.source_id, one.state, one.detail or "-")
+
+    def _waits(self) -> bool:
+        """Whether editions wait for feeds to be read: at the start, and after a night asleep."""
+        now, away = self._runtime.now, timedelta(seconds=_AWAY_S * self._runtime.clock.speed)
+        if now - self._looked > away:
+            self._hold = now + away
+            self._bells["collect"].set()
+        self._looked = now
+        return now < self._hold
 
     async def _publish(self) -> None:
         runtime = self._runtime
+        if self._waits():
+            return
         done = await asyncio.to_thread(runtime.tick)
         for one in done:
-            log.info(
-                "slot schedule=%s slot=%s edition=%s %s", one.schedule, one.slot, one.edition, one.reason
-            )
+            told = "slot schedule=%s slot=%s edition=%s %s"
+            log.info(told, one.schedule, one.slot, one.edition, one.reason or "-")
         if done:
             self.wake()
         soon = await asyncio.to_thread(self._soon)

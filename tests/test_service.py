@@ -13,6 +13,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.policy import default
 from pathlib import Path
@@ -24,10 +25,12 @@ from sqlalchemy import event
 from test_slots import LETTER, THEME, add_article
 
 from digest.config import write_defaults
+from digest.installation import Clock, find_config
 from digest.model import ConsentState, DeliveryState, Schedule, Subscriber
+from digest.runtime import Runtime
 from digest.service import Service
 from digest.slots import tick
-from digest.store import Store, open_store
+from digest.store import SlotState, Store, open_store
 
 ROOT = Path(__file__).parent.parent
 BEFORE_EIGHT = "2026-01-05T23:59:57+00:00"
@@ -152,6 +155,23 @@ def test_a_restored_backup_gives_the_same_mail_months_later(folder: Path) -> Non
 def lines(mail: Path) -> list[bytes]:
     """But for how lines end on disk."""
     return mail.read_bytes().replace(b"\r\n", b"\n").splitlines()
+
+
+async def test_after_a_night_off_editions_wait_for_what_has_come_in_meanwhile(folder: Path) -> None:
+    config = find_config(folder / "config.toml")
+    assert config
+    with ExitStack() as stack:
+        runtime = Runtime(config, Clock(SLOT), stack, lasting=True)
+        service = Service(runtime)
+        service._bells = {name: asyncio.Event() for name in ("collect", "publish")}
+        for day in range(2):
+            runtime.clock.set(SLOT + timedelta(days=day))
+            await service._publish()
+            assert len(runtime.store.slots.list()) == day, "not before the feeds are read"
+            assert service._bells["collect"].is_set()
+            await service._collect()
+            await service._publish()
+            assert [one.state for one in runtime.store.slots.list()] == [SlotState.MADE] * (day + 1)
 
 
 class Scripted(Service):

@@ -90,6 +90,7 @@ def _run(context: typer.Context, speed: float, *, shared: bool = False, **option
                 raise ConfigError(opened.config.path, [(0, "database.url", what)])
             if is_sqlite:
                 stack.enter_context(only_one(opened.lock_file))
+            _ = opened.store  # what is wrong with it ends the start, not one part after the other
             for warning in opened.config.warnings:
                 log.warning("%s", warning)
             yield Service(opened, **options)
@@ -251,6 +252,8 @@ def _log() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for told_by_us in ("procrastinate", "psycopg.pool", "sqlalchemy.pool"):
         logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
-    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a wake-up that waits or is cut off is no news
-    for chatty in ("uvicorn", "mail.log"):  # the latter names addresses
+    logging.getLogger("apscheduler").setLevel(
+        logging.CRITICAL
+    )  # a wake-up that waits or is cut off is no news
+    for chatty in ("uvicorn", "alembic.runtime.plugins", "mail.log"):  # the last names addresses
         logging.getLogger(chatty).setLevel(logging.WARNING)
