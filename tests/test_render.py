@@ -402,6 +402,22 @@ def test_chinese_marks_get_a_chinese_face() -> None:
 
 
 @pytest.mark.parametrize(
+    ("title", "px", "expected"),
+    [
+        ("窑火,第一年不许碰轮盘,只学看火", 27, "窑火，|第一年不许碰轮盘，|只学看火"),
+        ("窑火:人们怎样影响AI世界（2023）", 27, "窑火：|人们怎样影响 AI 世界|（2023）"),
+        ("谈窑:「大窑+大火」撑开了整整一条古老的街", 23, "谈窑：|「大窑+大火」|撑开了整整一条古老的街"),
+        ("“重修村里老窑”“动员全村老小”，他说", 19, "“重修村里老窑”|“动员全村老小”，|他说"),
+        ("他说“好，就这样", 27, "他说“好，就这样"),
+        ("Fire, and what it does", 27, "Fire, and what it does"),
+    ],
+)
+def test_titles_break_between_clauses_and_quotations(title: str, px: int, expected: str) -> None:
+    shown = Typesetter(True).headline(title, px)
+    assert re.sub("</?nobr>", "|", shown).replace("||", "|").strip("|") == expected
+
+
+@pytest.mark.parametrize(
     ("title", "expected"),
     [
         ("短标题", "短标题"),

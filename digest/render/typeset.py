@@ -25,6 +25,7 @@ _STOPS = "。！？!?.…”’」』\"')）】"
 _OPENERS = "“‘「『（(【《"
 """What begins right after one of these is whole at its head: nothing was left out there."""
 _CLAUSES = re.compile("[^，。：；？！、]+[，。：；？！、]*|[，。：；？！、]+")
+_PARTS = re.compile("(?:“[^”]*”|「[^」]*」|《[^》]*》|（[^）]*）|[^“「《（]+|.)[，。：；？！、]*")
 _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
@@ -63,15 +64,23 @@ class Typesetter:
         return escape(gap(restore_punctuation(text) if self.restore else text))
 
     def headline(self, text: str, px: int = 27) -> Markup:
-        """As :meth:`shown`, Chinese broken between clauses rather than in one that fits on a phone's line."""
+        """As :meth:`shown`, Chinese broken between clauses, and at quotations in those too long for a phone."""
+
+        def fits(part: str) -> bool:
+            return columns(part) + part.count("“") + part.count("”") <= COLUMNS[px]
+
         shown = self.shown(text)
-        if not _chinese(text) or any(mark in shown for mark in "“”‘’&"):
+        clauses = _CLAUSES.findall(shown)
+        torn = [one for one in clauses if one.count("“") != one.count("”")]  # `dress` looks for whole pairs
+        if not _chinese(text) or torn or "‘" in shown or "&" in shown:
             return shown
-        first, *others = _CLAUSES.findall(shown) or [""]  # the first begins a line: it needs no holding
-        return Markup(first) + Markup("").join(  # noqa: S704
-            Markup("<nobr>{}</nobr>").format(one) if columns(one) <= COLUMNS[px] else Markup(one)  # noqa: S704
-            for one in others
-        )
+        parts = [part for one in clauses for part in ([one] if fits(one) else _PARTS.findall(one))]
+        # The first begins a line and needs no holding; before Latin ones there may be no place to break.
+        held = [
+            f"<nobr>{part}</nobr>" if n and fits(part) and _chinese(part) else part
+            for n, part in enumerate(parts)
+        ]
+        return Markup("".join(held))  # noqa: S704  pieces of what is escaped
 
     def number(self, text: str) -> Markup:
         """Digits, unit and hedge exactly as written."""

@@ -127,7 +127,7 @@ class Viewer:
         speaker = None
         if excerpt.speaker:
             dash = "——" if self.words.speaks("zh") or detect(excerpt.speaker) == "zh" else "— "
-            speaker = self.type.shown(dash + excerpt.speaker)
+            speaker = unbroken(self.type.shown(dash + excerpt.speaker))
         text = self.type.excerpt(excerpt, article)
         return View(text=text, speaker=speaker, by_model=excerpt.by == "model", hangs=text[:1] in "“「『")
 
