@@ -64,7 +64,7 @@ class Typesetter:
         return escape(gap(restore_punctuation(text) if self.restore else text))
 
     def headline(self, text: str, px: int = 27) -> Markup:
-        """As :meth:`shown`, Chinese broken between clauses, and at quotations in those too long for a phone."""
+        """As :meth:`shown`, Chinese broken between clauses, at quotations in those too long for a phone."""
 
         def fits(part: str) -> bool:
             return columns(part) + part.count("“") + part.count("”") <= COLUMNS[px]
