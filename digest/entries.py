@@ -21,6 +21,7 @@ _OLD = timedelta(days=30)
 """An entry dated longer ago than this when it is first met is background, whatever brought it up."""
 _SLIGHT = 12
 """Characters an edit may change and still be a correction of spelling or style."""
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 class Sight(StrEnum):
@@ -131,19 +132,12 @@ def _marks(entry: Entry) -> dict[str, Any]:
 
 
 def is_material(old: str, new: str) -> bool:
-    """Whether an edit changed what a reader would learn: a figure, or more than a few characters."""
-    if old == new:
-        return False
-    a, b = fold(old), fold(new)
-    if Counter(re.findall(r"\d+(?:[.,]\d+)*", a)) != Counter(re.findall(r"\d+(?:[.,]\d+)*", b)):
+    """Whether an edit changed what a reader would learn: a figure, or a sentence that came or went."""
+    if Counter(_FIGURE.findall(fold(old))) != Counter(_FIGURE.findall(fold(new))):
         return True
-    left, right = _only(a, b), _only(b, a)
-    if min(len(left), len(right)) == 0 or max(len(left), len(right)) > 4000:
-        return max(len(left), len(right)) > _SLIGHT
-    same = sum(
-        block.size for block in SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
-    )
-    return max(len(left), len(right)) - same > _SLIGHT
+    came, went = additions(old, new), additions(new, old)
+    changed = [new[slice(*span)] for span in came] + [old[slice(*span)] for span in went]
+    return any(len(_bare(sentence)) > _SLIGHT for sentence in changed)
 
 
 def additions(old: str, new: str) -> tuple[Span, ...]:
@@ -158,20 +152,13 @@ def additions(old: str, new: str) -> tuple[Span, ...]:
 
 def _is_slip(words: str, before: set[str]) -> bool:
     """An old sentence with a word put right; one whose figures changed is news."""
-    figures = re.findall(r"\d+", words)
+    figures = _FIGURE.findall(words)
     return any(
         abs(len(words) - len(old)) <= _SLIGHT
-        and re.findall(r"\d+", old) == figures
+        and _FIGURE.findall(old) == figures
         and SequenceMatcher(None, words, old, autojunk=False).ratio() > 0.8
         for old in before
     )
-
-
-def _only(text: str, other: str) -> str:
-    """The sentences of *text* that do not stand in *other*, without marks and blanks."""
-    there = {_bare(other[start:end]) for start, end in sentences(other)}
-    mine = (_bare(text[start:end]) for start, end in sentences(text))
-    return "".join(words for words in mine if words not in there)
 
 
 def _bare(text: str) -> str:
