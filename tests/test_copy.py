@@ -95,21 +95,22 @@ class Cut(Exception):
     """The copy is killed here."""
 
 
-@pytest.mark.parametrize("after", [1, 2, 5, 20, 40])
-def test_a_copy_that_was_cut_off_goes_on(
-    source: Store, postgresql_url: str, monkeypatch: pytest.MonkeyPatch, after: int
+def test_a_copy_that_is_cut_off_again_and_again_goes_on(
+    source: Store, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("digest.store.copying.PAGE", 3)
     steps: list[tuple[str, int]] = []
+    cuts = {1, 2, 5, 20, 40}
 
     def cut(what: str, done: int, _total: int) -> None:
         steps.append((what, done))
-        if len(steps) == after:
+        if len(steps) in cuts:
             raise Cut
 
     with open_store(postgresql_url) as target:
-        with pytest.raises(Cut):
-            copy(source.database, target.database, on_progress=cut)
+        for _ in cuts:
+            with pytest.raises(Cut):
+                copy(source.database, target.database, on_progress=cut)
         copy(source.database, target.database, on_progress=cut)
         compare(source.database, target.database)
         assert everything(target) == everything(source)
