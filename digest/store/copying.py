@@ -4,9 +4,9 @@ Every table in the order of its key, a page a transaction, so memory stays bound
 killed goes on where it was. Jobs are not copied: they are made again from what is.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,9 +17,8 @@ from .database import Database, mapped_errors
 from .schema import metadata
 from .schema import state as facts
 
-PAGE = 2000
-"""Rows a transaction; those of an edition may be 100 kB each, most are 100 bytes."""
-_HELD_CHARACTERS = 8_000_000
+PAGE = 500
+"""Rows a transaction, and in memory; those of an edition may be 100 kB each, most are 100 bytes."""
 MARK = "copied from"
 """The fact that stands in a target until it is whole and checked."""
 
@@ -90,25 +89,12 @@ def _copy_table(source: Database, target: Database, table: sa.Table, on_progress
         query = _rows(connection, table, descending=True).limit(1)
         last = connection.execute(query).first() if done else None
     with _stream(source, table, after=last) as rows:
-        for page in _pages(rows):
+        while page := list(islice(rows, PAGE)):
             with target.write() as connection:
                 connection.execute(sa.insert(table), [dict(row._mapping) for row in page])
             done += len(page)
             on_progress(f"copying {table.name}", done, total)
     return total
-
-
-def _pages(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    page: list[Row] = []
-    held = 0
-    for row in rows:
-        page.append(row)
-        held += sum(len(value) for value in row if isinstance(value, str))
-        if len(page) >= PAGE or held > _HELD_CHARACTERS:
-            yield page
-            page, held = [], 0
-    if page:
-        yield page
 
 
 def _compare_table(
@@ -135,7 +121,9 @@ def _stream(database: Database, table: sa.Table, after: Row | None = None) -> It
         connection = bare.execution_options(yield_per=PAGE)
         query = _rows(connection, table)
         if after is not None:
-            query = query.where(_behind(connection, table, after))
+            keys = [_bytewise(connection, column) for column in table.primary_key]
+            last = [sa.literal(after._mapping[column.name], column.type) for column in table.primary_key]
+            query = query.where(sa.tuple_(*keys) > sa.tuple_(*last))
         with connection.execute(query) as rows:
             yield iter(rows)
 
@@ -148,15 +136,6 @@ def _rows(connection: sa.Connection, table: sa.Table, *, descending: bool = Fals
 def _but_mark(table: sa.Table) -> sa.Select[Any]:
     query = sa.select(table)
     return query.where(facts.c.key != MARK) if table is facts else query
-
-
-def _behind(connection: sa.Connection, table: sa.Table, row: Row) -> sa.ColumnElement[bool]:
-    """Of a later key than *row*, column by column."""
-    later: sa.ColumnElement[bool] = sa.false()
-    for column in reversed(list(table.primary_key)):
-        key, value = _bytewise(connection, column), row._mapping[column.name]
-        later = (key > value) | ((key == value) & later)
-    return later
 
 
 def _bytewise(connection: sa.Connection, column: sa.Column[Any]) -> sa.ColumnElement[Any]:

@@ -60,6 +60,12 @@ def any_of(column: str, *values: str) -> str:
     return " OR ".join(f"{column} = '{value}'" for value in values)
 
 
+def partial(name: str, where: str, *columns: sa.Column[Any], unique: bool = False) -> None:
+    """An index of those rows alone of which *where* is true."""
+    condition = sa.text(where)
+    sa.Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+
+
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite counts rows by itself only in a column of type INTEGER."""
 
@@ -127,7 +133,7 @@ editions = sa.Table(
     sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name="status"),
 )
 UNPLANNED = sa.text("planned_to IS NOT NULL AND planned_at IS NULL")
-sa.Index("ix_editions_unplanned", editions.c.number, postgresql_where=UNPLANNED, sqlite_where=UNPLANNED)
+partial("ix_editions_unplanned", UNPLANNED.text, editions.c.number)
 sa.Index("ix_editions_frozen", editions.c.frozen_at)
 
 edition_themes = sa.Table(
@@ -166,12 +172,7 @@ slots = sa.Table(
     sa.Column("updated_at", Moment, nullable=False),
     sa.CheckConstraint("state IN ('due', 'made', 'dropped', 'folded')", name="state"),
 )
-sa.Index(
-    "ix_slots_due",
-    slots.c.slot,
-    postgresql_where=sa.text("state = 'due'"),
-    sqlite_where=sa.text("state = 'due'"),
-)
+partial("ix_slots_due", "state = 'due'", slots.c.slot)
 
 subscribers = sa.Table(
     "subscribers",
@@ -273,35 +274,13 @@ deliveries = sa.Table(
     sa.CheckConstraint(any_of("state", *DeliveryState), name="state"),
     postgresql_with=OFTEN_VACUUMED,
 )
-QUEUED = sa.text(any_of("state", "queued"))
-MOVING = sa.text("owner IS NOT NULL")
-ENDED = sa.text(any_of("state", "failed", "held", "suppressed"))
-HAS_ADDRESS = sa.text("address IS NOT NULL")
-sa.Index(
-    "ix_deliveries_queue",
-    deliveries.c.edition,
-    deliveries.c.next_at,
-    deliveries.c.id,
-    postgresql_where=QUEUED,
-    sqlite_where=QUEUED,
+row = deliveries.c
+partial("ix_deliveries_queue", any_of("state", "queued"), row.edition, row.next_at, row.id)
+partial("ix_deliveries_moving", "owner IS NOT NULL", row.edition, row.state, row.id)
+partial(
+    "ix_deliveries_ended", any_of("state", "failed", "held", "suppressed"), row.edition, row.state, row.id
 )
-for name, where in (("ix_deliveries_moving", MOVING), ("ix_deliveries_ended", ENDED)):
-    sa.Index(
-        name,
-        deliveries.c.edition,
-        deliveries.c.state,
-        deliveries.c.id,
-        postgresql_where=where,
-        sqlite_where=where,
-    )
-sa.Index(
-    "uq_deliveries_address",
-    deliveries.c.edition,
-    deliveries.c.address,
-    unique=True,
-    postgresql_where=HAS_ADDRESS,
-    sqlite_where=HAS_ADDRESS,
-)
+partial("uq_deliveries_address", "address IS NOT NULL", row.edition, row.address, unique=True)
 
 state = sa.Table(
     "state",
