@@ -187,7 +187,7 @@ def find_copies(store: "Store", plan: Plan, candidates: Sequence[Candidate], sam
         copies = [
             other
             for other in store.articles.near(sketch(article.text), min_shared=2)
-            if other in known and other != article.source_id and same_story(article, known[other]) == "same"
+            if other in known and other != article.source_id and same_story(article, known[other])
         ]
         first = min([same.get(other, other) for other in copies] + [article.source_id])
         same.update(dict.fromkeys([article.source_id, *copies], first))

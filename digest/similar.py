@@ -1,12 +1,11 @@
 """Near-duplicates: one text under other titles, trimmed, edited, reworded, converted or cut up.
 
 Texts are compared as rows of *units*: a Chinese character, or half of a longer Latin word. What is shared is
-told from what merely resembles by three measures, none of which needs a dictionary:
+told from what merely resembles by two measures, neither of which needs a dictionary:
 
 - containment: how many of the shorter text's runs of five units stand in the other;
 - order: how many rare runs of three stand in both *in the same order*. Swapped synonyms break runs but not
-  their order; two writers on one event share runs too, but scattered ones;
-- passages: unbroken stretches that stand in both, for copies of a part mixed with other text.
+  their order; two writers on one event share runs too, but scattered ones.
 
 A sketch of hashes finds the few texts worth comparing, so one more article costs the same among any number.
 """
@@ -22,13 +21,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from statistics import median
-from typing import Literal
 from zlib import crc32
 
 from digest.model import Article
 from digest.text import CJK, fold, is_cjk
-
-Relation = Literal["same", "update", "quotes"] | None
 
 CUT = 0.5
 """Strength from which two texts are one (as containment: 91 % of altered copies found, no false pair)."""
@@ -36,10 +32,6 @@ _ONE_SOURCE = 0.8
 """The same for two articles of one source, whose frame and standing phrases are alike."""
 _ORDERED = 0.2
 """Share of the shorter text's rare runs of three found in order, above chance, that makes a rewording."""
-_PASSAGES = 0.35
-"""Share of the shorter text in common passages that makes a copy of a part."""
-_PASSAGE = 24
-"""Units; shorter common passages are names, titles and set phrases. A long sentence quoted is longer."""
 _SHORT, _SENTENCE, _WHOLE = 40, 16, 0.8
 """Units: a shorter text is held against one of its length, unless it is a sentence and stands there whole."""
 
@@ -143,15 +135,11 @@ def containment(a: str, b: str) -> float:
     return _contained(_prepare(a), _prepare(b))
 
 
-def same_story(a: Article, b: Article) -> Relation:
-    """What *b* is to *a*: the same text, an update (same source, new text in it), one quoting it, or None."""
-    one, two = _prepare(a.text), _prepare(b.text)
-    strength = _strength(one, two)
-    alike = _one_source(a, b)
-    if strength >= CUT and (not alike or strength >= _ONE_SOURCE or fold(a.title) == fold(b.title)):
-        new = 1 - len(one.runs & two.runs) / max(1, len(two.runs))
-        return "update" if alike and new >= 0.1 else "same"
-    return "quotes" if sum(_passages(one, two)) > _PASSAGE else None
+def same_story(a: Article, b: Article) -> bool:
+    """Whether two articles are one text, not two in the frame of one source, nor one that quotes the other."""
+    strength = _strength(_prepare(a.text), _prepare(b.text))
+    least = _ONE_SOURCE if _one_source(a, b) and fold(a.title) != fold(b.title) else CUT
+    return strength >= least
 
 
 def _one_source(a: Article, b: Article) -> bool:
@@ -178,16 +166,14 @@ def _contained(a: _Prepared, b: _Prepared) -> float:
 
 
 def _strength(a: _Prepared, b: _Prepared) -> float:
-    """How surely two texts are one: the strongest of the three measures, each scaled to meet at ``CUT``."""
+    """How surely two texts are one: the stronger of the two measures, each scaled to meet at ``CUT``."""
     shorter, longer = sorted((len(a.units), len(b.units)))
     contained = _contained(a, b)
     if shorter < _SHORT and not (contained >= _WHOLE and shorter >= _SENTENCE):
         return contained * shorter / max(1, longer)
     if contained >= CUT:
         return contained
-    ordered = _in_order(a, b) / _ORDERED
-    passages = sum(_passages(a, b)) / shorter / _PASSAGES
-    return max(contained, min(0.99, CUT * ordered), min(0.99, CUT * passages))
+    return max(contained, min(0.99, CUT * _in_order(a, b) / _ORDERED))
 
 
 def _in_order(a: _Prepared, b: _Prepared) -> float:
@@ -202,19 +188,6 @@ def _in_order(a: _Prepared, b: _Prepared) -> float:
         ends[at : at + 1] = [place]
     chance = 2 * math.sqrt(len(common))
     return (len(ends) - chance) / max(1, min(len(a.once), len(b.once)))
-
-
-def _passages(a: _Prepared, b: _Prepared) -> Iterator[int]:
-    """Lengths in units of the passages of the shorter text that stand in the other too."""
-    shorter, longer = (a, b) if len(a.units) <= len(b.units) else (b, a)
-    row, run = shorter.units, 0
-    for at in range(len(row) - 3):
-        if row[at : at + 5] in longer.runs:
-            run += 1
-            continue
-        if run + 4 >= _PASSAGE:
-            yield run + 4
-        run = 0
 
 
 def clusters(items: Iterable[tuple[str, str]]) -> dict[str, str]:
