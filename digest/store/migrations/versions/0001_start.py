@@ -9,6 +9,11 @@ revision = "0001"
 down_revision = None
 
 
+def partial(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
+    condition = sa.text(where)
+    op.create_index(name, table, columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+
+
 def upgrade() -> None:
     op.create_table(
         "articles",
@@ -63,13 +68,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("schedule", "slot", "revision", name="uq_editions_schedule_slot_revision"),
     )
     op.create_index("ix_editions_frozen", "editions", ["frozen_at"])
-    op.create_index(
-        "ix_editions_unplanned",
-        "editions",
-        ["number"],
-        postgresql_where=sa.text("planned_to IS NOT NULL AND planned_at IS NULL"),
-        sqlite_where=sa.text("planned_to IS NOT NULL AND planned_at IS NULL"),
-    )
+    partial("ix_editions_unplanned", "editions", ["number"], "planned_to IS NOT NULL AND planned_at IS NULL")
     op.create_table(
         "state",
         sa.Column("key", sa.Text(), nullable=False),
@@ -158,35 +157,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         sa.UniqueConstraint("edition", "subscriber_id", name="uq_deliveries_edition_subscriber_id"),
     )
-    op.create_index(
+    partial(
         "ix_deliveries_ended",
         "deliveries",
         ["edition", "state", "id"],
-        postgresql_where=sa.text("state = 'failed' OR state = 'held' OR state = 'suppressed'"),
-        sqlite_where=sa.text("state = 'failed' OR state = 'held' OR state = 'suppressed'"),
+        "state = 'failed' OR state = 'held' OR state = 'suppressed'",
     )
-    op.create_index(
-        "ix_deliveries_moving",
-        "deliveries",
-        ["edition", "state", "id"],
-        postgresql_where=sa.text("owner IS NOT NULL"),
-        sqlite_where=sa.text("owner IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_deliveries_queue",
-        "deliveries",
-        ["edition", "next_at", "id"],
-        postgresql_where=sa.text("state = 'queued'"),
-        sqlite_where=sa.text("state = 'queued'"),
-    )
-    op.create_index(
-        "uq_deliveries_address",
-        "deliveries",
-        ["edition", "address"],
-        unique=True,
-        postgresql_where=sa.text("address IS NOT NULL"),
-        sqlite_where=sa.text("address IS NOT NULL"),
-    )
+    partial("ix_deliveries_moving", "deliveries", ["edition", "state", "id"], "owner IS NOT NULL")
+    partial("ix_deliveries_queue", "deliveries", ["edition", "next_at", "id"], "state = 'queued'")
+    partial("uq_deliveries_address", "deliveries", ["edition", "address"], "address IS NOT NULL", unique=True)
     op.create_table(
         "edition_themes",
         sa.Column("edition", sa.Integer(), nullable=False),
@@ -218,13 +197,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["edition"], ["editions.number"], name="fk_slots_edition"),
         sa.PrimaryKeyConstraint("schedule", "slot", name="pk_slots"),
     )
-    op.create_index(
-        "ix_slots_due",
-        "slots",
-        ["slot"],
-        postgresql_where=sa.text("state = 'due'"),
-        sqlite_where=sa.text("state = 'due'"),
-    )
+    partial("ix_slots_due", "slots", ["slot"], "state = 'due'")
     op.create_table(
         "excerpts",
         sa.Column("id", Id, nullable=False),
