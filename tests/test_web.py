@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from reading import SECRET, START, Site, a_site, links, path_of
 from stored import COST, DAY, NOW, add_readers, article, edition, frozen_edition, reader
 
-from digest.model import ConsentState, DeliveryState, Dropped, FeedConfig, Severity
+from digest.model import ConsentState, DeliveryState, Dropped, FeedConfig, Severity, Subscriber
 from digest.render.recorded import told
 from digest.render.wording import languages
 from digest.store import Outcome, Store, open_store
@@ -135,6 +135,7 @@ WRONG_CHOICES = [
     ([("theme", "cost"), ("language", "xx"), ("timezone", "UTC"), ("hour", "")], "从列表里选择"),
     ([("theme", "cost"), ("language", "en"), ("timezone", "Mars/Base"), ("hour", "")], "从列表里选择"),
     ([("theme", "cost"), ("language", "en"), ("timezone", "UTC"), ("hour", "25")], "从列表里选择"),
+    ([("theme", "cost"), ("language", "en"), ("timezone", "UTC"), ("hour", "")], "从列表里选择"),
     ([("language", "en"), ("timezone", "UTC"), ("hour", "")], "至少选一个主题"),
 ]
 
@@ -190,7 +191,7 @@ async def test_who_fills_in_the_hidden_field_is_told_the_same_and_forgotten(site
 async def test_a_flood_of_one_address_is_one_mail_an_hour(sqlite_url: str, tmp_path: Path) -> None:
     async with site_over(sqlite_url, tmp_path, limits=Limits(per_network=10_000, in_all=10_000)) as site:
         for hour in range(3):
-            answers = await asyncio.gather(*(site.subscribe(ANN) for _ in range(150)))
+            answers = await asyncio.gather(*(site.subscribe(ANN) for _ in range(60)))
             assert {status for status, _ in answers} == {200}
             await site.mails(hour + 1)
             site.clock.pass_by(hours=1)
@@ -316,41 +317,45 @@ async def test_logs_hold_no_token_and_no_forged_line(site: Site, caplog: pytest.
             await site.get(link)
             await site.post(link + "%0aroot%20logged%20in")
             await site.get(link + "/data")
+            await site.get(path_of(link).replace("/", "//").upper())
         await site.get("/%0d%0aINFO%20forged")
     lines = [record.getMessage() for record in caplog.records]
     assert any("/confirm/***" in line for line in lines)
     for line in lines:
         assert line.isprintable()
         assert "INFO forged" not in line
-        assert not any(link.rpartition("/")[2][-10:] in line for link in mine.values())
+        assert not any(link.rpartition("/")[2][-10:].upper() in line.upper() for link in mine.values())
         assert ANN not in line
 
 
 async def test_payloads_through_every_field_and_token(sqlite_url: str, tmp_path: Path) -> None:
     """Nothing executes, nothing breaks, nothing is stored that should not be."""
     async with site_over(sqlite_url, tmp_path, limits=Limits(per_network=10_000, in_all=10_000)) as site:
-        for number, payload in enumerate(PAYLOADS):
-            await send_everywhere(site, payload, f"reader{number}@example.org")
+        add_readers(site.store, len(PAYLOADS))
+        site.store.subscribers.add(reader("new"), actor="test", now=START)
+        readers = site.store.subscribers.list()
+        await asyncio.gather(*(send_everywhere(site, *one) for one in zip(PAYLOADS, readers, strict=False)))
 
 
-async def send_everywhere(site: Site, payload: str, address: str) -> None:
-    mine = await site.confirmed(address)
+async def send_everywhere(site: Site, payload: str, one: Subscriber) -> None:
+    preferences, unsubscribe = (
+        site.signup.link(purpose, one) for purpose in (Purpose.PREFERENCES, Purpose.UNSUBSCRIBE)
+    )
     safe = quote(payload.encode("utf-8", "replace")[:3000], safe="")
     answers = []
-    site.store.subscribers.add(reader("new"), actor="test", now=START)
     for name in ("address", "theme", "schedule", "lang", "website"):
         fields = {"address": "new@example.org", "theme": "craft", name: payload}
         answers.append(await site.post("/subscribe", data=fields))
     for name in ("do", "theme", "language", "timezone", "hour", "until"):
         fields = {"theme": "craft", "language": "en", "timezone": "UTC", "hour": "", name: payload}
-        answers.append(await site.post(mine["preferences"], data=fields))
+        answers.append(await site.post(preferences, data=fields))
     for page in ("confirm", "preferences", "unsubscribe", "editions", ""):
         answers.append(await site.get(f"/{page}/{safe}"))
         answers.append(await site.post(f"/{page}/{safe}"))
     answers.append(await site.get(f"/editions?theme={safe}&page={safe}&lang={safe}"))
     header = "".join(c for c in payload if " " <= c <= "~")[:4000]
     answers.append(await site.get("/subscribe", headers={"Accept-Language": header}))
-    answers.append(await site.post(mine["unsubscribe"], data={"reason": payload}))
+    answers.append(await site.post(unsubscribe, data={"reason": payload}))
     for status, page in answers:
         assert status < 500
         assert "<script>alert" not in page
@@ -359,9 +364,9 @@ async def send_everywhere(site: Site, payload: str, address: str) -> None:
         assert 'href="javascript:' not in page
     known = {one.address for one in site.store.subscribers.list()}
     assert {one for one in known if not one.startswith("reader")} <= {"new@example.org"}
-    one = site.store.subscribers.find(address)
-    assert one
-    assert (one.state, one.name, one.language) in {("unsubscribed", "", "zh-CN"), ("unsubscribed", "", "en")}
+    after = site.store.subscribers.get(one.id)
+    assert (after.state, after.name) == ("unsubscribed", one.name)
+    assert after.language in {"zh-CN", "en"}
     assert len(site.store.subscribers.events(one.id)[-1].reason) <= 520
 
 

@@ -21,7 +21,7 @@ PERSONAL = frozenset({"confirm", "preferences", "unsubscribe"})
 """Pages whose address holds a token."""
 PRIVATE = PERSONAL | {"operator", "metrics"}
 KNOWN = PRIVATE | {"", "subscribe", "editions", "atom.xml", "healthz", "robots.txt"}
-_TOKEN = re.compile(rf"/({'|'.join(sorted(PERSONAL))})/[^/]+")
+_TOKEN = re.compile(rf"/({'|'.join(sorted(PERSONAL))})/+[^/]+", re.IGNORECASE)
 
 
 class Numbers:

@@ -90,6 +90,8 @@ class PersonalPages:
             return self._preferences(reader, wrong="Choose from the lists.")
         if not themes:
             return self._preferences(reader, wrong="Choose at least one theme.")
+        if not schedules and len(self.door.schedules) > 1:  # of one alone the page does not ask
+            return self._preferences(reader, wrong="Choose from the lists.")
         saved = self.door.signup.store.subscribers.set_preferences(
             reader.id,
             themes=forms.all_or(themes, self.door.themes),
