@@ -292,13 +292,13 @@ def many(count: int) -> Edition:
     return edition(section(CRAFT, *items[:half]), section(COST, *items[half:]), number=40)
 
 
-def write_golden() -> None:
+def write_golden(folder: Path = GOLDEN) -> None:
     """Every view of ``THREE`` as it is made now; read the difference before keeping it."""
     from digest.message import Personal, compile_message, message_id
     from digest.render import make_renderer
 
     renderer = make_renderer(NEWSLETTER, themes=THEMES)
-    GOLDEN.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     for language in ("zh-CN", "en"):
         parts = renderer.mail(THREE, language=language)
         personal = Personal(
@@ -318,11 +318,11 @@ def write_golden() -> None:
             ),
             "md": renderer.markdown(THREE, language=language),
         }.items():
-            (GOLDEN / f"three-{language}.{suffix}").write_text(text, "utf-8", newline="")
+            (folder / f"three-{language}.{suffix}").write_text(text, "utf-8", newline="")
     corrected = renderer.mail(EVERYTHING, language="zh-CN")
-    (GOLDEN / "corrected-zh-CN.html").write_text(corrected.html, "utf-8", newline="")
-    (GOLDEN / "corrected-zh-CN.txt").write_text(corrected.text, "utf-8", newline="")
-    (GOLDEN / "atom.xml").write_text(renderer.atom([THREE, ONE], language="zh-CN"), "utf-8", newline="")
+    (folder / "corrected-zh-CN.html").write_text(corrected.html, "utf-8", newline="")
+    (folder / "corrected-zh-CN.txt").write_text(corrected.text, "utf-8", newline="")
+    (folder / "atom.xml").write_text(renderer.atom([THREE, ONE], language="zh-CN"), "utf-8", newline="")
 
 
 if __name__ == "__main__":
