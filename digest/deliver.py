@@ -9,7 +9,7 @@ import contextlib
 import math
 import time
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,21 +59,27 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Counts of this run so far. *rate*: messages sent a second, lately."""
+class Counts:
+    """How many deliveries of a run ended how."""
 
-    queued: int = 0
     sent: int = 0
     deferred: int = 0
     failed: int = 0
     unknown: int = 0
     suppressed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Counts):
+    """Counts of this run so far. *rate*: messages sent a second, lately."""
+
+    queued: int = 0
     rate: float = 0.0
     trouble: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Counts):
     """What a run did.
 
     Args:
@@ -85,11 +91,6 @@ class Report:
         more: It claimed as many as it was to; more may be due.
     """
 
-    sent: int
-    deferred: int
-    failed: int
-    unknown: int
-    suppressed: int
     released: int
     fenced: int
     seconds: float
@@ -182,18 +183,6 @@ def last_moment(claim: "Claim", policy: Policy) -> datetime:
     return min(end, policy.give_up_at) if policy.give_up_at else end
 
 
-@dataclass
-class _Counts:
-    sent: int = 0
-    deferred: int = 0
-    failed: int = 0
-    unknown: int = 0
-    suppressed: int = 0
-
-    def total(self) -> int:
-        return self.sent + self.deferred + self.failed + self.unknown + self.suppressed
-
-
 @dataclass(kw_only=True)
 class _Run:
     """One call of :func:`deliver`: a task that claims, one a connection that sends, one that writes."""
@@ -217,7 +206,7 @@ class _Run:
             self.ledger, self.clock, self.stop, give_up_s=self.policy.grace_s, on_refused=self.on_refused
         )
         self.outgoing = Outgoing(self.transport)
-        self.counts = _Counts()
+        self.counts: Counter[str] = Counter()
         self.couriers: list[_Courier] = []
         self._pulse = asyncio.Event()
         self._unsigned = asyncio.Event()
@@ -413,7 +402,7 @@ class _Run:
         """Durable, and still ours: a sender that was frozen past its lease must not go on."""
         entry.marked = True
         if not await self.scribe.mark(entry.claim):
-            self.counts.suppressed += 1
+            self.counts["suppressed"] += 1
             return False
         if time.monotonic() < entry.expires + self.policy.lease_s / 2:
             return True
@@ -457,8 +446,7 @@ class _Run:
         self, claim: "Claim", state: DeliveryState, code: int, text: str, next_at: datetime | None = None
     ) -> None:
         self.scribe.settle(claim, state, code or None, text, next_at)
-        name = "deferred" if state is DeliveryState.QUEUED else state.value
-        setattr(self.counts, name, getattr(self.counts, name) + 1)
+        self.counts["deferred" if state is DeliveryState.QUEUED else state.value] += 1
 
     # Stopping and telling
 
@@ -476,7 +464,7 @@ class _Run:
             self.on_progress(self._progress(0.0))
         due = await self.scribe.call(self.ledger.next_due)
         return Report(
-            **vars(self.counts),
+            **self.counts,
             released=self._released,
             fenced=self.scribe.fenced,
             seconds=time.monotonic() - self._began,
@@ -490,7 +478,7 @@ class _Run:
         """Tell how it goes, with the rate over the last seconds."""
         history: deque[tuple[float, int]] = deque(maxlen=_RATE_TICKS)
         while self.on_progress:
-            history.append((time.monotonic(), self.counts.sent))
+            history.append((time.monotonic(), self.counts["sent"]))
             (then, before), (now, sent) = history[0], history[-1]
             self.on_progress(self._progress((sent - before) / (now - then) if now > then else 0.0))
             await asyncio.sleep(_TICK_S)
@@ -498,7 +486,7 @@ class _Run:
     def _progress(self, rate: float) -> Progress:
         trouble = self.transport.trouble() + ((self.scribe.paused,) if self.scribe.paused else ())
         queued = max(0, self._queued - self.counts.total())
-        return Progress(**vars(self.counts), queued=queued, rate=rate, trouble=trouble)
+        return Progress(**self.counts, queued=queued, rate=rate, trouble=trouble)
 
     def look_again(self) -> None:
         """Everyone who waits looks again."""

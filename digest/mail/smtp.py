@@ -213,11 +213,6 @@ class SmtpTransport(Transport):
         await asyncio.gather(*(lane.close() for lane in self._lanes))
 
 
-async def _notify(freed: asyncio.Condition) -> None:
-    async with freed:
-        freed.notify_all()
-
-
 class _Errand:
     """One caller's letters over one server after another: keeps the paces, and tells the caller.
 
