@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from digest.errors import StoreError
 from digest.model import Article, Feed, FeedConfig, SeenEntry
@@ -21,7 +19,6 @@ from .schema import feed_entries, feeds
 class Feeds:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = sqlite_insert if database.is_sqlite else postgresql_insert
 
     def add(self, config: FeedConfig, *, origin: str, now: datetime) -> Feed:
         """A new feed, due at once; StoreError when its id or address is taken."""
@@ -98,7 +95,7 @@ class Feeds:
             if now:
                 save_found(connection, found, now)
             if rows:
-                insert = self._insert(feed_entries)
+                insert = self._database.insert(feed_entries)
                 fresh = {key: insert.excluded[key] for key in ("guid", "link", "mark", "text_mark")}
                 connection.execute(
                     insert.on_conflict_do_update(index_elements=["feed_id", "id"], set_=fresh), rows

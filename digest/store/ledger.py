@@ -16,8 +16,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from digest.errors import StoreError
 from digest.model import Delivery, DeliveryState
@@ -295,13 +293,12 @@ class Ledger:
 
     def _insert(self, connection: sa.Connection, edition: int, fill: Callable[[Any], Any]) -> int:
         """Insert what is not there yet, and remember where the edition's rows begin."""
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
         last = connection.scalar(sa.select(sa.func.max(row.id))) or 0
         first = sa.func.coalesce(editions.c.first_delivery, last + 1)
         connection.execute(
             sa.update(editions).where(editions.c.number == edition).values(first_delivery=first)
         )
-        rows = fill(insert(deliveries)).on_conflict_do_nothing()
+        rows = fill(self._database.insert(deliveries)).on_conflict_do_nothing()
         return connection.execute(rows, execution_options={"preserve_rowcount": True}).rowcount
 
     def _by_hand(

@@ -7,8 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from .database import Database
 from .schema import slots
@@ -41,7 +39,6 @@ class Slots:
 
     def add(self, schedule: str, moments: Iterable[datetime], *, now: datetime) -> int:
         """Note that editions are due at *moments*; those noted already stay. How many were new."""
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
         rows = [
             {"schedule": schedule, "slot": moment, "state": SlotState.DUE, "updated_at": now}
             for moment in moments
@@ -49,7 +46,7 @@ class Slots:
         if not rows:
             return 0
         with self._database.write() as connection:
-            added = insert(slots).values(rows).on_conflict_do_nothing().returning(slots.c.slot)
+            added = self._database.insert(slots).values(rows).on_conflict_do_nothing().returning(slots.c.slot)
             return len(connection.execute(added).all())
 
     def due(self, *, now: datetime, schedule: str | None = None) -> tuple[Slot, ...]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from .database import Database
 from .schema import state
@@ -32,8 +30,7 @@ class State:
 
     def set_all(self, values: Mapping[str, str]) -> None:
         """In one transaction."""
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        row = insert(state)
+        row = self._database.insert(state)
         change = row.on_conflict_do_update(index_elements=["key"], set_={"value": row.excluded.value})
         if values:
             with self._database.write() as connection:
@@ -41,8 +38,7 @@ class State:
 
     def add(self, key: str, amount: int = 1) -> int:
         """Count up; the new value. Safe between processes."""
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        row = insert(state).values(key=key, value=str(amount))
+        row = self._database.insert(state).values(key=key, value=str(amount))
         more = sa.cast(sa.cast(state.c.value, sa.BigInteger) + amount, sa.Text)
         counted = row.on_conflict_do_update(index_elements=["key"], set_={"value": more}).returning(
             state.c.value
@@ -56,7 +52,7 @@ class State:
         By the database's clock, so those of the hosts need not agree.
         """
         span = round(seconds * 1e6)
-        row = postgresql_insert(state).values(key=f"booked:{what}", value=sa.cast(_NOW + span, sa.Text))
+        row = self._database.insert(state).values(key=f"booked:{what}", value=sa.cast(_NOW + span, sa.Text))
         booked = sa.cast(state.c.value, sa.BigInteger)
         later = sa.cast(sa.func.greatest(booked, _NOW) + span, sa.Text)
         booking = row.on_conflict_do_update(index_elements=["key"], set_={"value": later})
