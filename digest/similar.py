@@ -136,7 +136,7 @@ def containment(a: str, b: str) -> float:
 
 
 def same_story(a: Article, b: Article) -> bool:
-    """Whether two articles are one text, not two in the frame of one source, nor one that quotes the other."""
+    """Whether two articles are one text, not two in the frame of one source, nor one quoting the other."""
     strength = _strength(_prepare(a.text), _prepare(b.text))
     least = _ONE_SOURCE if _one_source(a, b) and fold(a.title) != fold(b.title) else CUT
     return strength >= least

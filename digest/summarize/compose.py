@@ -82,7 +82,7 @@ def summarize(
             excerpts += [*page.quote(), *page.figures(2)]
             points += page.points(_POINTS[size] - 2)
             excerpts += page.figures(2)
-        excerpts += page.joined(points)
+        excerpts += points
     order = list(Role)
     return tuple(sorted(excerpts, key=lambda excerpt: (order.index(excerpt.role), excerpt.start)))
 
@@ -224,7 +224,7 @@ class _Page:
             key=lambda p: -p.score * _length_fit(p.size / self.scale),
         )[:_CONSIDERED]
         while len(found) < most:
-            able = [p for p in ranked if p.size <= self.room and self._is_new(p) and self._may_join(p)]
+            able = [p for p in ranked if p.size <= self.room and self._is_new(p) and not self._touches(p)]
             if not any(map(self._is_themed, self.chosen[1:])):
                 able = [p for p in able if self._is_themed(p)] or able
             open_ = [(self._worth(p), -p.start, p) for p in able]
@@ -235,26 +235,11 @@ class _Page:
             found.append(self.take(Role.POINT, best))
         return found
 
-    def _may_join(self, p: Passage) -> bool:
-        """Whether no point stands right beside *p* that would be too long as one excerpt with it."""
-        beside = (c for c in self.chosen[1:] if self._is_beside(p.start, p.end, c.start, c.end))
-        return all(p.speaker == c.speaker and p.size + c.size <= _POINT[1] * self.scale for c in beside)
-
-    def _is_beside(self, start: int, end: int, other: int, stop: int) -> bool:
-        between = self.reading.article.text[min(end, stop) : max(start, other)]
-        return not between.strip() and "\n" not in between
-
-    def joined(self, points: Sequence[Excerpt]) -> list[Excerpt]:
-        """Neighbouring points as the one excerpt they are in the article."""
-        found: list[Excerpt] = []
-        for point in sorted(points, key=lambda point: point.start):
-            last = found[-1] if found else None
-            if last and self._is_beside(last.start, last.end, point.start, point.end):
-                found[-1] = self._excerpt(Role.POINT, last.start, point.end)
-                found[-1] = replace(found[-1], speaker=last.speaker)
-            else:
-                found.append(point)
-        return found
+    def _touches(self, p: Passage) -> bool:
+        """Whether a point stands right beside *p*: what belongs together is one passage already."""
+        text = self.reading.article.text
+        gaps = (text[min(p.end, c.end) : max(p.start, c.start)] for c in self.chosen[1:])
+        return any(not gap.strip() and "\n" not in gap for gap in gaps)
 
     def _worth(self, p: Passage) -> float:
         same = max((overlap(p.terms, other) for other in self.said), default=0.0)
