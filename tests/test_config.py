@@ -7,7 +7,9 @@ from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
+from digest.cli import app
 from digest.config import Config, load_config, write_defaults
 from digest.config.tables import File
 from digest.errors import ConfigError
@@ -382,6 +384,15 @@ def test_a_secret_file_that_gives_none_is_a_mistake(
     found = problems(load, RELAY + 'password_file = "relay.secret"\n')
     assert [key for _, key, _ in found] == ["mail_servers[1].password_file"]
     assert what in found[0][2]
+
+
+def test_the_remedy_for_a_missing_dkim_key_works_as_it_is_told(load: Load, tmp_path: Path) -> None:
+    text = GOOD + '\n[[dkim]]\nselector = "s"\nkey_file = "dkim.pem"\n'
+    told = next(what for _, _, what in problems(load, text) if "--new" in what)
+    command = ["--config", str(tmp_path / "config.toml"), *told.split("digest ")[1].split()]
+    made = CliRunner().invoke(app, [*command, "--algorithm", "ed25519"])
+    assert (made.exit_code, "._domainkey.example.org." in made.output) == (0, True), made.output
+    assert load(text).dkim[0].key_file == tmp_path / "dkim.pem"
 
 
 def test_a_short_secret_is_refused(load: Load) -> None:

@@ -81,12 +81,13 @@ def dkim(
     """Print the DNS records of the keys that sign, or make a new key with --new."""
     from digest.mail.dkim import load_key, make_key, zone_line
 
+    if algorithm not in ("rsa", "ed25519"):
+        raise typer.BadParameter("rsa or ed25519", param_hint="--algorithm")
+    if new is not None:  # before the configuration is read: it may name this file already
+        _write(new, make_key(cast(Literal["rsa", "ed25519"], algorithm)))
     with runtime(context) as opened:
         keys = opened.mail.dkim_keys()
         if new is not None:
-            if algorithm not in ("rsa", "ed25519"):
-                raise typer.BadParameter("rsa or ed25519", param_hint="--algorithm")
-            _write(new, make_key(cast(Literal["rsa", "ed25519"], algorithm)))
             domain = opened.config.newsletter.sender.rpartition("@")[2]
             keys = [load_key(new, domain=domain, selector=selector)]
             say(f"Wrote {new}. Publish the record below, then add to {opened.config.path}:")

@@ -254,7 +254,8 @@ class _Reader:
         return LlmSettings(**table.model_dump(exclude={"key_file"}), key=key or None)
 
     def _dkim(self, n: int, table: DkimTable) -> DkimKey:
-        if self._read_secret(table.key_file, ("dkim", n, "key_file")) is None:
-            self.mistakes.append((("dkim", n, "key_file"), "make a key with: digest doctor dkim --new"))
+        where: toml.Location = ("dkim", n, "key_file")
+        if self._read_secret(table.key_file, where) is None:
+            self.mistakes.append((where, f"make a key with: digest doctor dkim --new {table.key_file}"))
         domain = table.domain or self.tables.newsletter.sender.partition("@")[2]
         return DkimKey(selector=table.selector, key_file=table.key_file, domain=domain)

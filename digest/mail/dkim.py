@@ -63,7 +63,7 @@ class Signer:
 
     def __init__(self, keys: Sequence[Key]) -> None:
         if not keys:
-            raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new`")
+            raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new FILE`")
         self._keys = [(_signing(key), _start(key)) for key in keys]
 
     def sign(self, message: bytes) -> bytes:
@@ -114,7 +114,9 @@ def load_key(path: Path, *, domain: str, selector: str) -> Key:
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise DkimKeyError(f"{path}: {error.strerror}; make a key with `digest doctor dkim --new`") from error
+        raise DkimKeyError(
+            f"{path}: {error.strerror}; make a key with `digest doctor dkim --new FILE`"
+        ) from error
     except (ValueError, TypeError) as error:
         raise DkimKeyError(f"{path}: not an unencrypted PEM private key") from error
     if isinstance(private, RSAPrivateKey):
