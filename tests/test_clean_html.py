@@ -116,6 +116,47 @@ def test_the_whole_body_is_found(raw: str) -> None:
     assert found.text.endswith(PARAGRAPHS[2].replace("ferry", "boat") if "boat" in raw else PARAGRAPHS[2])
 
 
+REPLIES = (
+    "I rode it yesterday and the dog was there again. Nobody counts him, and nobody would dare to ask him for two dollars.",
+    "Four miles is nothing. Before the bridge my father rowed across each morning, and he was late only once in forty years.",
+)
+THREADS = {
+    "a cell a post": (
+        "<div><td><a href='space-uid-7.html'>oarsman</a><em>Posted 2024-02-27 06:05</em></td><td class=t_f id=postmessage_{n}>{text}</td></div>",
+        "",
+    ),
+    "name and date above": (
+        "<dl class=postprofile><a href='memberlist.php?u=7'>oarsman</a> Posts: 12</dl><div class=postbody><p>by oarsman » 2024-02-27 06:05</p>"
+        "<div class=content>{text}</div></div>",
+        "<aside><a href='memberlist.php?u=1'>moderator</a></aside>",
+    ),
+    "date below": (
+        "<a href='/home/main?un=o'>oarsman</a><div class=d_post_content>{text}</div><span>{n}楼 2024-02-27 06:05</span>",
+        "<div class=sidebar><a href='/users/admin'>admin</a><p>Be kind to beginners, and read the rules of this board before you post.</p></div>",
+    ),
+    "as data": (
+        "<article><a href='/u/oarsman'>oarsman</a><time datetime='2024-02-27T06:05:00Z'>Feb 27</time><div class=post itemprop=text>{text}</div></article>",
+        "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", THREADS)
+@pytest.mark.parametrize("first", [BODY, f"<p>{PARAGRAPHS[0]}</p>"], ids=["long", "shorter than its replies"])
+def test_of_a_thread_the_first_post_is_the_article(kind: str, first: str) -> None:
+    post, above = THREADS[kind]
+    posts = "".join(
+        post.format(n=n, text=text).replace("oarsman", "reader" if n > 1 else "oarsman")
+        for n, text in enumerate([first, *REPLIES], 1)
+    )
+    found = article(
+        f"<title>The ferry is back - Boats - The Pier</title><body>{above}<h1>[News] The ferry is back</h1>{posts}</body>"
+    )
+    assert (found.title, found.authors) == ("The ferry is back", ("oarsman",))
+    assert str(found.published).startswith("2024-02-27T06:05")
+    assert found.text == "\n\n".join(PARAGRAPHS[: first.count("<p>")])
+
+
 def test_breaks_part_paragraphs() -> None:
     raw = f"<body><h1>Ferry</h1><div>{'<br><br>'.join(PARAGRAPHS)}</div></body>"
     assert tuple(article(raw).text.split("\n\n")) == PARAGRAPHS

@@ -300,6 +300,8 @@ def _score(sheet: Sheet, i: int) -> float:
         return line.size / 2
     if found is Kind.SHORT and line.vote is None and sheet.voted:
         return 0.0
+    if found is Kind.SHORT and len(line.text) <= 3 and not line.cjk:
+        return -1.0  # a symbol of a formula
     if found is Kind.TEASER and i > 0 and sheet.kinds[i - 1] is Kind.PROSE:
         return 0.0
     if found is not Kind.PROSE:

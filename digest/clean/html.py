@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import unescape
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from digest.clean import dates
 from digest.clean.lines import MAX_LINES, Line, measure, usable
 from digest.clean.metadata import Told, split_names, tidy_outlet
+from digest.clean.titles import strip_site
 from digest.model import Published
 from digest.text import collapse, word_table
 
@@ -30,10 +32,20 @@ _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _AROUND = frozenset({"nav", "aside", "footer", "menu"})
 _MAIN = frozenset({"body", "html", "article", "main"})
 _AROUND_CLASS = re.compile(
-    r"\b(?:nav|navbar|menu|breadcrumbs?|sidebar|footer|related|recommend\w*|comments?|comment-?list|share|social"
+    r"\b(?:nav|navbar|menu|breadcrumbs?|side(?:bar)?|footer|related|recommend\w*|comments?|comment-?list|share|social"
     r"|pagination|pager|hot|rank\w*|tags?|copyright|newsletter|subscribe|promo|advert\w*|banner|login)\b",
     re.IGNORECASE,
 )
+_POST = re.compile(
+    r"(?:^|\s)(?:post_?message_\d+|t_f|t_msgfont|read_tpc|tpc_content|bbWrapper|messageText|pid_\d+"
+    r"|cooked|topic_content|reply_content|d_post_content|usertext-body|js-post-body)(?:\s|$)"
+)
+"""What the common forum programs call the text of a post, in its class or id."""
+_POST_BODY = re.compile(r"\bpostbody\b|\bpost_content\d")
+_MEMBER = re.compile(
+    r"space-uid-\d|mod=space|home/main\?|memberlist\.php|member\.php|/(?:u|users?|members?|profile)/[^/?#]"
+)
+"""The address of a member's page."""
 _CAPTION_CLASS = re.compile(r"\bcaptions?\b", re.IGNORECASE)
 _SHINGLE = 12
 _MAX_CHARS = 4_000_000
@@ -68,6 +80,10 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
     lines = list(islice(_lines(root), MAX_LINES))
     data = _linked_data(root)
     told = _told(root, data)
+    if any(line.vote for line in lines):  # the first post of a thread
+        return [line if line.vote else line._replace(vote=False) for line in lines], replace(
+            told, authors=_opener(root)
+        )
     return _body_in(data, lines) or _voted(lines, "" if alone else _extract(root)), told
 
 
@@ -83,6 +99,26 @@ def _write_out_templates(root: Any) -> None:
             and not _PLACEHOLDER.search(text)
         ):
             script.getparent().replace(script, lxml_html.fragment_fromstring(text, create_parent="div"))
+
+
+def _opener(root: Any) -> tuple[str, ...]:
+    """Who began a thread: the first member named below a heading and above the end of the first post."""
+    found: tuple[str, ...] = ()
+    for element in root.iter("h1", "h2", "a", "div", "td", "article"):
+        name = collapse(element.text_content()) if element.tag == "a" else ""
+        if element.tag in _HEADINGS:
+            found = ()
+        elif element.tag != "a" and _role(element, 0) == "post" and found:
+            break
+        elif not found and 1 < len(name) <= 24 and _MEMBER.search(element.get("href") or ""):
+            found = () if name.isdigit() or _is_aside(element) else (name,)
+    return found
+
+
+def _is_aside(element: Any) -> bool:
+    return any(
+        _AROUND_CLASS.search(above.get("class") or "") for above in element.iterancestors("div", "nav")
+    )
 
 
 def _body_in(data: dict[str, Any], lines: Sequence[Line]) -> list[Line]:
@@ -116,7 +152,7 @@ def _lines(root: Any) -> Iterator[Line]:
 
     parts: list[str] = []
     within: Counter[str] = Counter()
-    linked = number = 0
+    linked = number = posts = 0
     heading = False
     whole = _count_paragraphs(root)
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
@@ -126,19 +162,21 @@ def _lines(root: Any) -> Iterator[Line]:
             parts.append(element.tail or "")
             continue
         if tag in _BLOCKS and (tag == "pre" or not within["pre"]):
-            if line := _flush(parts, number, linked, heading, within):
+            if line := _flush(parts, number, linked, heading, within, posts):
                 yield line
             number, linked = number + 1, 0
             parts.clear()
         if not (hidden := _is_hidden(element)):
-            within[_role(element, whole)] += -1 if ending else 1
+            role = _role(element, whole)
+            posts += role == "post" and not ending and not within["post"] and not within["around"]
+            within[role] += -1 if ending else 1
             heading = (tag in _HEADINGS and not ending) or (heading and tag not in _BLOCKS)
         elif not ending:
             walk.skip_subtree()
         if piece := element.tail if ending else None if hidden else element.text:
             linked += len(piece.strip()) if within["a"] else 0
             parts.append(piece)
-    if line := _flush(parts, number, linked, heading, within):
+    if line := _flush(parts, number, linked, heading, within, posts):
         yield line
 
 
@@ -155,7 +193,7 @@ def _is_hidden(element: Any) -> bool:
 
 
 def _role(element: Any, whole: int) -> str:
-    """What an element makes of its lines: ``a``, ``pre``, ``caption``, ``around`` the article, or ''.
+    """What an element makes of its lines: ``a``, ``pre``, ``post``, ``caption``, ``around`` or '', nothing.
 
     A class says little on an element with most of the page's paragraphs, *whole* in number.
     """
@@ -163,6 +201,8 @@ def _role(element: Any, whole: int) -> str:
     if tag in ("a", "pre"):
         return str(tag)
     classes = (element.get("class") or "")[:200]
+    if _is_post(element, classes):
+        return "post"
     if tag == "figcaption" or _CAPTION_CLASS.search(classes):
         role = "caption"
     elif tag in _AROUND or (
@@ -174,14 +214,24 @@ def _role(element: Any, whole: int) -> str:
     return role if _count_paragraphs(element) * 2 <= whole else ""
 
 
+def _is_post(element: Any, classes: str) -> bool:
+    """Whether an element is the text of a post in a thread."""
+    parent = element.getparent()
+    if classes == "content" and parent is not None:
+        return bool(_POST_BODY.search(f"{parent.get('class')} {parent.get('id')}"))
+    return bool(_POST.search(f"{classes} {element.get('id') or ''}")) or (
+        classes == "post" and element.get("itemprop") == "text"
+    )
+
+
 def _flush(
-    parts: Sequence[str], number: int, linked: int, heading: bool, within: Counter[str]
+    parts: Sequence[str], number: int, linked: int, heading: bool, within: Counter[str], posts: int
 ) -> Line | None:
     text = collapse("".join(parts))
     if not text:
         return None
     share = min(1.0, linked / len(text))
-    vote = False if within["around"] else None
+    vote = posts == 1 if within["post"] else False if within["around"] else None
     return measure(text, number, linked=share, heading=heading, vote=vote, caption=within["caption"] > 0)
 
 
@@ -229,8 +279,9 @@ def _told(root: Any, data: dict[str, Any]) -> Told:
         name = element.get("property") or element.get("name") or element.get("itemprop") or ""
         if (content := collapse(element.get("content") or "")) and name.lower() not in meta:
             meta[name.lower()] = content
-    heads = [collapse(h.text_content()) for h in root.iter("h1")]
     page_title = collapse(root.findtext(".//title") or "")
+    site = page_title[len(strip_site(page_title)) :]
+    heads = [head for h in root.iter("h1") if (head := collapse(h.text_content())) not in site]
     named = [meta.get("og:title"), _text(data.get("headline")), *heads, meta.get("twitter:title"), page_title]
     language = (root.get("lang") or "").lower()
     chinese = language.startswith("zh") or bool(re.search("[\u4e00-\u9fff]", page_title))

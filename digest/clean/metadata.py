@@ -101,7 +101,7 @@ _COMPANY = re.compile(
     re.IGNORECASE,
 )
 _PUBLISHED_FIRST = re.compile(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
-_SAYS_DATE = re.compile(r"[发發][布佈表稿]|时间|日期|来源|published|posted|\bdate", re.IGNORECASE)
+_SAYS_DATE = re.compile(r"[发發][布佈表稿]|时间|日期|来源|\d楼|published|posted|\bdate", re.IGNORECASE)
 _NO_DATE = re.compile(
     r"©|copyright|版权|ICP|GMT[+-]\d|今天是|现在是|截止|截至|注册"
     r"|最后由|最后编辑|last edited|join(?:ed| date)|member since|有效期|备案|活动时间|报名|会议时间"

@@ -21,6 +21,8 @@ _CAPTION_END = re.compile(
     rf"(?:来源|图源|供图|图片来源)\s?[:：]\s?[\w{CJK}.·-]{{2,16}}[ \u3000](?=[{CJK}「“\"A-Z])"
 )
 _LABELS = re.compile(rf"(?<=\d)(?=[{CJK}]{{2,4}}[:：])|(?<=[{CJK}])(?<![创章文原])(?=作者[:：])")
+_TOPIC = re.compile(r"[\[【][^\]】]{1,8}[\]】]\s?(?=.{4})")
+"""What boards put before titles; the browser's title goes without."""
 _SHOWN = 160
 """Characters of a line that a decision quotes."""
 
@@ -211,6 +213,9 @@ def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[st
         title = line.text if line.heading else titles.bare(line.text, others[:30] + others[-30:])
     else:
         title = titles.agree(told.titles, [line.text for line in sheet.lines]) or ""
+    topic = _TOPIC.match(title)
+    if topic and told.page_title.startswith(title[topic.end() :]):
+        title = title[topic.end() :]
     if brand is None:
         return title, None
     foreign = brand not in joined or splices.is_spliced(brand, joined) or _holds_title(joined, title)
