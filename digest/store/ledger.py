@@ -216,18 +216,14 @@ class Ledger:
 
     def due(self, *, now: datetime, edition: int | None = None) -> int:
         """Rows that could be claimed now."""
-        with self._database.read() as connection:
-            numbers = _editions_to_send(connection, edition)
-            mine = [
-                sa.select(sa.func.count(row.id)).where(row.edition == n, QUEUED, row.next_at <= now)
-                for n in numbers
-            ]
-            return sum(connection.scalar(query) or 0 for query in mine)
+        return sum(self.backlog(now=now, edition=edition).values())
 
-    def backlog(self, *, now: datetime, most: int) -> dict[int, int]:
+    def backlog(
+        self, *, now: datetime, most: int | None = None, edition: int | None = None
+    ) -> dict[int, int]:
         """Editions with rows that could be claimed now, and how many; counted up to *most* each."""
         with self._database.read() as connection:
-            counts = {n: _claimable(connection, n, now, most) for n in _editions_to_send(connection, None)}
+            counts = {n: _claimable(connection, n, now, most) for n in _editions_to_send(connection, edition)}
         return {number: count for number, count in counts.items() if count}
 
     def next_due(self, edition: int | None = None) -> datetime | None:
@@ -395,7 +391,7 @@ def _counts(connection: sa.Connection, edition: int) -> dict[DeliveryState, int]
     return {state: count for state, count in found.items() if count}
 
 
-def _claimable(connection: sa.Connection, edition: int, now: datetime, most: int) -> int:
+def _claimable(connection: sa.Connection, edition: int, now: datetime, most: int | None) -> int:
     some = sa.select(row.id).where(row.edition == edition, QUEUED, row.next_at <= now)
     some = some.order_by(row.next_at).limit(most)
     return connection.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
