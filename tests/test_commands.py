@@ -176,11 +176,34 @@ def test_status_is_calm_when_all_is_well_and_says_what_is_not(installation: Path
     digest(installation, "collect", clock=later)
     rows = json.loads(digest(installation, "quarantine", "list", "--json").stdout)
     assert [row["source"] for row in rows] == ["seeds/casino.txt"]
-    assert "quarantined: the text itself promotes" in digest(installation, "now", "--dry-run", clock=later).stderr
+    assert (
+        "quarantined: the text itself promotes"
+        in digest(installation, "now", "--dry-run", clock=later).stderr
+    )
     worried = digest(installation, "status")
     assert (worried.returncode, "quarantine" in worried.stdout) == (1, True)
     assert digest(installation, "quarantine", "release", "seeds/casino.txt").returncode == 0
     assert digest(installation, "status").returncode == 0
+
+
+def test_a_wrong_word_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    assert digest(tmp_path, "init").returncode == 0
+    wrong = {
+        ("now", "--language", "xx"): "'xx' is not one of zh-CN, en",
+        ("now", "-o", "nowhere/edition.md"): "a folder that is there",
+        ("now", "-o", "seeds"): "must be a file",
+        ("now", "cooking"): "there is no theme 'cooking'; there are",
+        ("send", "hourly"): "there is no schedule 'hourly'; there are daily",
+        ("editions", "show", "9" * 20): "less than or equal to",
+        ("serve", "--port", "99999"): "less than or equal to 65535",
+    }
+    for words, what in wrong.items():
+        ran = digest(tmp_path, *words)
+        assert (ran.returncode, what in ran.stderr) == (2, True), (words, ran.stderr)
+    assert digest(tmp_path, "editions", "list").stdout == ""
+    assert digest(tmp_path, "now", "-f", "json").returncode == 0
+    beyond = digest(tmp_path, "why", "1", "2")
+    assert (beyond.returncode, "edition 1 has 1 items" in beyond.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

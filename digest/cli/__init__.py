@@ -98,3 +98,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # a file or folder that cannot be read or written
+        print(f"digest: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli.making import Format
-from digest.cli.output import emit_json, runtime, say, table, visible
+from digest.cli.output import emit_json, interface_language, runtime, say, table, visible
 from digest.installation import run as loop
 from digest.model import DeliveryState
 
@@ -19,7 +19,10 @@ DELIVERY = ("id", "address", "state", "attempts", "code", "text", "updated_at")
 editions = typer.Typer(
     help="Past editions: list, show, why, correct.", no_args_is_help=True, rich_markup_mode=None
 )
-Number = Annotated[int, typer.Argument(help="The edition's number, as digest editions list gives it.")]
+Number = Annotated[
+    int,
+    typer.Argument(min=1, max=2**31 - 1, help="The edition's number, as digest editions list gives it."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -66,7 +69,9 @@ def show(
     shape: Annotated[Format, typer.Option("--format", "-f", help="How.")] = Format.MARKDOWN,
     language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
     deliveries: Annotated[bool, typer.Option("--deliveries", help="Who got it, instead.")] = False,
-    state: Annotated[str | None, typer.Option(help="With --deliveries: only those, like failed.")] = None,
+    state: Annotated[
+        DeliveryState | None, typer.Option(help="With --deliveries: only those, like failed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show an edition again, in any format, or its deliveries, from what the store keeps."""
@@ -74,14 +79,14 @@ def show(
         if deliveries:
             _deliveries(opened, number, state, as_json=as_json)
             return
+        language = interface_language(opened, language)
         edition = opened.store.editions.get(number)
         shape = Format.MARKDOWN if shape is Format.TERMINAL else shape
         print(opened.shown(edition, shape, language), end="")
 
 
-def _deliveries(opened: "Runtime", number: int, state: str | None, *, as_json: bool) -> None:
+def _deliveries(opened: "Runtime", number: int, only: DeliveryState | None, *, as_json: bool) -> None:
     """Page by page, because there may be a million."""
-    only = DeliveryState(state) if state else None
     opened.store.editions.get(number)
     after = 0
     while page := opened.store.ledger.list(number, only, after, 1000):
@@ -198,6 +203,8 @@ def why(
 
     with runtime(context) as opened:
         rows = explain(opened.store.editions.get(number))
+    if item is not None and item not in range(1, len(rows["items"]) + 1):
+        raise typer.BadParameter(f"edition {number} has {len(rows['items'])} items", param_hint="ITEM")
     rows["items"] = [row for row in rows["items"] if item in (None, row["item"])]
     if as_json:
         emit_json(rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import mail_address, progress, runtime, say
+from digest.cli.output import interface_language, mail_address, progress, runtime, say
 
 if TYPE_CHECKING:
     from digest.collect import Collected
@@ -76,8 +76,11 @@ def now(
 
     Excerpts shown once are not shown again by the next digest now.
     """
+    if output and (output.is_dir() or not output.parent.is_dir()):
+        raise typer.BadParameter("must be a file in a folder that is there", param_hint="--output")
     shape = shape or SUFFIXES.get(output.suffix.lower() if output else "")
     with runtime(context) as opened:
+        language = interface_language(opened, language)
         only = tuple(opened.theme(name).id for name in themes or ())
         addresses = tuple(mail_address(address) for address in to or ())
         if dry_run:

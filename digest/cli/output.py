@@ -46,6 +46,16 @@ def mail_address(typed: str) -> str:
         raise typer.BadParameter(str(error), param_hint="--to") from None
 
 
+def interface_language(opened: "Runtime", typed: str | None) -> str | None:
+    """The language given with ``--language``, which must have a catalog."""
+    from digest.render.wording import language_names
+
+    known = language_names(opened.renderer.locale_dirs)
+    if typed is not None and typed not in known:
+        raise typer.BadParameter(f"{typed!r} is not one of {', '.join(known)}", param_hint="--language")
+    return typed
+
+
 def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 

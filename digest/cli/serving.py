@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Where the pages are served.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="And on which port; 0 takes a free one.")
+    ] = 8000,
     speed: Annotated[
         float, typer.Option(min=1, max=3600, help="Let time pass so much faster, to rehearse.")
     ] = 1.0,
