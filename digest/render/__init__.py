@@ -3,7 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from digest.render.plain import to_markdown, to_text
 from digest.render.typeset import Typesetter, clean, dress, safe_url
 from digest.render.view import Viewer, has_contents, hides_host, reading_minutes
 from digest.render.wording import Wording, load_wording
-from digest.text import restore_punctuation, shorten
+from digest.text import shorten
 
 __all__ = ["MailParts", "Renderer", "edition_json", "make_renderer"]
 
@@ -40,9 +40,9 @@ class Renderer:
     mail_templates: jinja2.Environment
     page_templates: jinja2.Environment
     tokens: Mapping[str, str]
-    locale_dirs: tuple[Path, ...] = ()
-    themes: Mapping[str, Theme] = field(default_factory=dict)
-    restore: bool = True
+    type: Typesetter
+    locale_dirs: tuple[Path, ...]
+    themes: Mapping[str, Theme]
 
     def mail(
         self,
@@ -68,7 +68,7 @@ class Renderer:
         """
         words = self.words(language)
         wanted = tuple(s for s in edition.sections if themes is None or s.theme.id in themes)
-        subject, preheader = map(self._plain, _headlines(edition, wanted))
+        subject, preheader = map(self.type.plain, _headlines(edition, wanted))
         if edition.revision > 1:
             said = words.translations.gettext("Correction: {subject}")
             subject = said.format(subject=shorten(subject, CORRECTED_TITLE))
@@ -119,9 +119,6 @@ class Renderer:
         sender = self.newsletter.sender_name or self.newsletter.sender
         return words.html("{sender} sent you this by hand; you are not subscribed.", sender=sender)
 
-    def _plain(self, line: str) -> str:
-        return restore_punctuation(clean(line)) if self.restore else clean(line)
-
     def _dressed(self, html: str) -> str:
         return dress(
             re.sub(r"\n\s*", "\n", re.sub(r'(<\w+|") +(?=[ >])', r"\1", html.replace("&nbsp;", "\xa0"))),
@@ -133,9 +130,9 @@ class Renderer:
         self, edition: Edition, words: Wording, sections: Sequence[Section], headline: str
     ) -> dict[str, Any]:
         themes = {**self.themes, **{s.theme.id: s.theme for s in edition.sections}}
-        setting, zone = Typesetter(self.restore), self.newsletter.timezone
+        zone = self.newsletter.timezone
         leave = f"mailto:{self.newsletter.leave_address}?subject=unsubscribe"
-        viewer = Viewer(edition, words, setting, themes, self.tokens["accent"], zone, headline)
+        viewer = Viewer(edition, words, self.type, themes, self.tokens["accent"], zone, headline)
         return {
             **self._frame(words),
             "number": edition.public_number,
@@ -258,7 +255,7 @@ def make_renderer(
         tokens=design,
         locale_dirs=tuple(folder / "locale" for folder in template_dirs),
         themes={theme.id: theme for theme in themes},
-        restore=punctuation == "restore",
+        type=typesetter,
     )
 
 

@@ -58,10 +58,13 @@ class Typesetter:
 
     restore: bool
 
+    def plain(self, text: str) -> str:
+        """Verbatim text where nothing but text can stand."""
+        return restore_punctuation(clean(text)) if self.restore else clean(text)
+
     def shown(self, text: str) -> Markup:
         """Verbatim text as a reader sees it, escaped."""
-        text = clean(text)
-        return escape(gap(restore_punctuation(text) if self.restore else text))
+        return escape(gap(self.plain(text)))
 
     def headline(self, text: str, px: int = 27) -> Markup:
         """As :meth:`shown`, Chinese broken between clauses, at quotations in those too long for a phone."""
