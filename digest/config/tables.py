@@ -6,6 +6,7 @@ Defaults stand here and nowhere else; docs/configuration.md repeats them and a t
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -41,11 +42,14 @@ _WORDS = ("rotate", "auto")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
+def _must(test: Callable[[str], object], what: str) -> AfterValidator:
+    """Refuse what *test* says no to, or raises for."""
+
     def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {what}")
-        return value
+        with suppress(KeyError, ValueError, OSError):
+            if test(value):
+                return value
+        raise ValueError(f"{value!r} is not {what}")
 
     return AfterValidator(check)
 
@@ -76,18 +80,6 @@ def _secure(value: str) -> str:
     return value
 
 
-def _time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{value!r} is not a time zone; write one like Asia/Shanghai or UTC") from None
-    return value
-
-
-def _schedule_zone(value: str) -> str:
-    return value if value == "reader" else _time_zone(value)
-
-
 def _cron(value: str) -> str:
     from digest.timing import check
 
@@ -100,14 +92,6 @@ def _expression(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error}") from None
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        ip_network(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is not a network; write it like 10.1.2.0/24") from None
     return value
 
 
@@ -156,13 +140,14 @@ Many = Annotated[tuple[T, ...], Strict(False)]
 Some = Annotated[Many[T], AfterValidator(_some)]
 Place = Annotated[Path, BeforeValidator(_place)]
 Line = Annotated[str, AfterValidator(_one_line)]
-Id = Annotated[str, _matching(_ID, "an id; use small letters, digits and single hyphens")]
-Address = Annotated[str, _matching(_ADDRESS, "a mail address; write it like name@example.org")]
-Language = Annotated[str, _matching(_LANGUAGE, "a language tag; write one like zh-CN or en")]
-Colour = Annotated[str, _matching(_COLOUR, "a colour; write it like #8a2b2b")]
+Id = Annotated[str, _must(_ID.fullmatch, "an id; use small letters, digits and single hyphens")]
+Address = Annotated[str, _must(_ADDRESS.fullmatch, "a mail address; write it like name@example.org")]
+Language = Annotated[str, _must(_LANGUAGE.fullmatch, "a language tag; write one like zh-CN or en")]
+Colour = Annotated[str, _must(_COLOUR.fullmatch, "a colour; write it like #8a2b2b")]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
-Network = Annotated[str, AfterValidator(_network)]
+_ZONE = "a time zone; write one like Asia/Shanghai or UTC"
+TimeZone = Annotated[str, _must(ZoneInfo, _ZONE)]
+Network = Annotated[str, _must(ip_network, "a network; write it like 10.1.2.0/24")]
 Expression = Annotated[str, AfterValidator(_expression)]
 _DAYS = {
     "day": "*",
@@ -175,8 +160,8 @@ _DAYS = {
     "saturday": "6",
     "sunday": "0",
 }
-Every = Literal[
-    "day", "weekday", "month", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+Every = Annotated[
+    str, _must({*_DAYS, "month"}.__contains__, "day, weekday, month or a day of the week like monday")
 ]
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 Count = Annotated[int, Field(ge=1, le=1000)]
@@ -190,7 +175,9 @@ class NewsletterTable(_Table):
     name: Line
     sender: Address
     sender_name: Line | None = None
-    list_id: Annotated[str, _matching(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII), "a list id")] | None = None
+    list_id: (
+        Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "a list id")] | None
+    ) = None
     language: Annotated[Language, AfterValidator(_interface)] = "zh-CN"
     timezone: TimeZone = "Asia/Shanghai"
     base_url: WebAddress | None = None
@@ -255,9 +242,9 @@ class ScheduleTable(_Table):
     items_per_theme: Count = 2
     recycle_after_days: Annotated[int, Field(ge=1, le=36500)] = 365
     every: Annotated[Some[Every], BeforeValidator(_several)] | None = None
-    at: Annotated[str, _matching(_CLOCK, "a time of day; write it like 08:00")] | None = None
+    at: Annotated[str, _must(_CLOCK.fullmatch, "a time of day; write it like 08:00")] | None = None
     cron: Annotated[str, AfterValidator(_cron)] | None = None
-    timezone: Annotated[str, AfterValidator(_schedule_zone)] | None = None
+    timezone: Annotated[str, _must(lambda value: value == "reader" or ZoneInfo(value), _ZONE)] | None = None
     late: Literal["send", "fold", "drop"] = "fold"
     grace_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 6.0
     minimum_items: Count = 1
@@ -378,7 +365,9 @@ class LlmTable(_Table):
 
 class OperatorTable(_Table):
     mail: Address | None = None
-    header: Annotated[str, _matching(re.compile(r"[A-Za-z][A-Za-z0-9-]*"), "a header's name")] | None = None
+    header: (
+        Annotated[str, _must(re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch, "a header's name")] | None
+    ) = None
     proxies: Many[Network] = ()
 
 
@@ -411,7 +400,7 @@ class Bounces(BouncesTable):
 
 
 class DkimTable(_Table):
-    selector: Annotated[str, _matching(_ID, "a selector; use small letters, digits and single hyphens")]
+    selector: Annotated[str, _must(_ID.fullmatch, "a selector; use small letters, digits and single hyphens")]
     key_file: Place
     domain: Line | None = None
 
