@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
-from itertools import islice
+from itertools import islice, pairwise
 from operator import add
 
 from digest.model import Article, Flag, Page, Severity
@@ -39,6 +39,8 @@ _TRADES = tuple(
     for code, trade in _WORDS["trades"].items()
 )
 _REPORTING = _pattern(_WORDS["reporting"])
+_READER = re.compile(r"\byour?\b")
+"""English offers speak to somebody; reports of them do not."""
 _WALL = _pattern(_WORDS["wall"])
 _TORTURED = _pattern(_WORDS["tortured"])
 _MISCONVERTED = _pattern(_WORDS["misconverted"])
@@ -91,6 +93,8 @@ def _advert(trade: _Trade, folded: str) -> Flag | None:
     if len(offers) < 2 or not (mentions * 250 >= len(folded) or len(offers) >= 4):
         return None
     if len(_REPORTING.findall(folded)) > len(offers):
+        return None
+    if not count_cjk(folded) and len(_READER.findall(folded)) < 2:
         return None
     return Flag(
         code=trade.code,
@@ -184,7 +188,7 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     squeezed = "".join(folded.split())[:50_000]
     if len(squeezed) < 120:
         return None
-    units = _frequent_fours(squeezed) if count_cjk(squeezed) else _triples(folded)
+    units = _frequent_fours(squeezed) if count_cjk(squeezed) else _word_pairs(folded)
     top, n = Counter(units).most_common(1)[0] if units else ("", 0)
     share = n * len(top.replace(" ", "")) / len(squeezed)
     limit = 0.1 if len(squeezed) > 600 else 0.16
@@ -202,9 +206,9 @@ def _frequent_fours(text: str) -> list[str]:
     return [run[i : i + 4] for run in runs for i in range(len(run) - 3)]
 
 
-def _triples(folded: str) -> list[str]:
+def _word_pairs(folded: str) -> list[str]:
     words = re.findall(r"[a-z][\w'-]+", folded[:200_000])
-    return [" ".join(words[i : i + 3]) for i in range(len(words) - 2)]
+    return [f"{a} {b}" for a, b in pairwise(words)]
 
 
 def _links(article: Article, folded: str, page: Page) -> Flag | None:

@@ -39,6 +39,37 @@ def test_articles_pass(name: str) -> None:
     assert "spun" not in {flag.code for flag in found.flags}
 
 
+PROMOTED = {
+    "goods": (
+        "专业办理各类证书\n本公司专业办理各地院校毕业证、学位证、成绩单,先看样品后付款,质量保证,三天出证,快递到家。有需要的朋友请加微信咨询。",
+        "The pills your doctor hides\nBuy slimming pills from our pharmacy without a prescription. You pay the lowest price, we ship in plain packaging "
+        "to your door. Order now, stocks of these pills are small.",
+    ),
+    "investment": (
+        "老师带你抓涨停\n很多股民被套牢,不知道怎么操作。老师上周推荐的三只牛股全部涨停。明天还有一只妖股启动,内部消息,稳赚不赔,名额仅剩二十个,加老师微信免费进群。",
+        "Earn while you sleep\nOur trading robot makes guaranteed profits every day. Join our Telegram group for free signals and turn your savings "
+        "into an income. No experience needed, no risk, you can withdraw at any time.",
+    ),
+    "stuffed": (
+        "Roofer Hull\n"
+        + "Every roofer Hull offers is a trained roofer Hull, so ask a roofer Hull trusts. " * 4,
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "raw"), [(code, raw) for code, texts in PROMOTED.items() for raw in texts])
+def test_offers_of_goods_and_riches_are_quarantined(code: str, raw: str) -> None:
+    assert Severity.QUARANTINE is flags(raw)[code].severity
+
+
+def test_a_report_of_an_offer_is_none() -> None:
+    text = (
+        "What a payday loan costs\nLena Marsh borrowed $400 to mend her van. The shop promised instant approval and no credit check, "
+        "and she had the money within an hour. By autumn she had paid back $1,150 and owed $380 on the same loan."
+    )
+    assert "loan" not in flags(text)
+
+
 def test_spun_text_is_known_by_several_signs() -> None:
     found = flags((SEEDS / "004_10ee074ea9c756e5.txt").read_text("utf-8"))
     assert Severity.CAUTION is found["spun"].severity
