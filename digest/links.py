@@ -3,7 +3,6 @@
 import html
 import re
 from functools import lru_cache, partial
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -98,10 +97,22 @@ def _cleaner(base: str) -> "nh3.Cleaner":
 def feed_links(page: str, base: str) -> tuple[str, ...]:
     """Addresses a web page gives for its feeds: those it declares first, comment feeds last, then
     links that look like one. Each once."""
-    found = _Links(base)
-    found.feed(page[:1_000_000])
-    declared = sorted(found.declared, key=lambda url: "comment" in url.lower())
-    return tuple(dict.fromkeys([*declared, *found.likely[:3]]))
+    from lxml import etree
+
+    parser = etree.HTMLParser(encoding="utf-8")
+    tree = etree.fromstring(f"<html>{page[:1_000_000]}".encode("utf-8", "replace"), parser)
+    base = tidy_url(str(tree.xpath("string(//base/@href)")), base) or base
+    declared, likely = [], []
+    for node in tree.iter("link", "a"):
+        told = {str(name): str(value) for name, value in node.attrib.items()}
+        url = tidy_url(told["href"], base) if told.get("href") else None
+        kind = told.get("type", "").lower().partition(";")[0].strip()
+        if url and kind in _FEED_TYPES and "alternate" in told.get("rel", "").lower():
+            declared.append(url)
+        elif url and node.tag == "a" and _LIKELY.search(url.partition("://")[2].partition("/")[2]):
+            likely.append(url)
+    declared.sort(key=lambda url: "comment" in url.lower())
+    return tuple(dict.fromkeys([*declared, *likely[:3]]))
 
 
 def usual_feeds(base: str) -> tuple[str, ...]:
@@ -112,29 +123,6 @@ def usual_feeds(base: str) -> tuple[str, ...]:
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 _LIKELY = re.compile(r"(?:^|[/.?=_-])(?:rss|atom|feed)s?(?:[/.?&=_-]|$)", re.IGNORECASE)
 _USUAL = ("feed", "/feed", "/rss.xml", "/atom.xml", "/feed.xml", "/index.xml", "/rss", "/feed.json")
-
-
-class _Links(HTMLParser):
-    """Collects what a page says of its feeds; html.parser because pages are read here, not shown."""
-
-    def __init__(self, base: str) -> None:
-        super().__init__()
-        self._base = base
-        self.declared: list[str] = []
-        self.likely: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = {name: value or "" for name, value in attrs}
-        url = tidy_url(told.get("href", ""), self._base) if told.get("href") else None
-        if url is None:
-            return
-        if tag == "base":
-            self._base = url
-        elif tag == "link" and "alternate" in told.get("rel", "").lower():
-            if told.get("type", "").lower().partition(";")[0].strip() in _FEED_TYPES:
-                self.declared.append(url)
-        elif tag == "a" and _LIKELY.search(urlsplit(url)._replace(netloc="", scheme="").geturl()):
-            self.likely.append(url)
 
 
 def plain(markup: str) -> str:

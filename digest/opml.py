@@ -3,12 +3,13 @@
 http://opml.org/spec2.opml; what programs really write is more various, and read here too.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from digest.links import one_line, tidy_url
 from digest.model import Feed, FeedConfig
@@ -60,7 +61,7 @@ def write_opml(feeds: Iterable[Feed], *, title: str, now: datetime) -> str:
     for feed in feeds:
         folders.setdefault(feed.tags[0] if feed.tags else "", []).append(_outline(feed))
     body = [line for folder, lines in folders.items() for line in _folder(folder, lines)]
-    head = f"<head><title>{_escaped(title)}</title><dateCreated>{format_datetime(now)}</dateCreated></head>"
+    head = f"<head><title>{escape(title)}</title><dateCreated>{format_datetime(now)}</dateCreated></head>"
     start = '<?xml version="1.0" encoding="UTF-8"?>'
     return "\n".join([start, '<opml version="2.0">', head, "<body>", *body, "</body>", "</opml>", ""])
 
@@ -83,15 +84,10 @@ def _outline(feed: Feed) -> str:
     return f"<outline {' '.join(f'{name}={quoteattr(value)}' for name, value in told.items())}/>"
 
 
-def _escaped(text: str) -> str:
-    return quoteattr(text)[1:-1]
-
-
 def make_id(url: str, taken: Iterable[str]) -> str:
     """A short name for a feed, from its host; numbered when another has it."""
-    host = (urlsplit(url).hostname or "feed").removeprefix("www.")
-    name = "".join(char if char.isascii() and char.isalnum() else "-" for char in host).strip("-") or "feed"
-    name = "-".join(part for part in name.split("-") if part)[:40].strip("-")
+    host = (urlsplit(url).hostname or "").removeprefix("www.")
+    name = re.sub(r"[^a-z0-9]+", "-", host)[:40].strip("-") or "feed"
     used = set(taken)
-    numbered = (f"{name}-{n}" for n in range(2, len(used) + 3))
-    return name if name not in used else next(other for other in numbered if other not in used)
+    names = (name, *(f"{name}-{n}" for n in range(2, len(used) + 3)))
+    return next(other for other in names if other not in used)
