@@ -33,15 +33,8 @@ COLUMNS = (
 _ADDRESS = ("address", "email address", "email", "e-mail", "邮箱", "电子邮箱", "邮件地址")
 _NAME = ("name", "full name", "姓名", "名字")
 _GONE = (
-    "unsubscribed",
-    "cleaned",
-    "bounced",
-    "complained",
-    "disabled",
-    "blocklisted",
-    "blacklisted",
-    "erased",
-)
+    "unsubscribed", "cleaned", "bounced", "complained", "disabled", "blocklisted", "blacklisted", "erased",
+)  # fmt: skip
 _HERE = ("", "confirmed", "subscribed", "enabled", "active", "paused")
 _ZONE = re.compile(r"[A-Za-z_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 
@@ -138,7 +131,7 @@ class Importer:
             name=_first(cells, _NAME) or _both(cells),
             state=ConsentState.CONFIRMED,
             language=_tag(cells.get("language", "")) or self.language,
-            timezone=_zone(cells.get("timezone", "")) or self.timezone,
+            timezone=zone if is_zone(zone := cells.get("timezone", "")) else self.timezone,
             themes=self._themes(_first(cells, ("themes", "tags"))),
             schedules=tuple(s for s in _listed(cells.get("schedules", "")) if s in self.schedules),
             send_hour=_hour(cells.get("send_hour", "")),
@@ -260,16 +253,14 @@ def _tag(text: str) -> str:
     return text if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", text) else ""
 
 
-def _zone(text: str) -> str:
+def is_zone(text: str) -> bool:
+    """Whether *text* names a time zone of the tz database."""
     from zoneinfo import ZoneInfo
 
-    if not _ZONE.fullmatch(text):
-        return ""
     try:
-        ZoneInfo(text)
+        return bool(_ZONE.fullmatch(text) and ZoneInfo(text))
     except (KeyError, ValueError, OSError):
-        return ""
-    return text
+        return False
 
 
 def _hour(text: str) -> int | None:

@@ -31,6 +31,7 @@ ON_ITS_WAY = timedelta(minutes=30)
 """The longest a claimed letter takes to be out: its turn, and RFC 5321's time-outs (section 4.5.3.2)."""
 TRY_AGAIN = (timedelta(minutes=1), timedelta(minutes=10), HOUR, 4 * HOUR, 12 * HOUR)
 """After each try that failed for now; after that the reader has to ask again."""
+FAILED_FOR_NOW = frozenset({Fate.DEFERRED, Fate.UNTOUCHED, Fate.WITHDRAWN})
 BATCH = 200
 FORGET_AFTER = timedelta(days=30)
 """Who never confirmed is forgotten then; the link in the mail is good for seven days."""
@@ -100,8 +101,7 @@ class Signup:
         done: list[int] = []
         again: dict[int, datetime] = {}
         for asking, fate in results:
-            failed_for_now = fate in {Fate.DEFERRED, Fate.UNTOUCHED, Fate.WITHDRAWN}
-            if failed_for_now and asking.tries < len(TRY_AGAIN):
+            if fate in FAILED_FOR_NOW and asking.tries < len(TRY_AGAIN):
                 again[asking.reader] = now + TRY_AGAIN[asking.tries]
             elif fate is Fate.UNKNOWN and not asking.tries:
                 again[asking.reader] = now + HOUR  # it may be out

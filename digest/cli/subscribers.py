@@ -56,8 +56,10 @@ def add(
     Who left or complained is refused: only they can subscribe again, with the form.
     """
     from digest.model import Subscriber
-    from digest.roster import add_by_hand
+    from digest.roster import add_by_hand, is_zone
 
+    if timezone and not is_zone(timezone):
+        raise typer.BadParameter(f"{timezone!r} is not a time zone", param_hint="--timezone")
     with runtime(context) as opened:
         wanted = _canonical(address)
         if reinstate:
@@ -71,7 +73,7 @@ def add(
             name=name,
             state=ConsentState.CONFIRMED,
             language=language or newsletter.language,
-            timezone=_zone(timezone or newsletter.timezone),
+            timezone=timezone or newsletter.timezone,
             themes=tuple(opened.theme(one).id for one in theme or ()),
             schedules=tuple(opened.schedule(one).id for one in schedule or ()),
         )
@@ -331,13 +333,3 @@ def _find(opened: "Runtime", address: str) -> "Subscriber":
     if found is None:
         raise ConsentError(f"there is no reader {address}")
     return found
-
-
-def _zone(name: str) -> str:
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise typer.BadParameter(f"{name!r} is not a time zone", param_hint="--timezone") from None
-    return name

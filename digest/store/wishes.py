@@ -113,7 +113,9 @@ class Wishes:
         found = {one.id: one for one in known.values()}
         after = self._readers.write_turns(connection, found, turns, moved, actor=READER, now=now)
         self._readers.count(connection, moved)
-        return [*known_as(connection, list(new)).values(), *after.values()]
+        keys = sa.select(subscribers.c.address_key, subscribers.c.id)
+        ids = connection.execute(keys.where(any_of(subscribers.c.address_key, new))).all()
+        return [*(replace(new[key], id=number) for key, number in ids), *after.values()]
 
     def settle(self, asked: Sequence[int], put_off: Mapping[int, datetime], *, now: datetime) -> None:
         """Note whose mail is out, or needs no more trying, and when the others are tried again."""

@@ -60,8 +60,10 @@ class Manners:
         page = first if first in KNOWN else "other"
         headers = _headers(page, path == "/subscribe/embed")
         peer = (scope.get("client") or ("unknown",))[0]
-        forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-        scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self._proxies)
+        scope["visitor"] = peer[:64]
+        if self._proxies:
+            forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+            scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self._proxies)
         status = 500
 
         async def answer(message: Message) -> None:
@@ -102,11 +104,8 @@ def _headers(page: str, embedded: bool) -> list[tuple[bytes, bytes]]:
         "content-security-policy": policy,
         "referrer-policy": "no-referrer",
         "x-content-type-options": "nosniff",
-        "permissions-policy": "camera=(), geolocation=(), microphone=()",
         "cache-control": "no-store" if page in PRIVATE else "no-cache",
     }
-    if not embedded:
-        found |= {"x-frame-options": "DENY", "cross-origin-opener-policy": "same-origin"}
     if page in PRIVATE:
         found["x-robots-tag"] = "noindex, nofollow"
     return [(name.encode(), value.encode()) for name, value in found.items()]

@@ -57,7 +57,8 @@ class PersonalPages:
             raise ConsentError(EXPIRED)
         words = self.voice.words(reader.language)
         title = words.html("Confirm your subscription to {name}", name=self.door.newsletter.name)
-        return self.voice.ask(reader.language, title, "", request.url.path, words.html("Confirm"))
+        press = words.html("Confirm")
+        return html(self.voice.message(reader.language, title, action=request.url.path, button=press))
 
     def confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         confirmed = self.door.signup.confirm(reader, now=self.door.clock())
@@ -159,8 +160,9 @@ class PersonalPages:
         words = self.voice.words(reader.language)
         text = words.html("This cannot be undone. Editions already sent stay in your mailbox.")
         back = (self.door.signup.link(Purpose.PREFERENCES, reader), words.html("Back to the preferences"))
-        title, button = words.html("Erase everything kept about you"), words.html("Yes, erase")
-        return self.voice.ask(reader.language, title, text, request.url.path, button, [back])
+        title, press = words.html("Erase everything kept about you"), words.html("Yes, erase")
+        onward, path = [back], request.url.path
+        return html(self.voice.message(reader.language, title, text, onward, action=path, button=press))
 
     def erase(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
         self.door.signup.erase(reader, now=self.door.clock())
@@ -171,9 +173,12 @@ class PersonalPages:
         words, name = self.voice.words(reader.language), self.door.newsletter.name
         if reader.state in LEFT:
             return html(self._unsubscribed(reader.language))
-        title, button = words.html("Stop receiving {name}?", name=name), words.html("Yes, unsubscribe")
+        title, press = words.html("Stop receiving {name}?", name=name), words.html("Yes, unsubscribe")
         keep = (self.door.signup.link(Purpose.PREFERENCES, reader), words.html("Keep it"))
-        return self.voice.ask(reader.language, title, "", request.url.path, button, [keep], reason=True)
+        asking = self.voice.message(
+            reader.language, title, "", [keep], action=request.url.path, button=press, reason=True
+        )
+        return html(asking)
 
     async def unsubscribe(self, request: Request) -> Response:
         """Acts at once, without cookie, login or redirect, whatever the body (RFC 8058 section 3.2)."""

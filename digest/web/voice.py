@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -49,31 +48,27 @@ class Voice:
         return self.door.renderer.words(language)
 
     def message(
-        self, language: str, title: str, text: str = "", onward: Sequence[tuple[str, str]] = ()
-    ) -> str:
-        return self.door.renderer.page(
-            "web/message.html", language=language, title=title, text=text, onward=onward
-        )
-
-    def ask(
         self,
         language: str,
         title: str,
-        text: str,
-        action: str,
-        button: str,
+        text: str = "",
         onward: Sequence[tuple[str, str]] = (),
         *,
+        action: str = "",
+        button: str = "",
         reason: bool = False,
-    ) -> Response:
-        values: dict[str, Any] = {
-            "title": title,
-            "text": text,
-            "action": f"{self.root}{action}",
-            "button": button,
-            "onward": onward,
-        }
-        return html(self.door.renderer.page("web/ask.html", language=language, reason=reason, **values))
+    ) -> str:
+        """A page that says something, or asks for a press of *button*, and then perhaps for a *reason*."""
+        return self.door.renderer.page(
+            "web/message.html",
+            language=language,
+            title=title,
+            text=text,
+            onward=onward,
+            action=f"{self.root}{action}",
+            button=button,
+            reason=reason,
+        )
 
     def ended(self, language: str, title: str) -> str:
         words = self.words(language)
