@@ -96,7 +96,7 @@ def rehearsed(
                 }
                 for section in sections
             ],
-            "skipped": [{"kind": s.kind, "name": s.name, "why": s.why} for s in made.plan.skipped],
+            "skipped": [asdict(one) for one in made.plan.skipped],
         }
 
 
@@ -250,10 +250,7 @@ def explain(edition: Edition) -> dict[str, Any]:
             }
             for number, (section, item) in enumerate(items, 1)
         ],
-        "skipped": [
-            {"kind": s.kind, "name": s.name, "why": s.why, "dropped": [asdict(one) for one in s.dropped]}
-            for s in edition.skipped
-        ],
+        "skipped": [asdict(one) for one in edition.skipped],
     }
 
 
@@ -265,7 +262,7 @@ def _grounds(theme: Theme, item: Item, made_at: datetime) -> dict[str, Any]:
     shown = [one for passages in by_term.values() for one in passages[:_SHOWN]]
     around = [article.text[max(0, one.start - _AROUND) : one.end + _AROUND] for one in shown]
     return {
-        "matches": [{"term": m.term, "count": m.count, "points": m.points} for m in found.score.matches],
+        "matches": [asdict(one) for one in found.score.matches],
         "passages": [
             {"term": one.term, "start": one.start, "text": text}
             for one, text in zip(shown, around, strict=True)

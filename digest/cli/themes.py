@@ -1,6 +1,7 @@
 """``digest themes``: what readers can subscribe to, how it is covered, what comes next and why."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,9 +77,7 @@ def check(
                     "theme": theme.id,
                     "score": found.total,
                     "threshold": theme.threshold,
-                    "matches": [
-                        {"term": m.term, "count": m.count, "points": m.points} for m in found.matches
-                    ],
+                    "matches": [asdict(match) for match in found.matches],
                 }
                 for theme, found in scores
             ]

@@ -96,11 +96,20 @@ class Editions:
 
     def get(self, number: int) -> Edition:
         """The edition as frozen; StoreError when there is none."""
+        return documents.read(Edition, self._known(editions.c.document, number))
+
+    def _known(self, column: sa.Column[str], number: int) -> str:
         with self._database.read() as connection:
-            document = connection.scalar(sa.select(editions.c.document).where(editions.c.number == number))
-        if document is None:
+            found = connection.scalar(sa.select(column).where(editions.c.number == number))
+        if found is None:
             raise StoreError(f"there is no edition {number}: `digest editions list` shows what there is")
-        return documents.read(Edition, document)
+        return found
+
+    def _all(self, query: sa.Select[Any]) -> tuple[Edition, ...]:
+        """Those whose documents *query* finds."""
+        with self._database.read() as connection:
+            found = connection.scalars(query).all()
+        return tuple(documents.read(Edition, document) for document in found)
 
     def list(
         self, limit: int = 20, before: int | None = None, *, schedule: str | None = None
@@ -111,9 +120,7 @@ class Editions:
             query = query.where(editions.c.number < before)
         if schedule is not None:
             query = query.where(editions.c.schedule == schedule)
-        with self._database.read() as connection:
-            found = connection.scalars(query).all()
-        return tuple(documents.read(Edition, document) for document in found)
+        return self._all(query)
 
     def public(
         self, schedules: Sequence[str], *, theme: str | None = None, skip: int = 0, limit: int = 20
@@ -127,10 +134,7 @@ class Editions:
         )
         if theme is not None:
             query = query.where(editions.c.themes.contains(f"|{theme}|", autoescape=True))
-        query = query.order_by(_FIRST.desc()).offset(skip).limit(limit)
-        with self._database.read() as connection:
-            found = connection.scalars(query).all()
-        return tuple(documents.read(Edition, document) for document in found)
+        return self._all(query.order_by(_FIRST.desc()).offset(skip).limit(limit))
 
     def latest(self, schedule: str | None = None) -> Edition | None:
         return next(iter(self.list(1, schedule=schedule)), None)
@@ -149,9 +153,7 @@ class Editions:
             .order_by(editions.c.revision.desc())
             .limit(1)
         )
-        with self._database.read() as connection:
-            document = connection.scalar(query)
-        return documents.read(Edition, document) if document is not None else None
+        return next(iter(self._all(query)), None)
 
     def revisions(self, number: int) -> tuple[int, ...]:
         """The numbers of an edition's revisions, first to last, *number* being any of them."""
@@ -164,11 +166,10 @@ class Editions:
         """What stands under the address of an edition: its last ready revision; StoreError without one."""
         first = sa.select(_FIRST).where(editions.c.number == number).scalar_subquery()
         query = sa.select(editions.c.document).where(first == _FIRST, editions.c.status == "ready")
-        with self._database.read() as connection:
-            document = connection.scalar(query.order_by(editions.c.revision.desc()).limit(1))
-        if document is None:
+        found = self._all(query.order_by(editions.c.revision.desc()).limit(1))
+        if not found:
             raise StoreError(f"there is no edition {number} for readers")
-        return documents.read(Edition, document)
+        return found[0]
 
     def corrected_since_last(self, schedule: str) -> tuple[Correction, ...]:
         """What was put right on the web alone since the schedule's last edition was made; oldest first."""
@@ -178,17 +179,11 @@ class Editions:
             mine, editions.c.revision > 1, editions.c.status == "ready", editions.c.planned_to.is_(None),
             editions.c.made_at >= last.scalar_subquery(),
         )  # fmt: skip
-        with self._database.read() as connection:
-            found = connection.scalars(query.order_by(editions.c.number)).all()
-        return tuple(documents.read(Edition, document).corrections[-1] for document in found)
+        return tuple(one.corrections[-1] for one in self._all(query.order_by(editions.c.number)))
 
     def status(self, number: int) -> str:
         """``ready``, ``review`` or ``stopped``; only ready editions are sent."""
-        with self._database.read() as connection:
-            found = connection.scalar(sa.select(editions.c.status).where(editions.c.number == number))
-        if found is None:
-            raise StoreError(f"there is no edition {number}: `digest editions list` shows what there is")
-        return found  # type: ignore[no-any-return]
+        return self._known(editions.c.status, number)
 
     def set_status(self, number: int, status: str) -> bool:
         """Approve, stop or resume; False when there is no such edition. What is on the wire ends."""
