@@ -58,10 +58,7 @@ class Sending:
             inbox = await stack.enter_async_context(open_inbox(self._home.inbox_dir))
             servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
         limits = {
-            one.domain: Limit(
-                per_second=one.per_second, per_minute=one.per_minute, connections=one.connections
-            )
-            for one in self._config.domain_limits
+            one.domain: Limit(**one.model_dump(exclude={"domain"})) for one in self._config.domain_limits
         }
         transport = SmtpTransport(servers, domain_limits=limits, make_pace=self._make_pace)
         stack.push_async_callback(transport.close)
