@@ -154,7 +154,7 @@ def overview(
             {
                 "id": schedule.id,
                 "next": next_slot(schedule, newsletter, now=now),
-                "paused": bool(store.state.get(f"paused:{schedule.id}")),
+                "paused": store.state.is_paused(schedule.id),
             }
             for schedule in schedules
         ],

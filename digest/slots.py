@@ -74,7 +74,7 @@ def _due(
 ) -> Iterator[tuple[Schedule, datetime, datetime]]:
     """Slots that are due and not settled, oldest first by schedule, with when the first reader's came."""
     for schedule in schedules:
-        if schedule.cron is None or store.state.get(f"paused:{schedule.id}"):
+        if schedule.cron is None or store.state.is_paused(schedule.id):
             continue
         horizon = now + (_AHEAD if schedule.timezone == READERS else timedelta(0))
         after = _known_until(store, schedule, now, horizon)
@@ -128,18 +128,18 @@ def _settle(
 ) -> Ticked:
     from digest.store import SlotState
 
+    def close(state: SlotState, reason: str) -> Ticked:
+        store.slots.close(schedule.id, slot, state, now=now, reason=reason)
+        return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
+
     fate = judge(due_at, now=now, grace=timedelta(seconds=schedule.grace_s), late=Late(schedule.late))
     if fate is not Late.SEND:
         state = {Late.FOLD: SlotState.FOLDED, Late.DROP: SlotState.DROPPED}[fate]
-        reason = f"found {(now - due_at).total_seconds() / 3600:.1f} h late"
-        store.slots.close(schedule.id, slot, state, now=now, reason=reason)
-        return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
+        return close(state, f"found {(now - due_at).total_seconds() / 3600:.1f} h late")
     rewrite = rewriter()
     made = publish(store, themes, schedule, slot=slot, now=now, language=newsletter.language, rewrite=rewrite)
     if made.edition is None:
-        reason = made.plan.skipped[-1].why if made.plan.skipped else "nothing new"
-        store.slots.close(schedule.id, slot, SlotState.MADE, now=now, reason=reason)
-        return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
+        return close(SlotState.MADE, made.plan.skipped[-1].why)
     queue(store, [schedule], newsletter, now=now)
     number, note = made.edition.number, "; ".join(made.notes)
     return Ticked(schedule=schedule.id, slot=slot, edition=number, reason=note)
