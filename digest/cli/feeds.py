@@ -71,21 +71,11 @@ def list_(
     if as_json:
         emit_json(rows)
         return
+    whole = {"since": 10, "newest_at": 10, "next_at": 16}  # characters: days, and minutes
+    keys = ("id", "origin", "state", "since", "newest_at", "next_at", "what", "next_step")
     table(
         ("feed", "from", "state", "since", "last new", "next poll", "what", "do"),
-        [
-            (
-                row["id"],
-                row["origin"],
-                row["state"],
-                str(row["since"] or "")[:10],
-                str(row["newest_at"] or "")[:10],
-                str(row["next_at"] or "")[:16],
-                row["what"],
-                row["next_step"],
-            )
-            for row in rows
-        ],
+        [[str(row[key] or "")[: whole.get(key)] for key in keys] for row in rows],
     )
 
 

@@ -3,30 +3,29 @@
 import sqlalchemy as sa
 from alembic import op
 
+from digest.store.schema import Id
+
 revision = "0005"
 down_revision = "0004"
 
 
 def upgrade() -> None:
-    sqlite = op.get_bind().dialect.name == "sqlite"
     comment = "JSON; what to take out of the index with it."
     op.add_column("article_versions", sa.Column("sketch", sa.Text(), comment=comment))
-    gathered = "json_group_array(hash)" if sqlite else "json_agg(hash)::text"
+    gathered = "json_group_array(hash)" if op.get_bind().dialect.name == "sqlite" else "json_agg(hash)::text"
     op.execute(
         f"UPDATE article_versions SET sketch = (SELECT {gathered} FROM sketches"  # noqa: S608 - one of the above
         " WHERE sketches.article_id = article_versions.article_id) WHERE version ="
         " (SELECT version FROM articles WHERE id = article_versions.article_id)"
     )
-    op.drop_index("ix_sketches_article_id", "sketches")
-    if not sqlite:
-        return op.drop_constraint("fk_sketches_article_id", "sketches")
-    op.rename_table("sketches", "old_sketches")
+    op.execute("CREATE TABLE old_sketches AS SELECT hash, article_id FROM sketches ORDER BY hash, article_id")
+    op.drop_table("sketches")
     op.create_table(
         "sketches",
         sa.Column("hash", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("article_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("article_id", Id, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("hash", "article_id", name="pk_sketches"),
         sqlite_with_rowid=False,
     )
-    op.execute("INSERT INTO sketches SELECT hash, article_id FROM old_sketches ORDER BY hash, article_id")
-    return op.drop_table("old_sketches")
+    op.execute("INSERT INTO sketches SELECT hash, article_id FROM old_sketches")
+    op.drop_table("old_sketches")
