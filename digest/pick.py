@@ -54,14 +54,13 @@ class Memory:
 
     Args:
         last_sent: By theme id; a theme never sent is missing.
-        times_sent: By theme id, of *editions* in all.
+        times_sent: By theme id.
         demand: Readers by theme id; a theme given as 0 while others have readers is not sent.
     """
 
     last_sent: Mapping[str, datetime] = field(default_factory=dict)
     times_sent: Mapping[str, int] = field(default_factory=dict)
     demand: Mapping[str, int] = field(default_factory=dict)
-    editions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

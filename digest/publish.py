@@ -169,7 +169,6 @@ def read_memory(store: "Store", themes: Sequence[Theme], schedule: Schedule) -> 
         last_sent=history.last_sent,
         times_sent=history.times_sent,
         demand=store.subscribers.demand([theme.id for theme in themes]),
-        editions=history.editions,
     )
 
 

@@ -130,11 +130,6 @@ def _hashes(row: bytes) -> bytes:
     return found.to_bytes(len(planes[0]))
 
 
-def containment(a: str, b: str) -> float:
-    """Share of the shorter text's distinct runs of five units that stand in the other; 0 to 1."""
-    return _contained(_prepare(a), _prepare(b))
-
-
 def same_story(a: Article, b: Article) -> bool:
     """Whether two articles are one text, not two in the frame of one source, nor one quoting the other."""
     strength = _strength(_prepare(a.text), _prepare(b.text))

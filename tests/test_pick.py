@@ -352,9 +352,7 @@ def simulate(days: Iterable[list[tuple[str, float, str, bool]]], schedule: Sched
             severity = Severity.CAUTION if cautioned else None
             new = candidate(f"day{number:03}-{place}", scores, severity=severity, room=ROOM)
             known[new.article.source_id] = replace(new, first_seen_at=now - DAY / 2)
-        memory = Memory(
-            last_sent=dict(last), times_sent=times, demand={"a": 3, "b": 2, "c": 1}, editions=number
-        )
+        memory = Memory(last_sent=dict(last), times_sent=times, demand={"a": 3, "b": 2, "c": 1})
         found = pick(list(known.values()), THEMES, memory, schedule, now=now)
         assert found == pick(list(reversed(known.values())), THEMES, memory, schedule, now=now)
         year.plans.append(found)

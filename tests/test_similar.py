@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.model import Article, Block, BlockKind
-from digest.similar import clusters, containment, same_story, sketch, units
+from digest.similar import clusters, same_story, sketch, units
 
 STORY = (
     "清晨六点,渡口的第一班船已经坐满了人。摆渡的老何在这条河上来回了四十一年,他记得每一次涨水的日子。"
@@ -47,13 +47,6 @@ def test_units_keep_what_tells_texts_apart() -> None:
     assert units("模型(CVPR)") != units("模型(ICCV)") or units("模型(CVPR)") == "模型"
     assert units("deep learning") != units("learning deep")
     assert units("。,!? \n") == ""
-
-
-@given(st.text(max_size=400), st.text(max_size=400))
-def test_containment_is_a_share_and_knows_itself(one: str, other: str) -> None:
-    assert 0 <= containment(one, other) <= 1
-    assert containment(one, other) == containment(other, one)
-    assert containment(one, one) == (1.0 if units(one) else 0.0)
 
 
 @given(st.text(max_size=2_000))

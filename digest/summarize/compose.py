@@ -34,7 +34,6 @@ _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 """How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
-_OPENS = 0.15  # of an article on the theme, within which a passage may lead that does not name the theme
 _POINTING = re.compile("这|那(?!么)|你")
 _FIGURE_SENTENCE = 90
 
@@ -157,23 +156,15 @@ class _Page:
             size = p.size / self.scale
             text = article.text[p.start : p.end]
             score = (0.7 * p.score + 0.25 * p.own) * _length_fit(size) + 0.3 * overlap(title, p.terms)
-            score += 0.05 * min(1.0, p.about) + (0.06 + 0.08 * reading.news) * (1 - p.start / length)
-            score += 0.08 * any(name in text[: len(text) // 2] for name in main) + 0.02 * any(
-                map(text.count, reading.names)
-            )
+            score += (0.06 + 0.08 * reading.news) * (1 - p.start / length)
+            score += 0.08 * any(name in text[: len(text) // 2] for name in main)
             if score > top:
                 best, top = p, score
         return best
 
     def _leading(self, main: Sequence[str]) -> list[Passage]:
         """What may open the item: on the theme first, then the article's own words, then of usual length."""
-        article = self.reading.article
-        opening = _OPENS * len(article.text)
-        free = [p for p in self.free if self._is_themed(p) or (self.titled and p.start <= opening)]
-        if main:  # an opening that names neither the theme nor whom the title names leads nowhere
-            free = [
-                p for p in free if self._is_themed(p) or any(n in article.text[p.start : p.end] for n in main)
-            ]
+        free = [p for p in self.free if self._is_themed(p) or self.titled]
         if self.is_report:
             able = [p for p in free if p.leads and p.size / self.scale <= _OPENING]
             start = min((p.start for p in able), default=0)
@@ -245,7 +236,7 @@ class _Page:
         same = max((overlap(p.terms, other) for other in self.said), default=0.0)
         near = any(p.paragraph == c.paragraph for c in self.chosen)
         worth = p.score * _length_fit(p.size / self.scale) * (1 - same) * (0.85 if near else 1.0)
-        return worth * (1.0 if self._is_themed(p) else 0.8 if p.paragraph in self.near else 0.5)
+        return worth * (1.0 if self._is_themed(p) else 0.5)
 
     def quote(self) -> list[Excerpt]:
         """Somebody's words worth setting large, on the theme, the speaker known."""
