@@ -395,7 +395,19 @@ def test_the_remedy_for_a_missing_dkim_key_works_as_it_is_told(load: Load, tmp_p
     assert load(text).dkim[0].key_file == tmp_path / "dkim.pem"
 
 
+def test_a_language_of_ones_own_needs_a_catalog_and_no_code(load: Load, tmp_path: Path) -> None:
+    text = GOOD.replace('name = "Notes"', 'name = "x"\nlanguage = "fr"') + '\n[paths]\ntemplates = ["mine"]\n'
+    catalog = tmp_path / "mine/locale/fr/LC_MESSAGES/digest.po"
+    catalog.parent.mkdir(parents=True)
+    assert [what for _, _, what in problems(load, text)] == [
+        "there are no words in 'fr'; there are: en, zh-CN"
+    ]
+    catalog.touch()
+    assert load(text).newsletter.language == "fr"
+
+
 def test_a_short_secret_is_refused(load: Load) -> None:
+    assert "DIGEST_SECRET in the environment" in problems(load, GOOD, DIGEST_SECRET="short")[0][2]
     assert "use 32 characters or more" in problems(load, GOOD, DIGEST_SECRET="short")[0][2]
 
 

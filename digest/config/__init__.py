@@ -33,6 +33,8 @@ from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Sche
 __all__ = ["NAME", "Bounces", "Config", "DomainLimit", "MailServer", "load_config", "write_defaults"]
 
 NAME = "config.toml"
+LOCALES = Path(__file__).parent.parent / "locale"
+"""A catalog of the interface's words for each language, shipped with the program."""
 DEFAULTS = Path(__file__).parent.parent / "defaults"
 """What ``digest init`` copies; shipped with the program."""
 
@@ -143,6 +145,7 @@ class _Reader:
         newsletter, paths = tables.newsletter.value(), tables.paths
         secret_file = paths.secret_file or paths.data / "secret.key"
         fetching = dict(tables.fetching)
+        self._check_language()
         config = Config(  # evaluated in this order: the warnings of all others are in the last
             path=self.path,
             newsletter=newsletter,
@@ -178,6 +181,16 @@ class _Reader:
             )
         return config
 
+    def _check_language(self) -> None:
+        """There must be words for it, ours or in a folder of templates."""
+        folders = [LOCALES, *(folder / "locale" for folder in self.tables.paths.templates)]
+        catalogs = (path for folder in folders for path in folder.glob("*/LC_MESSAGES/digest.po"))
+        tags = sorted({path.parts[-3].replace("_", "-") for path in catalogs})
+        language = self.tables.newsletter.language
+        if language.partition("-")[0] not in {tag.partition("-")[0] for tag in tags}:
+            what = f"there are no words in {language!r}; there are: {', '.join(tags)}"
+            self.mistakes.append((("newsletter", "language"), what))
+
     def _given(self, variable: str, file: Path | None, where: toml.Location) -> str | None:
         """A secret from the environment, else from the file that the key at *where* names."""
         given = self.environ.get(variable)
@@ -199,13 +212,12 @@ class _Reader:
         return text or None
 
     def _secret(self, file: Path) -> bytes | None:
-        given = self.environ.get("DIGEST_SECRET")
+        given, origin = self.environ.get("DIGEST_SECRET"), "DIGEST_SECRET in the environment"
         if not given and (self.tables.paths.secret_file or file.exists()):
-            given = self._read_secret(file, ("paths", "secret_file"))
+            given, origin = self._read_secret(file, ("paths", "secret_file")), f"the secret in {file}"
         if given and len(given) < 32:
-            self.mistakes.append(
-                (("paths", "secret_file"), "the secret is too short; use 32 characters or more")
-            )
+            what = f"{origin} is too short; use 32 characters or more"
+            self.mistakes.append((("paths", "secret_file"), what))
         return given.encode() if given else None
 
     def _database_url(self, data_dir: Path) -> str:

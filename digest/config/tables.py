@@ -35,8 +35,6 @@ _ADDRESS = re.compile(
 )
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
-LOCALES = Path(__file__).parent.parent / "locale"
-"""A catalog of the interface's words for each language, shipped with the program."""
 _WORDS = ("rotate", "auto")
 """What a schedule may say instead of naming its themes; no theme can be called so."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -92,13 +90,6 @@ def _expression(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error}") from None
-    return value
-
-
-def _interface(value: str) -> str:
-    tags = sorted(folder.name.replace("_", "-") for folder in LOCALES.iterdir() if folder.is_dir())
-    if value.partition("-")[0] not in {tag.partition("-")[0] for tag in tags}:
-        raise ValueError(f"there are no words in {value!r}; there are: {', '.join(tags)}")
     return value
 
 
@@ -178,7 +169,7 @@ class NewsletterTable(_Table):
     list_id: (
         Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "a list id")] | None
     ) = None
-    language: Annotated[Language, AfterValidator(_interface)] = "zh-CN"
+    language: Language = "zh-CN"
     timezone: TimeZone = "Asia/Shanghai"
     base_url: WebAddress | None = None
     reply_to: Address | None = None
