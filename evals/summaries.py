@@ -18,7 +18,7 @@ from digest.summarize.salience import bag
 from digest.text import CJK, Span, fold, sentences
 
 CORPUS = Path(__file__).parent.parent / "tests" / "corpus" / "summaries"
-FLOORS = {"zh talk": (43.0, 21.0, 28.0), "zh news": (58.0, 45.0, 48.0), "en news": (61.5, 48.0, 55.0)}
+FLOORS = {"zh talk": (43.5, 21.5, 28.5), "zh news": (58.0, 45.0, 48.0), "en news": (62.0, 48.5, 55.5)}
 """ROUGE-1, -2, -L; lowering one is a decision to be seen."""
 KEPT_FLOOR = 0.65
 """Share of the passages people marked that a summary with the query holds."""
