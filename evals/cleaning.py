@@ -35,7 +35,7 @@ FLOORS = {
     "wrapped zh": 0.98,
     "wrapped en": 0.98,
     "one line zh": 0.92,
-    "one line en": 0.85,
+    "one line en": 0.86,
 }
 """Mean F1 by form and language; lowering one is a decision to be written down."""
 WORST = 0.5

@@ -111,6 +111,8 @@ def page(*head: str, tail: str = "", title: str = "渡口重新开放以后") ->
         (("2024-03-01 08:00 来源:河边晚报 举报",), (), "河边晚报"),
         (("本帖最后由 河边人 于 2024-3-1 08:00 编辑",), (), None),
         (("2024-03-01 08:00 收藏本文",), (), None),
+        (("2024-03-01 · 江白的折腾笔记",), (), "江白的折腾笔记"),
+        (("River Notes, a blog by Ann Lee - 1 March 2024",), ("Ann Lee",), None),
         (("采写:河边晚报见习记者 江白", "2024-03-01"), ("江白",), None),
     ],
 )
@@ -122,6 +124,23 @@ def test_bylines(head: tuple[str, ...], authors: tuple[str, ...], outlet: str | 
 def test_editors_and_republisher() -> None:
     found = page("来源:河边晚报", tail="责任编辑:何山\n手机版|一个转载站 ( 某ICP备00000000号 )")
     assert (found.editors, found.outlet, found.republisher) == (("何山",), "河边晚报", "一个转载站")
+
+
+@pytest.mark.parametrize(
+    ("first", "day"),
+    [
+        (
+            "NORTH PIER, 3 March 2024 - The ferry came back today. It had been gone for two years.",
+            "2024-03-03",
+        ),
+        ("NORTH PIER – The bridge of 3 March 2021 - the first of two - is closed. The ferry is back.", None),
+    ],
+)
+def test_a_dateline_gives_the_day(first: str, day: str | None) -> None:
+    more = "The fare is two dollars, and children ride free until they are taller than the rail of the boat."
+    found = clean_page(f"The ferry is back\n{first}\n{more}", source_id="x", now=NOW).article
+    assert found is not None
+    assert day == (str(found.published) if found.published else None)
 
 
 def test_dates_of_the_site_and_of_other_articles_are_not_the_articles() -> None:

@@ -28,7 +28,7 @@ _REPORTER = re.compile(
     rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
 )
 _BY = re.compile(
-    r"^(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter):? "
+    r"^(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter|.{2,40}, an? \w+ by):? "
     r"(?P<names>.{3,120})$"
 )
 _LATIN_NAME = re.compile(
@@ -65,7 +65,7 @@ _REPORTER_OF = re.compile(
     rf"《(?P<quoted>[^》]{{2,12}})》(?:杂志|报社)?(?:的)?记者|接受(?:了)?(?P<plain>[{CJK}A-Za-z]{{2,8}}?)(?:的)?(?:独家)?(?:专访|采访)"
 )
 _MEDIUM = re.compile(
-    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|消息|海外版|科技|局|厅|委|办公室|大学|学院|公司|集团|研究院)$"
+    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|消息|海外版|科技|局|厅|委|办公室|大学|学院|公司|集团|研究院|笔记|日记|手记|札记|博客|小站)$"
     r"|\b(?:Herald|Times|News|Post|Courier|Press|Gazette|Journal|Tribune|Ledger|Chronicle|Review|Weekly|Observer|Telegraph|Standard|Mirror"
     r"|Magazine|Globe|Register|Bulletin|Examiner|Inquirer|Dispatch|Sentinel|Reuters|BBC|CNN|Daily|Today|Online|Media|Radio|Agency|Wire)$"
 )
@@ -110,6 +110,8 @@ _NO_DATE = re.compile(
 )
 _EDITED = re.compile(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECASE)
 """Lines of forums that name who changed a post, and when, or the machine."""
+_DATELINE_EN = re.compile(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,20}?[-–—]")
+"""SPRINGFIELD, 3 May 2024 - how releases begin: the place in capitals, then the day."""
 _HELD = re.compile(r"专访|采访|访谈|对话|对谈|interview", re.IGNORECASE)
 
 
@@ -331,9 +333,12 @@ def _republisher(lines: Sequence[str]) -> str | None:
 
 
 def published(
-    head: Sequence[str], tail: Sequence[str], *, now: datetime | None, chinese: bool
+    head: Sequence[str], tail: Sequence[str], first: str, *, now: datetime | None, chinese: bool
 ) -> Published | None:
-    """The date in the head's byline lines, else in the lines right below the body.
+    """The date in the head's byline lines, else in the lines right below the body, else in its dateline.
+
+    Args:
+        first: The first paragraph.
 
     A line that says 发布 or Published is believed before one that says 更新 or Updated.
     """
@@ -343,7 +348,8 @@ def published(
         for line in sorted(fit, key=lambda text: not _PUBLISHED_FIRST.search(text)):
             if found := dates.find(line[:300], now=now, chinese=chinese, relative=relative):
                 return found
-    return None
+    dateline = _DATELINE_EN.match(first[:120])
+    return dates.find(dateline.group(), now=now, chinese=chinese) if dateline else None
 
 
 def held_on(paragraphs: Sequence[str]) -> date | None:

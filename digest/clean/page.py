@@ -190,7 +190,7 @@ def _assemble(
         outlet=outlet,
         republisher=site if site != outlet else None,
         published=told.published
-        or metadata.published(head, tail, now=now, chinese=language != "en")
+        or metadata.published(head, tail, joined, now=now, chinese=language != "en")
         or dates.in_address(url or ""),
         held_on=metadata.held_on(paragraphs),
         cuts=placed,
