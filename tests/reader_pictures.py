@@ -41,7 +41,13 @@ def furnish(store: Store) -> None:
         for name in ("clock-weekly", "old-news")
     )
     well = replace(well, polled_at=NOW, newest_at=NOW - DAY)
-    ill = replace(ill, polled_at=NOW, gone_at=NOW - DAY, error="its server says it is gone for good (410)", newest_at=NOW - 40 * DAY)
+    ill = replace(
+        ill,
+        polled_at=NOW,
+        gone_at=NOW - DAY,
+        error="its server says it is gone for good (410)",
+        newest_at=NOW - 40 * DAY,
+    )
     store.feeds.save([well, ill])
 
 

@@ -10,7 +10,7 @@ from digest.model import Subscriber
 from digest.web import forms
 from digest.web.door import Door
 from digest.web.limits import Window, network
-from digest.web.voice import Option, Voice, html
+from digest.web.voice import Voice, html
 
 CHECK_MAIL = (
     "If this address can be subscribed, a confirmation mail is on its way. Nothing after ten minutes? "
@@ -83,10 +83,7 @@ class Joining:
             address=typed,
             themes=self.voice.themes(language, None),
             schedules=self.voice.schedules(words, None),
-            offered=[
-                Option(id=tag, name=name, url=f"{self.voice.root}/subscribe?lang={tag}")
-                for tag, name in self.voice.languages.items()
-            ],
+            offered=self.voice.offered("subscribe"),
             embedded=embedded,
         )
         return html(page, 422 if wrong else 200)

@@ -27,7 +27,7 @@ from digest.report import explain, feed_overview
 from digest.web import forms, plots
 from digest.web.door import Door
 from digest.web.limits import Window, is_within, network
-from digest.web.voice import Option, Voice, html
+from digest.web.voice import Voice, html
 
 if TYPE_CHECKING:
     from digest.store import Store
@@ -164,7 +164,7 @@ class OperatorPages:
                 told=partial(told, catalog=catalog),
                 action=f"{self.voice.root}/operator",
                 token=self._form_token,
-                offered=self._offered("operator"),
+                offered=self.voice.offered("operator"),
                 now=self._minute(now),
                 zone=self.door.newsletter.timezone,
                 runs=[
@@ -224,15 +224,11 @@ class OperatorPages:
                 "web/why.html",
                 language=language,
                 bars=plots.bars,
-                offered=self._offered(f"operator/editions/{number}"),
+                offered=self.voice.offered(f"operator/editions/{number}"),
                 back=f"{self.voice.root}/operator",
                 **found | {name: self._minute(found[name]) for name in ("slot", "made_at")},
             )
         )
-
-    def _offered(self, page: str) -> list[Option]:
-        names = self.voice.languages.items()
-        return [Option(id=tag, name=name, url=f"{self.voice.root}/{page}?lang={tag}") for tag, name in names]
 
     def _stuck(self, editions: Sequence[int]) -> list[Any]:
         rows: list[Any] = []

@@ -37,6 +37,11 @@ class Voice:
         """Tag to its own name."""
         return language_names(self.door.renderer.locale_dirs)
 
+    def offered(self, page: str) -> list[Option]:
+        """Links to *page* in every language."""
+        names = self.languages.items()
+        return [Option(id=tag, name=name, url=f"{self.root}/{page}?lang={tag}") for tag, name in names]
+
     def language(self, request: Request, given: str = "") -> str:
         asked = given or (request.scope["query_string"] and request.query_params.get("lang", ""))
         if asked in self.languages:
