@@ -1,6 +1,6 @@
 """How fast delivery is, beside Postfix's own test sender in the same run.
 
-    python -m benchmarks.delivery [--runs 10] [--messages 2000] [--connections 32] [--only NAME,…] [--json]
+    python -m benchmarks.delivery [--runs 10] [--messages 3000] [--connections 32] [--only NAME,…] [--json]
     python -m benchmarks.delivery --readers 10000,1000000
 
 Each contender sends the same number of messages of the same size (30 kB, multipart, Chinese) over the same
@@ -86,7 +86,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--messages", type=int, default=2000)
+    parser.add_argument("--messages", type=int, default=3000)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", default="", help="contenders, by the beginning of their names")
     parser.add_argument("--json", action="store_true")
