@@ -29,7 +29,6 @@ class Standing(NamedTuple):
         person: It hangs on a person named before (他), so joining needs exactly one to be there.
         empty: Applause, thanks, what everybody knows.
         weight: 1 for a clean sentence, less for one that only passes.
-        trust: 1, less where a rewriting program may have changed the words; part of *weight*.
         cue: The words that hang, for explanations and tests.
     """
 
@@ -38,7 +37,6 @@ class Standing(NamedTuple):
     person: bool = False
     empty: bool = False
     weight: float = 1.0
-    trust: float = 1.0
     cue: str = ""
 
 

@@ -150,7 +150,7 @@ def _judge(
     stood, trust = standing(body, chinese=chinese, names=names, selves=selves, spoken=spoken), sound(body)
     if trust < _DOUBTFUL:
         return Standing(fix=Fix.DROP, cue="rewritten")
-    return stood if trust == 1 else stood._replace(weight=stood.weight * trust, trust=trust)
+    return stood if trust == 1 else stood._replace(weight=stood.weight * trust)
 
 
 def _main_person(article: Article, names: Set[str]) -> str | None:
