@@ -52,6 +52,8 @@ _MAX_CHARS = 4_000_000
 """Longer pages are cut off: scripts can be ten times as long as the text, and stand before it."""
 _MAX_ELEMENTS = 60_000
 """Of a page with more no second opinion is asked: it takes trafilatura seconds."""
+_LONGEST_TITLE = 200
+"""Characters; a longer first heading is a caption."""
 _LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{1,300}>")
 _PLACEHOLDER = re.compile(r"\{\{|<%")
@@ -286,7 +288,7 @@ def _told(root: Any, data: dict[str, Any]) -> Told:
     language = (root.get("lang") or "").lower()
     chinese = language.startswith("zh") or bool(re.search("[\u4e00-\u9fff]", page_title))
     return Told(
-        titles=tuple(dict.fromkeys(title for title in named if title)),
+        titles=tuple(dict.fromkeys(title for title in named if title and len(title) <= _LONGEST_TITLE)),
         page_title=page_title,
         authors=_authors(data, meta),
         outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")),

@@ -28,8 +28,8 @@ _REPORTER = re.compile(
     rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
 )
 _BY = re.compile(
-    r"^(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter|.{2,40}, an? \w+ by):? "
-    r"(?P<names>.{3,120})$"
+    r"^(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter"
+    r"|.{2,40}, an? \w+ by):? (?P<names>.{3,120})$"
 )
 _LATIN_NAME = re.compile(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"

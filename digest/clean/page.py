@@ -17,9 +17,6 @@ from digest.text import CJK
 
 _MIN_BODY = 30.0
 """Reading weight under which what is left is no article."""
-_CAPTION_END = re.compile(
-    rf"(?:来源|图源|供图|图片来源)\s?[:：]\s?[\w{CJK}.·-]{{2,16}}[ \u3000](?=[{CJK}「“\"A-Z])"
-)
 _LABELS = re.compile(rf"(?<=\d)(?=[{CJK}]{{2,4}}[:：])|(?<=[{CJK}])(?<![创章文原])(?=作者[:：])")
 _TOPIC = re.compile(r"[\[【][^\]】]{1,8}[\]】]\s?(?=.{4})")
 """What boards put before titles; the browser's title goes without."""
@@ -97,13 +94,15 @@ def _told_title(sheet: Sheet, told: Told) -> int | None:
     if not told.titles:
         return None
     wanted = {titles.strip_site(title) for title in told.titles}
+    browser = titles.strip_site(told.page_title)
     last, above, whole = sheet.start, 0.0, sheet.mass(sheet.start, sheet.end)
     while last < sheet.end and above <= whole * 0.2:
         above += sheet.mass(last, last + 1)
         last += 1
     for i in range(min(last, len(sheet.lines) - 1), -1, -1):
         text = sheet.lines[i].text
-        if text in wanted or (sheet.lines[i].heading and len(text) >= 6 and text in told.page_title):
+        part = sheet.lines[i].heading and text in told.page_title and len(text) * 3 >= len(browser)
+        if part or text in wanted:
             return i
     return None
 
@@ -122,26 +121,15 @@ def _drafts(sheet: Sheet) -> list[_Draft]:
     before: int | None = None
     for i in sheet.kept():
         line = sheet.lines[i]
-        text = _without_caption(sheet, i)
         if line.goes_on and before == i - 1 and drafts:
-            drafts[-1].text += " " + text
+            drafts[-1].text += f" {line.text}"
         else:
             kind = BlockKind.HEADING if i in sheet.headings else BlockKind.PARAGRAPH
-            drafts.append(_Draft(text, kind, i))
+            drafts.append(_Draft(line.text, kind, i))
         before = i
     while drafts and drafts[-1].kind is BlockKind.HEADING:
         drafts.pop()
     return drafts
-
-
-def _without_caption(sheet: Sheet, i: int) -> str:
-    """The line's text less a caption glued to its front, as it happens below a picture's file name."""
-    text = sheet.lines[i].text
-    match = _CAPTION_END.search(text[:200])
-    above = sheet.lines[max(0, i - 2) : i]
-    if match and any(re.search(r"\.(?:jpe?g|png|gif|webp)$", line.text) for line in above):
-        return text[match.end() :]
-    return text
 
 
 def _assemble(
