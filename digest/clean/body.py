@@ -445,11 +445,18 @@ def _byline_after(sheet: Sheet, i: int) -> int | None:
     """The byline below mark *i* that most of the text follows, when the text above has none of its own."""
     first = _first_prose(sheet, sheet.start)
     own = Kind.META in sheet.kinds[max(0, first - 8) : i] or bool(_REPLIES.match(sheet.lines[i].text))
-    own = own or (first < i and bool(sheet.lines[first].vote))
+    own = own or (first < i and bool(sheet.lines[first].vote)) or _is_titled(sheet, first, i)
     for k in range(i + 1, min(i + 15, sheet.end)):
         if sheet.kinds[k] is Kind.META and not own:
             return k if sheet.mass(k, sheet.end) >= sheet.mass(i, sheet.end) * 0.6 else None
     return None
+
+
+def _is_titled(sheet: Sheet, first: int, stop: int) -> bool:
+    """Whether the title above the body is that of the text before *stop*."""
+    if sheet.title is None or sheet.title > first:
+        return False
+    return share_known(sheet.lines[sheet.title].text, set(grams(sheet.text(first, stop)))) >= 0.4
 
 
 def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
