@@ -44,15 +44,22 @@ class Sending:
         return self._home.config
 
     def servers(self) -> "list[Server]":
-        """The configured relays; empty when mail goes to the built-in inbox."""
+        """The configured relays; empty when mail goes to a folder or to the built-in inbox."""
         return [_server(server) for server in self._config.mail_servers]
 
     async def open_transport(self, stack: AsyncExitStack) -> "Transport":
-        """The configured servers, else the built-in inbox on loopback; closed with *stack*."""
+        """The configured servers or folder, else the built-in inbox on loopback; closed with *stack*."""
         from digest.mail.inbox import open_inbox
+        from digest.mail.maildir import MaildirTransport
         from digest.mail.smtp import SmtpTransport
         from digest.mail.transport import Limit, Security, Server
 
+        if self._config.maildir:
+            try:
+                return MaildirTransport(self._config.maildir)
+            except OSError as error:
+                what = f"{error.strerror}: {error.filename}; name a folder Digest may write in"
+                raise ConfigError(self._config.path, [(0, "delivery.maildir", what)]) from error
         servers = self.servers()
         if not servers:
             inbox = await stack.enter_async_context(open_inbox(self._home.inbox_dir))
@@ -139,7 +146,8 @@ class Sending:
         return sent == len(addresses), lines
 
     def _kept(self) -> list[Path]:
-        return [] if self._config.mail_servers else list(self._home.inbox_dir.glob("[0-9]*.*"))
+        config = self._config
+        return [] if config.mail_servers or config.maildir else list(self._home.inbox_dir.glob("[0-9]*.*"))
 
     @cached_property
     def builder(self) -> "Callable[[Claim], bytes]":

@@ -137,6 +137,20 @@ def test_the_newest_edition_is_sent_again_by_hand(installation: Path, database: 
     assert len(list((installation / "var/inbox").glob("*.eml"))) == 3
 
 
+def test_mail_is_handed_over_in_a_folder(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
+    config = (ROOT / "config.toml").read_text("utf-8")
+    (tmp_path / "config.toml").write_text(config + '\n[delivery]\nmaildir = "out"\n', "utf-8")
+    (tmp_path / "out").write_text("in the way")
+    refused = digest(tmp_path, "now", "--to", "a@example.org")
+    assert (refused.returncode, "delivery.maildir" in refused.stderr) == (2, True), refused.stderr
+    (tmp_path / "out").unlink()
+    assert "Mailed 1 of 1" in digest(tmp_path, "now", "--to", "a@example.org").stderr
+    [mail] = (tmp_path / "out/new").iterdir()
+    assert b"\r\nDelivered-To: a@example.org\r\n" in mail.read_bytes()
+    assert not (tmp_path / "var/inbox").exists()
+
+
 def test_deliveries_are_held_and_released_by_hand(installation: Path, database: str) -> None:
     digest(installation, "now", "-f", "json")
     with open_store(database) as store:

@@ -231,6 +231,12 @@ MISTAKES = [
         "database.url",
         "holds a password",
     ),
+    (
+        "[newsletter]",
+        '[delivery]\nmaildir = "out"\n[[mail_servers]]\nid = "a"\nhost = "h"\n[newsletter]',
+        "delivery.maildir",
+        "not both",
+    ),
     ("[newsletter]", "feeds = 3\n[newsletter]", "feeds", "should be a list, not 3"),
 ]
 

@@ -54,7 +54,7 @@ class Config:
         database_url: SQLAlchemy's form; may hold a password, so it is kept out of ``repr``.
         templates_dirs: The operator's own, first one wins; ours come after them.
         design_tokens: Overrides of the template's design tokens, by name.
-        mail_servers: Empty means the built-in inbox on loopback.
+        mail_servers: Empty means *maildir*, or the built-in inbox on loopback where there is none.
         llm: None, the default: no model writes anything.
         operator_mail: Who is told when something needs a hand; None tells nobody by mail.
         operator_secret: The password of the operator's page; None when one is to be made and kept.
@@ -85,6 +85,7 @@ class Config:
     design_tokens: Mapping[str, str]
     punctuation: Literal["restore", "keep"]
     uncertain: Literal["resend", "hold"]
+    maildir: Path | None
     operator_mail: str | None
     operator_secret: str | None = field(repr=False)
     operator_header: str | None
@@ -166,6 +167,7 @@ class _Reader:
             design_tokens=tables.design.tokens,
             punctuation=tables.design.punctuation,
             uncertain=tables.delivery.uncertain,
+            maildir=tables.delivery.maildir,
             operator_mail=tables.operator.mail,
             operator_secret=self.environ.get("DIGEST_OPERATOR_SECRET"),
             operator_header=tables.operator.header,

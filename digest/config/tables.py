@@ -364,6 +364,7 @@ class OperatorTable(_Table):
 
 class DeliveryTable(_Table):
     uncertain: Literal["resend", "hold"] = "resend"
+    maildir: Place | None = None
 
 
 class BouncesTable(_Table):
@@ -431,6 +432,9 @@ def between(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
     ):
         yield from _doubled(name, key, _tables(data, name))
     yield from _unknown_themes(data)
+    delivery = data.get("delivery")
+    if isinstance(delivery, dict) and "maildir" in delivery and data.get("mail_servers"):
+        yield ("delivery", "maildir"), "mail goes into a folder or to mail_servers, not both; take one out"
     database = data.get("database")
     url = database.get("url") if isinstance(database, dict) else None
     if isinstance(url, str) and re.search(r"://[^/@]*:[^/@]+@", url):
