@@ -167,6 +167,7 @@ def test_breaks_part_paragraphs() -> None:
     [
         "<p" * 3000,
         "<div>" * 20000,
+        "<div class=nav>" * 250 + "<p>x" * 9000,
         "<!doctype html>",
         "<html><head><title>x</title></head></html>",
         "<?xml version='1.0' encoding='x'?><a/>",

@@ -51,7 +51,9 @@ _SHINGLE = 12
 _MAX_CHARS = 4_000_000
 """Longer pages are cut off: scripts can be ten times as long as the text, and stand before it."""
 _MAX_ELEMENTS = 60_000
-"""Of a page with more no second opinion is asked: it takes trafilatura seconds."""
+"""Of a page with more no second opinion is asked, nor are paragraphs counted: it takes seconds."""
+_DEEPEST = 100
+"""Elements within one another up to which a second opinion is asked: its time grows with them, too."""
 _LONGEST_TITLE = 200
 """Characters; a longer first heading is a caption."""
 _LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
@@ -106,14 +108,17 @@ def _write_out_templates(root: Any) -> None:
 def _opener(root: Any) -> tuple[str, ...]:
     """Who began a thread: the first member named below a heading and above the end of the first post."""
     found: tuple[str, ...] = ()
+    tests_left = 200
     for element in root.iter("h1", "h2", "a", "div", "td", "article"):
-        name = collapse(element.text_content()) if element.tag == "a" else ""
         if element.tag in _HEADINGS:
             found = ()
         elif element.tag != "a" and _role(element, 0) == "post" and found:
             break
-        elif not found and 1 < len(name) <= 24 and _MEMBER.search(element.get("href") or ""):
-            found = () if name.isdigit() or _is_aside(element) else (name,)
+        elif not found and tests_left and _MEMBER.search(element.get("href") or ""):
+            tests_left -= 1
+            name = collapse(element.text_content())
+            fits = 1 < len(name) <= 24 and not name.isdigit() and not _is_aside(element)
+            found = (name,) if fits else ()
     return found
 
 
@@ -140,7 +145,7 @@ def _extract(root: Any) -> str:
     """What trafilatura takes for the body; empty when it finds none or trips over the page."""
     import trafilatura
 
-    if sum(1 for _ in root.iter()) > _MAX_ELEMENTS:
+    if _is_huge(root) or root.xpath(f"boolean(//*[count(ancestor::*) > {_DEEPEST}])"):
         return ""
     try:
         return trafilatura.extract(root, favor_precision=True, include_comments=False) or ""
@@ -156,7 +161,7 @@ def _lines(root: Any) -> Iterator[Line]:
     within: Counter[str] = Counter()
     linked = number = posts = 0
     heading = False
-    whole = _count_paragraphs(root)
+    whole = 0 if _is_huge(root) else _count_paragraphs(root)
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
         tag, ending = element.tag, event == "end"
@@ -182,8 +187,12 @@ def _lines(root: Any) -> Iterator[Line]:
         yield line
 
 
+def _is_huge(root: Any) -> bool:
+    return sum(1 for _ in root.iter()) > _MAX_ELEMENTS
+
+
 def _count_paragraphs(element: Any) -> int:
-    return sum(1 for _ in element.iter("p", "br"))
+    return int(element.xpath("count(.//p) + count(.//br)"))
 
 
 def _is_hidden(element: Any) -> bool:
@@ -197,7 +206,7 @@ def _is_hidden(element: Any) -> bool:
 def _role(element: Any, whole: int) -> str:
     """What an element makes of its lines: ``a``, ``pre``, ``post``, ``caption``, ``around`` or '', nothing.
 
-    A class says little on an element with most of the page's paragraphs, *whole* in number.
+    A class says little on an element with most of the page's paragraphs, *whole* in number (0: not counted).
     """
     tag = element.tag
     if tag in ("a", "pre"):
@@ -213,7 +222,7 @@ def _role(element: Any, whole: int) -> str:
         role = "around"
     else:
         return ""
-    return role if _count_paragraphs(element) * 2 <= whole else ""
+    return "" if whole and _count_paragraphs(element) * 2 > whole else role
 
 
 def _is_post(element: Any, classes: str) -> bool:
