@@ -135,8 +135,8 @@ async def deliver(
         edition: Only this one's deliveries.
         at_most: Claim no more rows than this.
         return_path: The envelope sender of each message, so that bounces name the row.
-        sign: Signs a complete message (DKIM); called in a thread, for those next in line in one go: a
-            thread hop for every message costs more than signing it.
+        sign: Signs a complete message (DKIM). Called on the loop: beside a thread that signs ahead, each
+            waits for the other longer than signing takes (docs/performance.md).
         wired: *build* gives what :func:`~digest.mail.transport.wire_form` makes, as ``digest.message``
             promises; making sure again costs as much as building.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
@@ -209,7 +209,6 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.couriers: list[_Courier] = []
         self._pulse = asyncio.Event()
-        self._unsigned = asyncio.Event()
         self._done = False
         self._is_low = False
         self._claimed = 0
@@ -228,8 +227,6 @@ class _Run:
             *workers,
         ]
         helping = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_stop(workers))]
-        if self.scriptorium.sign is not None:
-            helping.append(asyncio.create_task(self._sign_ahead()))
         try:
             done, _ = await asyncio.wait(needed, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
@@ -356,8 +353,6 @@ class _Run:
     def take(self) -> Entry | None:
         """The next that may go, with its letter; None when there is none, or when it is to end."""
         while not self.stop.is_set():
-            if not self._is_signed():
-                return None
             entry = self.outgoing.take()
             if not self._is_low and self.outgoing.has_room(self.policy.batch):
                 self._is_low = True
@@ -369,23 +364,6 @@ class _Run:
                 return entry
             self._settle(entry.claim, DeliveryState.FAILED, 0, entry.fault)
         return None
-
-    def _is_signed(self) -> bool:
-        """Whether signing has kept ahead of us; it is asked to in good time."""
-        if self.scriptorium.sign is None:
-            return True
-        ready = self.outgoing.is_written(0)
-        if not ready or not self.outgoing.is_written(self.transport.connections):
-            self._unsigned.set()
-        return ready
-
-    async def _sign_ahead(self) -> None:
-        while True:
-            await self._unsigned.wait()
-            self._unsigned.clear()
-            line = self.outgoing.next_in_line(2 * self.transport.connections)
-            await asyncio.to_thread(self.scriptorium.write_all, line)
-            self.look_again()
 
     async def first(self) -> Entry | None:
         """As :meth:`take`, but wait for one; None when there will be none."""

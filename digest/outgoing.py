@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from typing import TYPE_CHECKING
 
 from digest.mail.transport import Letter, Transport, check_envelope, wire_form
@@ -88,13 +88,6 @@ class Outgoing:
         parked_s = self._parked[0][0] - time.monotonic() if self._parked else otherwise
         return max(0.002, min(resting_s or parked_s, otherwise))
 
-    def is_written(self, place: int) -> bool:
-        """Whether the entry at that place in the line has been through :meth:`Scriptorium.write`."""
-        return place >= len(self._ready) or bool(self._ready[place].letter or self._ready[place].fault)
-
-    def next_in_line(self, most: int) -> list[Entry]:
-        return list(islice(self._ready, most))
-
     def editions(self) -> set[int]:
         return {entry.claim.edition for entry in [*self._ready, *(entry for _, _, entry in self._parked)]}
 
@@ -131,10 +124,6 @@ class Scriptorium:
     return_path: "Callable[[Claim], str]"
     sign: Callable[[bytes], bytes] | None
     wired: bool
-
-    def write_all(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self.write(entry)
 
     def write(self, entry: Entry) -> None:
         """Give it its letter, or the reason why there is none."""
