@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -65,6 +65,12 @@ class Database:
         elif self.path is None:
             options["poolclass"] = sa.StaticPool
         self.engine = sa.create_engine(self.url, **options)
+        self._quick_engine = self.engine
+        if not self.is_sqlite:
+            # Without asking first whether the line still stands, and with BEGIN and COMMIT of our own: each
+            # way there and back counts.
+            how = {**options, "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
+            self._quick_engine = sa.create_engine(self.url, **how)
         self._free_since: dict[str, float] = {}
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
@@ -72,6 +78,7 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._quick_engine.dispose()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -93,17 +100,22 @@ class Database:
 
     @contextmanager
     def quick_write(self) -> Iterator["Quick"]:
-        """As :meth:`write`, for :class:`Prepared` statements alone."""
-        driver: Any = self.engine.dialect.loaded_dbapi
-        try:
-            with mapped_errors(), closing(self.engine.raw_connection()) as connection:
-                cursor = connection.cursor()
-                if self.is_sqlite:
-                    cursor.execute("BEGIN IMMEDIATE")
-                yield Quick(cursor, self.engine.dialect)  # closing rolls back what was not committed
-                connection.commit()
-        except driver.Error as problem:
-            raise StoreError(_advice(problem)) from problem
+        """As :meth:`write`, for :class:`Prepared` statements alone.
+
+        A line that broke since it was used last is found out here, and another is tried the next time.
+        """
+        driver: Any = self._quick_engine.dialect.loaded_dbapi
+        with mapped_errors(), closing(self._quick_engine.raw_connection()) as connection:
+            bare: Any = connection.driver_connection
+            try:
+                with nullcontext() if self.is_sqlite else bare.pipeline():
+                    bare.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+                    yield Quick(bare, self.engine.dialect)
+                    bare.execute("COMMIT")  # closing rolls back what was not committed
+            except driver.Error as problem:
+                if not self.is_sqlite:
+                    connection.invalidate()
+                raise StoreError(_advice(problem)) from problem
 
     def alone(self, connection: sa.Connection, what: str) -> None:
         """Wait until nobody else does *what*, until we commit. SQLite's writers are alone anyway."""
@@ -254,16 +266,20 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Quick:
-    """A transaction on the driver's own cursor."""
+    """A transaction on the driver's own connection.
 
-    cursor: Any
+    On PostgreSQL statements only line up (libpq's pipeline mode): they go out together at the end, with the
+    COMMIT, or when rows of one are fetched.
+    """
+
+    connection: Any
     dialect: sa.Dialect
 
     def run(self, statement: Prepared, **values: Any) -> Any:
-        """The cursor, to fetch from or to count by."""
+        """The cursor, to fetch from, or to count by when the transaction is over."""
         text, order, fixed = statement.text(self.dialect)
         values = fixed | values
-        return self.cursor.execute(text, values if order is None else [values[name] for name in order])
+        return self.connection.execute(text, values if order is None else [values[name] for name in order])
 
 
 @contextmanager

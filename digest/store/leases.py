@@ -235,30 +235,33 @@ def claim(quick: Quick, edition: int, owner: str, *, most: int, lease_s: float, 
     ]  # fmt: skip
 
 
-def to_wire(quick: Quick, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
-    """Mark those that are still ours and whose readers are still readers; suppress the latter's."""
+def to_wire(quick: Quick, claims: Sequence[Claim], now: datetime) -> list[Any]:
+    """Mark those still ours whose readers are still readers; :func:`counted` after the commit."""
+    return [quick.run(_MARK, **these) for these in _by_lease(quick, claims, now)]
+
+
+def sort_out(quick: Quick, claims: Sequence[Claim], now: datetime) -> tuple[Claim, ...]:
+    """When fewer were marked: suppress those whose readers are none any more; the marked ones."""
     groups = _by_lease(quick, claims, now)
-    if sum(quick.run(_MARK, **these).rowcount for these in groups) == len(claims):
-        return tuple(claims)
     for these in groups:
         quick.run(_SUPPRESS, **these)
     marked = {found[0] for these in groups for found in quick.run(_MARKED, **these).fetchall()}
     return tuple(claim for claim in claims if claim.id in marked)
 
 
-def settle(quick: Quick, outcomes: Sequence[Outcome], now: datetime) -> int:
-    """Alike ones in one statement: most are sent, with the same code."""
+def settle(quick: Quick, outcomes: Sequence[Outcome], now: datetime) -> list[Any]:
+    """Alike ones in one statement: most are sent, with the same code. :func:`counted` after the commit."""
     alike: dict[tuple[Any, ...], dict[int, str | None]] = {}
     for claim, state, code, text, next_at in outcomes:
         if state is DeliveryState.QUEUED and next_at is None:
             raise ValueError("a delivery that is queued again needs the time of its next attempt")
         texts = alike.setdefault((claim.owner, claim.lease, state, code, next_at), {})
         texts[claim.id] = None if text is None else documents.printable(text)
-    settled = 0
+    settled = []
     for (owner, lease, state, code, next_at), texts in alike.items():
         at, again_at = _moments(quick, now, next_at)
         only_from_wire = state is DeliveryState.SENT or state is DeliveryState.UNKNOWN
-        settled += quick.run(
+        one = quick.run(
             _SETTLE,
             rows=msgspec.json.encode(texts).decode(),
             by=owner,
@@ -269,14 +272,20 @@ def settle(quick: Quick, outcomes: Sequence[Outcome], now: datetime) -> int:
             said=code,
             at=at,
             again_at=again_at,
-        ).rowcount
+        )
+        settled.append(one)
     return settled
 
 
-def give_back(quick: Quick, claims: Sequence[Claim], now: datetime, next_at: datetime | None) -> int:
+def counted(done: Sequence[Any]) -> int:
+    """Rows that statements have changed, known once their transaction is over."""
+    return sum(cursor.rowcount for cursor in done)
+
+
+def give_back(quick: Quick, claims: Sequence[Claim], now: datetime, next_at: datetime | None) -> list[Any]:
     again_at = _moments(quick, next_at)[0]
     groups = _by_lease(quick, claims, now)
-    return sum(quick.run(_GIVE_BACK, **these, again_at=again_at).rowcount for these in groups)
+    return [quick.run(_GIVE_BACK, **these, again_at=again_at) for these in groups]
 
 
 def recover(

@@ -115,8 +115,7 @@ class Ledger:
         become ``suppressed``). The lease starts anew. Asking twice gives the same answer, so that it can be
         asked again when a commit's answer was lost.
         """
-        with self._database.quick_write() as quick:
-            return leases.to_wire(quick, claims, now)
+        return self.exchange((), claims, now=now)[1]
 
     def settle(self, outcomes: Sequence[Outcome], *, now: datetime) -> int:
         """Record outcomes in one transaction; how many rows were still ours.
@@ -125,7 +124,8 @@ class Ledger:
         refused before the message). Each counts as an attempt.
         """
         with self._database.quick_write() as quick:
-            return leases.settle(quick, outcomes, now)
+            settled = leases.settle(quick, outcomes, now)
+        return leases.counted(settled)
 
     def exchange(
         self, outcomes: Sequence[Outcome], claims: Sequence[Claim], *, now: datetime
@@ -133,7 +133,12 @@ class Ledger:
         """:meth:`settle` and :meth:`to_wire` in one transaction: one wait for the disk instead of two."""
         with self._database.quick_write() as quick:
             settled = leases.settle(quick, outcomes, now)
-            return settled, leases.to_wire(quick, claims, now)
+            marks = leases.to_wire(quick, claims, now)
+        marked = tuple(claims)
+        if leases.counted(marks) != len(claims):
+            with self._database.quick_write() as quick:
+                marked = leases.sort_out(quick, claims, now)
+        return leases.counted(settled), marked
 
     def ready(self, numbers: Iterable[int]) -> frozenset[int]:
         """Those of the editions that may be sent: not stopped, not waiting for review."""
@@ -143,7 +148,8 @@ class Ledger:
     def release(self, claims: Sequence[Claim], *, now: datetime, next_at: datetime | None = None) -> int:
         """Give rows back that were certainly not sent, whether marked or not; costs them no attempt."""
         with self._database.quick_write() as quick:
-            return leases.give_back(quick, claims, now, next_at)
+            released = leases.give_back(quick, claims, now, next_at)
+        return leases.counted(released)
 
     def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
         """Take back what dead owners and ended leases left, and deal with what is unknown.
