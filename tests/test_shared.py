@@ -52,6 +52,10 @@ async def test_all_together_keep_the_rate_and_use_it() -> None:
         await asyncio.gather(*(keep_the_rate(*case) for case in cases))
 
 
+HELD_UP_S = 0.04
+"""How late a busy machine may let one look at the clock, with the next ones on time."""
+
+
 async def keep_the_rate(per_second: float, senders: int, delay_s: float) -> None:
     calendar, sent = Calendar(delay_s), list[float]()
     paces = [SharedPace(Limit(per_second=per_second), calendar) for _ in range(senders)]
@@ -59,7 +63,7 @@ async def keep_the_rate(per_second: float, senders: int, delay_s: float) -> None
     await asyncio.gather(*(send(pace, sent, began + 2) for pace in paces))
     sent.sort()
     for count_before, first in enumerate(sent):
-        within = bisect(sent, first + 1) - count_before
+        within = bisect(sent, first + 1 - HELD_UP_S) - count_before
         assert within <= per_second + senders
     assert len(sent) >= 0.5 * per_second
     assert calendar.booked <= 30
@@ -87,7 +91,7 @@ async def test_while_nothing_can_be_booked_nothing_goes(monkeypatch: pytest.Monk
 
 def test_bookings_follow_one_another(postgresql_url: str) -> None:
     with open_store(postgresql_url) as one, open_store(postgresql_url) as other:
-        assert one.state.book("server relay", 10) == 0
-        assert 9 < other.state.book("server relay", 2) <= 10
-        assert 11 < one.state.book("server relay", 2) <= 12
+        assert one.state.book("server relay", 100) == 0
+        assert 90 < other.state.book("server relay", 2) <= 100
+        assert 92 < one.state.book("server relay", 2) <= 102
         assert other.state.book("server another", 2) == 0

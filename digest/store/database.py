@@ -105,17 +105,20 @@ class Database:
         A line that broke since it was used last is found out here, and another is tried the next time.
         """
         driver: Any = self._quick_engine.dialect.loaded_dbapi
-        with mapped_errors(), closing(self._quick_engine.raw_connection()) as connection:
-            bare: Any = connection.driver_connection
-            try:
-                with nullcontext() if self.is_sqlite else bare.pipeline():
-                    bare.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
-                    yield Quick(bare, self.engine.dialect)
-                    bare.execute("COMMIT")  # closing rolls back what was not committed
-            except driver.Error as problem:
-                if not self.is_sqlite:
-                    connection.invalidate()
-                raise StoreError(_advice(problem)) from problem
+        try:
+            with mapped_errors(), closing(self._quick_engine.raw_connection()) as connection:
+                bare: Any = connection.driver_connection
+                try:
+                    with nullcontext() if self.is_sqlite else bare.pipeline():
+                        bare.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+                        yield Quick(bare, self.engine.dialect)
+                        bare.execute("COMMIT")  # closing rolls back what was not committed
+                except driver.Error:
+                    if not self.is_sqlite:
+                        connection.invalidate()
+                    raise
+        except driver.Error as problem:
+            raise StoreError(_advice(problem)) from problem
 
     def alone(self, connection: sa.Connection, what: str) -> None:
         """Wait until nobody else does *what*, until we commit. SQLite's writers are alone anyway."""
