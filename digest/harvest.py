@@ -18,6 +18,9 @@ from digest.model import Article, Entry, Feed, Flag, Page, SeenEntry, Severity, 
 from digest.parse import ParsedFeed, parse
 from digest.similar import sketch
 
+PRELOAD = ("digest.harvest", "feedparser", "nh3")
+"""What workers that read feeds need."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:

@@ -161,10 +161,11 @@ class Runtime(Installation):
         """What polls feeds, with its connections and worker processes; they end with the block."""
         from digest.feeds import Reader
         from digest.fetch import open_fetcher
+        from digest.harvest import PRELOAD
         from digest.workers import open_workers
 
         settings = self.config.fetching
-        async with open_fetcher(settings) as fetcher, open_workers() as workers:
+        async with open_fetcher(settings) as fetcher, open_workers(preload=PRELOAD) as workers:
             yield Reader(
                 store=self.store,
                 fetcher=fetcher,

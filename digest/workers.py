@@ -1,7 +1,9 @@
 """A few processes that may be killed: hostile input costs one of them, never the program.
 
-Each worker is a fresh Python that runs one call at a time, under limits on CPU and memory that the
-kernel enforces. A call that overruns loses its worker; the next call gets a new one.
+Workers are forked from a zygote, a fresh Python that has imported what they need and holds nothing of ours
+(no thread, socket, database or secret): they start in milliseconds and share its memory. Each runs one call
+at a time, under limits on CPU and memory that the kernel enforces. A call that overruns loses its worker;
+the next call gets a new one.
 """
 
 import asyncio
@@ -9,11 +11,15 @@ import contextlib
 import os
 import pickle
 import signal
+import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
-from typing import BinaryIO, ParamSpec, TypeVar, cast
+from importlib import import_module
+from io import BufferedIOBase
+from typing import ParamSpec, TypeVar, cast
 
 from digest.errors import DigestError
 
@@ -36,15 +42,19 @@ class Workers:
     Args:
         wall_s, cpu_s: Limits of one call.
         memory_bytes: Address space of a worker; a call that wants more fails with `WorkError`.
+        preload: Modules that calls will need.
     """
 
-    def __init__(self, *, size: int, wall_s: float, cpu_s: int, memory_bytes: int) -> None:
-        self._limits = (cpu_s, memory_bytes)
+    def __init__(
+        self, *, size: int, wall_s: float, cpu_s: int, memory_bytes: int, preload: Iterable[str]
+    ) -> None:
+        self._command = f"from digest.workers import serve; serve({cpu_s}, {memory_bytes}, {[*preload]})"
         self._wall_s = wall_s
         self._free: asyncio.Queue[_Worker | None] = asyncio.LifoQueue()
         for _ in range(size):
             self._free.put_nowait(None)
-        self._all: set[_Worker] = set()
+        self._zygote: _Zygote | None = None
+        self._starting = asyncio.Lock()
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``call(*args, **kwargs)`` in a worker; both must be picklable.
@@ -86,101 +96,154 @@ class Workers:
         raise WorkError(str(value))
 
     async def _start(self) -> "_Worker":
-        worker = await _Worker.start(*self._limits)
-        self._all.add(worker)
-        return worker
+        async with self._starting:
+            for _ in range(2):  # the zygote may have been killed since it was used last
+                try:
+                    self._zygote = self._zygote or await _Zygote.start(self._command)
+                    return await self._zygote.fork()
+                except (EOFError, OSError):
+                    await self._close_zygote()
+        raise WorkError("no process could be started for it")
 
     async def close(self) -> None:
-        for worker in self._all:
-            worker.kill()
-        await asyncio.gather(*(worker.ended() for worker in self._all))
+        while not self._free.empty():
+            if worker := self._free.get_nowait():
+                worker.kill()
+        await self._close_zygote()
+
+    async def _close_zygote(self) -> None:
+        if self._zygote:
+            await self._zygote.close()
+        self._zygote = None
 
 
-class _Worker:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.calls = 0
+class _Zygote:
+    def __init__(self, process: asyncio.subprocess.Process, requests: socket.socket) -> None:
+        self._process, self._requests = process, requests
 
     @classmethod
-    async def start(cls, cpu_s: int, memory_bytes: int) -> "_Worker":
-        command = f"from digest.workers import serve; serve({cpu_s}, {memory_bytes})"
+    async def start(cls, command: str) -> "_Zygote":
         # Not our whole environment: secrets are kept there.
         environ = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        return cls(
-            await asyncio.create_subprocess_exec(
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-c", command),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                stdin=theirs.fileno(),
                 env=environ,
                 start_new_session=True,  # Ctrl-C is for the program to handle
             )
-        )
+        return cls(process, ours)
+
+    async def fork(self) -> "_Worker":
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        try:
+            with theirs:
+                socket.send_fds(self._requests, [b"f"], [theirs.fileno()])
+            (pid,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        except BaseException:
+            writer.transport.abort()
+            raise
+        return _Worker(pid, reader, writer)
+
+    async def close(self) -> None:
+        """It ends when nobody can ask it any more."""
+        self._requests.close()
+        await self._process.wait()
+
+
+class _Worker:
+    def __init__(self, pid: int, reader: StreamReader, writer: StreamWriter) -> None:
+        self.calls = 0
+        self._pid, self._reader, self._writer = pid, reader, writer
 
     async def call(self, request: bytes) -> tuple[bool, object]:
         self.calls += 1
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.writelines((_LENGTH.pack(len(request)), request))
-        await self.process.stdin.drain()
-        try:
-            (length,) = _LENGTH.unpack(await self.process.stdout.readexactly(_LENGTH.size))
-            return pickle.loads(await self.process.stdout.readexactly(length))  # type: ignore[no-any-return]  # noqa: S301 - our own child
-        except asyncio.IncompleteReadError as error:
-            raise EOFError from error
+        self._writer.writelines((_LENGTH.pack(len(request)), request))
+        await self._writer.drain()
+        (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+        return pickle.loads(await self._reader.readexactly(length))  # type: ignore[no-any-return]  # noqa: S301 - our own child
 
     def kill(self) -> None:
-        """Not asyncio's: that asks first whether it lives, and takes the answer from who waits for it."""
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, signal.SIGKILL)
-
-    async def ended(self) -> None:
-        """Wait until it is gone and its pipes are closed."""
-        assert self.process.stdin and self.process.stdout
-        await self.process.wait()
-        self.process.stdin.close()
-        with contextlib.suppress(OSError):
-            await self.process.stdin.wait_closed()
-        await self.process.stdout.read()
+        """Its number is its own until the zygote forks the next time, even when it is dead."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        self._writer.transport.abort()
 
 
 @contextlib.asynccontextmanager
 async def open_workers(
-    *, size: int | None = None, wall_s: float = 20.0, cpu_s: int = 10, memory_bytes: int = 1 << 30
+    *,
+    size: int | None = None,
+    wall_s: float = 20.0,
+    cpu_s: int = 10,
+    memory_bytes: int = 1 << 30,
+    preload: Iterable[str] = (),
 ) -> AsyncIterator[Workers]:
     """A pool as large as the machine has processors, closed at the end whatever its workers do."""
-    workers = Workers(size=size or os.cpu_count() or 1, wall_s=wall_s, cpu_s=cpu_s, memory_bytes=memory_bytes)
+    workers = Workers(
+        size=size or os.cpu_count() or 1,
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        memory_bytes=memory_bytes,
+        preload=preload,
+    )
     try:
         yield workers
     finally:
         await workers.close()
 
 
-def serve(cpu_s: int, memory_bytes: int) -> None:
-    """The worker's side: answer calls until the pipe closes."""
+def serve(cpu_s: int, memory_bytes: int, preload: Iterable[str]) -> None:
+    """The zygote's side: a worker for each channel that comes through standard input, until that closes."""
     import gc
+
+    for name in preload:
+        import_module(name)
+    gc.set_threshold(100_000)  # trees of elements are made and dropped whole; looking often costs a fifth
+    gc.freeze()  # what is shared stays shared
+    os.dup2(2, 1)  # what a library prints
+    forked: set[int] = set()
+    with socket.socket(fileno=os.dup(0)) as requests:
+        os.close(0)
+        while channels := socket.recv_fds(requests, 1, 1)[1]:
+            with socket.socket(fileno=channels[0]) as channel:
+                if (pid := os.fork()) == 0:
+                    requests.close()
+                    _work(channel, cpu_s, memory_bytes)
+                    os._exit(0)
+            forked.add(pid)
+            with contextlib.suppress(ChildProcessError):
+                while ended := os.waitpid(-1, os.WNOHANG)[0]:
+                    forked.discard(ended)
+    for pid in forked:  # whoever is still at work, works for nobody
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _work(channel: socket.socket, cpu_s: int, memory_bytes: int) -> None:
+    """The worker's side: answer calls until the channel closes."""
     import resource
 
-    gc.set_threshold(100_000)  # trees of elements are made and dropped whole; looking often costs a fifth
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not speak into the pipe
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    while request := _receive(sys.stdin.buffer):
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        # The soft limit counts the process's whole life: move it along for each call.
-        spent = int(used.ru_utime + used.ru_stime) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (spent + cpu_s, resource.RLIM_INFINITY))
-        reply = _answer(request)
-        try:
-            replies.write(_LENGTH.pack(len(reply)))
-            replies.write(reply)
-            replies.flush()
-        except BrokenPipeError:
-            os._exit(0)  # who asked is gone
+    with contextlib.suppress(OSError), channel.makefile("rwb") as stream:  # OSError: who asked is gone
+        stream.write(_LENGTH.pack(os.getpid()))
+        stream.flush()
+        while request := _receive(stream):
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            # The soft limit counts the process's whole life: move it along for each call.
+            spent = int(used.ru_utime + used.ru_stime) + 1
+            resource.setrlimit(resource.RLIMIT_CPU, (spent + cpu_s, resource.RLIM_INFINITY))
+            reply = _answer(request)
+            stream.write(_LENGTH.pack(len(reply)))
+            stream.write(reply)
+            stream.flush()
 
 
-def _receive(stream: BinaryIO) -> bytes:
+def _receive(stream: BufferedIOBase) -> bytes:
     head = stream.read(_LENGTH.size)
     return stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
 

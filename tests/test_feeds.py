@@ -30,6 +30,7 @@ from feed_server import (
 from digest.errors import FetchError, ParseError
 from digest.feeds import Polled, Reader
 from digest.fetch import open_fetcher
+from digest.harvest import PRELOAD
 from digest.model import Feed, FeedConfig, FeedSettings, Schedule, Term, Theme
 from digest.polling import FeedHealth, health
 from digest.publish import publish
@@ -65,7 +66,7 @@ async def _poll_all(store: Store) -> World:
     async with (
         serve(*MANNERS) as server,
         open_fetcher(PATIENT, resolver=names, clock=lambda: NOW) as fetcher,
-        open_workers(size=2, wall_s=15, cpu_s=2) as workers,
+        open_workers(size=2, wall_s=15, cpu_s=2, preload=PRELOAD) as workers,
     ):
         for manner in MANNERS:
             config = FeedConfig(id=manner.name, url=server.url(manner.name), allow_private=manner.private)
@@ -105,7 +106,7 @@ def test_sick_feeds_hold_nobody_up(world: World) -> None:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def workers() -> AsyncIterator[Workers]:
-    async with open_workers(size=1, wall_s=10, cpu_s=5) as opened:
+    async with open_workers(size=1, wall_s=10, cpu_s=5, preload=PRELOAD) as opened:
         yield opened
 
 

@@ -1,12 +1,14 @@
 """Calls that overrun lose their worker; the pool goes on."""
 
+import asyncio
+import contextlib
 import os
-import pickle
-import struct
+import signal
+import socket
 import subprocess
 import sys
 import time
-from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -37,19 +39,59 @@ async def test_the_clock_is_watched_too() -> None:
                 await workers.run(time.sleep, 20)
 
 
-def test_a_worker_ends_quietly_when_who_asked_is_gone() -> None:
-    read, write = os.pipe()
-    os.close(read)
-    request = pickle.dumps(partial(len, "abc"))
-    ran = subprocess.run(
-        [sys.executable, "-c", "from digest.workers import serve; serve(9, 1 << 30)"],
-        input=struct.pack(">Q", len(request)) + request,
-        stdout=write,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    os.close(write)
-    assert (ran.returncode, ran.stderr) == (0, b"")
+async def test_nothing_of_ours_is_in_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGEST_SECRET", "s")
+    with socket.create_server(("127.0.0.1", 0)):
+        async with open_workers(size=1) as workers:
+            files = await workers.run(os.listdir, "/proc/self/fd")
+            assert await workers.run(os.getenv, "DIGEST_SECRET") is None
+    assert len(files) <= 5  # output, errors, the channel (a file and its socket are one), the folder itself
+
+
+async def test_workers_outlive_what_forked_them_and_others_are_started() -> None:
+    async with open_workers(size=2) as workers:
+        first = await workers.run(os.getpid)
+        os.kill(await workers.run(os.getppid), signal.SIGKILL)
+        assert await workers.run(os.getpid) == first
+        with pytest.raises(WorkError, match="used up"):
+            await workers.run(os._exit, 3)
+        assert await workers.run(os.getpid) != first
+
+
+async def test_those_asleep_end_with_the_pool() -> None:
+    async with open_workers(size=2) as workers:
+        pid = await workers.run(os.getpid)
+        call = asyncio.create_task(workers.run(time.sleep, 60))
+        await asyncio.sleep(0.1)
+        call.cancel()
+    _await_end(pid)
+
+
+def test_none_outlives_a_program_that_is_killed() -> None:
+    script = """if True:
+        import asyncio, os, time
+        from digest.workers import open_workers
+
+        async def main():
+            async with open_workers(size=2) as workers:
+                print(await workers.run(os.getpid), flush=True)
+                await workers.run(time.sleep, 60)
+
+        asyncio.run(main())"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ran:
+        assert ran.stdout and ran.stderr
+        pid = int(ran.stdout.readline())
+        ran.kill()
+        assert ran.stderr.read() == b""
+    _await_end(pid)
+
+
+def _await_end(pid: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        while Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+            time.sleep(0.01)
 
 
 async def test_our_errors_cross_whole() -> None:
