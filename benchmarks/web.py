@@ -27,14 +27,14 @@ from typing import Any
 
 import uvicorn
 
-from digest.mail.transport import Fate, Letter, Mark, Result
+from digest.mail.transport import Fate, Letter, Result
 from digest.model import ConsentState, Edition, Newsletter, Schedule, Section, Subscriber, Term, Theme
 from digest.render import make_renderer
 from digest.roster import Importer
 from digest.signup import Signup, make_signup
 from digest.store import Store, open_store
 from digest.tokens import Purpose
-from digest.web import Desk, Door, Limits, Numbers, Operator, make_app
+from digest.web import Door, Limits, Operator, make_app
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 KEYS = {"a": b"k" * 40}
@@ -56,8 +56,7 @@ class Counting:
     def wait_s(self, recipient: str) -> float:
         return 0.0
 
-    async def send(self, letter: Letter, mark: Mark) -> Result:
-        await mark()
+    async def send(self, letter: Letter) -> Result:
         self._count += 1
         if self._count % 100 == 0:
             self._file.write_text(str(self._count))
@@ -87,19 +86,17 @@ def serve_pages(listening: socket.socket, base: str, url: str, sent: Path) -> No
 
     with open_store(url) as store:
         signup, newsletter = make_parts(store, base)
-        numbers = Numbers()
         door = Door(
             signup=signup,
             renderer=make_renderer(newsletter, themes=(THEME,)),
-            newsletter=newsletter,
             themes=(THEME,),
             schedules=(Schedule(id="daily"),),
-            desk=Desk(signup, open_transport, clock=lambda: NOW, numbers=numbers),
+            open_transport=open_transport,
             clock=lambda: NOW,
             operator=Operator(secret=SECRET),
             limits=Limits(per_network=10**9, in_all=10**9),
         )
-        run_server(make_app(door, numbers), listening)
+        run_server(make_app(door), listening)
 
 
 def serve_bare(listening: socket.socket) -> None:

@@ -54,29 +54,25 @@ class Runtime(Installation):
         from ipaddress import ip_network
 
         from digest.signup import make_signup
-        from digest.slots import next_slots
-        from digest.web import Desk, Door, Numbers, Operator, make_app
+        from digest.web import Door, Operator, make_app
 
         config = self.config
         newsletter = replace(config.newsletter, base_url=config.newsletter.base_url or base_url.rstrip("/"))
         renderer = replace(self.renderer, newsletter=newsletter)
-        signup, numbers = make_signup(self.store, renderer, newsletter, self.keys), Numbers()
         door = Door(
-            signup=signup,
+            signup=make_signup(self.store, renderer, newsletter, self.keys),
             renderer=renderer,
-            newsletter=newsletter,
             themes=config.themes,
             schedules=config.schedules,
-            desk=Desk(signup, self.mail.open_transport, clock=self.clock, numbers=numbers),
+            open_transport=self.mail.open_transport,
             clock=self.clock,
-            next_runs=lambda: next_slots(config.schedules, newsletter, now=self.clock()),
             operator=Operator(
                 secret=self.operator_secret,
                 header=config.operator_header or "",
                 proxies=tuple(map(ip_network, config.proxies)),
             ),
         )
-        return make_app(door, numbers)
+        return make_app(door)
 
     def shown(self, edition: "Edition", shape: str, language: str | None) -> str:
         """*edition* as ``markdown``, ``html``, ``json`` or ``eml``."""

@@ -28,7 +28,7 @@ from digest.signup import Signup, make_signup
 from digest.store import Store
 from digest.store.schema import askings, wishes
 from digest.tokens import Purpose
-from digest.web import Desk, Door, Limits, Numbers, Operator, make_app
+from digest.web import Door, Limits, Operator, make_app
 
 KEYS = {"a": b"k" * 40}
 SECRET = "operator's secret, long enough"
@@ -153,7 +153,7 @@ def path_of(link: str) -> str:
 async def a_site(
     store: Store, folder: Path, *, limits: Limits | None = None, base_path: str = "", proxies: str = ""
 ) -> AsyncIterator[Site]:
-    clock, numbers = Clock(), Numbers()
+    clock = Clock()
     known = (ip_network(proxies),) if proxies else ()
     async with open_inbox(folder / "inbox") as inbox:
 
@@ -172,18 +172,16 @@ async def a_site(
         door = Door(
             signup=signup,
             renderer=renderer,
-            newsletter=newsletter,
             themes=(CRAFT, COST),
             schedules=SCHEDULES,
-            desk=Desk(signup, open_transport, clock=clock, numbers=numbers),
+            open_transport=open_transport,
             clock=clock,
-            next_runs=lambda: {"daily": START + timedelta(days=1), "weekly": None},
             operator=Operator(secret=SECRET, header="Remote-User", proxies=known),
             limits=limits or Limits(),
         )
         server = uvicorn.Server(
             uvicorn.Config(
-                make_app(door, numbers),
+                make_app(door),
                 log_config=None,
                 ws="none",
                 proxy_headers=False,

@@ -141,7 +141,7 @@ async def test_from_the_form_to_the_last_mail(
         assert site.state(ANN) == "pending", "opening the link is not confirming"
         await visit.press("确认订阅")
         assert await visit.sees("订阅成功")
-        assert await visit.sees("下一期：2026 年 3 月 3 日 16:00。")
+        assert await visit.sees("下一期：2026 年 3 月 3 日 08:00。")
         assert site.state(ANN) == "confirmed"
 
         await visit.follow("选择主题和时间")

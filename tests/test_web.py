@@ -167,6 +167,7 @@ WRONG_FORMS = [
     ([("address", "no address"), ("theme", "craft")], "邮箱地址好像不对"),
     ([("address", "ann@[10.0.0.1]"), ("theme", "craft")], "邮箱地址好像不对"),
     ([("address", "a@x.org,b@x.org"), ("theme", "craft")], "邮箱地址好像不对"),
+    ([("address", "root@localhost"), ("theme", "craft")], "邮箱地址好像不对"),
     ([("address", ANN)], "至少选一个主题"),
     ([("address", ANN), ("theme", "nope")], "从列表里选择"),
     ([("theme", "craft")], "邮箱地址好像不对"),
@@ -487,7 +488,7 @@ async def see_the_operators_page(site: Site) -> None:
             "en",
             (
                 "Next runs",
-                "2026-03-03 16:00",
+                "2026-03-03 08:00",
                 "queued 2",
                 "450 expired: 4.7.1 &lt;i&gt;greylisted",
                 "it will not come back: digest feeds remove old",
@@ -501,7 +502,7 @@ async def see_the_operators_page(site: Site) -> None:
             "zh-CN",
             (
                 "下次出刊",
-                "2026-03-03 16:00",
+                "2026-03-03 08:00",
                 "排队 2",
                 "450 已过期：4.7.1 &lt;i&gt;greylisted",
                 "服务器说它已永久关闭（410）",

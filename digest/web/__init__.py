@@ -12,40 +12,42 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from digest.errors import StoreError
+from digest.errors import ConsentError, StoreError, TokenError
 from digest.report import overdue
 from digest.tokens import Purpose
 from digest.web.archive import Archive
-from digest.web.door import Desk, Door, Limits, Operator
+from digest.web.desk import Desk
+from digest.web.door import Door, Limits, Operator
+from digest.web.forms import Form
 from digest.web.joining import Joining
 from digest.web.manners import PRIVATE, Manners, Numbers
-from digest.web.metrics import Metrics
+from digest.web.metrics import exposed
 from digest.web.operator import Counted, Guard, OperatorPages, tally
 from digest.web.personal import PersonalPages
-from digest.web.voice import Voice
 
 log = logging.getLogger("digest.web")
 
-__all__ = ["Desk", "Door", "Limits", "Numbers", "Operator", "make_app"]
+__all__ = ["Door", "Limits", "Operator", "make_app"]
 
 TIDY_S = 60.0
 """Between two counts of deliveries, and two looks for those who never confirmed."""
+SORRY = "Something went wrong on our side. Try again later."
 
 
-def make_app(door: Door, numbers: Numbers) -> Starlette:
+def make_app(door: Door) -> Starlette:
     """The application, for a server that runs its lifespan.
 
     Serve it without an access log of the server's (ours hides tokens), and let it see the peer's address as
     it is (uvicorn: ``proxy_headers=False``): who may speak for others is ``door.operator.proxies``.
     """
-    voice, guard, counted = Voice(door), Guard(door), Counted(door.signup.store)
-    joining, personal, archive = Joining(door, voice), PersonalPages(door, voice), Archive(door, voice)
-    operator = OperatorPages(door, voice, guard, counted)
-    metrics = Metrics(door, numbers, guard, counted)
+    numbers, counted, guard = Numbers(), Counted(door.store), Guard(door.operator)
+    desk = Desk(door, numbers)
+    joining, personal, archive = Joining(door, desk), PersonalPages(door, desk), Archive(door)
+    operator = OperatorPages(door, counted)
 
     def tidy() -> None:
         door.signup.tidy(now=door.clock())
-        tally(door.signup.store, now=door.clock())
+        tally(door.store, now=door.clock())
         counted.recount(now=door.clock())
 
     async def keep_tidy() -> None:
@@ -58,21 +60,23 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await door.desk.start()
+        await desk.start()
         tidying = asyncio.create_task(keep_tidy())
         try:
             yield
         finally:
             tidying.cancel()
-            await door.desk.close()
+            await desk.close()
 
-    async def health(_: Request) -> Response:
-        work = door.signup.store, door.schedules, door.newsletter
-        late = await asyncio.to_thread(overdue, *work, now=door.clock())
+    def health(_: Request) -> Response:
+        late = overdue(door.store, door.schedules, door.newsletter, now=door.clock())
         return PlainTextResponse("work is overdue\n", 503) if late else PlainTextResponse("ok\n")
 
+    def metrics(_: Request, __: Form) -> Response:
+        return PlainTextResponse(exposed(door, numbers, counted), media_type="text/plain; version=0.0.4")
+
     async def robots(_: Request) -> Response:
-        rules = "".join(f"Disallow: {voice.root}/{page}\n" for page in sorted(PRIVATE))
+        rules = "".join(f"Disallow: {door.root}/{page}\n" for page in sorted(PRIVATE))
         return PlainTextResponse(f"User-agent: *\n{rules}")
 
     async def http_problem(request: Request, problem: Exception) -> Response:
@@ -80,17 +84,20 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
         words = {404: "There is no such page.", 503: SORRY}
         if problem.status_code not in words:
             return PlainTextResponse(f"{problem.detail}\n", problem.status_code, problem.headers)
-        return voice.problem(request, problem.status_code, words[problem.status_code])
+        return door.problem(request, problem.status_code, words[problem.status_code])
+
+    async def bad_link(request: Request, problem: Exception) -> Response:
+        return door.problem(request, 404, str(problem))
 
     async def store_problem(request: Request, problem: Exception) -> Response:
         log.error("the database refused: %s", problem)
-        return voice.problem(request, 503, SORRY)
+        return door.problem(request, 503, SORRY)
 
     async def any_problem(request: Request, problem: Exception) -> Response:
-        return voice.problem(request, 500, SORRY)
+        return door.problem(request, 500, SORRY)
 
     confirm, wishes, leave = "/confirm/{token}", "/preferences/{token}", "/unsubscribe/{token}"
-    by_link = personal.page
+    by_link, guarded = personal.page, guard.before
     app = Starlette(
         lifespan=lifespan,
         routes=[  # the first two come in bursts
@@ -108,22 +115,21 @@ def make_app(door: Door, numbers: Numbers) -> Starlette:
             Route("/editions", archive.archive),
             Route("/editions/{number:int}", archive.edition),
             Route("/atom.xml", archive.atom),
-            Route("/operator", operator.page, methods=["GET"]),
-            Route("/operator", operator.act, methods=["POST"]),
-            Route("/operator/editions/{number:int}", operator.why, methods=["GET"]),
-            Route("/metrics", metrics.metrics),
+            Route("/operator", guarded(operator.page), methods=["GET"]),
+            Route("/operator", guarded(operator.act), methods=["POST"]),
+            Route("/operator/editions/{number:int}", guarded(operator.why), methods=["GET"]),
+            Route("/metrics", guarded(metrics)),
             Route("/healthz", health),
             Route("/robots.txt", robots),
         ],
-        middleware=[Middleware(Manners, numbers=numbers, proxies=door.operator.proxies, root=voice.root)],
+        middleware=[Middleware(Manners, numbers=numbers, proxies=door.operator.proxies, root=door.root)],
         exception_handlers={
             HTTPException: http_problem,
+            TokenError: bad_link,
+            ConsentError: bad_link,
             StoreError: store_problem,
             Exception: any_problem,
         },
     )
     app.router.redirect_slashes = False  # it would redirect to whatever host was asked for
     return app
-
-
-SORRY = "Something went wrong on our side. Try again later."

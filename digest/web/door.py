@@ -1,37 +1,27 @@
-"""What the web pages work with, and the desk behind the forms: steps written in batches, letters posted."""
+"""What the web pages work with, made elsewhere, and what they share: their language, short words, choices."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from digest.errors import StoreError
-from digest.mail.transport import Fate, Transport
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from digest.mail.transport import Transport
 from digest.model import Newsletter, Schedule, Subscriber, Theme
-from digest.signup import Asking, Departure, Signup
-from digest.web.clerk import Clerk
+from digest.render.wording import Wording, frequency, language_names
+from digest.signup import Signup
+from digest.slots import next_slot
+from digest.web import forms
 from digest.web.limits import Network
-from digest.web.manners import Numbers
 
 if TYPE_CHECKING:
     from digest.render import Renderer
-
-log = logging.getLogger("digest.web")
-Found = TypeVar("Found")
-
-LOOK_S = 5.0
-"""Between two looks for confirmation mails whose time has come, besides those just asked for."""
-GATHER_S = 0.1
-"""Between two rounds of what no visitor waits for: so much is done in one go."""
-VISITORS_FIRST_S = 1.0
-"""The longest a burst of sign-ups keeps their letters waiting: both want the same processor."""
-MOST_LETTERS = 2000
-GRACE_S = 10.0
-"""At the end, for letters on the wire."""
+    from digest.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,25 +48,55 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """Something to choose, or a link: *id* is the language of the page there."""
+
+    id: str
+    name: str
+    chosen: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Door:
-    """Everything the pages need, made elsewhere.
+    """Everything the pages need.
 
     Args:
-        newsletter: With a ``base_url``.
+        signup: Of a newsletter with a ``base_url``.
+        open_transport: What confirmation mails go through; it closes with the stack it is given.
         clock: Now, aware.
-        next_runs: When each schedule comes next, None when it does not.
     """
 
     signup: Signup
     renderer: "Renderer"
-    newsletter: Newsletter
     themes: tuple[Theme, ...]
     schedules: tuple[Schedule, ...]
-    desk: "Desk"
+    open_transport: Callable[[AsyncExitStack], Awaitable[Transport]]
     clock: Callable[[], datetime]
-    next_runs: Callable[[], Mapping[str, datetime | None]] = dict
     operator: Operator = Operator()
     limits: Limits = Limits()
+
+    @property
+    def newsletter(self) -> Newsletter:
+        return self.signup.newsletter
+
+    @property
+    def store(self) -> "Store":
+        return self.signup.store
+
+    @cached_property
+    def root(self) -> str:
+        """The path of the base address, before every address of ours."""
+        return urlsplit(self.newsletter.base_url or "").path.rstrip("/")
+
+    @cached_property
+    def languages(self) -> dict[str, str]:
+        """Tag to its own name."""
+        return language_names(self.renderer.locale_dirs)
+
+    def next_runs(self) -> Mapping[str, datetime | None]:
+        """When each schedule comes next, None when it does not by itself."""
+        return {one.id: next_slot(one, self.newsletter, now=self.clock()) for one in self.schedules}
 
     def next_at(self, reader: Subscriber | None) -> datetime | None:
         """The next edition of any schedule, or of any that *reader* takes."""
@@ -84,119 +104,102 @@ class Door:
         runs = [at for name, at in self.next_runs().items() if at and (not wanted or name in wanted)]
         return min(runs, default=None)
 
+    def language(self, request: Request, given: str = "") -> str:
+        asked = given or (request.scope["query_string"] and request.query_params.get("lang", ""))
+        if asked in self.languages:
+            return str(asked)
+        header = request.headers.get("accept-language", "")
+        return forms.preferred(header, tuple(self.languages), self.newsletter.language)
 
-class Desk:
-    """Takes steps from pages. :meth:`start` it with the application and :meth:`close` it at the end.
+    def words(self, language: str) -> Wording:
+        return self.renderer.words(language)
 
-    Args:
-        open_transport: What the confirmation mails go through; it closes with the stack it is given.
-    """
+    def page(self, template: str, language: str, *, status: int = 200, **values: object) -> Response:
+        return HTMLResponse(self.renderer.page(template, language=language, **values), status)
 
-    def __init__(
+    def say(
         self,
-        signup: Signup,
-        open_transport: Callable[[AsyncExitStack], Awaitable[Transport]],
+        language: str,
+        title: str,
+        text: str = "",
         *,
-        clock: Callable[[], datetime],
-        numbers: Numbers,
-    ) -> None:
-        self._signup = signup
-        self._open_transport = open_transport
-        self._clock = clock
-        self._numbers = numbers
-        # One thread for what visitors wait for, one for the rest: more would only wait for one another.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
-        self._back = ThreadPoolExecutor(1, thread_name_prefix="back")
-        self._wishes = Clerk(signup.store.wishes.keep, self._thread)
-        self._leaving = Clerk(self._unsubscribe, self._thread)
-        self._ended: list[tuple[Asking, Fate]] = []
-        self._stack = AsyncExitStack()
+        onward: tuple[str, str] | None = None,
+        ask: str = "",
+        at: str = "",
+        reason: bool = False,
+        status: int = 200,
+        **values: object,
+    ) -> Response:
+        """A page that says something, or asks for a press of a button.
 
-    async def wish(self, wish: Subscriber) -> bool:
-        """Take a sign-up; it is durable then, and dealt with after that. False: there is no room."""
-        taken = await self._wishes.take(wish)
-        self._bell.set()
-        return taken
+        Words are messages of the catalogs; those that are translated already stay as they are.
 
-    async def leave(self, departure: Departure) -> bool:
-        """Take an unsubscribing; it is durable then. False: there is no room."""
-        return await self._leaving.take(departure)
+        Args:
+            onward: Words, and the address they lead to.
+            ask: The words of the button; it posts to the path *at*, perhaps with a *reason*.
+            values: Of the words; ``name`` is the newsletter's.
+        """
+        words, values = self.words(language), {"name": self.newsletter.name, **values}
+        return self.page(
+            "web/message.html",
+            language,
+            status=status,
+            title=words.html(title, **values),
+            text=words.html(text, **values) if text else "",
+            onward=(onward[1], words.html(onward[0], **values)) if onward else None,
+            action=f"{self.root}{at}",
+            button=words.html(ask) if ask else "",
+            reason=reason,
+        )
 
-    async def start(self) -> None:
-        """Open the transport in the loop that will use it; before the first step is taken."""
-        self._transport = await self._open_transport(self._stack)
-        self._letters: asyncio.Queue[Asking] = asyncio.Queue()
-        self._bell = asyncio.Event()
-        self._bell.set()  # for what an earlier process left
-        self._tasks = [asyncio.create_task(self._post()) for _ in range(self._transport.connections)]
-        self._tasks.append(asyncio.create_task(self._work()))
+    def problem(self, request: Request, status: int, message: str) -> Response:
+        """*message* on a page; where nothing is to be found, with the way to the form."""
+        form = ("Subscribe to {name}", f"{self.root}/subscribe") if status == 404 else None
+        return self.say(self.language(request), message, onward=form, status=status)
 
-    async def close(self) -> None:
-        """Letters on the wire have a moment to end; those behind them are sent after the next start."""
-        await self._wishes.rest()
-        await self._leaving.rest()
-        self._tasks.pop().cancel()
-        while not self._letters.empty():
-            self._settle(self._letters.get_nowait(), Fate.UNTOUCHED)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._letters.join(), GRACE_S)
-        for task in self._tasks:
-            task.cancel()
-        await self._note()
-        await self._stack.aclose()
-        for thread in (self._thread, self._back):
-            thread.shutdown()
+    def too_many(self, language: str, wait_s: float) -> Response:
+        minutes = max(1, -(-int(wait_s) // 60))
+        title = self.words(language).html_n(
+            "Too many requests. Try again in {n} minute.",
+            "Too many requests. Try again in {n} minutes.",
+            minutes,
+        )
+        said = self.say(language, title, status=429)
+        said.headers["retry-after"] = str(minutes * 60)
+        return said
 
-    def _unsubscribe(self, leaving: Sequence[Departure]) -> None:
-        self._signup.unsubscribe(leaving, now=self._clock())
+    def offered(self, page: str) -> list[Option]:
+        """Links to *page* in every language."""
+        names = self.languages.items()
+        return [Option(id=tag, name=name, url=f"{self.root}/{page}?lang={tag}") for tag, name in names]
 
-    async def _work(self) -> None:
-        """Whenever somebody signed up or a letter's time has come: letters, as many as there is room for."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOK_S)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wishes.rest(), VISITORS_FIRST_S)
-            self._bell.clear()
-            await self._note()
-            try:
-                while self._letters.qsize() < MOST_LETTERS and (found := await self._in_back(self._askings)):
-                    for asking in found:
-                        self._letters.put_nowait(asking)
-            except StoreError as problem:
-                log.error("sign-ups wait: %s", problem)
-            await asyncio.sleep(GATHER_S)
+    def choices(self, language: str, reader: Subscriber | None = None) -> dict[str, object]:
+        """The ``themes`` and ``schedules`` there are, ticked as *reader* has chosen, or all."""
+        words, often = self.words(language), [frequency(one) for one in self.schedules]
+        themes = [(one.id, one.name(language)) for one in self.themes]
+        schedules = [
+            (one.id, words.plain(how).capitalize() if how and often.count(how) == 1 else one.id)
+            for one, how in zip(self.schedules, often, strict=True)
+        ]
+        return {
+            "themes": options(themes, (reader and reader.themes) or dict(themes)),
+            "schedules": options(schedules, (reader and reader.schedules) or dict(schedules)),
+        }
 
-    async def _note(self) -> None:
-        """Keep what became of letters; what cannot be noted is sent once more when its claim is over."""
-        ended, self._ended = self._ended, []
-        if not ended:
-            return
-        try:
-            await self._in_back(lambda: self._signup.asked(ended, now=self._clock()))
-        except StoreError as problem:
-            log.error("confirmation mails will be sent once more, for it cannot be noted: %s", problem)
+    def chosen(self, form: forms.Form) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The themes and the schedules ticked; where all are, none: that means those to come as well.
 
-    def _askings(self) -> tuple[Asking, ...]:
-        return self._signup.askings(now=self._clock())
-
-    async def _in_back(self, work: Callable[[], Found]) -> Found:
-        return await asyncio.get_running_loop().run_in_executor(self._back, work)
-
-    async def _post(self) -> None:
-        while True:
-            asking = await self._letters.get()
-            result = await self._transport.send(asking.letter, _always)
-            self._numbers.events[f"confirmation {result.fate}"] += 1
-            if result.fate is not Fate.SENT:
-                log.warning("a confirmation mail could not be sent: %d %s", result.code, result.text)
-            self._settle(asking, result.fate)
-
-    def _settle(self, asking: Asking, fate: Fate) -> None:
-        self._ended.append((asking, fate))
-        self._bell.set()
-        self._letters.task_done()
+        Raises:
+            FormError: Something is not in the lists, or there is no theme.
+        """
+        themes = forms.chosen(form, "theme", [theme.id for theme in self.themes])
+        schedules = forms.chosen(form, "schedule", [schedule.id for schedule in self.schedules])
+        if not themes:
+            raise forms.FormError("Choose at least one theme.")
+        every_theme, every_schedule = len(themes) == len(self.themes), len(schedules) == len(self.schedules)
+        return () if every_theme else themes, () if every_schedule else schedules
 
 
-async def _always() -> bool:
-    return True
+def options(pairs: Iterable[tuple[str, str]], chosen: Collection[str]) -> list[Option]:
+    """From ids and names."""
+    return [Option(id=one, name=name, chosen=one in chosen) for one, name in pairs]

@@ -21,6 +21,10 @@ AREAS = frozenset(
 Form = Mapping[str, Sequence[str]]
 
 
+class FormError(ValueError):
+    """Something in a form is; the message of the catalogs says what."""
+
+
 async def read_form(request: Request) -> Form:
     """The fields of an ``application/x-www-form-urlencoded`` body; none of any other.
 
@@ -52,15 +56,12 @@ def one(form: Form, name: str, *, most: int = 500) -> str:
     return (form.get(name) or [""])[0].strip()[:most]
 
 
-def chosen(form: Form, name: str, known: Collection[str]) -> tuple[str, ...] | None:
-    """The values of a field, in the order of *known*, all of which must be *known*; None when one is not."""
+def chosen(form: Form, name: str, known: Collection[str]) -> tuple[str, ...]:
+    """The values of a field, in the order of *known*. Raises FormError when one is not *known*."""
     given = set(form.get(name, ()))
-    return tuple(value for value in known if value in given) if given <= set(known) else None
-
-
-def all_or(picked: tuple[str, ...], known: Sequence[object]) -> tuple[str, ...]:
-    """Empty, which means all, also those to come, when everything is chosen."""
-    return () if len(picked) == len(known) else picked
+    if not given <= set(known):
+        raise FormError("Choose from the lists.")
+    return tuple(value for value in known if value in given)
 
 
 def resume_at(text: str, zone: str, *, now: datetime) -> datetime | None:

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from digest.address import canonical
 from digest.model import Subscriber
 from digest.web import forms
+from digest.web.desk import Desk
 from digest.web.door import Door
 from digest.web.limits import Window, network
-from digest.web.voice import Voice, html
 
 CHECK_MAIL = (
     "If this address can be subscribed, a confirmation mail is on its way. Nothing after ten minutes? "
@@ -19,45 +19,41 @@ CHECK_MAIL = (
 
 
 class Joining:
-    def __init__(self, door: Door, voice: Voice) -> None:
+    def __init__(self, door: Door, desk: Desk) -> None:
         self.door = door
-        self.voice = voice
+        self.desk = desk
         self._by_network = Window(door.limits.per_network, 3600.0)
         self._in_all = Window(door.limits.in_all, 3600.0)
-        self._sent = lru_cache(maxsize=16)(self._check_mail)
+        self._sent = lru_cache(maxsize=16)(
+            lambda language: door.say(language, "Subscribe to {name}", CHECK_MAIL)
+        )
 
     async def form(self, request: Request) -> Response:
-        return self._form(request, self.voice.language(request))
+        return self._form(request, self.door.language(request))
 
     async def subscribe(self, request: Request) -> Response:
         form = await forms.read_form(request)
-        language = self.voice.language(request, forms.one(form, "lang"))
+        language = self.door.language(request, forms.one(form, "lang"))
         wait_s = self._wait_s(request)
         if wait_s:
-            return self.voice.too_many(language, wait_s)
+            return self.door.too_many(language, wait_s)
         typed = forms.one(form, "address", most=320)
-        themes = forms.chosen(form, "theme", [theme.id for theme in self.door.themes])
-        schedules = forms.chosen(form, "schedule", [schedule.id for schedule in self.door.schedules])
         try:
-            address = canonical(typed)
-        except ValueError:
-            return self._form(request, language, "That does not look like an email address.", typed)
-        if themes is None or schedules is None:
-            return self._form(request, language, "Choose from the lists.", typed)
-        if not themes:
-            return self._form(request, language, "Choose at least one theme.", typed)
-        if not forms.one(form, "website"):
-            wish = Subscriber(
-                id=0,
-                address=address,
-                language=language,
-                timezone=self.door.newsletter.timezone,
-                themes=forms.all_or(themes, self.door.themes),
-                schedules=forms.all_or(schedules, self.door.schedules),
-            )
-            if not await self.door.desk.wish(wish):
-                return self.voice.too_many(language, 60.0)
-        return html(self._sent(language))
+            address = _public(typed)
+            themes, schedules = self.door.chosen(form)
+        except forms.FormError as wrong:
+            return self._form(request, language, str(wrong), typed)
+        wish = Subscriber(
+            id=0,
+            address=address,
+            language=language,
+            timezone=self.door.newsletter.timezone,
+            themes=themes,
+            schedules=schedules,
+        )
+        if not forms.one(form, "website") and not await self.desk.wish(wish):
+            return self.door.too_many(language, 60.0)
+        return self._sent(language)
 
     def _wait_s(self, request: Request) -> float:
         """Counts this sign-up, and says how long to wait when there were too many."""
@@ -68,22 +64,27 @@ class Joining:
             self._in_all.count("")
         return wait_s
 
-    def _check_mail(self, language: str) -> bytes:
-        words = self.voice.words(language)
-        title = words.html("Subscribe to {name}", name=self.door.newsletter.name)
-        return self.voice.message(language, title, words.html(CHECK_MAIL)).encode()
-
     def _form(self, request: Request, language: str, wrong: str = "", typed: str = "") -> Response:
-        words, embedded = self.voice.words(language), request.url.path.endswith("/embed")
-        page = self.door.renderer.page(
+        embedded = request.url.path.endswith("/embed")
+        return self.door.page(
             "web/subscribe.html",
-            language=language,
-            action=f"{self.voice.root}/subscribe/embed" if embedded else f"{self.voice.root}/subscribe",
-            error=words.html(wrong) if wrong else "",
+            language,
+            status=422 if wrong else 200,
+            action=f"{self.door.root}/subscribe{'/embed' if embedded else ''}",
+            error=self.door.words(language).html(wrong) if wrong else "",
             address=typed,
-            themes=self.voice.themes(language, None),
-            schedules=self.voice.schedules(words, None),
-            offered=self.voice.offered("subscribe"),
+            **self.door.choices(language),
+            offered=self.door.offered("subscribe"),
             embedded=embedded,
         )
-        return html(page, 422 if wrong else 200)
+
+
+def _public(typed: str) -> str:
+    """The address in its one form. Raises FormError for what is none, or one of this machine alone."""
+    try:
+        address = canonical(typed)
+    except ValueError:
+        address = ""
+    if "." not in address.rpartition("@")[2]:
+        raise forms.FormError("That does not look like an email address.")
+    return address

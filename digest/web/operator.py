@@ -8,9 +8,10 @@ import hmac
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -20,14 +21,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from digest.errors import StoreError
-from digest.model import ConsentState, DeliveryState, Edition
+from digest.model import ConsentState, DeliveryState
 from digest.render.recorded import told
 from digest.render.wording import languages
 from digest.report import explain, feed_overview
-from digest.web import forms, plots
-from digest.web.door import Door
+from digest.web import forms
+from digest.web.door import Door, Operator
 from digest.web.limits import Window, is_within, network
-from digest.web.voice import Voice, html
 
 if TYPE_CHECKING:
     from digest.store import Store
@@ -38,6 +38,7 @@ STUCK_SHOWN = 20
 STOPPED = (ConsentState.BOUNCED, ConsentState.COMPLAINED)
 DAYS, DAYS_KEPT = 90, 400
 DAILY = "readers by day"
+Endpoint = Callable[[Request], Awaitable[Response]]
 _PART = re.compile(r"(\w+) (\d+\.\d+)")
 """A part of a theme's score, as ``Section.why`` has it: ``fresh 0.50 + debt 1.00 = 1.50``."""
 
@@ -82,11 +83,23 @@ class Counted:
 class Guard:
     """Lets the operator in and nobody else; who guesses passwords waits."""
 
-    def __init__(self, door: Door) -> None:
-        self._operator = door.operator
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
         self._wrong = Window(10, 900.0)
 
-    def refused(self, request: Request) -> Response | None:
+    def before(
+        self, page: Callable[[Request, forms.Form], Response]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """*page*, for the operator alone."""
+
+        async def answer(request: Request) -> Response:
+            form = await forms.read_form(request) if request.method == "POST" else {}
+            refused = self._refused(request)
+            return refused if refused else await asyncio.to_thread(page, request, form)
+
+        return answer
+
+    def _refused(self, request: Request) -> Response | None:
         """What somebody gets who is not the operator; None for the operator."""
         operator, who = self._operator, network(request.scope["visitor"])
         if not operator.secret and not operator.header:
@@ -96,9 +109,8 @@ class Guard:
             return None
         wait_s = self._wrong.wait_s(who)
         if wait_s:
-            return PlainTextResponse(
-                "Too many wrong passwords.\n", 429, {"retry-after": str(int(wait_s) + 1)}
-            )
+            later = {"retry-after": str(int(wait_s) + 1)}
+            return PlainTextResponse("Too many wrong passwords.\n", 429, later)
         given = _password(request.headers.get("authorization", ""))
         if operator.secret and hmac.compare_digest(given.encode(), operator.secret.encode()):
             return None
@@ -107,38 +119,21 @@ class Guard:
         ask = {"www-authenticate": 'Basic realm="operator", charset="UTF-8"'}
         return PlainTextResponse("This page is the operator's.\n", 401, ask)
 
-    async def behind(self, request: Request, then: Callable[[], Response]) -> Response:
-        refused = self.refused(request)
-        return await asyncio.to_thread(then) if refused is None else refused
-
 
 class OperatorPages:
-    def __init__(self, door: Door, voice: Voice, guard: Guard, counted: Counted) -> None:
+    def __init__(self, door: Door, counted: Counted) -> None:
         self.door = door
-        self.voice = voice
-        self.store = door.signup.store
-        self._guard = guard
+        self.store = door.store
         self._counted = counted
         self._zone = ZoneInfo(door.newsletter.timezone)
         secret = door.operator.secret.encode()
         self._form_token = hmac.new(secret, b"operator's form", "sha256").hexdigest()
 
-    async def page(self, request: Request) -> Response:
-        return await self._guard.behind(request, lambda: self._page(self.voice.language(request)))
-
-    async def why(self, request: Request) -> Response:
-        return await self._guard.behind(
-            request, lambda: self._why(self.voice.language(request), request.path_params["number"])
-        )
-
-    async def act(self, request: Request) -> Response:
-        form = await forms.read_form(request)
-        return await self._guard.behind(request, lambda: self._act(request, form))
-
-    def _act(self, request: Request, form: forms.Form) -> Response:
+    def act(self, request: Request, form: forms.Form) -> Response:
         came_from = request.headers.get("sec-fetch-site", "same-origin")
+        token = forms.one(form, "token").encode()
         if came_from not in {"same-origin", "none"} or not hmac.compare_digest(
-            forms.one(form, "token").encode(), self._form_token.encode()
+            token, self._form_token.encode()
         ):
             raise HTTPException(403)
         name, do = forms.one(form, "id"), forms.one(form, "do")
@@ -149,64 +144,37 @@ class OperatorPages:
                 self.store.editions.set_status(int(name), "ready")
         else:
             raise HTTPException(400)
-        return self._page(self.voice.language(request, forms.one(form, "lang")))
+        return self.page(request, form)
 
-    def _page(self, language: str) -> Response:
+    def page(self, request: Request, form: forms.Form) -> Response:
+        language = self.door.language(request, forms.one(form, "lang"))
         now, store = self.door.clock(), self.store
-        catalog = languages(self.door.renderer.locale_dirs)[language]
-        runs, days, readers = self.door.next_runs(), readers_by_day(store), store.subscribers.counts()
-        editions = store.editions.list(EDITIONS)
+        days, readers = readers_by_day(store), store.subscribers.counts()
         days[now.date().isoformat()] = {str(state): count for state, count in readers.items()}
-        return html(
-            self.door.renderer.page(
-                "web/operator.html",
-                language=language,
-                told=partial(told, catalog=catalog),
-                action=f"{self.voice.root}/operator",
-                token=self._form_token,
-                offered=self.voice.offered("operator"),
-                now=self._minute(now),
-                zone=self.door.newsletter.timezone,
-                runs=[
-                    {
-                        "id": one.id,
-                        "at": self._minute(runs.get(one.id)),
-                        "paused": store.state.is_paused(one.id),
-                    }
-                    for one in self.door.schedules
-                ],
-                editions=[self._row(edition) for edition in editions],
-                counted=self._minute(self._counted.at),
-                stuck=self._stuck([edition.number for edition in editions]),
-                readers=[(state, readers.get(state, 0)) for state in ConsentState],
-                line=plots.line,
-                bars=plots.bars,
-                over_time=[(day[5:], days[day].get("confirmed", 0)) for day in sorted(days)[-DAYS:]],
-                coverage=[(one.id, self._coverage(one.id, language)) for one in self.door.schedules],
-                feeds=[
-                    {**row, "since": self._minute(row["since"]), "newest_at": self._minute(row["newest_at"])}
-                    for row in feed_overview(store, now=now)
-                ],
-                bounces=[
-                    (reader, event.to_state, self._minute(event.at), event.reason)
-                    for reader, event in store.subscribers.recent(STOPPED)
-                ],
-            )
+        editions = store.editions.list(EDITIONS)
+        return self._page(
+            "web/operator.html",
+            language,
+            "operator",
+            token=self._form_token,
+            now=now,
+            runs=[(name, at, store.state.is_paused(name)) for name, at in self.door.next_runs().items()],
+            editions=[
+                (one, store.editions.status(one.number), self._counted.deliveries(one.number))
+                for one in editions
+            ],
+            counted=self._counted.at,
+            stuck=self._stuck([edition.number for edition in editions]),
+            readers=[(state, readers.get(state, 0)) for state in ConsentState],
+            over_time=[(day[5:], days[day].get("confirmed", 0)) for day in sorted(days)[-DAYS:]],
+            coverage=[(one.id, self._coverage(one.id, language)) for one in self.door.schedules],
+            feeds=feed_overview(store, now=now),
+            bounces=store.subscribers.recent(STOPPED),
         )
 
-    def _row(self, edition: Edition) -> dict[str, Any]:
-        return {
-            "number": edition.number,
-            "slot": self._minute(edition.slot),
-            "schedule": edition.schedule,
-            "subject": edition.subject,
-            "status": self.store.editions.status(edition.number),
-            "deliveries": self._counted.deliveries(edition.number),
-            "why": f"{self.voice.root}/operator/editions/{edition.number}",
-        }
-
-    def _why(self, language: str, number: int) -> Response:
+    def why(self, request: Request, _: forms.Form) -> Response:
         """What ``digest why`` says, from what was frozen with the edition."""
+        language, number = self.door.language(request), request.path_params["number"]
         try:
             found = explain(self.store.editions.get(number))
         except (StoreError, OverflowError):
@@ -219,23 +187,26 @@ class OperatorPages:
             item["theme"] = names.get(item["theme"], item["theme"])
             for excerpt in item["excerpts"]:
                 excerpt["marked"] = marked(excerpt["text"], item["terms"])
-        return html(
-            self.door.renderer.page(
-                "web/why.html",
-                language=language,
-                bars=plots.bars,
-                offered=self.voice.offered(f"operator/editions/{number}"),
-                back=f"{self.voice.root}/operator",
-                **found | {name: self._minute(found[name]) for name in ("slot", "made_at")},
-            )
+        return self._page("web/why.html", language, f"operator/editions/{number}", **found)
+
+    def _page(self, template: str, language: str, path: str, **values: Any) -> Response:
+        catalog = languages(self.door.renderer.locale_dirs)[language]
+        return self.door.page(
+            template,
+            language,
+            told=partial(told, catalog=catalog),
+            minute=self._minute,
+            operator=f"{self.door.root}/operator",
+            offered=self.door.offered(path),
+            zone=self._zone,
+            **values,
         )
 
     def _stuck(self, editions: Sequence[int]) -> list[Any]:
         rows: list[Any] = []
-        for number in editions:
-            for state in STUCK:
-                if len(rows) < STUCK_SHOWN:
-                    rows += self.store.ledger.list(number, state, limit=STUCK_SHOWN - len(rows))
+        for number, state in product(editions, STUCK):
+            if len(rows) < STUCK_SHOWN:
+                rows += self.store.ledger.list(number, state, limit=STUCK_SHOWN - len(rows))
         return rows
 
     def _coverage(self, schedule: str, language: str) -> list[tuple[str, float]]:

@@ -1,0 +1,127 @@
+"""The desk behind the forms: steps written in batches, letters posted."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+
+from digest.errors import StoreError
+from digest.mail.transport import Fate
+from digest.model import Subscriber
+from digest.signup import Asking, Departure
+from digest.web.clerk import Clerk
+from digest.web.door import Door
+from digest.web.manners import Numbers
+
+log = logging.getLogger("digest.web")
+
+LOOK_S = 5.0
+"""Between two looks for confirmation mails whose time has come, besides those just asked for."""
+GATHER_S = 0.1
+"""Between two rounds of what no visitor waits for: so much is done in one go."""
+VISITORS_FIRST_S = 1.0
+"""The longest a burst of sign-ups keeps their letters waiting: both want the same processor."""
+MOST_LETTERS = 2000
+GRACE_S = 10.0
+"""At the end, for letters on the wire."""
+
+
+class Desk:
+    """Takes steps from pages. :meth:`start` it with the application and :meth:`close` it at the end."""
+
+    def __init__(self, door: Door, numbers: Numbers) -> None:
+        self._door = door
+        self._signup = door.signup
+        self._numbers = numbers
+        # One thread for what visitors wait for: more would only wait for one another.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
+        self._wishes = Clerk(door.store.wishes.keep, self._thread)
+        self._leaving = Clerk(self._unsubscribe, self._thread)
+        self._ended: list[tuple[Asking, Fate]] = []
+        self._stack = AsyncExitStack()
+
+    async def wish(self, wish: Subscriber) -> bool:
+        """Take a sign-up; it is durable then, and dealt with after that. False: there is no room."""
+        taken = await self._wishes.take(wish)
+        self._bell.set()
+        return taken
+
+    async def leave(self, departure: Departure) -> bool:
+        """Take an unsubscribing; it is durable then. False: there is no room."""
+        return await self._leaving.take(departure)
+
+    async def start(self) -> None:
+        """Open the transport in the loop that will use it; before the first step is taken."""
+        self._transport = await self._door.open_transport(self._stack)
+        self._letters: asyncio.Queue[Asking] = asyncio.Queue()
+        self._bell = asyncio.Event()
+        self._bell.set()  # for what an earlier process left
+        self._tasks = [asyncio.create_task(self._post()) for _ in range(self._transport.connections)]
+        self._tasks.append(asyncio.create_task(self._work()))
+
+    async def close(self) -> None:
+        """Letters on the wire have a moment to end; those behind them are sent after the next start."""
+        await self._wishes.rest()
+        await self._leaving.rest()
+        self._tasks.pop().cancel()
+        while not self._letters.empty():
+            self._settle(self._letters.get_nowait(), Fate.UNTOUCHED)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._letters.join(), GRACE_S)
+        for task in self._tasks:
+            task.cancel()
+        await self._note()
+        await self._stack.aclose()
+        self._thread.shutdown()
+
+    def _unsubscribe(self, leaving: Sequence[Departure]) -> None:
+        self._signup.unsubscribe(leaving, now=self._door.clock())
+
+    async def _work(self) -> None:
+        """Whenever somebody signed up or a letter's time has come: letters, as many as there is room for."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), LOOK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wishes.rest(), VISITORS_FIRST_S)
+            self._bell.clear()
+            await self._note()
+            try:
+                while self._letters.qsize() < MOST_LETTERS and (found := await self._askings()):
+                    for asking in found:
+                        self._letters.put_nowait(asking)
+            except StoreError as problem:
+                log.error("sign-ups wait: %s", problem)
+            await asyncio.sleep(GATHER_S)
+
+    async def _note(self) -> None:
+        """Keep what became of letters; what cannot be noted is sent once more when its claim is over."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return
+        try:
+            await asyncio.to_thread(self._signup.asked, ended, now=self._door.clock())
+        except StoreError as problem:
+            log.error("confirmation mails will be sent once more, for it cannot be noted: %s", problem)
+
+    async def _askings(self) -> tuple[Asking, ...]:
+        return await asyncio.to_thread(self._signup.askings, now=self._door.clock())
+
+    async def _post(self) -> None:
+        while True:
+            asking = await self._letters.get()
+            result = await self._transport.send(asking.letter, _always)
+            self._numbers.events[f"confirmation {result.fate}"] += 1
+            if result.fate is not Fate.SENT:
+                log.warning("a confirmation mail could not be sent: %d %s", result.code, result.text)
+            self._settle(asking, result.fate)
+
+    def _settle(self, asking: Asking, fate: Fate) -> None:
+        self._ended.append((asking, fate))
+        self._bell.set()
+        self._letters.task_done()
+
+
+async def _always() -> bool:
+    return True
