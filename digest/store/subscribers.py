@@ -76,40 +76,37 @@ class Subscribers:
     def add_all(
         self, found: Iterable[Subscriber], *, actor: str, now: datetime, reason: str = ""
     ) -> tuple[int, int]:
-        """Import in one transaction and bounded memory: (added, already there). The latter stay."""
-        added = seen = 0
-        some, moved = iter(found), Counter[Kind]()
-        with self._database.write() as connection:
-            self._database.alone(connection, "readers")
-            while batch := list(islice(some, BATCH)):
-                there = known_as(connection, [one.address.casefold() for one in batch])
-                new = [one for one in batch if one.address.casefold() not in there]
-                added += self.insert(connection, new, moved, actor=actor, now=now, reason=reason)
-                seen += len(batch)
-            self.count(connection, moved)
+        """Import in bounded memory, a transaction a thousand: (added, already there). The latter stay."""
+        added, seen, some = 0, 0, iter(found)
+        while batch := list(islice(some, BATCH)):
+            wanted = {one.address.casefold(): one for one in batch}
+            with self._database.write() as connection:
+                self._database.alone(connection, "readers")
+                there = known_as(connection, list(wanted))
+                new = [one for key, one in wanted.items() if key not in there]
+                self.insert(connection, new, actor=actor, now=now, reason=reason)
+                self.count(connection, (), new)
+            added, seen = added + len(new), seen + len(batch)
         return added, seen - added
 
     def insert(
         self,
         connection: sa.Connection,
-        new: Iterable[Subscriber],
-        moved: "Counter[Kind]",
+        new: Sequence[Subscriber],
         *,
         actor: str,
         now: datetime,
         reason: str,
-    ) -> int:
-        """Keep readers who are not there yet, with the proof of it; how many. *moved* is for :meth:`count`.
+    ) -> None:
+        """Keep readers who are not there yet, with the proof of it; :meth:`count` them afterwards.
 
         For who has made sure, alone with ``readers``: that is faster than to ask for each what became of it.
         """
-        rows = {row["address_key"]: row for row in (_columns(one, now) for one in new)}
-        if rows:
-            connection.execute(sa.insert(subscribers), list(rows.values()))
-            prove(connection, any_of(subscribers.c.address_key, rows), actor, now, reason, new=True)
-        for row in rows.values():
-            moved.update(_kinds(row["state"], row["themes"], row["timezone"]))
-        return len(rows)
+        if new:
+            rows = [_columns(one, now) for one in new]
+            connection.execute(sa.insert(subscribers), rows)
+            keys = [row["address_key"] for row in rows]
+            prove(connection, any_of(subscribers.c.address_key, keys), actor, now, reason, new=True)
 
     def get(self, subscriber_id: int) -> Subscriber:
         """Raises StoreError when there is none of that id."""
@@ -196,9 +193,8 @@ class Subscribers:
         with self._database.write() as connection:
             found = {row.id: make_subscriber(row) for row in connection.execute(query)}
             turns = {one.id: turn for one in found.values() if (turn := decide(one)) is not None}
-            moved = Counter[Kind]()
-            after = self.write_turns(connection, found, turns, moved, actor=actor, now=now)
-            self.count(connection, moved)
+            after = self.write_turns(connection, found, turns, actor=actor, now=now)
+            self.count(connection, [found[number] for number in turns], after.values())
         return {**found, **after}
 
     def write_turns(
@@ -206,34 +202,28 @@ class Subscribers:
         connection: sa.Connection,
         found: Mapping[int, Subscriber],
         turns: Mapping[int, Turn],
-        moved: "Counter[Kind]",
         *,
         actor: str,
         now: datetime,
     ) -> dict[int, Subscriber]:
-        """Keep *turns* of readers *found*; those readers afterwards; *moved* is for :meth:`count`."""
-        if not turns:
-            return {}
-        after = {number: _turned(found[number], turn) for number, turn in turns.items()}
+        """Keep *turns* of readers *found*; those readers afterwards, to :meth:`count`."""
         alike: dict[tuple[Any, ...], list[int]] = {}
         for number, turn in turns.items():
             alike.setdefault((turn.state, turn.paused_until, turn.reason), []).append(number)
+            if turn.wish:
+                this = subscribers.c.id == number
+                connection.execute(sa.update(subscribers).where(this).values(choices(turn.wish)))
         for (state, until, reason), ids in alike.items():
             these = any_of(subscribers.c.id, ids)
             prove(connection, these, actor, now, reason, to=state)
             change = {"state": state, "paused_until": until, "updated_at": now}
             connection.execute(sa.update(subscribers).where(these).values(change))
-        wishes = [{"reader": number, **_wished(turn.wish)} for number, turn in turns.items() if turn.wish]
-        if wishes:
-            connection.execute(_WISH, wishes)
         barred = {turn.suppress: turn.reason.partition(":")[0] for turn in turns.values() if turn.suppress}
         self._suppress(connection, barred, now)
         lifted = [turn.unsuppress for turn in turns.values() if turn.unsuppress]
         if lifted:
             connection.execute(sa.delete(suppressions).where(suppressions.c.address_hash.in_(lifted)))
-        for number, one in after.items():
-            _move(moved, found[number], one)
-        return after
+        return {number: _turned(found[number], turn) for number, turn in turns.items()}
 
     def set_preferences(self, subscriber_id: int, *, now: datetime, **changes: Any) -> Subscriber:
         """Change what is given of themes, schedules (empty: all), language, timezone, name and send_hour."""
@@ -246,9 +236,7 @@ class Subscribers:
             after = replace(before, **changes)
             kept = {name: value for name, value in _columns(after, now).items() if name in changes}
             connection.execute(sa.update(subscribers).where(this).values(updated_at=now, **kept))
-            moved = Counter[Kind]()
-            _move(moved, before, after)
-            self.count(connection, moved)
+            self.count(connection, [before], [after])
         return after
 
     def renew_tokens(self, subscriber_id: int, *, now: datetime) -> None:
@@ -273,15 +261,16 @@ class Subscribers:
         history = sa.exists().where(
             consent_events.c.subscriber_id == subscribers.c.id, consent_events.c.to_state != PENDING
         )
-        idle = sa.select(subscribers.c.id).where(
+        idle = sa.select(subscribers).where(
             subscribers.c.state == PENDING, subscribers.c.updated_at < before, ~history
         )
         with self._database.write() as connection:
-            ids = connection.scalars(idle.limit(BATCH)).all()
+            gone = [make_subscriber(row) for row in connection.execute(idle.limit(BATCH))]
+            ids = [one.id for one in gone]
             for table in (askings, consent_events):
                 connection.execute(sa.delete(table).where(table.c.subscriber_id.in_(ids)))
             connection.execute(sa.delete(subscribers).where(subscribers.c.id.in_(ids)))
-            self.count(connection, Counter({("state", PENDING): -len(ids)}))
+            self.count(connection, gone, ())
         return len(ids)
 
     def erase(self, subscriber_id: int, *, address_hash: str, now: datetime) -> None:
@@ -309,10 +298,8 @@ class Subscribers:
             )
             connection.execute(sa.update(subscribers).where(this).values(forgotten))
             self._suppress(connection, {address_hash: "erased"}, now)
-            moved = Counter[Kind]()
             before = make_subscriber(row)
-            _move(moved, before, replace(before, state=ERASED))
-            self.count(connection, moved)
+            self.count(connection, [before], [replace(before, state=ERASED)])
 
     def suppress(self, address_hash: str, *, reason: str, now: datetime) -> None:
         """Never mail the address again, whoever imports it; the first reason stays."""
@@ -359,8 +346,12 @@ class Subscribers:
         with self._database.read() as connection:
             return [(row.name, row.readers) for row in connection.execute(query)]
 
-    def count(self, connection: sa.Connection, moved: "Mapping[Kind, int]") -> None:
-        """Add *moved* to the counts: last in a transaction, in order, so that two never block each other."""
+    def count(
+        self, connection: sa.Connection, before: Iterable[Subscriber], after: Iterable[Subscriber]
+    ) -> None:
+        """Keep the counts true: last in a transaction, in order, so that two never block each other."""
+        moved = Counter(kind for one in after for kind in _kinds(one))
+        moved.subtract(kind for one in before for kind in _kinds(one))
         rows = [{"kind": k, "name": name, "readers": n} for (k, name), n in sorted(moved.items()) if n]
         if rows:
             add = self._database.insert(reader_counts)
@@ -371,10 +362,6 @@ class Subscribers:
         rows = [{"address_hash": one, "reason": reason, "since": now} for one, reason in reasons.items()]
         if rows:
             connection.execute(self._database.insert(suppressions).on_conflict_do_nothing(), rows)
-
-
-Kind = tuple[str, str]
-"""What readers are counted by, and its value: ("state", "confirmed"), ("timezone", "Asia/Shanghai")."""
 
 
 def takes(column: sa.Column[str], ids: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -457,11 +444,8 @@ def _columns(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
         "address_key": subscriber.address.casefold(),
         "name": documents.printable(subscriber.name, 200),
         "state": subscriber.state,
-        "language": subscriber.language,
-        "timezone": subscriber.timezone,
         "send_hour": subscriber.send_hour,
-        "themes": documents.words(subscriber.themes),
-        "schedules": documents.words(subscriber.schedules),
+        **choices(subscriber),
         "paused_until": subscriber.paused_until,
         "token_version": subscriber.token_version,
         "created_at": now,
@@ -469,19 +453,13 @@ def _columns(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
     }
 
 
-_WISH = (
-    sa.update(subscribers)
-    .where(subscribers.c.id == sa.bindparam("reader"))
-    .values({name: sa.bindparam(f"new_{name}") for name in ("themes", "schedules", "language", "timezone")})
-)
-
-
-def _wished(wish: Subscriber) -> dict[str, str]:
+def choices(one: Subscriber) -> dict[str, str]:
+    """The columns of what a reader chooses on the form."""
     return {
-        "new_themes": documents.words(wish.themes),
-        "new_schedules": documents.words(wish.schedules),
-        "new_language": wish.language,
-        "new_timezone": wish.timezone,
+        "language": one.language,
+        "timezone": one.timezone,
+        "themes": documents.words(one.themes),
+        "schedules": documents.words(one.schedules),
     }
 
 
@@ -498,16 +476,12 @@ def _turned(one: Subscriber, turn: Turn) -> Subscriber:
     )
 
 
-def _move(moved: "Counter[Kind]", before: Subscriber, after: Subscriber) -> None:
-    moved.subtract(_kinds(before.state, documents.words(before.themes), before.timezone))
-    moved.update(_kinds(after.state, documents.words(after.themes), after.timezone))
-
-
-def _kinds(state: str, themes: str, timezone: str) -> Iterator[Kind]:
-    yield "state", state
-    if state == CONFIRMED:
-        yield "themes", themes
-        yield "timezone", timezone
+def _kinds(one: Subscriber) -> Iterator[tuple[str, str]]:
+    """What a reader is counted by, and its value."""
+    yield "state", one.state
+    if one.state == CONFIRMED:
+        yield "themes", documents.words(one.themes)
+        yield "timezone", one.timezone
 
 
 def _consent_event(row: Any) -> ConsentEvent:

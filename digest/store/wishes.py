@@ -5,7 +5,6 @@ asking stays until the mail is out. One that was claimed is not claimed again be
 that a crash between sending and noting it repeats no mail within that time.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +18,17 @@ from . import documents
 from .database import Database
 from .schema import askings, consent_events, subscribers
 from .schema import wishes as table
-from .subscribers import PENDING, Kind, Subscribers, Turn, any_of, barred, known_as, make_subscriber, prove
+from .subscribers import (
+    PENDING,
+    Subscribers,
+    Turn,
+    any_of,
+    barred,
+    choices,
+    known_as,
+    make_subscriber,
+    prove,
+)
 
 ASKED = "asked to confirm"
 """The reason of the event kept for each confirmation mail: proof, and what the limits count."""
@@ -34,16 +43,7 @@ class Wishes:
 
     def keep(self, wishes: Sequence[Subscriber]) -> None:
         """Durable when this returns, and the same work for every address: nothing is looked up."""
-        rows = [
-            {
-                "address": one.address,
-                "language": one.language,
-                "timezone": one.timezone,
-                "themes": documents.words(one.themes),
-                "schedules": documents.words(one.schedules),
-            }
-            for one in wishes
-        ]
+        rows = [{"address": one.address, **choices(one)} for one in wishes]
         with self._database.write() as connection:
             connection.execute(sa.insert(table), rows)
 
@@ -102,8 +102,7 @@ class Wishes:
         hashes = {key: hash_address(wish.address) for key, wish in wanted.items() if key not in known}
         never = barred(connection, hashes.values())
         new = {key: wanted[key] for key, hashed in hashes.items() if hashed not in never}
-        moved = Counter[Kind]()
-        self._readers.insert(connection, new.values(), moved, actor=READER, now=now, reason=FORM)
+        self._readers.insert(connection, list(new.values()), actor=READER, now=now, reason=FORM)
         enough = _asked_enough(connection, [one.id for one in known.values()], limits, now)
         turns = {
             one.id: replace(turn, wish=wanted[key])
@@ -111,11 +110,9 @@ class Wishes:
             if one.id not in enough and (turn := decide(one)) is not None
         }
         found = {one.id: one for one in known.values()}
-        after = self._readers.write_turns(connection, found, turns, moved, actor=READER, now=now)
-        self._readers.count(connection, moved)
-        keys = sa.select(subscribers.c.address_key, subscribers.c.id)
-        ids = connection.execute(keys.where(any_of(subscribers.c.address_key, new))).all()
-        return [*(replace(new[key], id=number) for key, number in ids), *after.values()]
+        after = self._readers.write_turns(connection, found, turns, actor=READER, now=now).values()
+        self._readers.count(connection, [found[number] for number in turns], [*new.values(), *after])
+        return [*known_as(connection, list(new)).values(), *after]
 
     def settle(self, asked: Sequence[int], put_off: Mapping[int, datetime], *, now: datetime) -> None:
         """Note whose mail is out, or needs no more trying, and when the others are tried again."""
