@@ -89,18 +89,16 @@ def _signatures(head: bytes, fields: list[bytes]) -> Iterator[Finding]:
 
 async def check_server(server: "Server") -> Finding:
     """Connect, encrypt and log in, as for a mail; nothing is sent."""
-    import time
-
-    from digest.mail.connection import OpeningError, make_context, open_connection
+    from digest.mail.connection import OpeningError, open_connection
 
     try:
-        connection = await open_connection(server, make_context(server), time.monotonic)
+        connection = await open_connection(server)
     except OpeningError as error:
         return Finding(
             level="fault", what=str(error), do="mend the server's entry in config.toml, or the server"
         )
     offers = ", ".join(connection.offers) or "nothing"
-    await connection.quit()
+    connection.leave()
     return Finding(level="ok", what=f"{server.label}: {server.security}, offers {offers}")
 
 

@@ -105,12 +105,7 @@ def note(newsletter: Newsletter, to: str, subject: str, text: str, *, now: datet
 
 async def post(transport: Transport, sender: str, to: str, message: bytes) -> Result:
     """Send one mail that stands in no ledger."""
-
-    async def mark() -> bool:
-        return True
-
-    letter = Letter(sender=sender, recipient=to, content=wire_form(message))
-    return await transport.send(letter, mark)
+    return await transport.send(Letter(sender=sender, recipient=to, content=wire_form(message)))
 
 
 def prune(store: "Store", *, keep_days: int, now: datetime) -> dict[str, int]:

@@ -218,6 +218,20 @@ async def test_maildir_holds_what_was_sent_with_its_envelope(tmp_path: Path) -> 
     assert kept[0].endswith(b"<p>one</p>\r\n.\r\n..two\r\n")
 
 
+async def test_a_maildir_that_cannot_be_written_rests_and_says_so(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 3) as (store, number):
+        out = MaildirTransport(tmp_path / "m")
+        (tmp_path / "m/tmp").rmdir()
+        report = await run(store, out)
+        assert report.trouble == (
+            f"cannot write into {tmp_path / 'm'}: No such file or directory; make room, or see to the folder",
+        )
+        assert store.ledger.counts(number) == {DeliveryState.QUEUED: 3}
+        assert {d.attempts for d in store.ledger.list(number)} == {0}
+        (tmp_path / "m/tmp").mkdir()
+        assert (await run(store, out, Policy(patience_s=5))).sent == 3 and not out.trouble()
+
+
 async def test_a_slow_domain_does_not_hold_up_the_others(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 20, domain="slow.example") as (store, number):
         store.ledger.plan_addresses(number, [f"q{n}@quick.example" for n in range(20)], now=SLOT)

@@ -5,31 +5,19 @@ import contextlib
 import math
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from digest.mail.pipeline import Exchange, LostError, Reply
-from digest.mail.transport import (
-    Fate,
-    Letter,
-    Result,
-    Security,
-    Server,
-    Source,
-    TransportSettingsError,
-    printable,
-)
+from digest.mail.transport import Fate, Letter, Result, Security, Server, Source, printable
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
 
 _OVERTAXED_WORDS = ("frequency limited", "rate limit", "too many", "try again later", "频率")
-_TROUBLE = (OSError, LostError)
 _AUTH_CODES = frozenset({530, 534, 535, 538})
-
-
-class _LostEarlyError(Exception):
-    """The connection was lost before the mark was asked for: the letter is certainly not out."""
 
 
 class OpeningError(Exception):
@@ -41,9 +29,9 @@ class OpeningError(Exception):
 
 
 class Connection:
-    """An open connection. Letters go one after another; once :attr:`usable` is False, only close it."""
+    """An open connection. Letters go one after another; once :attr:`usable` is False, it is closed."""
 
-    def __init__(self, smtp: "SMTP", server: Server, now: float) -> None:
+    def __init__(self, smtp: "SMTP", server: Server) -> None:
         self._smtp = smtp
         self._server = server
         self._exchange = Exchange(cast(asyncio.Transport, smtp.transport))
@@ -58,87 +46,79 @@ class Connection:
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._expired = False
-        self.used_at = now
 
     @property
     def usable(self) -> bool:
-        return self._exchange.open
-
-    def is_fresh(self, now: float) -> bool:
-        """Still worth another letter: young, used lately, not closed by the other side."""
-        return self._has_share_left() and now - self.used_at < self._server.idle_s
-
-    def _has_share_left(self) -> bool:
-        return self.usable and self._carried < self._server.messages_per_connection
+        """Open, and with something left of its share."""
+        return self._exchange.open and self._carried < self._server.messages_per_connection
 
     @property
     def offers(self) -> tuple[str, ...]:
         """The extensions the server announced, in order of names."""
         return tuple(sorted(self._smtp.esmtp_extensions))
 
-    async def carry(self, letter: Letter | None, source: Source) -> Letter | None:
+    async def carry(self, letter: Letter, source: Source) -> None:
         """Send *letter* and what *source* gives after it, until it gives none or the connection ends.
 
         Where the server takes commands in groups, the envelope of the next letter travels with the end of
         this one: one round trip a letter. A letter's mark is asked for when the last one has its reply, so
         that no more than one a connection is between mark and reply.
-
-        Returns:
-            The next letter, when the connection ended before its content was out and had worked until
-            then (a server may close it at any time between two letters): it is as good as never tried.
         """
+        waiting: Letter | None = letter
         begun = False
-        while letter is not None:
-            following = None
-            known = self._carried > 0
+        while waiting is not None:
             try:
-                result = await self._hand_over(letter, source, begun)
-                if result is None:
-                    following = self._following(source)
-                    result = await self._end(following)
-            except _LostEarlyError as trouble:
-                if known and not self._expired:
-                    return letter
-                result = self._result(Fate.DEFERRED, 0, str(trouble))
+                result, following = await self._send(waiting, source, begun)
             except BaseException:
                 self.close()  # in the middle of something: no use for the next letter
                 raise
-            source.settle(letter, result)
-            if not self.usable:
-                return following
+            source.settle(waiting, result)
+            if following is not None and not self._exchange.open:
+                source.settle(following, self._result(Fate.UNTOUCHED, 0, "connection closed"))
+                return
             begun = following is not None
-            letter = following or (source.next() if self._has_share_left() else None)
-        return None
+            waiting = following or (source.next() if self.usable else None)
 
-    async def _hand_over(self, letter: Letter, source: Source, begun: bool) -> Result | None:
-        """All but the end of *letter*, marked; None when the end may follow, else what became of it."""
-        refusal = None if begun else self._unfit(letter)
-        if refusal is not None:
-            return refusal
+    async def _send(self, letter: Letter, source: Source, begun: bool) -> tuple[Result, Letter | None]:
+        """What became of *letter*, and the next one when its envelope is out.
+
+        A server may close a connection that has worked at any time between two letters: then the next is as
+        good as never tried.
+        """
+        if not begun and (refusal := self._unfit(letter)) is not None:
+            return refusal, None
+        following: Letter | None = None
+        lost_as = Fate.UNTOUCHED if self._carried else Fate.DEFERRED
         self._watch(self._server.command_s)
-        marked = False
         try:
             refused = await self._open_data(letter, begun)
             self._carried += 1
             if refused is not None:
-                return refused
+                return refused, None
             self._exchange.write(letter.content)
             await self._exchange.drain()
             self._due = math.inf  # the ledger may take its time
-            marked = True
-            if await source.mark(letter):
-                return None
-        except _TROUBLE as trouble:
+            lost_as = Fate.DEFERRED
+            if not await source.mark(letter):
+                self.close()
+                return self._result(Fate.WITHDRAWN, 0, ""), None
+            following = self._following(source)
+            after = self._envelope(following) if following is not None else ()
+            self._exchange.write(b".\r\n" + b"".join(after), replies=1 + len(after))
+            lost_as = Fate.UNKNOWN
+            self._watch(self._server.reply_s)
+            reply = await self._exchange.reply()
+        except (OSError, LostError) as trouble:
             self.close()
-            if marked:
-                return self._result(Fate.DEFERRED, 0, self._what(trouble))
-            raise _LostEarlyError(self._what(trouble)) from trouble
-        self.close()
-        return self._result(Fate.WITHDRAWN, 0, "")
+            if self._expired and lost_as is Fate.UNTOUCHED:
+                lost_as = Fate.DEFERRED
+            return self._result(lost_as, 0, "timed out" if self._expired else str(trouble)), following
+        self._due = math.inf
+        return self._judge(reply, step=3), following
 
     def _following(self, source: Source) -> Letter | None:
         """The letter whose envelope may go with the end of this one."""
-        while self._pipelining and self._has_share_left():
+        while self._pipelining and self.usable:
             letter = source.next()
             refusal = self._unfit(letter) if letter is not None else None
             if letter is None or refusal is None:
@@ -211,25 +191,8 @@ class Connection:
         await self._reset()
 
     async def _reset(self) -> None:
-        if self.usable and (await self._ask((b"RSET\r\n",)))[0].code != 250:
+        if self._exchange.open and (await self._ask((b"RSET\r\n",)))[0].code != 250:
             self.close()
-
-    async def _end(self, following: Letter | None) -> Result:
-        """Write the end, and the envelope of the next; wait for the one reply that counts."""
-        after = self._envelope(following) if following is not None else ()
-        try:
-            self._exchange.write(b".\r\n" + b"".join(after), replies=1 + len(after))
-        except _TROUBLE as trouble:
-            self.close()
-            return self._result(Fate.DEFERRED, 0, self._what(trouble))
-        self._watch(self._server.reply_s)
-        try:
-            reply = await self._exchange.reply()
-        except _TROUBLE as trouble:
-            self.close()
-            return self._result(Fate.UNKNOWN, 0, self._what(trouble))
-        self._due = math.inf
-        return self._judge(reply, step=3)
 
     def _judge(self, reply: Reply, *, step: int) -> Result:
         """Read a reply. Steps: 0 MAIL, 1 RCPT, 2 DATA, 3 the message."""
@@ -254,46 +217,31 @@ class Connection:
     def _result(self, fate: Fate, code: int, text: str) -> Result:
         return Result(fate=fate, code=code, text=printable(text), server=self._server.label)
 
-    def _what(self, trouble: BaseException) -> str:
-        return "timed out" if self._expired else str(trouble) or type(trouble).__name__
-
     def _watch(self, seconds: float) -> None:
         """This step may last so long. One timer serves many steps; wait_for at each costs far more."""
         self._due = self._loop.time() + seconds
         if self._timer is None or self._due < self._timer.when():
-            self._set_timer()
+            self._look()
 
-    def _set_timer(self) -> None:
+    def _look(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(self._due, self._look) if self._due < math.inf else None
-
-    def _look(self) -> None:
-        if self._loop.time() < self._due:
-            self._set_timer()
-        else:
+        if self._due <= self._loop.time():
             self._expired = True
             self._exchange.abort()
 
     def close(self) -> None:
         """Drop the connection at once."""
         self._due = math.inf
-        self._set_timer()
+        self._look()
         self._smtp.close()
 
     def leave(self) -> None:
         """Say QUIT without waiting: the server's answer changes nothing."""
-        if self.usable:
-            with contextlib.suppress(*_TROUBLE):
+        if self._exchange.open:
+            with contextlib.suppress(OSError):
                 self._exchange.write(b"QUIT\r\n")
-        self.close()
-
-    async def quit(self) -> None:
-        """Take leave, without waiting long for the answer."""
-        if self.usable:
-            self._watch(2.0)
-            with contextlib.suppress(*_TROUBLE):
-                await self._ask((b"QUIT\r\n",))
         self.close()
 
 
@@ -302,22 +250,19 @@ def is_overtaxed(code: int, text: str) -> bool:
     return 500 <= code < 600 and any(words in text.lower() for words in _OVERTAXED_WORDS)
 
 
-def make_context(server: Server) -> ssl.SSLContext | None:
-    """TLS as the settings say; certificates and names are checked unless switched off."""
-    if server.security is Security.NONE:
-        return None
-    context = ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
-    if server.ca_file:
-        context.load_default_certs()
-    if not server.verify:
+@lru_cache(maxsize=16)
+def _context(verify: bool, ca_file: Path | None) -> ssl.SSLContext:
+    """Certificates and names are checked unless switched off. Kept: reading a system's takes 50 ms."""
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
-async def open_connection(
-    server: Server, context: ssl.SSLContext | None, clock: Callable[[], float]
-) -> Connection:
+async def open_connection(server: Server) -> Connection:
     """Connect, encrypt, authenticate.
 
     Raises:
@@ -328,10 +273,10 @@ async def open_connection(
     smtp = SMTP(
         hostname=server.host,
         port=server.port,
-        local_hostname=server.helo or socket.gethostname(),
+        local_hostname=socket.gethostname(),
         use_tls=server.security is Security.TLS,
         start_tls=server.security is Security.STARTTLS,
-        tls_context=context,
+        tls_context=None if server.security is Security.NONE else _context(server.verify, server.ca_file),
         timeout=server.connect_s,
     )
     try:
@@ -340,84 +285,60 @@ async def open_connection(
             if smtp.is_ehlo_or_helo_needed:
                 await smtp.ehlo()
             await _authenticate(smtp, server)
+            return Connection(smtp, server)
     except (OSError, SMTPException, ValueError) as error:
         smtp.close()
         raise _explained(server, error) from error
     except BaseException:
         smtp.close()
         raise
-    return Connection(smtp, server, clock())
 
 
 async def _authenticate(smtp: "SMTP", server: Server) -> None:
     """One method, one attempt: trying the rest after a refusal is how accounts get locked."""
     if server.username is None:
         return
-    method = _method(server, tuple(smtp.server_auth_methods))
-    if method == "xoauth2":
-        await smtp.auth_xoauth2(server.username, await server.token() if server.token else "")
-        return
-    call = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}[method]
-    await call(server.username, server.password or "")
-
-
-def _method(server: Server, offered: tuple[str, ...]) -> str:
-    """The method to use: the one set, else the best the server offers."""
-    if server.auth != "auto":
-        wanted: tuple[str, ...] = (server.auth,)
-    elif server.token is not None:
-        wanted = ("xoauth2",)
-    elif server.security is Security.NONE:
-        wanted = ("cram-md5", "plain", "login")
-    else:
-        wanted = ("plain", "login", "cram-md5")
-    for method in wanted:
-        if method in offered:
-            return method
-    raise OpeningError(
-        f"the server offers no usable AUTH ({', '.join(offered) or 'none'}, wanted {', '.join(wanted)})",
-        lasting=True,
+    methods = {
+        "plain": smtp.auth_plain,
+        "login": smtp.auth_login,
+        "cram-md5": smtp.auth_crammd5,
+        "xoauth2": smtp.auth_xoauth2,
+    }
+    safest = (
+        ("cram-md5", "plain", "login") if server.security is Security.NONE else ("plain", "login", "cram-md5")
     )
-
-
-def check_settings(server: Server) -> None:
-    """Refuse settings that would show a password to the network.
-
-    Raises:
-        TransportSettingsError: before anything is connected.
-    """
-    if server.auth == "xoauth2" and server.token is None:
-        raise TransportSettingsError(f"{server.label}: xoauth2 needs a token")
-    bare = server.security is Security.NONE and server.username is not None
-    if bare and not server.clear_credentials:
-        raise TransportSettingsError(
-            f"{server.label}: a password over an unencrypted connection; set security to starttls or tls"
-            " (or clear_credentials, if the network is yours)"
+    wanted = safest if server.auth == "auto" else (server.auth,)
+    offered = smtp.server_auth_methods
+    method = next((method for method in wanted if method in offered), None)
+    if method is None:
+        had = f"{', '.join(offered) or 'none'}, wanted {', '.join(wanted)}"
+        raise OpeningError(
+            f"{server.label} offers no usable AUTH ({had}); set auth or security", lasting=True
         )
+    await methods[method](server.username, await server.token() if server.token else server.password or "")
 
 
 def _explained(server: Server, error: Exception) -> OpeningError:
+    """What went wrong, and what to do about it."""
     from aiosmtplib import SMTPAuthenticationError, SMTPResponseException
 
-    label = server.label
-    if isinstance(error, SMTPAuthenticationError):
-        return OpeningError(
-            f"{label} refuses the user name or password ({error.code} {printable(error.message)})",
-            lasting=True,
-        )
-    if isinstance(error, SMTPResponseException):
-        return OpeningError(f"{label} turned us away ({error.code} {printable(error.message)})")
     cause = error.__cause__ or error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return OpeningError(
-            f"{label}: the certificate is not trusted ({cause.verify_message}); set ca_file for a private"
-            " authority",
-            lasting=True,
+    said = f" ({error.code} {printable(error.message)})" if isinstance(error, SMTPResponseException) else ""
+    lasting = True
+    if isinstance(error, SMTPAuthenticationError):
+        what = f" refuses the user name or password{said}; correct them"
+    elif said:
+        what, lasting = f" turned us away{said}", False
+    elif isinstance(cause, ssl.SSLCertVerificationError):
+        what = (
+            f": the certificate is not trusted ({cause.verify_message}); set ca_file for a private authority"
         )
-    if isinstance(cause, ssl.SSLError):
-        return OpeningError(f"{label}: TLS failed ({printable(str(cause))})", lasting=True)
-    if "STARTTLS" in str(error):
-        return OpeningError(f"{label} does not offer STARTTLS; no mail is sent in clear", lasting=True)
-    if isinstance(error, TimeoutError):
-        return OpeningError(f"{label} did not answer in time")
-    return OpeningError(f"{label}: {printable(str(error))}")
+    elif isinstance(cause, ssl.SSLError):
+        what = f": TLS failed ({printable(str(cause))}); see whether port and security fit each other"
+    elif "STARTTLS" in str(error):
+        what = " does not offer STARTTLS; no mail is sent in clear (security says what to use)"
+    elif isinstance(error, TimeoutError):
+        what, lasting = " did not answer in time; see whether host and port are right and reachable", False
+    else:
+        what, lasting = f": {printable(str(error))}; see whether host and port are right and it runs", False
+    return OpeningError(f"{server.label}{what}", lasting=lasting)

@@ -7,6 +7,7 @@ import time
 from itertools import count
 from pathlib import Path
 
+from digest.mail.pace import Breaker
 from digest.mail.transport import Fate, Letter, Result, Source, Transport
 
 _serial = count()
@@ -21,6 +22,7 @@ class MaildirTransport(Transport):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._breaker = Breaker()
         for name in ("tmp", "new", "cur"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -29,7 +31,7 @@ class MaildirTransport(Transport):
         return 1
 
     def wait_s(self, recipient: str) -> float:
-        return 0.0
+        return self._breaker.wait_s(time.monotonic())
 
     async def carry(self, letter: Letter, source: Source) -> None:
         source.settle(letter, await self._keep(letter, source))
@@ -41,6 +43,10 @@ class MaildirTransport(Transport):
             await asyncio.to_thread(_write, draft, _stored_form(letter))
         except OSError as error:
             draft.unlink(missing_ok=True)
+            self._breaker.trip(
+                time.monotonic(),
+                f"cannot write into {self._folder}: {error.strerror}; make room, or see to the folder",
+            )
             return self._result(Fate.UNTOUCHED, str(error))
         if not await source.mark(letter):
             draft.unlink()
@@ -49,13 +55,14 @@ class MaildirTransport(Transport):
             draft.rename(self._folder / "new" / name)
         except OSError as error:
             return self._result(Fate.DEFERRED, str(error))
+        self._breaker.served()
         return self._result(Fate.SENT, name)
 
     def _result(self, fate: Fate, text: str) -> Result:
         return Result(fate=fate, text=text, server=str(self._folder))
 
     def trouble(self) -> tuple[str, ...]:
-        return ()
+        return (self._breaker.reason,) if self._breaker.reason else ()
 
     async def close(self) -> None:
         """Nothing is open between letters."""

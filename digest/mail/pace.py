@@ -55,7 +55,7 @@ class Pace:
 class Breaker:
     """Keeps a failing server from being stormed: rests after trouble, longer each time.
 
-    Until a connection has worked only one is tried at a time.
+    Until a connection has worked (``proven``) only one is tried at a time.
     """
 
     def __init__(self) -> None:
@@ -72,9 +72,6 @@ class Breaker:
             return
         self._until = now + min(most_s, first_s * 2.0**self._failures)
         self._failures += 1
-
-    def connected(self) -> None:
-        self.proven = True
 
     def served(self) -> None:
         """A message got its reply: all is well again."""

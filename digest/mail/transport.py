@@ -14,11 +14,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from digest.errors import DigestError
-
-Mark = Callable[[], Awaitable[bool]]
-"""Record durably that the message is about to be out; False: it must not go out after all."""
-
 _PATH = re.compile(r"[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+@[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+")
 _LONGEST_PATH = 254
 TURN_S = 60.0
@@ -29,8 +24,9 @@ _BARE = re.compile(rb"\r\n|\r|\n")
 class Fate(StrEnum):
     """What became of a letter.
 
-    ``untouched``: the server was in trouble, the letter is as good as never tried (no attempt is
-    counted). ``withdrawn``: the mark said no. ``unknown``: the end was written and no reply came.
+    ``untouched``: the letter is as good as never tried, no attempt is counted: its server was in trouble and
+    rests now, or closed a connection between two letters. ``withdrawn``: the mark said no. ``unknown``: the
+    end was written and no reply came.
     """
 
     SENT = "sent"
@@ -74,12 +70,13 @@ class Source(Protocol):
     """Where a transport gets letters, one after another, and whom it tells what became of each."""
 
     def next(self) -> Letter | None:
-        """A letter that may go now; None when there is none. It is settled, or comes back from ``carry``."""
+        """A letter that may go now; None when there is none."""
 
     def mark(self, letter: Letter) -> Awaitable[bool]:
-        """See ``Mark``."""
+        """Record durably that it is about to be out; False: it must not go out after all."""
 
-    def settle(self, letter: Letter, result: Result) -> None: ...
+    def settle(self, letter: Letter, result: Result) -> None:
+        """Every letter ends here, once."""
 
 
 class Transport(Protocol):
@@ -101,28 +98,27 @@ class Transport(Protocol):
     async def close(self) -> None:
         """End every connection in good order."""
 
-    async def send(self, letter: Letter, mark: Mark) -> Result:
-        """Send a letter by itself, when its turn has come."""
-        end = time.monotonic() + TURN_S
+    async def send(self, letter: Letter, *_: object) -> Result:
+        """Send a letter that stands in no ledger, when its turn has come; another way when one fails."""
+        end, alone = time.monotonic() + TURN_S, _Alone()
         while (wait_s := self.wait_s(letter.recipient)) and time.monotonic() + wait_s < end:  # noqa: ASYNC110
             await asyncio.sleep(wait_s)
-        single = _Single(mark)
-        await self.carry(letter, single)
-        return single.result
+        await self.carry(letter, alone)
+        while alone.result.fate is Fate.UNTOUCHED and not self.wait_s(letter.recipient):
+            await self.carry(letter, alone)
+        return alone.result
 
 
-class _Single:
+class _Alone:
     """A source of no more letters."""
 
-    def __init__(self, mark: Mark) -> None:
-        self._mark = mark
-        self.result = Result(fate=Fate.UNTOUCHED)
+    result = Result(fate=Fate.UNTOUCHED)
 
     def next(self) -> None:
         return None
 
-    def mark(self, letter: Letter) -> Awaitable[bool]:
-        return self._mark()
+    async def mark(self, letter: Letter) -> bool:
+        return True
 
     def settle(self, letter: Letter, result: Result) -> None:
         self.result = result
@@ -163,9 +159,8 @@ class Server:
         weight: Share of the mail among servers that can take it now; 0 is used only when no other can.
         auth: ``auto`` takes the first the server offers of PLAIN, LOGIN and CRAM-MD5 (the other way
             round without TLS); one method, one attempt.
-        token: Makes a fresh OAuth 2 token; needed for ``xoauth2``.
+        token: Makes a fresh OAuth 2 token, for ``xoauth2``.
         verify: Check the server's certificate and name; ca_file adds a private authority.
-        clear_credentials: Allow a password over an unencrypted connection.
         connections: Kept open side by side.
         messages_per_connection: A connection is replaced after so many, and after *idle_s* unused.
         command_s: Time-out of a step; reply_s: of the reply to the whole message, which RFC 5321
@@ -182,8 +177,6 @@ class Server:
     token: Callable[[], Awaitable[str]] | None = None
     verify: bool = True
     ca_file: Path | None = None
-    clear_credentials: bool = False
-    helo: str | None = None
     connections: int = 4
     weight: int = 1
     limit: Limit = Limit()
@@ -236,7 +229,3 @@ def printable(text: str) -> str:
     if text.isprintable() and len(text) < 500 and "  " not in text:
         return text.strip()
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:500]
-
-
-class TransportSettingsError(DigestError):
-    """A server's settings cannot work; nothing was sent."""
