@@ -151,8 +151,8 @@ class Installation:
 
     @cached_property
     def data_dir(self) -> Path:
-        self.config.data_dir.mkdir(parents=True, exist_ok=True)
-        return self.config.data_dir
+        self.config.paths.data.mkdir(parents=True, exist_ok=True)
+        return self.config.paths.data
 
     @property
     def inbox_dir(self) -> Path:
@@ -161,7 +161,7 @@ class Installation:
     @property
     def lock_file(self) -> Path:
         """What a running ``digest serve`` holds: beside the database when that is a file."""
-        scheme, _, file = self.config.database_url.partition(":///")
+        scheme, _, file = self.config.database.url.partition(":///")
         return (Path(file) if scheme == "sqlite" else self.data_dir / "digest").with_suffix(".serve")
 
     @cached_property
@@ -169,7 +169,7 @@ class Installation:
         """The database, its tables brought to this version's form."""
         from digest.store import open_store
 
-        store = self._stack.enter_context(open_store(self.config.database_url))
+        store = self._stack.enter_context(open_store(self.config.database.url))
         store.migrate()
         return store
 
@@ -189,14 +189,14 @@ class Installation:
         """The files that what readers see is made of."""
         from digest.render.environment import shipped_templates
 
-        folders = (*self.config.templates_dirs, shipped_templates())
+        folders = (*self.config.paths.templates, shipped_templates())
         files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
         return [self.config.path, *files]
 
     @cached_property
     def keys(self) -> dict[str, bytes]:
         """What signs links and message ids. Made and kept on first use when none is configured."""
-        return {"a": self.config.secret or _make_secret(self.config.secret_file)}
+        return {"a": self.config.secret or _make_secret(self.config.paths.secret_file)}
 
     @cached_property
     def operator_secret(self) -> str:
@@ -221,9 +221,9 @@ def _renderer(config: "Config") -> "Renderer":
 
     return make_renderer(
         config.newsletter,
-        template_dirs=config.templates_dirs,
-        tokens=config.design_tokens,
-        punctuation=config.punctuation,
+        template_dirs=config.paths.templates,
+        tokens=config.design.tokens,
+        punctuation=config.design.punctuation,
         themes=config.themes,
     )
 

@@ -332,7 +332,7 @@ class Crew:
             log.info("bounces read=%d stopped=%d", len(handled), sum(bool(one.stopped) for one in handled))
 
     async def _seeds(self, app: "App", **_: object) -> None:
-        if self._runtime.config.seeds_dir.is_dir():
+        if self._runtime.config.paths.seeds.is_dir():
             _tell(Counter(one.state for one in await asyncio.to_thread(self._runtime.collect_seeds)))
 
     async def _collect(self, app: "App", host: str) -> None:

@@ -68,8 +68,8 @@ class Runtime(Installation):
             clock=self.clock,
             operator=Operator(
                 secret=self.operator_secret,
-                header=config.operator_header or "",
-                proxies=tuple(map(ip_network, config.proxies)),
+                header=config.operator.header or "",
+                proxies=tuple(map(ip_network, config.operator.proxies)),
             ),
         )
         return make_app(door)
@@ -95,7 +95,7 @@ class Runtime(Installation):
         from digest.store.migrations import revision
 
         folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="digest-")))
-        url, file = self.config.database_url, folder / "rehearsal.db"
+        url, file = self.config.database.url, folder / "rehearsal.db"
         if not url.startswith("sqlite") or Path(url.removeprefix("sqlite:///")).is_file():
             with open_store(url) as original:
                 if original.database.path:
@@ -105,12 +105,15 @@ class Runtime(Installation):
                         scratch.migrate()
                         left_out = ("deliveries", "consent_events")
                         copy(original.database, scratch.database, leaving_out=left_out)
-        known = self.config.secret_file.read_text("utf-8") if self.config.secret_file.is_file() else ""
-        # The suppression list is known by the key alone.
-        secret = self.config.secret or known.strip().encode() or (b"rehearsal" * 4)
-        self.config = replace(self.config, database_url=f"sqlite:///{file}", data_dir=folder, secret=secret)
-        if self.config.llm:  # what it would pay for could not be kept
-            self.config = replace(self.config, llm=replace(self.config.llm, max_requests=0))
+        config = self.config
+        changed = {
+            "secret": config.secret or b"rehearsal" * 4,  # the suppression list is known by the key alone
+            "paths": config.paths.model_copy(update={"data": folder}),
+            "database": config.database.model_copy(update={"url": f"sqlite:///{file}"}),
+            # What a model would be paid for could not be kept.
+            "llm": config.llm and replace(config.llm, max_requests=0),
+        }
+        self.config = config.model_copy(update=changed)
 
     def collect(self, on_progress: Callable[[str], None] = lambda _: None) -> "list[Collected]":
         """Read the seeds and every feed that is due.
@@ -145,8 +148,8 @@ class Runtime(Installation):
 
         return collect_seeds(
             self.store,
-            load_seeds(self.config.seeds_dir),
-            notes=load_notes(self.config.seeds_dir),
+            load_seeds(self.config.paths.seeds),
+            notes=load_notes(self.config.paths.seeds),
             rules=self.config.site_rules,
             now=self.now,
             on_progress=on_progress,

@@ -8,7 +8,6 @@
     note = "..."              # told to readers as an editor's note
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -23,6 +22,7 @@ from pydantic import (
     RootModel,
     Strict,
     TypeAdapter,
+    ValidationInfo,
 )
 
 from digest import toml
@@ -69,7 +69,13 @@ class Note(BaseModel):
     note: str | None = None
 
 
-class _Notes(RootModel[dict[str, Note]]):
+def _there(name: str, info: ValidationInfo[Path]) -> str:
+    if not (info.context / name).is_file():
+        raise ValueError("there is no such file here")
+    return name
+
+
+class _Notes(RootModel[dict[Annotated[str, AfterValidator(_there)], Note]]):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
@@ -147,10 +153,7 @@ def load_notes(folder: Path) -> dict[str, Note]:
     if not path.is_file():
         return {}
 
-    def strangers(data: Mapping[str, object]) -> list[toml.Mistake]:
-        return [((name,), "there is no such file here") for name in data if not (folder / name).is_file()]
-
-    return toml.read(path, _Notes, also=strangers)[0].root
+    return toml.read(path, _Notes, context=folder).root
 
 
 def _is_seed(path: Path) -> bool:

@@ -54,9 +54,9 @@ class Sending:
         from digest.mail.smtp import SmtpTransport
         from digest.mail.transport import Limit, Security, Server
 
-        if self._config.maildir:
+        if self._config.delivery.maildir:
             try:
-                return MaildirTransport(self._config.maildir)
+                return MaildirTransport(self._config.delivery.maildir)
             except OSError as error:
                 what = f"{error.strerror}: {error.filename}; name a folder Digest may write in"
                 raise ConfigError(self._config.path, [(0, "delivery.maildir", what)]) from error
@@ -97,7 +97,7 @@ class Sending:
         home, store = self._home, self._home.store
         with store.owner() as owner:
             # Leases count our time, and what they wait for takes the world's.
-            policy = Policy(uncertain=self._config.uncertain, lease_s=LEASE_S * home.clock.speed)
+            policy = Policy(uncertain=self._config.delivery.uncertain, lease_s=LEASE_S * home.clock.speed)
             recovered = self.recover()
             due = edition is not None or expecting or store.ledger.backlog(now=home.now, most=1)
             if not due and not recovered.resent:
@@ -130,7 +130,7 @@ class Sending:
     def recover(self) -> "Recovered":
         """Take back what senders that are gone left."""
         home, store = self._home, self._home.store
-        return store.ledger.recover(now=home.now, policy=self._config.uncertain, owner_gone=store.owner_gone)
+        return store.ledger.recover(now=home.now, policy=self._config.delivery.uncertain, owner_gone=store.owner_gone)
 
     async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> tuple[bool, list[str]]:
         """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""
@@ -147,7 +147,7 @@ class Sending:
 
     def _kept(self) -> list[Path]:
         config = self._config
-        return [] if config.mail_servers or config.maildir else list(self._home.inbox_dir.glob("[0-9]*.*"))
+        return [] if config.mail_servers or config.delivery.maildir else list(self._home.inbox_dir.glob("[0-9]*.*"))
 
     @cached_property
     def builder(self) -> "Callable[[Claim], bytes]":
@@ -298,14 +298,14 @@ class Sending:
         from digest.tending import prune, tell
 
         home, now, done = self._home, self._home.now, []
-        if to := self._config.operator_mail:
+        if to := self._config.operator.mail:
             letter, folder = self._config.newsletter, home.data_dir
             look = partial(causes, home.store, self._config.schedules, letter, folder=folder, now=now)
             found = await asyncio.to_thread(look)
             found += [(f"relay {trouble[:40]}", f"delivery: {trouble}") for trouble in transport.trouble()]
             done += await tell(home.store, transport, letter, to, found, sample=self._review, now=now)
-        if self._config.keep_days:
-            gone = await asyncio.to_thread(prune, home.store, keep_days=self._config.keep_days, now=now)
+        if self._config.database.keep_days:
+            gone = await asyncio.to_thread(prune, home.store, keep_days=self._config.database.keep_days, now=now)
             done += [f"forgot {n} old {what}" for what, n in gone.items() if n]
         return done
 

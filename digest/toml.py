@@ -7,7 +7,7 @@ import difflib
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import product
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 from digest.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, ValidationError
 
 Location = tuple[str | int, ...]
 """Keys and, inside arrays, indexes from 0: ``("themes", 0, "names", "zh")``."""
@@ -35,20 +35,8 @@ _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _SECRET_WORDS = ("password", "secret", "token", "api_key")
 
 
-def read(
-    path: Path, model: type[Model], *, also: Callable[[Mapping[str, Any]], Iterable[Mistake]] = lambda _: ()
-) -> tuple[Model, Callable[[Location], int]]:
-    """Read *path* into *model*.
-
-    Args:
-        also: Checks between keys, made on the plain values whether or not the model accepts
-            them, so that all mistakes are told at once. It must bear values of any shape.
-
-    Validators find the file's folder as their context.
-
-    Returns:
-        The model, and a function from a location to its 1-based line (the nearest enclosing
-        one when the location itself stands nowhere in the file).
+def read(path: Path, model: type[Model], *, context: object = None) -> Model:
+    """Read *path* into *model*, whose validators get *context*.
 
     Raises:
         ConfigError: With every mistake, in order of lines.
@@ -60,16 +48,21 @@ def read(
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, [_syntax(str(error), text)]) from None
-    line = partial(line_of, text)
-    mistakes = list(also(data))
-    result = None
     try:
-        result = model.model_validate(data, context=path.parent)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
-        mistakes += [_mistake(model, detail) for detail in error.errors(include_url=False)]
-    if mistakes or result is None:
-        raise ConfigError(path, sorted({(line(where), dotted(where), what) for where, what in mistakes}))
-    return result, line
+        mistakes = [_mistake(model, detail) for detail in error.errors(include_url=False)]
+    told = {(line_of(text, where), dotted(where), what) for where, what in mistakes}
+    raise ConfigError(path, sorted(told))
+
+
+def wrong(what: str, *where: str | int) -> "ValidationError":
+    """For a validator to raise: a mistake somewhere inside the value it looks at."""
+    from pydantic import ValidationError
+
+    return ValidationError.from_exception_data(
+        "", [{"type": "value_error", "loc": where, "input": None, "ctx": {"error": what}}]
+    )
 
 
 def dotted(location: Location) -> str:
@@ -176,8 +169,10 @@ def _known(model: "type[BaseModel]", where: Location) -> tuple[str, ...]:
         if "root" in getattr(found, "model_fields", {}):  # a file of freely named tables
             found = get_args(found.model_fields["root"].annotation)[-1]
         elif isinstance(part, str) and part in getattr(found, "model_fields", {}):
-            found = found.model_fields[part].annotation
+            found = found.model_fields[part].rebuild_annotation()
         while arguments := get_args(found):
-            kinds = arguments[:1] if get_origin(found) is Annotated else arguments
-            found = [kind for kind in kinds if kind not in (type(None), ...)][-1]
-    return tuple(getattr(found, "model_fields", {}))
+            if get_origin(found) is Annotated:
+                found = next((one.table for one in arguments if hasattr(one, "table")), arguments[0])
+            else:
+                found = [kind for kind in arguments if kind not in (type(None), ...)][-1]
+    return tuple(field.alias or name for name, field in getattr(found, "model_fields", {}).items())

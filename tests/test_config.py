@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from digest.cli import app
 from digest.config import Config, load_config, write_defaults
-from digest.config.tables import File
+from digest.config.tables import File, Made
 from digest.errors import ConfigError
 from digest.mail.transport import Limit, Security, Server
 from digest.sending import _server, _token_reader
@@ -58,8 +58,8 @@ def line(text: str, part: str) -> int:
 def test_the_least_that_is_needed_gives_working_defaults(load: Load, tmp_path: Path) -> None:
     config = load()
     assert (config.newsletter.sender_name, config.newsletter.list_id) == ("Notes", "digest.example.org")
-    assert config.database_url == f"sqlite:///{tmp_path}/var/digest.db"
-    assert (config.seeds_dir, config.secret_file) == (tmp_path / "seeds", tmp_path / "var/secret.key")
+    assert config.database.url == f"sqlite:///{tmp_path}/var/digest.db"
+    assert (config.paths.seeds, config.paths.secret_file) == (tmp_path / "seeds", tmp_path / "var/secret.key")
     assert (config.mail_servers, config.feeds, config.secret, config.warnings) == ((), (), None, ())
     assert [(term.text, term.weight) for term in config.themes[0].terms["en"]] == [
         ("tea", 1.0),
@@ -96,8 +96,12 @@ def test_every_commented_default_is_a_key_and_the_default(load: Load, tmp_path: 
     (tmp_path / "var/secret.key").chmod(0o600)
     plain, full = load(text), load(bare)
     assert bare.count("\n# ") < text.count("\n# ") - 15
-    differing = {name for name in Config.__slots__ if getattr(plain, name) != getattr(full, name)}
-    assert differing == {"newsletter", "templates_dirs", "design_tokens", "operator_mail", "keep_days"}
+    differing = {name for name in Config.model_fields if getattr(plain, name) != getattr(full, name)}
+    assert differing == {"newsletter", "paths", "design", "operator", "database"}
+    assert plain.paths.model_copy(update={"templates": full.paths.templates}) == full.paths
+    assert plain.database.model_copy(update={"keep_days": full.database.keep_days}) == full.database
+    assert plain.operator.model_copy(update={"mail": full.operator.mail}) == full.operator
+    assert plain.design.model_copy(update={"tokens": full.design.tokens}) == full.design
 
 
 MISTAKES = [
@@ -329,6 +333,7 @@ def test_a_token_is_read_again_for_each_connection(load: Load, tmp_path: Path) -
         (TOKEN, "mail_servers[1].username", "set token_file or token_command, or DIGEST_MAIL_MY_RELAY_TOKEN"),
         (TOKEN + 'token_file = "none"\n', "mail_servers[1].token_file", "cannot be read"),
         (RELAY + 'token_command = "x"\n', "mail_servers[1]", 'set auth = "xoauth2"'),
+        (RELAY + 'security = "none"\n', "mail_servers[1]", "show its password"),
         (TOKEN + 'token_command = "x"\npassword_file = "y"\n', "mail_servers[1]", "give one of"),
         (LIMIT + "per_second = 0\n", "domain_limits[1].per_second", "greater than 0"),
         (LIMIT + LIMIT.removeprefix(GOOD), "domain_limits[2].domain", "qq.com"),
@@ -427,12 +432,12 @@ def test_a_short_secret_is_refused(load: Load) -> None:
 )
 def test_database_addresses(load: Load, tmp_path: Path, url: str, expected: str) -> None:
     config = load(GOOD + f'\n[database]\nurl = "{url}"\n')
-    assert config.database_url == expected.format(here=tmp_path)
+    assert config.database.url == expected.format(here=tmp_path)
 
 
 def test_the_environment_may_name_a_database_with_a_password(load: Load) -> None:
     config = load(DIGEST_DATABASE_URL="postgresql://u:pw@h/d")
-    assert config.database_url == "postgresql://u:pw@h/d"
+    assert config.database.url == "postgresql://u:pw@h/d"
     assert "pw@" not in repr(config)
 
 
@@ -441,16 +446,18 @@ def test_paths_start_from_the_files_own_folder(
 ) -> None:
     monkeypatch.chdir("/")
     config = load(GOOD + '\n[paths]\ndata = "../d"\nseeds = "/abs/seeds"\n')
-    assert (config.data_dir, config.seeds_dir) == (tmp_path.parent / "d", Path("/abs/seeds"))
+    assert (config.paths.data, config.paths.seeds) == (tmp_path.parent / "d", Path("/abs/seeds"))
 
 
 def tables(model: type[BaseModel], name: str = "") -> dict[str, type[BaseModel]]:
     """Every table a file may hold, by its heading in the documentation."""
     found: dict[str, type[BaseModel]] = {}
     for key, field in model.model_fields.items():
-        kind: Any = field.annotation
-        many = get_origin(kind) is tuple
-        kind = get_args(kind)[0] if many else kind
+        kind: Any = field.rebuild_annotation()
+        many = tuple in (get_origin(kind), get_origin(field.annotation))
+        while arguments := get_args(kind):
+            made = [one.table for one in arguments if isinstance(one, Made)]
+            kind = [*arguments[:1], *made][-1]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found[f"[[{key}]]" if many else f"[{key}]"] = kind
     return found
@@ -461,9 +468,10 @@ def test_every_key_and_default_is_documented() -> None:
     for heading, model in tables(File).items():
         _, _, section = text.partition(f"## `{heading}`\n")
         rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", section.partition("\n## ")[0], re.MULTILINE)
-        assert [key for key, _ in rows] == list(model.model_fields), heading
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        assert [key for key, _ in rows] == list(fields), heading
         for key, shown in rows:
-            field = model.model_fields[key]
+            field = fields[key]
             if field.is_required():
                 assert shown == "needed", (heading, key)
             elif shown.startswith("`") and shown.endswith("`") and field.default is not None:
@@ -475,6 +483,8 @@ def test_every_key_and_default_is_documented() -> None:
 
 
 def test_the_environment_is_documented() -> None:
-    used = set(re.findall(r"DIGEST_[A-Z_]+", (ROOT / "digest/config/__init__.py").read_text("utf-8")))
+    used = set(
+        re.findall(r"DIGEST_[A-Z_]+", "".join(p.read_text() for p in (ROOT / "digest/config").glob("*.py")))
+    )
     documented = set(re.findall(r"DIGEST_[A-Z_]+", (ROOT / "docs/configuration.md").read_text("utf-8")))
     assert used == documented

@@ -194,7 +194,7 @@ def test_an_open_end_is_on_the_last_line(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xef\xbb\xbfsize = 1")
-    assert toml.read(path, Model)[0].size == 1
+    assert toml.read(path, Model).size == 1
 
 
 def test_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def migrate(
     with _installation(context) as opened:
         from digest.store import open_store
 
-        with open_store(opened.config.database_url) as store:
+        with open_store(opened.config.database.url) as store:
             before, after = _migrate(store)
             if new_secret:
                 from digest.jobs import SECRET
@@ -66,7 +66,7 @@ def copy(
     with (
         _installation(context) as opened,
         only_one(opened.lock_file),
-        open_store(opened.config.database_url) as source,
+        open_store(opened.config.database.url) as source,
         open_store(to) as target,
     ):
         for store in (source, target):

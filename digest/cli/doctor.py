@@ -60,7 +60,7 @@ def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
         yield from check_message(signer.sign(mail) if signer else mail, signed=signer is not None)
     domain = opened.config.newsletter.sender.rpartition("@")[2]
     if not opened.mail.servers():
-        where = opened.config.maildir or "the built-in inbox"
+        where = opened.config.delivery.maildir or "the built-in inbox"
         yield Finding(level="ok", what=f"no mail server is configured: mail goes to {where}")
         return
     for server in opened.mail.servers():

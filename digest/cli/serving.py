@@ -86,7 +86,7 @@ def _run(context: typer.Context, speed: float, *, shared: bool = False, **option
     def open_service() -> Iterator[Service]:
         with open_runtime(context.obj["config"], clock, lasting=True) as opened, ExitStack() as stack:
             opened.data_dir  # noqa: B018 - the folder must be there before the lock
-            is_sqlite = opened.config.database_url.startswith("sqlite")
+            is_sqlite = opened.config.database.url.startswith("sqlite")
             if shared and is_sqlite:
                 what = "digest worker needs PostgreSQL; on SQLite digest serve does everything"
                 raise ConfigError(opened.config.path, [(0, "database.url", what)])

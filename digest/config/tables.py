@@ -4,9 +4,9 @@ Defaults stand here and nowhere else; docs/configuration.md repeats them and a t
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -19,13 +19,20 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     Strict,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
     model_validator,
 )
 
 from digest import toml
-from digest.model import Newsletter, Schedule, Term, Theme
+from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Schedule, SiteRule, Term, Theme
+
+LOCALES = Path(__file__).parent.parent / "locale"
+"""A catalog of the interface's words for each language, shipped with the program."""
 
 # RFC 5321 section 4.1.2, Dot-string and Domain only: what every mail server takes. Lengths: section 4.5.3.1.
 _ADDRESS = re.compile(
@@ -33,11 +40,55 @@ _ADDRESS = re.compile(
     r"@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*",
     re.ASCII | re.IGNORECASE,
 )
-_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _WORDS = ("rotate", "auto")
 """What a schedule may say instead of naming its themes; no theme can be called so."""
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(slots=True)
+class Around:
+    """What lies around the file: validators have it as their context, and leave there what they find."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    warnings: list[str] = field(default_factory=list)
+    secret: str | None = None
+    sender: str = ""
+    data: Path = Path()
+
+    def given(self, variable: str, file: Path | None) -> str | None:
+        """A secret from the environment, else from *file*.
+
+        Raises:
+            ValueError: The file gives none.
+        """
+        return self.environ.get(variable) or (self.read(file) if file else None)
+
+    def read(self, file: Path) -> str:
+        try:
+            text = file.read_text("utf-8").strip()
+            others = file.stat().st_mode & 0o077
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "is not UTF-8 text"
+            raise ValueError(f"the secret in {file} cannot be read ({why})") from None
+        if not text:
+            raise ValueError(f"{file} is empty; put the secret in it")
+        if others:
+            self.warnings.append(f"{file} holds a secret and others can read it; run: chmod 600 {file}")
+        return text
+
+
+Info = ValidationInfo[Around]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """In an annotation: the value is what *make* makes of the keys of *table*."""
+
+    table: type[BaseModel]
+    make: Callable[..., object]
+
+    def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> Any:
+        return handler(Annotated[self.table, AfterValidator(lambda keys: self.make(**dict(keys)))])
 
 
 def _must(test: Callable[[str], object], what: str) -> AfterValidator:
@@ -52,6 +103,45 @@ def _must(test: Callable[[str], object], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+_LEFT_OUT: Any = None
+
+
+def _else(default: Callable[[Info], object]) -> WrapValidator:
+    """What stands for a key that is `_LEFT_OUT`, by the keys before it; wrong ones are missing there."""
+
+    def fill(value: object, check: ValidatorFunctionWrapHandler, info: Info) -> object:
+        with suppress(KeyError):
+            return default(info) if value is None else check(value)
+        return None
+
+    return WrapValidator(fill)
+
+
+def _leave(name: str) -> AfterValidator:
+    """Leave the value for tables further down."""
+
+    def leave(value: object, info: Info) -> object:
+        setattr(info.context, name, value)
+        return value
+
+    return AfterValidator(leave)
+
+
+def _unique(*keys: str) -> AfterValidator:
+    """No two tables of a list have the same value of one of *keys*."""
+
+    def check(tables: tuple[Any, ...], info: Info) -> tuple[Any, ...]:
+        for key in keys:
+            values = [getattr(table, key) for table in tables]
+            for n, value in enumerate(values):
+                if (first := values.index(value)) < n:
+                    taken = f"{value!r} is taken by {info.field_name}[{first + 1}]; choose another"
+                    raise toml.wrong(taken, n, key)
+        return tables
+
+    return AfterValidator(check)
+
+
 def _web_address(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -62,6 +152,12 @@ def _web_address(value: str) -> str:
         raise ValueError(f"{value!r} is not a web address; write it with https:// or http://")
     if parts.username or parts.password:
         raise ValueError("holds a user name or password; addresses are shown to people, leave them out")
+    return value
+
+
+def _without_password(value: str) -> str:
+    if re.search(r"://[^/@]*:[^/@]+@", value):
+        raise ValueError("holds a password; name a file with url_file, or set DIGEST_DATABASE_URL")
     return value
 
 
@@ -103,18 +199,51 @@ def _several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _no_word(value: str) -> str:
+    if value in _WORDS:
+        raise ValueError(f"{value!r} has a meaning of its own; choose another")
+    return value
+
+
+def _turns(value: object) -> object:
+    """A word for a way to take themes, or a list of them."""
+    if isinstance(value, str) and value not in _WORDS:
+        raise ValueError(f'must be "rotate", "auto" or a list of theme ids, not {value!r}')
+    return _several(value)
+
+
 def _some(value: Any) -> Any:
     if not value:
         raise ValueError("must have at least 1 item")
     return value
 
 
-def _place(value: object, info: ValidationInfo) -> Path:
+def _place(value: object, info: Info) -> Path:
     """An absolute path; relative ones start from the configuration's folder."""
     if not isinstance(value, str | Path):
         raise ValueError(f"should be a valid string, not {value!r}")
-    folder: Any = info.context
-    return Path(folder, Path(_one_line(str(value))).expanduser()).resolve()
+    return Path(info.context.folder, Path(_one_line(str(value))).expanduser()).resolve()
+
+
+def _secret(variable: str) -> BeforeValidator:
+    """The secret itself, from the file that the key names; the environment's when it has one."""
+
+    def read(value: object, info: Info) -> str | None:
+        return info.context.given(variable, None if value is None else _place(value, info))
+
+    return BeforeValidator(read)
+
+
+def _signing(given: object, info: Info) -> Path:
+    """The configured file, which must be there, or else the one that is made in the data folder."""
+    around = info.context
+    file = around.data / "secret.key" if given is None else _place(given, info)
+    around.secret = around.given("DIGEST_SECRET", file if given is not None or file.exists() else None)
+    if around.secret and len(around.secret) < 32:
+        by_file = not around.environ.get("DIGEST_SECRET")
+        told = f"the secret in {file}" if by_file else "DIGEST_SECRET in the environment"
+        raise ValueError(f"{told} is too short; use 32 characters or more")
+    return file
 
 
 def _there(what: str, test: Callable[[Path], bool]) -> AfterValidator:
@@ -131,15 +260,19 @@ Many = Annotated[tuple[T, ...], Strict(False)]
 Some = Annotated[Many[T], AfterValidator(_some)]
 Place = Annotated[Path, BeforeValidator(_place)]
 Line = Annotated[str, AfterValidator(_one_line)]
-Id = Annotated[str, _must(_ID.fullmatch, "an id; use small letters, digits and single hyphens")]
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
+Id = Annotated[str, _must(_NAME, "an id; use small letters, digits and single hyphens")]
+Selector = Annotated[str, _must(_NAME, "a selector; use small letters, digits and single hyphens")]
+ListId = Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "a list id")]
 Address = Annotated[str, _must(_ADDRESS.fullmatch, "a mail address; write it like name@example.org")]
-Language = Annotated[str, _must(_LANGUAGE.fullmatch, "a language tag; write one like zh-CN or en")]
-Colour = Annotated[str, _must(_COLOUR.fullmatch, "a colour; write it like #8a2b2b")]
+_TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*").fullmatch
+Language = Annotated[str, _must(_TAG, "a language tag; write one like zh-CN or en")]
+Colour = Annotated[str, _must(re.compile(r"#[0-9a-fA-F]{6}").fullmatch, "a colour; write it like #8a2b2b")]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 _ZONE = "a time zone; write one like Asia/Shanghai or UTC"
-TimeZone = Annotated[str, _must(ZoneInfo, _ZONE)]
 Network = Annotated[str, _must(ip_network, "a network; write it like 10.1.2.0/24")]
 Expression = Annotated[str, AfterValidator(_expression)]
+Header = Annotated[str, _must(re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch, "a header's name")]
 _DAYS = {
     "day": "*",
     "weekday": "1-5",
@@ -156,6 +289,15 @@ Every = Annotated[
 ]
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 Count = Annotated[int, Field(ge=1, le=1000)]
+Connections = Annotated[int, Field(ge=1, le=100)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Rate = Annotated[float, Field(gt=0)]
+Price = Annotated[float, Field(ge=0)]
+
+
+def _domain(info: Info) -> str:
+    """The sender's."""
+    return info.context.sender.partition("@")[2]
 
 
 class _Table(BaseModel):
@@ -164,40 +306,42 @@ class _Table(BaseModel):
 
 class NewsletterTable(_Table):
     name: Line
-    sender: Address
-    sender_name: Line | None = None
-    list_id: (
-        Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "a list id")] | None
-    ) = None
+    sender: Annotated[Address, _leave("sender")]
+    sender_name: Annotated[Line, _else(lambda info: info.data["name"])] = _LEFT_OUT
+    list_id: Annotated[ListId, _else(lambda info: f"digest.{_domain(info)}")] = _LEFT_OUT
     language: Language = "zh-CN"
-    timezone: TimeZone = "Asia/Shanghai"
-    base_url: WebAddress | None = None
+    timezone: Annotated[str, _must(ZoneInfo, _ZONE)] = "Asia/Shanghai"
+    base_url: Annotated[WebAddress, AfterValidator(lambda url: url.rstrip("/"))] | None = None
     reply_to: Address | None = None
     unsubscribe_mailto: Address | None = None
     postal_address: str = ""
 
-    def value(self) -> Newsletter:
-        plain = dict(self)
-        plain["sender_name"] = self.sender_name or self.name
-        plain["list_id"] = self.list_id or f"digest.{self.sender.partition('@')[2]}"
-        plain["base_url"] = self.base_url.rstrip("/") if self.base_url else None
-        return Newsletter(**plain)
 
+class Paths(_Table):
+    """All are absolute, *secret_file* also when none is configured: one is made there."""
 
-class PathsTable(_Table):
-    data: Place = Path("var")
+    data: Annotated[Place, _leave("data")] = Path("var")
     seeds: Place = Path("seeds")
     templates: Many[Annotated[Place, _there("folder", Path.is_dir)]] = ()
-    secret_file: Place | None = None
+    secret_file: Annotated[Place, BeforeValidator(_signing)] = _LEFT_OUT
 
 
-class DatabaseTable(_Table):
-    url: Line | None = None
-    url_file: Place | None = None
+class Database(_Table):
+    """*url* is SQLAlchemy's form; *url_file* and the environment have the last word on it.
+
+    What is older than *keep_days* is forgotten (see ``Store.prune``); None forgets nothing.
+    """
+
+    url: Annotated[Line, AfterValidator(_without_password), _else(lambda _: ""), Field(repr=False)] = (
+        _LEFT_OUT
+    )
+    secret_url: Annotated[str | None, _secret("DIGEST_DATABASE_URL"), Field(alias="url_file", repr=False)] = (
+        None
+    )
     keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
 
 
-class DesignTable(_Table):
+class Design(_Table):
     punctuation: Literal["restore", "keep"] = "restore"
     tokens: dict[Id, Line] = {}
 
@@ -213,22 +357,18 @@ class TermTable(_Table):
 
 
 class ThemeTable(_Table):
-    id: Id
+    id: Annotated[Id, AfterValidator(_no_word)]
     names: Annotated[dict[Language, Line], AfterValidator(_some)]
-    terms: Annotated[dict[Language, Some[TermTable]], AfterValidator(_some)]
+    terms: Annotated[dict[Language, Some[Annotated[Term, Made(TermTable, Term)]]], AfterValidator(_some)]
     must: Many[Line] = ()
     never: Many[Line] = ()
-    threshold: Annotated[float, Field(gt=0)] = 1.0
+    threshold: Rate = 1.0
     accent: Colour | None = None
-
-    def value(self) -> Theme:
-        terms = {tag: tuple(Term(**dict(term)) for term in words) for tag, words in self.terms.items()}
-        return Theme(**{**dict(self), "terms": terms})
 
 
 class ScheduleTable(_Table):
     id: Id
-    themes: Annotated[Some[Id], BeforeValidator(_several)] = (_WORDS[0],)
+    themes: Annotated[Some[Id], BeforeValidator(_turns)] = (_WORDS[0],)
     themes_per_edition: Count = 2
     items_per_theme: Count = 2
     recycle_after_days: Annotated[int, Field(ge=1, le=36500)] = 365
@@ -249,19 +389,26 @@ class ScheduleTable(_Table):
             raise ValueError('has a time and no day; add every = "day", "weekday" or a day of the week')
         return self
 
-    def value(self) -> Schedule:
-        plain = self.model_dump(exclude={"every", "at", "cron", "grace_hours"})
-        return Schedule(**plain, cron=self._fields(), grace_s=self.grace_hours * 3600)
 
-    def _fields(self) -> str | None:
-        """``every`` and ``at`` in cron's words."""
-        if not self.every:
-            return self.cron
-        hour, minute = (self.at or "08:00").split(":")
-        if "month" in self.every:
-            return f"{int(minute)} {int(hour)} 1 * *"
-        days = ",".join(_DAYS[word] for word in self.every)
-        return f"{int(minute)} {int(hour)} * * {days}"
+def _schedule(
+    *, every: tuple[str, ...] | None, at: str | None, cron: str | None, grace_hours: float, **same: Any
+) -> Schedule:
+    """``every`` and ``at`` in cron's words."""
+    if every:
+        hour, minute = map(int, (at or "08:00").split(":"))
+        days = "1 * *" if "month" in every else f"* * {','.join(_DAYS[word] for word in every)}"
+        cron = f"{minute} {hour} {days}"
+    return Schedule(**same, cron=cron, grace_s=grace_hours * 3600)
+
+
+def _of_themes(schedules: tuple[Schedule, ...], info: Info) -> tuple[Schedule, ...]:
+    ids = [theme.id for theme in info.data.get("themes", ())]
+    for n, schedule in enumerate(schedules):
+        for m, theme in enumerate(schedule.themes if ids and schedule.themes[0] not in _WORDS else ()):
+            if theme not in ids:
+                what = f"there is no theme {theme!r}; there are: {', '.join(map(repr, ids))}"
+                raise toml.wrong(what, n, "themes", m)
+    return schedules
 
 
 class SiteRuleTable(_Table):
@@ -282,7 +429,7 @@ class FeedTable(_Table):
 
 
 class FetchingTable(_Table):
-    contact: Line | None = None
+    contact: Annotated[Line, _else(lambda info: info.context.sender)] = _LEFT_OUT
     allow: Many[Network] = ()
     concurrency: Count = 32
     deadline_s: Annotated[float, Field(gt=0, le=600)] = 30.0
@@ -292,88 +439,131 @@ class FetchingTable(_Table):
     first_news: Annotated[int, Field(ge=0)] = 3
 
 
-class MailServerTable(_Table):
+class MailServer(_Table):
+    """A relay. For ``xoauth2`` the password is an access token, unless a file or command gives fresh ones."""
+
     id: Id
     host: Line
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    port: Port = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: Line | None = None
-    password_file: Place | None = None
     auth: Literal["auto", "plain", "login", "cram-md5", "xoauth2"] = "auto"
+    password: Annotated[str | None, Field(alias="password_file", repr=False)] = None
     token_file: Place | None = None
     token_command: Line | None = None
     verify: bool = True
     ca_file: Annotated[Place, _there("file", Path.is_file)] | None = None
     clear_credentials: bool = False
-    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    connections: Connections = 4
     weight: Annotated[int, Field(ge=0, le=1000)] = 1
-    per_second: Annotated[float, Field(gt=0)] | None = None
-    per_minute: Annotated[float, Field(gt=0)] | None = None
+    per_second: Rate | None = None
+    per_minute: Rate | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_secret(cls, table: Any) -> Any:
+        named = (
+            set(table) & {"password_file", "token_file", "token_command"} if isinstance(table, dict) else ()
+        )
+        if len(named) > 1:
+            raise ValueError("give one of password_file, token_file and token_command")
+        if named and "password_file" not in named and table.get("auth") != "xoauth2":
+            raise ValueError('has a token; set auth = "xoauth2" to log in with it')
+        return table
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _from_file(cls, file: object, info: Info) -> str | None:
+        return info.context.given(_variable(info.data), None if file is None else _place(file, info))
+
+    @field_validator("token_file")
+    @classmethod
+    def _readable(cls, file: Path | None, info: Info) -> Path | None:
+        if file and not info.data.get("password"):
+            info.context.read(file)
+        return file
 
     @model_validator(mode="after")
-    def _one_secret(self) -> Self:
-        tokens = [self.token_file, self.token_command]
-        if any(tokens) and self.auth != "xoauth2":
-            raise ValueError('has a token; set auth = "xoauth2" to log in with it')
-        if all(tokens) or (any(tokens) and self.password_file):
-            raise ValueError("give one of password_file, token_file and token_command")
+    def _can_log_in(self) -> Self:
+        by_token = self.auth == "xoauth2"
+        if by_token and not self.username:
+            raise toml.wrong("needs a username, the mailbox the token is for", "auth")
+        if self.username and self.security == "none" and not self.clear_credentials:
+            what = 'security = "none" would show its password to everybody'
+            raise ValueError(f"{what}; set clear_credentials = true to send it")
+        if self.username and not (self.password or self.token_file or self.token_command):
+            what = "token; set token_file or token_command" if by_token else "password; set password_file"
+            raise toml.wrong(f"has no {what}, or {_variable(dict(self))} in the environment", "username")
         return self
 
 
-class MailServer(MailServerTable):
-    """A relay. For ``xoauth2`` the password is an access token, unless a file or command gives fresh ones."""
-
-    password: str | None = Field(repr=False)
+def _variable(server: Mapping[str, Any]) -> str:
+    """Where the environment has a server's password."""
+    what = "TOKEN" if server.get("auth") == "xoauth2" else "PASSWORD"
+    return f"DIGEST_MAIL_{server.get('id', '').upper().replace('-', '_')}_{what}"
 
 
 class DomainLimit(_Table):
     """What a recipient domain is sent at most; ``*`` is each domain that has no limit of its own."""
 
     domain: Annotated[Line, AfterValidator(str.lower)]
-    per_second: Annotated[float, Field(gt=0)] | None = None
-    per_minute: Annotated[float, Field(gt=0)] | None = None
-    connections: Annotated[int, Field(ge=1, le=100)] | None = None
+    per_second: Rate | None = None
+    per_minute: Rate | None = None
+    connections: Connections | None = None
 
 
 class LlmTable(_Table):
     endpoint: Annotated[str, AfterValidator(_web_address), AfterValidator(_secure)]
     model: Line
-    key_file: Place | None = None
+    key: Annotated[str | None, _secret("DIGEST_LLM_KEY"), Field(alias="key_file")] = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     deadline_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
     max_requests: Annotated[int, Field(ge=0, le=1000)] = 20
-    max_cost: Annotated[float, Field(ge=0)] | None = None
-    input_price: Annotated[float, Field(ge=0)] = 0.0
-    output_price: Annotated[float, Field(ge=0)] = 0.0
+    max_cost: Price | None = None
+    input_price: Price = 0.0
+    output_price: Price = 0.0
 
     @model_validator(mode="after")
-    def _priced(self) -> Self:
+    def _payable(self) -> Self:
+        if self.key and not re.fullmatch(r"[!-~]+", self.key):
+            raise toml.wrong("the key must be printable ASCII without blanks", "key_file")
         if self.max_cost is not None and not (self.input_price or self.output_price):
             raise ValueError("max_cost needs input_price and output_price, of a million tokens")
         return self
 
 
-class OperatorTable(_Table):
+class Operator(_Table):
+    """Who is told when something needs a hand, and who besides the password opens the operator's page.
+
+    *header* is set by a proxy in *proxies* to the name of somebody who may see it; the word of these on a
+    visitor's address is believed (``X-Forwarded-For``).
+    """
+
     mail: Address | None = None
-    header: (
-        Annotated[str, _must(re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch, "a header's name")] | None
-    ) = None
+    header: Header | None = None
     proxies: Many[Network] = ()
 
 
-class DeliveryTable(_Table):
+class Delivery(_Table):
     uncertain: Literal["resend", "hold"] = "resend"
     maildir: Place | None = None
 
 
-class BouncesTable(_Table):
+class Bounces(_Table):
+    """Where returned mail comes back: *address* is the base of every return path."""
+
     address: Address
     mailbox: Annotated[Place, _there("Maildir or mbox", Path.exists)] | None = None
     imap_host: Line | None = None
-    imap_port: Annotated[int, Field(ge=1, le=65535)] = 993
+    imap_port: Port = 993
     imap_username: Line | None = None
-    imap_password_file: Place | None = None
+    imap_password: Annotated[
+        str,
+        _else(lambda _: ""),
+        _secret("DIGEST_IMAP_PASSWORD"),
+        Field(alias="imap_password_file", repr=False),
+    ] = _LEFT_OUT
     imap_folder: Line = "INBOX"
 
     @model_validator(mode="after")
@@ -382,19 +572,25 @@ class BouncesTable(_Table):
             raise ValueError("give either mailbox (a Maildir or mbox) or imap_host")
         if self.imap_host and not self.imap_username:
             raise ValueError("imap_host needs imap_username")
+        if self.imap_host and not self.imap_password:
+            what = "has no password; set imap_password_file, or DIGEST_IMAP_PASSWORD in the environment"
+            raise toml.wrong(what, "imap_username")
         return self
 
 
-class Bounces(BouncesTable):
-    """Where returned mail comes back: *address* is the base of every return path."""
-
-    imap_password: str = Field(repr=False)
-
-
-class DkimTable(_Table):
-    selector: Annotated[str, _must(_ID.fullmatch, "a selector; use small letters, digits and single hyphens")]
+class DkimKey(_Table):
+    selector: Selector
     key_file: Place
-    domain: Line | None = None
+    domain: Annotated[Line, _else(_domain)] = _LEFT_OUT
+
+    @field_validator("key_file")
+    @classmethod
+    def _readable(cls, file: Path, info: Info) -> Path:
+        try:
+            info.context.read(file)
+        except ValueError as error:
+            raise ValueError(f"{error}; make a key with: digest doctor dkim --new {file}") from None
+        return file
 
 
 _EMPTY: Any = {}
@@ -402,68 +598,49 @@ _EMPTY: Any = {}
 
 
 class File(_Table):
-    newsletter: NewsletterTable
-    paths: PathsTable = _EMPTY
-    database: DatabaseTable = _EMPTY
-    design: DesignTable = _EMPTY
-    delivery: DeliveryTable = _EMPTY
-    operator: OperatorTable = _EMPTY
-    fetching: FetchingTable = _EMPTY
-    themes: Some[ThemeTable]
-    schedules: Some[ScheduleTable]
-    feeds: Many[FeedTable] = ()
-    site_rules: Many[SiteRuleTable] = ()
-    mail_servers: Many[MailServerTable] = ()
-    domain_limits: Many[DomainLimit] = ()
-    bounces: BouncesTable | None = None
-    llm: LlmTable | None = None
-    dkim: Many[DkimTable] = ()
+    """Without *mail_servers* mail goes to *delivery.maildir*, else to the built-in inbox on loopback."""
 
+    newsletter: Annotated[Newsletter, Made(NewsletterTable, Newsletter)]
+    paths: Paths = _EMPTY
+    database: Database = _EMPTY
+    design: Design = _EMPTY
+    delivery: Delivery = _EMPTY
+    operator: Operator = _EMPTY
+    fetching: Annotated[FeedSettings, Made(FetchingTable, FeedSettings)] = _EMPTY
+    themes: Annotated[Some[Annotated[Theme, Made(ThemeTable, Theme)]], _unique("id")]
+    schedules: Annotated[
+        Some[Annotated[Schedule, Made(ScheduleTable, _schedule)]], _unique("id"), AfterValidator(_of_themes)
+    ]
+    feeds: Annotated[Many[Annotated[FeedConfig, Made(FeedTable, FeedConfig)]], _unique("id", "url")] = ()
+    site_rules: Many[Annotated[SiteRule, Made(SiteRuleTable, SiteRule)]] = ()
+    mail_servers: Annotated[Many[MailServer], _unique("id")] = ()
+    domain_limits: Annotated[Many[DomainLimit], _unique("domain")] = ()
+    bounces: Bounces | None = None
+    llm: Annotated[LlmSettings, Made(LlmTable, LlmSettings)] | None = None
+    dkim: Many[DkimKey] = ()
 
-def between(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
-    """What no single key can tell: doubled ids, unknown themes, passwords inside addresses."""
-    for name, key in (
-        ("themes", "id"),
-        ("schedules", "id"),
-        ("feeds", "id"),
-        ("feeds", "url"),
-        ("mail_servers", "id"),
-        ("domain_limits", "domain"),
-    ):
-        yield from _doubled(name, key, _tables(data, name))
-    yield from _unknown_themes(data)
-    delivery = data.get("delivery")
-    if isinstance(delivery, dict) and "maildir" in delivery and data.get("mail_servers"):
-        yield ("delivery", "maildir"), "mail goes into a folder or to mail_servers, not both; take one out"
-    database = data.get("database")
-    url = database.get("url") if isinstance(database, dict) else None
-    if isinstance(url, str) and re.search(r"://[^/@]*:[^/@]+@", url):
-        yield ("database", "url"), "holds a password; name a file with url_file, or set DIGEST_DATABASE_URL"
+    @field_validator("database")
+    @classmethod
+    def _address(cls, database: Database, info: Info) -> Database:
+        url = database.secret_url or database.url or f"sqlite:///{info.context.data / 'digest.db'}"
+        scheme, _, rest = url.partition("://")
+        if scheme == "sqlite" and rest.strip("/"):
+            url = f"sqlite:///{(info.context.folder / Path(rest[1:]).expanduser()).resolve()}"
+        elif scheme not in ("postgresql", "postgresql+psycopg"):
+            raise toml.wrong("must be sqlite:///FILE or postgresql://USER@HOST/NAME", "url")
+        return database.model_copy(update={"url": url})
 
-
-def _unknown_themes(data: Mapping[str, Any]) -> Iterator[toml.Mistake]:
-    ids = [table.get("id") for table in _tables(data, "themes")]
-    for word in set(ids) & set(_WORDS):
-        yield ("themes", ids.index(word), "id"), f"{word!r} has a meaning of its own; choose another"
-    known = ", ".join(repr(one) for one in ids)
-    for n, schedule in enumerate(_tables(data, "schedules")):
-        where: toml.Location = ("schedules", n, "themes")
-        wanted = schedule.get("themes")
-        if isinstance(wanted, str) and wanted not in _WORDS:
-            yield where, f'must be "rotate", "auto" or a list of theme ids, not {wanted!r}'
-        for m, theme in enumerate(wanted if isinstance(wanted, list) else ()):
-            if theme not in ids:
-                yield (*where, m), f"there is no theme {theme!r}; there are: {known}"
-
-
-def _doubled(name: str, key: str, tables: Iterable[Mapping[str, Any]]) -> Iterator[toml.Mistake]:
-    values = [repr(table.get(key)) for table in tables]
-    counts = Counter(values)
-    for n, value in enumerate(values):
-        if counts[value] > 1 and value != "None" and n > values.index(value):
-            yield (name, n, key), f"{value} is taken by {name}[{values.index(value) + 1}]; choose another"
-
-
-def _tables(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = data.get(name)
-    return [table if isinstance(table, dict) else {} for table in found] if isinstance(found, list) else []
+    @model_validator(mode="after")
+    def _between(self) -> Self:
+        if self.delivery.maildir and self.mail_servers:
+            what = "mail goes into a folder or to mail_servers, not both; take one out"
+            raise toml.wrong(what, "delivery", "maildir")
+        # There must be words for the language, ours or in a folder of templates.
+        folders = [LOCALES, *(folder / "locale" for folder in self.paths.templates)]
+        catalogs = (path for folder in folders for path in folder.glob("*/LC_MESSAGES/digest.po"))
+        tags = sorted({path.parts[-3].replace("_", "-") for path in catalogs})
+        language = self.newsletter.language
+        if language.partition("-")[0] not in {tag.partition("-")[0] for tag in tags}:
+            what = f"there are no words in {language!r}; there are: {', '.join(tags)}"
+            raise toml.wrong(what, "newsletter", "language")
+        return self
