@@ -5,7 +5,7 @@ complaint does. What is not proven to be about a mail of ours (no signed return 
 noted, because anybody can write a bounce. The operator can reinstate whom this stopped.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from digest import consent
 from digest.address import canonical
 from digest.mail.bounces import Kind, Returned, judge_reply, read_returned
-from digest.mail.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from digest.store import Claim, Store
@@ -53,13 +52,12 @@ class Returns:
     delivery_of: Callable[[str], int | None]
     hash_address: Callable[[str], str]
 
-    def process(self, mailbox: Mailbox, *, now: datetime, dry_run: bool = False) -> Iterator[Handled]:
-        """Read and judge every message not done yet. Nothing changes in a dry run."""
-        for key, content in mailbox.messages():
-            returned = read_returned(content, self.delivery_of)
-            yield self.handle(returned, now=now, dry_run=dry_run)
-            if not dry_run:
-                mailbox.done(key)
+    def process(
+        self, messages: Iterable[bytes], *, now: datetime, dry_run: bool = False
+    ) -> Iterator[Handled]:
+        """Judge each message before the next is asked for. Nothing changes in a dry run."""
+        for content in messages:
+            yield self.handle(read_returned(content, self.delivery_of), now=now, dry_run=dry_run)
 
     def handle(self, returned: Returned, *, now: datetime, dry_run: bool = False) -> Handled:
         if returned.kind in {Kind.AUTOREPLY, Kind.OTHER}:

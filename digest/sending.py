@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +130,9 @@ class Sending:
     def recover(self) -> "Recovered":
         """Take back what senders that are gone left."""
         home, store = self._home, self._home.store
-        return store.ledger.recover(now=home.now, policy=self._config.delivery.uncertain, owner_gone=store.owner_gone)
+        return store.ledger.recover(
+            now=home.now, policy=self._config.delivery.uncertain, owner_gone=store.owner_gone
+        )
 
     async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> tuple[bool, list[str]]:
         """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""
@@ -147,7 +149,11 @@ class Sending:
 
     def _kept(self) -> list[Path]:
         config = self._config
-        return [] if config.mail_servers or config.delivery.maildir else list(self._home.inbox_dir.glob("[0-9]*.*"))
+        return (
+            []
+            if config.mail_servers or config.delivery.maildir
+            else list(self._home.inbox_dir.glob("[0-9]*.*"))
+        )
 
     @cached_property
     def builder(self) -> "Callable[[Claim], bytes]":
@@ -244,7 +250,7 @@ class Sending:
             ConfigError: No mailbox is configured.
             MailboxError: It cannot be read.
         """
-        from digest.mail.mailbox import ImapAccount, open_mailbox
+        from digest.mail.mailbox import ImapAccount, unread
 
         bounces = self._config.bounces
         if bounces is None:
@@ -257,8 +263,8 @@ class Sending:
             password=bounces.imap_password,
             folder=bounces.imap_folder,
         )
-        with open_mailbox(where) as mailbox:
-            return list(self.returns().process(mailbox, now=self._home.now, dry_run=dry_run))
+        messages = unread(where, keep=dry_run)
+        return list(self.returns().process(messages, now=self._home.now, dry_run=dry_run))
 
     def _return_path(self, claim: "Claim") -> str:
         """Where its bounce goes: to the bounces' mailbox, naming the row; without one to the sender."""
@@ -300,12 +306,13 @@ class Sending:
         home, now, done = self._home, self._home.now, []
         if to := self._config.operator.mail:
             letter, folder = self._config.newsletter, home.data_dir
-            look = partial(causes, home.store, self._config.schedules, letter, folder=folder, now=now)
-            found = await asyncio.to_thread(look)
+            found = await asyncio.to_thread(causes, home.paper, folder=folder, now=now)
             found += [(f"relay {trouble[:40]}", f"delivery: {trouble}") for trouble in transport.trouble()]
             done += await tell(home.store, transport, letter, to, found, sample=self._review, now=now)
         if self._config.database.keep_days:
-            gone = await asyncio.to_thread(prune, home.store, keep_days=self._config.database.keep_days, now=now)
+            gone = await asyncio.to_thread(
+                prune, home.store, keep_days=self._config.database.keep_days, now=now
+            )
             done += [f"forgot {n} old {what}" for what, n in gone.items() if n]
         return done
 

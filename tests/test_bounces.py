@@ -5,13 +5,14 @@ import mailbox
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 from sending import a_certificate, a_ledger, an_edition
 
 from digest.mail.bounces import Kind, judge_reply, read_returned
-from digest.mail.mailbox import ImapAccount, MailboxError, open_mailbox
+from digest.mail.mailbox import ImapAccount, MailboxError, unread
 from digest.mail.verp import make_return_path, read_return_path
 from digest.model import ConsentState
 from digest.returns import Returns
@@ -207,13 +208,11 @@ def test_strangers_autoreplies_and_unknown_deliveries_are_ignored(store: Store) 
 def test_a_dry_run_changes_nothing(store: Store, tmp_path: Path) -> None:
     box = mailbox.Maildir(tmp_path / "m")
     box.add(dsn(1))
-    with open_mailbox(tmp_path / "m") as opened:
-        found = list(returns(store).process(opened, now=NOW, dry_run=True))
+    found = list(returns(store).process(unread(tmp_path / "m", keep=True), now=NOW, dry_run=True))
     assert [one.done for one in found] == ["stopped: bounced"]
     reader = store.subscribers.get(1)
     assert reader.state is ConsentState.CONFIRMED
-    with open_mailbox(tmp_path / "m") as opened:
-        assert len(list(opened.messages())) == 1
+    assert len(list(unread(tmp_path / "m"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["maildir", "mbox"])
@@ -223,21 +222,33 @@ def test_mailboxes_give_each_message_once(store: Store, tmp_path: Path, kind: st
     for delivery in (1, 2):
         made.add(dsn(delivery))
     made.close()
-    with open_mailbox(where) as opened:
-        found = list(returns(store).process(opened, now=NOW))
+    found = list(returns(store).process(unread(where), now=NOW))
     assert [one.subscriber_id for one in found] == [1, 2] and all(one.stopped for one in found)
-    with open_mailbox(where) as opened:
-        assert not list(opened.messages())
+    assert not list(unread(where))
+
+
+@pytest.mark.parametrize("kind", ["maildir", "mbox"])
+def test_a_message_whose_judging_was_cut_off_is_read_again(tmp_path: Path, kind: str) -> None:
+    where = tmp_path / "box"
+    made = mailbox.Maildir(where) if kind == "maildir" else mailbox.mbox(where)
+    for delivery in (1, 2):
+        made.add(dsn(delivery))
+    made.close()
+    reading = unread(where)
+    assert delivery_of(str(message_from_bytes(next(reading))["To"])) in {1, 2}
+    next(reading)
+    reading.close()  # type: ignore[attr-defined]
+    assert len(list(unread(where))) == 1
 
 
 def test_a_mailbox_that_cannot_be_read_is_one_clear_message(tmp_path: Path) -> None:
-    with pytest.raises(MailboxError, match="no such mbox"), open_mailbox(tmp_path / "none"):
-        pass
-    with pytest.raises(MailboxError, match="not a Maildir"), open_mailbox(tmp_path):
-        pass
+    with pytest.raises(MailboxError, match="no such mbox"):
+        list(unread(tmp_path / "none"))
+    with pytest.raises(MailboxError, match="not a Maildir"):
+        list(unread(tmp_path))
     account = ImapAccount(host="127.0.0.1", port=1, username="me", password="s3cret")
-    with pytest.raises(MailboxError, match=r"127\.0\.0\.1"), open_mailbox(account):
-        pass
+    with pytest.raises(MailboxError, match=r"127\.0\.0\.1"):
+        list(unread(account))
     assert "s3cret" not in repr(account)
 
 
@@ -290,8 +301,7 @@ async def test_an_imap_folder_is_read_over_verified_tls(store: Store, tmp_path: 
 
     def read(ca_file: Path | None) -> list[str]:
         account = ImapAccount(host="127.0.0.1", port=port, username="me", password="pw", ca_file=ca_file)
-        with open_mailbox(account) as box:
-            return [one.done for one in returns(store).process(box, now=NOW)]
+        return [one.done for one in returns(store).process(unread(account), now=NOW)]
 
     first = await asyncio.to_thread(read, certificate)
     again = await asyncio.to_thread(read, certificate)
