@@ -5,6 +5,7 @@ complaint does. What is not proven to be about a mail of ours (no signed return 
 noted, because anybody can write a bounce. The operator can reinstate whom this stopped.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from digest import consent
 from digest.address import canonical
 from digest.mail.bounces import Kind, Returned, judge_reply, read_returned
+from digest.model import Subscriber
 
 if TYPE_CHECKING:
     from digest.store import Claim, Store
@@ -21,6 +23,7 @@ ACTOR = "mail server"
 REFUSALS_TO_STOP = 3
 REFUSALS_WITHIN = timedelta(days=30)
 _REFUSED = "refused delivery "
+_STOPPED = "stopped: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +33,16 @@ class Handled:
     Args:
         subscriber_id: Whom it is about; None when that cannot be told.
         done: One sentence for the operator.
-        stopped: The reader gets no more mail for it.
     """
 
     returned: Returned
     subscriber_id: int | None = None
     done: str
-    stopped: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        """The reader gets no more mail for it."""
+        return self.done.startswith(_STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +68,32 @@ class Returns:
     def handle(self, returned: Returned, *, now: datetime, dry_run: bool = False) -> Handled:
         if returned.kind in {Kind.AUTOREPLY, Kind.OTHER}:
             return Handled(returned=returned, done=f"ignored: {returned.text or returned.kind.value}")
-        subscriber_id = self._subscriber(returned)
-        if subscriber_id is None:
+        reader = self._reader(returned)
+        if reader is None:
             return Handled(returned=returned, done="ignored: it is about no reader of ours")
+        done = self._act(returned, reader, now, dry_run)
+        return Handled(returned=returned, subscriber_id=reader.id, done=done)
+
+    def _act(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> str:
         if returned.delivery is None:
             if not dry_run:
-                self._note(subscriber_id, f"unproven {returned.kind.value}: {returned.text}", now)
-            return Handled(
-                returned=returned, subscriber_id=subscriber_id, done="noted: no signed return path proves it"
-            )
-        if returned.kind is Kind.SOFT:
-            return self._refusal(returned, subscriber_id, now, dry_run)
+                self._note(reader, f"unproven {returned.kind.value}: {returned.text}", now)
+            return "noted: no signed return path proves it"
         happened = consent.Step.COMPLAIN if returned.kind is Kind.COMPLAINT else consent.Step.BOUNCE
-        return self._stop(returned, subscriber_id, happened, now, dry_run)
+        if returned.kind is Kind.SOFT:
+            refused = self._refusals(returned, reader, now, dry_run)
+            if refused < REFUSALS_TO_STOP:
+                return f"noted: refused {refused} of {REFUSALS_TO_STOP}"
+        outcome = consent.step(reader.state, happened)
+        if outcome.state is reader.state:
+            return f"already {outcome.state.value}"
+        if not dry_run:
+            reason = f"{happened.value}, delivery {returned.delivery}: {returned.status} {returned.text}"
+            if consent.Effect.SUPPRESS in outcome.effects:
+                hashed = self.hash_address(reader.address)
+                self.store.subscribers.suppress(hashed, reason=happened.value, now=now)
+            self.store.subscribers.set_state(reader.id, outcome.state, actor=ACTOR, now=now, reason=reason)
+        return f"{_STOPPED}{outcome.state.value}"
 
     def refused(self, claim: "Claim", code: int, text: str, *, now: datetime) -> Handled | None:
         """A refusal in the SMTP session, as certain as a bounce; None for recipients given by hand."""
@@ -84,51 +103,26 @@ class Returns:
         returned = Returned(kind=kind, delivery=claim.id, address=claim.address, text=f"{code} {text}")
         return self.handle(returned, now=now)
 
-    def _subscriber(self, returned: Returned) -> int | None:
-        if returned.delivery is not None:
-            delivery = self.store.ledger.get(returned.delivery)
-            return delivery.subscriber_id if delivery else None
-        try:
-            found = self.store.subscribers.find(canonical(returned.address or ""))
-        except ValueError:
+    def _reader(self, returned: Returned) -> Subscriber | None:
+        subscribers = self.store.subscribers
+        if returned.delivery is None:
+            with contextlib.suppress(ValueError):
+                return subscribers.find(canonical(returned.address or ""))
             return None
-        return found.id if found else None
+        delivery = self.store.ledger.get(returned.delivery)
+        return subscribers.look_up(delivery.subscriber_id) if delivery and delivery.subscriber_id else None
 
-    def _refusal(self, returned: Returned, subscriber_id: int, now: datetime, dry_run: bool) -> Handled:
-        """Count refusals of different mails; the third within the time stops."""
+    def _refusals(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> int:
+        """How many different mails were refused lately, this one included; it is noted once."""
         this = f"{_REFUSED}{returned.delivery}: "
         before = {
             event.reason.partition(": ")[0] + ": "
-            for event in self.store.subscribers.events(subscriber_id)
+            for event in self.store.subscribers.events(reader.id)
             if event.reason.startswith(_REFUSED) and event.at > now - REFUSALS_WITHIN
         }
         if not dry_run and this not in before:
-            self._note(subscriber_id, f"{this}{returned.status} {returned.text}", now)
-        count = len(before | {this})
-        if count >= REFUSALS_TO_STOP:
-            return self._stop(returned, subscriber_id, consent.Step.BOUNCE, now, dry_run)
-        return Handled(
-            returned=returned,
-            subscriber_id=subscriber_id,
-            done=f"noted: refused {count} of {REFUSALS_TO_STOP}",
-        )
+            self._note(reader, f"{this}{returned.status} {returned.text}", now)
+        return len(before | {this})
 
-    def _stop(
-        self, returned: Returned, subscriber_id: int, happened: consent.Step, now: datetime, dry_run: bool
-    ) -> Handled:
-        reader = self.store.subscribers.get(subscriber_id)
-        outcome = consent.step(reader.state, happened)
-        changes = outcome.state is not reader.state
-        if changes and not dry_run:
-            reason = f"{happened.value}, delivery {returned.delivery}: {returned.status} {returned.text}"
-            if consent.Effect.SUPPRESS in outcome.effects:
-                suppressed = self.hash_address(reader.address)
-                self.store.subscribers.suppress(suppressed, reason=happened.value, now=now)
-            self.store.subscribers.set_state(
-                subscriber_id, outcome.state, actor=ACTOR, now=now, reason=reason
-            )
-        done = f"stopped: {outcome.state.value}" if changes else f"already {outcome.state.value}"
-        return Handled(returned=returned, subscriber_id=subscriber_id, done=done, stopped=changes)
-
-    def _note(self, subscriber_id: int, reason: str, now: datetime) -> None:
-        self.store.subscribers.note(subscriber_id, actor=ACTOR, now=now, reason=reason)
+    def _note(self, reader: Subscriber, reason: str, now: datetime) -> None:
+        self.store.subscribers.note(reader.id, actor=ACTOR, now=now, reason=reason)
