@@ -350,8 +350,9 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
     from digest.deliver import Progress, deliver
     from digest.letters import make_builder
     from digest.mail.smtp import SmtpTransport
-    from digest.mail.transport import Security, Server
+    from digest.mail.transport import Letter, Security, Server
     from digest.model import MailParts
+    from digest.outgoing import make_writer
     from digest.store import Claim, open_store
 
     html, text = html_and_text()
@@ -368,19 +369,20 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
     async def run() -> None:
         with open_store(f"sqlite:///{folder / 'digest.db'}") as store, store.owner() as owner:
             build = make_builder(store.editions.get, renderer, a_newsletter(), SECRET)
+            write = make_writer(build, return_path=lambda _: "b@news.example.org")
 
-            def first(claim: Claim) -> bytes:
+            def first(claim: Claim) -> Letter:
                 if not told:
                     told.append(time.monotonic())
                     tell.send(told[0])
                     tell.send(time.process_time())
-                return build(claim)
+                return write(claim)
 
             server = Server(host="127.0.0.1", port=port, security=Security.NONE, connections=16)
             planning = asyncio.ensure_future(asyncio.to_thread(store.ledger.plan, 1, now=NOW))
             await deliver(
                 store.ledger, first, SmtpTransport([server]), owner=owner, owner_gone=store.owner_gone,
-                wired=True, expecting=lambda: not planning.done(), on_progress=on_progress,
+                expecting=lambda: not planning.done(), on_progress=on_progress,
             )  # fmt: skip
 
     uvloop.run(run())
@@ -395,6 +397,7 @@ async def _engine(
     from digest.mail.smtp import SmtpTransport
     from digest.mail.transport import Security, Server
     from digest.model import MailParts
+    from digest.outgoing import make_writer
 
     html, text = html_and_text()
     parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
@@ -414,11 +417,12 @@ async def _engine(
         build = make_builder(lambda number: edition, renderer, a_newsletter(), SECRET)
         transport = SmtpTransport([server])
         sign = Signer(keys).sign if keys else None
+        write = make_writer(build, return_path=lambda _: "b@news.example.org", sign=sign)
         warm = store.editions.freeze(replace(edition, slot=NOW + timedelta(days=1)), now=NOW)
         store.ledger.plan_addresses(warm.number, [f"w{n}@x.example" for n in range(50)], now=NOW)
-        await deliver(store.ledger, build, transport, owner=owner, sign=sign, edition=warm.number)
+        await deliver(store.ledger, write, transport, owner=owner, edition=warm.number)
         with timed(took):
-            report = await deliver(store.ledger, build, transport, owner=owner, sign=sign, wired=True)
+            report = await deliver(store.ledger, write, transport, owner=owner)
         await transport.close()
         if report.sent != messages:
             raise RuntimeError(f"not all were sent: {report}")

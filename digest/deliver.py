@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from digest.mail.transport import Fate, Letter, Result, Transport
 from digest.model import DeliveryState
-from digest.outgoing import Entry, Outgoing, Scriptorium
+from digest.outgoing import Entry, Outgoing
 from digest.scribe import Scribe
 
 if TYPE_CHECKING:
@@ -104,13 +104,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def no_return_path(claim: "Claim") -> str:
-    return ""
-
-
 async def deliver(
     ledger: "Ledger",
-    build: "Callable[[Claim], bytes]",
+    write: "Callable[[Claim], Letter]",
     transport: Transport,
     *,
     owner: str,
@@ -118,9 +114,6 @@ async def deliver(
     clock: Clock = utc_now,
     edition: int | None = None,
     at_most: int | None = None,
-    return_path: "Callable[[Claim], str]" = no_return_path,
-    sign: Callable[[bytes], bytes] | None = None,
-    wired: bool = False,
     stop: asyncio.Event | None = None,
     expecting: Callable[[], bool] = lambda: False,
     owner_gone: Callable[[str], bool] = lambda owner: False,
@@ -130,15 +123,12 @@ async def deliver(
     """Deliver everything due, and wait a little (*policy.patience_s*) for what comes due.
 
     Args:
-        build: Makes the complete message; what it raises fails that one row with the reason.
+        write: Makes a row's letter; what it raises fails that one row with the reason. Called on the loop:
+            beside a thread that builds and signs ahead, each waits for the other longer than signing takes
+            (docs/performance.md).
         owner: Names this run among all senders; never used twice.
         edition: Only this one's deliveries.
         at_most: Claim no more rows than this.
-        return_path: The envelope sender of each message, so that bounces name the row.
-        sign: Signs a complete message (DKIM). Called on the loop: beside a thread that signs ahead, each
-            waits for the other longer than signing takes (docs/performance.md).
-        wired: *build* gives what :func:`~digest.mail.transport.wire_form` makes, as ``digest.message``
-            promises; making sure again costs as much as building.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
         expecting: Whether rows are still being queued, so that running dry is not the end.
         owner_gone: Whether the owner of a lease is provably gone, so that its rows need not wait.
@@ -150,8 +140,8 @@ async def deliver(
     """
     run = _Run(
         ledger=ledger,
+        write=write,
         transport=transport,
-        scriptorium=Scriptorium(build=build, return_path=return_path, sign=sign, wired=wired),
         owner=owner,
         policy=policy or Policy(),
         clock=clock,
@@ -188,8 +178,8 @@ class _Run:
     """One call of :func:`deliver`: a task that claims, one a connection that sends, one that writes."""
 
     ledger: "Ledger"
+    write: "Callable[[Claim], Letter]"
     transport: Transport
-    scriptorium: Scriptorium
     owner: str
     policy: Policy
     clock: Clock
@@ -359,10 +349,12 @@ class _Run:
                 self.look_again()
             if entry is None:
                 return None
-            self.scriptorium.write(entry)
-            if not entry.fault:
+            try:
+                entry.letter = entry.letter or self.write(entry.claim)
+            except Exception as error:  # one reader's bad data must not stop the others
+                self._settle(entry.claim, DeliveryState.FAILED, 0, f"cannot be built: {error}")
+            else:
                 return entry
-            self._settle(entry.claim, DeliveryState.FAILED, 0, entry.fault)
         return None
 
     async def first(self) -> Entry | None:

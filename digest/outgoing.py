@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from digest.mail.transport import Letter, Transport, check_envelope, wire_form
+from digest.mail.transport import Letter, Transport
 
 if TYPE_CHECKING:
     from digest.store import Claim
@@ -23,7 +23,7 @@ class Entry:
 
     Args:
         expires: When its lease is half over, on the monotonic clock: too late to begin.
-        letter: Once made; *fault* says why it could not be.
+        letter: Once made, kept for the next attempt.
         marked: It may be on the wire; from here on only the server's reply ends it.
         blamed: How often a server went into trouble just when it got this one.
     """
@@ -31,7 +31,6 @@ class Entry:
     claim: "Claim"
     expires: float
     letter: Letter | None = None
-    fault: str = ""
     marked: bool = False
     blamed: int = 0
 
@@ -116,29 +115,24 @@ class Outgoing:
         return False
 
 
-@dataclass(slots=True, kw_only=True)
-class Scriptorium:
-    """Makes letters, each when it is due. Whatever *build* and *sign* raise fails that one letter."""
+def make_writer(
+    build: "Callable[[Claim], bytes]",
+    *,
+    return_path: "Callable[[Claim], str]",
+    sign: Callable[[bytes], bytes] | None = None,
+) -> "Callable[[Claim], Letter]":
+    """From a claim to the letter it becomes when it is due.
 
-    build: "Callable[[Claim], bytes]"
-    return_path: "Callable[[Claim], str]"
-    sign: Callable[[bytes], bytes] | None
-    wired: bool
+    Args:
+        build: Gives the complete message as :func:`~digest.mail.transport.wire_form` makes it, as
+            ``digest.message`` promises; making sure again costs as much as building.
+        return_path: The envelope sender of each message, so that bounces name the row.
+        sign: Signs a complete message (DKIM).
+    """
 
-    def write(self, entry: Entry) -> None:
-        """Give it its letter, or the reason why there is none."""
-        if entry.letter is not None or entry.fault:
-            return
-        try:
-            entry.letter = self._letter(entry.claim)
-        except Exception as error:  # one reader's bad data must not stop the others
-            entry.fault = f"cannot be built: {error}"
+    def write(claim: "Claim") -> Letter:
+        message = build(claim)
+        content = sign(message) if sign is not None else message
+        return Letter(sender=return_path(claim), recipient=claim.address, content=content)
 
-    def _letter(self, claim: "Claim") -> Letter:
-        message = self.build(claim)
-        if self.sign is not None:
-            message = self.sign(message)
-        sender = self.return_path(claim)
-        check_envelope(sender, claim.address)
-        content = message if self.wired else wire_form(message)
-        return Letter(sender=sender, recipient=claim.address, content=content)
+    return write

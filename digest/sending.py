@@ -93,6 +93,7 @@ class Sending:
     ) -> "Report | None":
         """Send what is due now, of one edition only when it is given; None when nothing is."""
         from digest.deliver import Policy, deliver
+        from digest.outgoing import make_writer
 
         home, store = self._home, self._home.store
         with store.owner() as owner:
@@ -103,6 +104,7 @@ class Sending:
             if not due and not recovered.resent:
                 return None
             signer, returns = self.signer(), self.returns()
+            sign = signer.sign if signer else None
 
             def refused(claim: "Claim", code: int, text: str) -> None:
                 log.warning("refused delivery=%d edition=%d code=%d", claim.id, claim.edition, code)
@@ -110,16 +112,13 @@ class Sending:
 
             return await deliver(
                 store.ledger,
-                self.builder,
+                make_writer(self.builder, return_path=self._return_path, sign=sign),
                 transport,
                 owner=owner,
                 policy=policy,
                 clock=home.clock,
                 edition=edition,
                 at_most=at_most,
-                return_path=self._return_path,
-                sign=signer.sign if signer else None,
-                wired=True,
                 stop=stop,
                 expecting=expecting or (lambda: False),
                 on_refused=refused,

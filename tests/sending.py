@@ -1,6 +1,6 @@
 """A ledger with readers, and messages for them, for the tests of delivery."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from digest.mail.transport import Letter, wire_form
 from digest.model import ConsentState, Edition, Subscriber
 from digest.store import Claim, Store, open_store
 
@@ -54,13 +55,8 @@ def a_message(claim: Claim) -> bytes:
     ).encode()
 
 
-def a_sized_message(octets: int) -> Callable[[Claim], bytes]:
-    body = (b"x" * 74 + b"\r\n") * (octets // 76)
-
-    def build(claim: Claim) -> bytes:
-        return a_message(claim) + body
-
-    return build
+def a_letter(claim: Claim) -> Letter:
+    return Letter(sender="b@sender.example.org", recipient=claim.address, content=wire_form(a_message(claim)))
 
 
 def a_certificate(path: Path) -> Path:

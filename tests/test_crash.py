@@ -23,7 +23,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hostile_smtp import Hostile, serving
-from sending import a_message, with_readers
+from sending import a_letter, with_readers
 from sqlalchemy import make_url
 
 from digest.deliver import Policy, deliver
@@ -71,7 +71,7 @@ def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None
         policy = Policy(uncertain=uncertain, patience_s=0.1, batch=100, lease_s=lease_s)  # type: ignore[arg-type]
         with open_store(url) as store, store.owner() as owner:
             await deliver(
-                store.ledger, a_message, out,
+                store.ledger, a_letter, out,
                 owner=owner, policy=policy, owner_gone=store.owner_gone, stop=stop,
             )  # fmt: skip
         await out.close()

@@ -5,20 +5,22 @@ import sqlite3
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hostile_smtp import DROP, NORMAL, STALL, Hostile, serving
-from sending import SLOT, a_ledger, a_message, an_edition
+from sending import SLOT, a_ledger, a_letter, an_edition
 
 from digest.deliver import Policy, Progress, Report, deliver, retry_at
 from digest.errors import StoreError
 from digest.mail.maildir import MaildirTransport
 from digest.mail.smtp import SmtpTransport
-from digest.mail.transport import Limit, Security, Server
+from digest.mail.transport import Letter, Limit, Security, Server
 from digest.model import ConsentState, DeliveryState
+from digest.outgoing import make_writer
 from digest.store import Claim, Store
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -32,11 +34,13 @@ def smtp(hostile: Hostile, **settings: Any) -> SmtpTransport:
     return SmtpTransport([server], domain_limits=limits)
 
 
-async def run(store: Store, out: Any, policy: Policy = QUICK, **more: Any) -> Report:
+async def run(
+    store: Store, out: Any, policy: Policy = QUICK, write: Callable[[Claim], Letter] = a_letter, **more: Any
+) -> Report:
     with store.owner() as owner:
         try:
             return await deliver(
-                store.ledger, a_message, out, owner=owner, policy=policy, owner_gone=store.owner_gone, **more
+                store.ledger, write, out, owner=owner, policy=policy, owner_gone=store.owner_gone, **more
             )
         finally:
             await out.close()
@@ -46,12 +50,10 @@ async def test_everybody_gets_it_once_and_the_edition_is_finished(tmp_path: Path
     with a_ledger(tmp_path / "d.db", 120) as (store, number):
         async with serving(Hostile()) as hostile:
             seen: list[Progress] = []
-            report = await run(
-                store, smtp(hostile), on_progress=seen.append, return_path=lambda c: f"b{c.id}@x.example"
-            )
+            report = await run(store, smtp(hostile), on_progress=seen.append)
         assert report.sent == 120 and not report.trouble and report.next_due is None
         assert Counter(hostile.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(120))
-        assert hostile.messages[0][0].startswith("b") and hostile.connections <= 4
+        assert hostile.messages[0][0] == "b@sender.example.org" and hostile.connections <= 4
         assert store.ledger.counts(number) == {DeliveryState.SENT: 120} and store.ledger.finished(number)
         assert seen[0].queued == 120 and (seen[-1].sent, seen[-1].queued) == (120, 0)
         again = await run(store, MaildirTransport(tmp_path / "m"))
@@ -141,32 +143,27 @@ async def test_who_leaves_between_claim_and_wire_gets_nothing(tmp_path: Path) ->
         found = store.subscribers.find("r3@readers.example.org")
         assert found is not None
 
-        def build(claim: Claim) -> bytes:
+        def write(claim: Claim) -> Letter:
             if claim.address == "r3@readers.example.org":
                 store.subscribers.set_state(
                     found.id, ConsentState.UNSUBSCRIBED, actor="t", now=NOW, reason=""
                 )
-            return a_message(claim)
+            return a_letter(claim)
 
         async with serving(Hostile()) as hostile:
-            out = smtp(hostile)
-            with store.owner() as owner:
-                report = await deliver(store.ledger, build, out, owner=owner, policy=QUICK)
-            await out.close()
+            report = await run(store, smtp(hostile), write=write)
         assert report.suppressed == 1 and "r3@readers.example.org" not in hostile.recipients()
         assert store.ledger.counts(number) == {DeliveryState.SENT: 4, DeliveryState.SUPPRESSED: 1}
 
 
 async def test_a_message_that_cannot_be_built_fails_alone(tmp_path: Path) -> None:
-    def build(claim: Claim) -> bytes:
+    def write(claim: Claim) -> Letter:
         if claim.address.startswith("r2@"):
             raise ValueError("a name with a line break")
-        return a_message(claim)
+        return a_letter(claim)
 
-    with a_ledger(tmp_path / "d.db", 5) as (store, number), store.owner() as owner:
-        report = await deliver(
-            store.ledger, build, MaildirTransport(tmp_path / "m"), owner=owner, policy=QUICK
-        )
+    with a_ledger(tmp_path / "d.db", 5) as (store, number):
+        report = await run(store, MaildirTransport(tmp_path / "m"), write=write)
         assert (report.sent, report.failed) == (4, 1)
         failed = store.ledger.list(number, DeliveryState.FAILED)
         assert failed[0].text == "cannot be built: a name with a line break"
@@ -178,11 +175,15 @@ async def test_messages_are_signed_and_one_that_cannot_be_fails_alone(tmp_path: 
             raise ValueError("no key")
         return b"Signed: yes\r\n" + message
 
-    with a_ledger(tmp_path / "d.db", 40) as (store, number):
+    write = make_writer(lambda c: a_letter(c).content, return_path=lambda c: f"b{c.id}@x.example", sign=sign)
+    with a_ledger(tmp_path / "d.db", 9) as (store, number):
         async with serving(Hostile()) as hostile:
-            report = await run(store, smtp(hostile), sign=sign)
-        assert (report.sent, report.failed) == (39, 1)
+            report = await run(store, smtp(hostile), write=write)
+        assert (report.sent, report.failed) == (8, 1)
         assert all(content.startswith(b"Signed: yes\r\n") for _, _, content in hostile.messages)
+        assert {sender for sender, _, _ in hostile.messages} == {
+            f"b{n}@x.example" for n in range(1, 10) if n != 8
+        }
         assert store.ledger.list(number, DeliveryState.FAILED)[0].text == "cannot be built: no key"
 
 
@@ -210,11 +211,13 @@ async def test_refusals_are_told_with_their_words(tmp_path: Path) -> None:
 
 async def test_maildir_holds_what_was_sent_with_its_envelope(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 3) as (store, _):
-        report = await run(store, MaildirTransport(tmp_path / "m"), return_path=lambda claim: "b@x.example")
+        report = await run(store, MaildirTransport(tmp_path / "m"))
         assert report.sent == 3
     kept = sorted(path.read_bytes() for path in (tmp_path / "m" / "new").iterdir())
     assert len(kept) == 3 and not list((tmp_path / "m" / "tmp").iterdir())
-    assert kept[0].startswith(b"Return-Path: <b@x.example>\r\nDelivered-To: r0@readers.example.org\r\n")
+    assert kept[0].startswith(
+        b"Return-Path: <b@sender.example.org>\r\nDelivered-To: r0@readers.example.org\r\n"
+    )
     assert kept[0].endswith(b"<p>one</p>\r\n.\r\n..two\r\n")
 
 
@@ -338,7 +341,7 @@ async def test_a_full_disk_pauses_every_step(tmp_path: Path) -> None:
         async with serving(Hostile()) as hostile:
             out = smtp(hostile, connections=16)
             ledger: Any = Failing(store.ledger)
-            report = await deliver(ledger, a_message, out, owner=owner, policy=QUICK)
+            report = await deliver(ledger, a_letter, out, owner=owner, policy=QUICK)
             await out.close()
         assert report.sent == 24 == len(hostile.messages) and report.fenced == 0
         assert store.ledger.finished(number)
@@ -364,7 +367,7 @@ async def test_a_ledger_that_stays_unwritable_is_an_error_only_after_a_stop(tmp_
             asyncio.get_running_loop().call_later(0.5, stop.set)
             ledger: Any = Full(store.ledger)
             with pytest.raises(StoreError, match="full"):
-                await deliver(ledger, a_message, out, owner=owner, policy=QUICK, stop=stop)
+                await deliver(ledger, a_letter, out, owner=owner, policy=QUICK, stop=stop)
             await out.close()
         assert hostile.messages == []
 
@@ -395,17 +398,17 @@ async def test_a_sender_frozen_past_its_lease_sends_nothing_more_and_is_fenced(t
         async with serving(Hostile()) as slow, serving(Hostile()) as quick:
             frozen = threading.Event()
 
-            def build(claim: Claim) -> bytes:
+            def write(claim: Claim) -> Letter:
                 frozen.set()
                 time.sleep(0.4)  # the whole process stands still
-                return a_message(claim)
+                return a_letter(claim)
 
             def first() -> Report:
                 async def freeze() -> Report:
                     out = smtp(slow, connections=1)
                     policy = Policy(patience_s=0.1, lease_s=0.2, batch=1)
                     report = await deliver(
-                        store.ledger, build, out, owner="slow", policy=policy, clock=lambda: later[0]
+                        store.ledger, write, out, owner="slow", policy=policy, clock=lambda: later[0]
                     )
                     await out.close()
                     return report
@@ -416,7 +419,7 @@ async def test_a_sender_frozen_past_its_lease_sends_nothing_more_and_is_fenced(t
             await asyncio.to_thread(frozen.wait)
             later[0] = NOW + timedelta(seconds=60)
             out = smtp(quick)
-            await deliver(store.ledger, a_message, out, owner="quick", policy=QUICK, clock=lambda: later[0])
+            await deliver(store.ledger, a_letter, out, owner="quick", policy=QUICK, clock=lambda: later[0])
             await out.close()
             await freezing
         assert sorted(quick.recipients() + slow.recipients()) == [

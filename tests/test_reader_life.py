@@ -17,6 +17,7 @@ from stored import frozen_edition
 
 from digest.deliver import deliver
 from digest.letters import make_builder
+from digest.outgoing import make_writer
 from digest.store import open_store
 
 CHROMIUM = shutil.which("chromium")
@@ -105,11 +106,13 @@ async def visiting(
 
 async def send_edition(site: Site, number: int, *, sent: int = 1) -> None:
     site.store.ledger.plan(number, now=site.clock())
-    build = make_builder(site.store.editions.get, site.door.renderer, site.door.newsletter, KEYS)
+    newsletter = site.door.newsletter
+    build = make_builder(site.store.editions.get, site.door.renderer, newsletter, KEYS)
+    write = make_writer(build, return_path=lambda _: newsletter.sender)
     async with site.a_transport() as transport:
         with site.store.owner() as owner:
             report = await deliver(
-                site.store.ledger, build, transport, owner=owner, edition=number, clock=site.clock
+                site.store.ledger, write, transport, owner=owner, edition=number, clock=site.clock
             )
     assert report.sent == sent
 

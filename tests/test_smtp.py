@@ -478,7 +478,7 @@ TEMPLATES = [
 def test_messages_are_built_in_wire_form_whoever_the_reader(
     name: str, path: str, which: MessageTemplate
 ) -> None:
-    """The promise delivery takes on trust (``wired``), since checking costs as much as building."""
+    """The promise delivery takes on trust (``make_writer``), since checking costs as much as building."""
     reader = Personal(
         address="r@x.example",
         name=name,

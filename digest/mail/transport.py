@@ -59,11 +59,22 @@ class Letter:
     Args:
         sender: Return path, empty for none (RFC 5321 section 4.5.5); both addresses are canonical.
         content: As :func:`wire_form` makes it.
+
+    Raises:
+        ValueError: The last look before the wire: an address is none, is two, or could end the command.
     """
 
     sender: str
     recipient: str
     content: bytes
+
+    def __post_init__(self) -> None:
+        for what, path in (
+            ("an address to send to", self.recipient),
+            ("a return path", self.sender or "a@a"),
+        ):
+            if not _PATH.fullmatch(path) or len(path.encode()) > _LONGEST_PATH:
+                raise ValueError(f"not {what}: {printable(path)[:80]!r}")
 
 
 class Source(Protocol):
@@ -194,18 +205,6 @@ class Server:
     @property
     def label(self) -> str:
         return self.name or f"{self.host}:{self.port}"
-
-
-def check_envelope(sender: str, recipient: str) -> None:
-    """The last look before the wire: one address each, nothing that could end the command.
-
-    Raises:
-        ValueError: with the reason.
-    """
-    if not _PATH.fullmatch(recipient) or len(recipient.encode()) > _LONGEST_PATH:
-        raise ValueError(f"not an address to send to: {printable(recipient)[:80]!r}")
-    if sender and (not _PATH.fullmatch(sender) or len(sender.encode()) > _LONGEST_PATH):
-        raise ValueError(f"not a return path: {printable(sender)[:80]!r}")
 
 
 def wire_form(message: bytes) -> bytes:
