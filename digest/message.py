@@ -10,7 +10,7 @@ import hmac
 import re
 from base64 import b64encode, urlsafe_b64encode
 from binascii import b2a_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -24,10 +24,11 @@ _WORD = 75
 """Octets of an encoded word, delimiters included (RFC 2047 section 2)."""
 _NAME_LIMIT = 80
 """Characters of a reader's name; longer ones are cut."""
-_LINE = 57
-"""Octets that make a base64 line of 76 (RFC 2045 section 6.8)."""
 _BASE64_LINE = re.compile(rb".{1,76}")
+_A_SLOT, _FEW = f"{SLOT_OPEN}[a-z_]+{SLOT_CLOSE}", f"[^{SLOT_OPEN}]{{0,28}}"
 _SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
+_RUN = re.compile(f"({_A_SLOT}(?:{_FEW}{_A_SLOT})*(?:{_FEW}\\Z)?)")
+"""Values and the short pieces between them, which are not worth lines of their own."""
 _CHOICE = re.compile(f"{SLOT_OPEN}([+-])([a-z_]+){SLOT_CLOSE}(.*?){SLOT_OPEN}/{SLOT_CLOSE}", re.DOTALL)
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\u200b\u202a-\u202e\u2066-\u2069]+"
@@ -131,38 +132,26 @@ def _url_value(url: str | None) -> str:
     return _plain_value("address", url, _URL) if url is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Headers:
-    """The fixed parts of the header block: before To, between To and Message-ID, after the links.
+def _header_block(fixed: str, mailto: str, personal: Personal) -> bytes:
+    """*fixed* with what is the reader's own put in.
 
     Args:
         mailto: Where leaving goes by mail; empty when there is nothing to leave.
     """
-
-    before: str
-    middle: str
-    after: str
-    mailto: str
-
-    def fill(self, personal: Personal) -> bytes:
-        url = personal.unsubscribe_url
-        ways = [f"<{way}>" for way in (_url_value(url), self.mailto) if way]
-        block = "".join(
-            (
-                f"{self.before}To: {mailbox(personal.name, personal.address, first=4)}",
-                f"{self.middle}Message-ID: {_plain_value('message id', personal.message_id)}",
-                "\r\nList-Unsubscribe: " if ways else "",
-                ",\r\n ".join(ways),
-                _ONE_CLICK if url and url.startswith("https:") else "",
-                self.after,
-            )
-        ).encode("ascii")
-        if not _BLOCK.fullmatch(block):
-            raise RenderError("the header block does not hold exactly the expected headers; nothing was sent")
-        return block
+    url = _url_value(personal.unsubscribe_url)
+    ways = ",\r\n ".join(f"<{way}>" for way in (url, mailto) if way)
+    leave = f"List-Unsubscribe: {ways}\r\n" if ways else ""
+    block = fixed % {
+        "to": mailbox(personal.name, personal.address, first=4),
+        "id": _plain_value("message id", personal.message_id),
+        "leave": leave + (_ONE_CLICK if url.startswith("https:") else ""),
+    }
+    if not _BLOCK.fullmatch(block):
+        raise RenderError("the header block does not hold exactly the expected headers; nothing was sent")
+    return block.encode("ascii")
 
 
-_ONE_CLICK = "\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click"
+_ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 """Only together with an https address (RFC 8058 section 3.1)."""
 _NAMES = (
     "From To Subject Date Message-ID List-Unsubscribe? List-Unsubscribe-Post? List-Id Feedback-ID"
@@ -173,7 +162,7 @@ _BLOCK = re.compile(
         r"([\w-]+)(\??) ?",
         lambda m: rf"(?:{m[1]}: [\x20-\x7e]{{1,980}}\r\n(?: [\x20-\x7e]{{1,980}}\r\n)*){m[2]}",
         _NAMES,
-    ).encode()
+    )
 )
 
 
@@ -185,58 +174,35 @@ def _wrapped(octets: bytes) -> bytes:
     return b"\r\n".join([*_BASE64_LINE.findall(b2a_base64(octets, newline=False)), b""])
 
 
-_Phases = tuple[tuple[bytes, bytes, bytes], ...]
-"""A fixed piece in its three phases: octets to lend, lines of the middle, octets carried on."""
+_Values = Mapping[bytes, bytes]
+_Fill = Callable[[_Values], list[bytes]]
+"""Gives a part's octets with the values in it, by their names."""
 
 
-def _phases(octets: bytes) -> _Phases:
-    phases = []
-    for lent in range(3):
-        rest = octets[lent:]
-        whole = len(rest) // 3 * 3
-        phases.append((octets[:lent], _wrapped(rest[:whole]), rest[whole:]))
-    return tuple(phases)
+def _base64_body(text: str) -> _Fill:
+    """Fixed pieces in their three phases; values, with what little stands between them, are encoded anew."""
+    first, *rest = _RUN.split(text)
+    start = first.encode()
+    whole = len(start) // 3 * 3
+    head, begun = _wrapped(start[:whole]), start[whole:]
+    runs = [_SLOT.sub(r"%(\1)b", run.replace("%", "%%")).encode() for run in rest[::2]]
+    spliced = list(zip(runs, [_phases(piece.encode()) for piece in rest[1::2]], strict=True))
 
-
-@dataclass(frozen=True, slots=True)
-class _Base64Body:
-    """Fixed pieces, and between them formats (``%(name)b``) for the values and short pieces there."""
-
-    head: bytes
-    carry: bytes
-    rest: tuple[tuple[bytes, _Phases], ...]
-    tail: bytes
-
-    def fill(self, values: Mapping[bytes, bytes], out: list[bytes]) -> None:
-        out.append(self.head)
-        carry = self.carry
-        for spliced, phases in self.rest:
-            chunk = carry + spliced % values
-            lent, middle, carry = phases[-len(chunk) % 3]
+    def fill(values: _Values) -> list[bytes]:
+        out, carried = [head], begun
+        for run, phases in spliced:
+            chunk = carried + run % values
+            lent, middle, carried = phases[-len(chunk) % 3]
             out += (_wrapped(chunk + lent), middle)
-        out.append(_wrapped(carry + self.tail % values))
+        return [*out, _wrapped(carried)] if carried else out
+
+    return fill
 
 
-def _format(pieces: list[str | bytes]) -> bytes:
-    return b"".join(
-        piece.replace(b"%", b"%%") if isinstance(piece, bytes) else b"%%(%b)b" % piece.encode()
-        for piece in pieces
-    )
-
-
-def _base64_body(pieces: list[str | bytes]) -> _Base64Body:
-    """*pieces* are fixed octets and slot names. Short fixed pieces travel with the values beside them."""
-    first = pieces[0] if isinstance(pieces[0], bytes) else b""
-    whole = len(first) // 3 * 3
-    rest: list[tuple[bytes, _Phases]] = []
-    waiting: list[str | bytes] = []
-    for piece in pieces[1:] if isinstance(pieces[0], bytes) else pieces:
-        if isinstance(piece, bytes) and len(piece) > _LINE and waiting:
-            rest.append((_format(waiting), _phases(piece)))
-            waiting = []
-        else:
-            waiting.append(piece)
-    return _Base64Body(_wrapped(first[:whole]), first[whole:], tuple(rest), _format(waiting))
+def _phases(octets: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """By how many octets are lent to what stands before: these, lines of the middle, octets carried on."""
+    ends = [(lent, len(octets) - max(0, len(octets) - lent) % 3) for lent in range(3)]
+    return [(octets[:lent], _wrapped(octets[lent:end]), octets[end:]) for lent, end in ends]
 
 
 _ESCAPES = [b"=%02X" % n for n in range(256)]
@@ -267,28 +233,26 @@ def _soft_broken(row: list[bytes]) -> bytes:
         rest = rest[end:]
 
 
-@dataclass(frozen=True, slots=True)
-class _QuotedBody:
+def _quoted_body(text: str) -> _Fill:
     """Fixed pieces encoded beforehand; each value on lines of its own between soft breaks."""
+    pieces = _SLOT.split(text)
+    made = [piece.encode() if n % 2 else _quoted(piece.encode()) for n, piece in enumerate(pieces)]
 
-    pieces: tuple[bytes | str, ...]
+    def fill(values: _Values) -> list[bytes]:
+        return [b"=\r\n%b=\r\n" % _quoted(values[p], _SAFE) if n % 2 else p for n, p in enumerate(made)]
 
-    def fill(self, values: Mapping[bytes, bytes], out: list[bytes]) -> None:
-        for piece in self.pieces:
-            if isinstance(piece, bytes):
-                out.append(piece)
-            else:
-                out += (b"=\r\n", _quoted(values[piece.encode()], _SAFE), b"=\r\n")
+    return fill
 
 
-def _quoted_body(pieces: list[str | bytes]) -> _QuotedBody:
-    return _QuotedBody(tuple(_quoted(p) if isinstance(p, bytes) else p for p in pieces))
-
-
-def _split(text: str) -> list[str | bytes]:
-    """Fixed octets and slot names in turn, CRLF line ends, first and last fixed."""
-    parts = _SLOT.split(re.sub(r"\r\n|\r|\n", "\r\n", text))
-    return [part if i % 2 else part.encode() for i, part in enumerate(parts)]
+def _part(kind: str, text: str) -> tuple[bytes, _Fill]:
+    """The head of a text part and its body, in the shorter of the two encodings."""
+    text = re.sub(r"\r\n|\r|\n", "\r\n", text)
+    fixed = _SLOT.sub("", text).encode()
+    way, body = "base64", _base64_body
+    if len(_quoted(fixed)) < len(_wrapped(fixed)):
+        way, body = "quoted-printable", _quoted_body
+    head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {way}\r\n\r\n"
+    return head.encode(), body(text)
 
 
 def choose(text: str, given: frozenset[str]) -> str:
@@ -301,16 +265,6 @@ def choose(text: str, given: frozenset[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Variant:
-    """The body for readers of whom the same values are known."""
-
-    opening: bytes
-    text: _Base64Body | _QuotedBody
-    between: bytes
-    html: _Base64Body | _QuotedBody
-
-
-@dataclass(frozen=True, slots=True)
 class MessageTemplate:
     """One edition's message for one language and set of themes; ``fill`` makes a reader's copy.
 
@@ -318,9 +272,10 @@ class MessageTemplate:
     """
 
     parts: MailParts
-    headers: _Headers
+    headers: str
+    mailto: str
     boundary: bytes
-    variants: dict[tuple[bytes, ...], _Variant] = field(default_factory=dict)
+    variants: dict[tuple[bytes, ...], tuple[bytes, _Fill, bytes, _Fill]] = field(default_factory=dict)
 
     def fill(self, personal: Personal) -> bytes:
         """The complete message.
@@ -334,42 +289,25 @@ class MessageTemplate:
             b"preferences_url": _url_value(personal.preferences_url).encode(),
         }
         known = tuple([key for key, value in given.items() if value])
-        variant = self.variants.get(known) or self._variant(known)
-        out = [self.headers.fill(personal), variant.opening]
-        variant.text.fill(given, out)
-        out.append(variant.between)
-        variant.html.fill({key: _escape(value) for key, value in given.items()}, out)
+        if known not in self.variants:
+            self.variants[known] = self._variant(frozenset(key.decode() for key in known))
+        opening, text, between, html = self.variants[known]
+        out = [_header_block(self.headers, self.mailto, personal), opening]
+        out += text(given)
+        out.append(between)
+        out += html({key: _escape(value) for key, value in given.items()})
         out.append(b"\r\n--%s--\r\n" % self.boundary)
         return b"".join(out)
 
-    def _variant(self, known: tuple[bytes, ...]) -> _Variant:
-        names = frozenset(key.decode() for key in known)
-        text_way, text = _shorter(choose(self.parts.text, names))
-        html_way, html = _shorter(choose(self.parts.html, names))
-        variant = _Variant(
-            b"\r\n--%s\r\n%s" % (self.boundary, _part_head("plain", text_way)),
-            text,
-            b"\r\n--%s\r\n%s" % (self.boundary, _part_head("html", html_way)),
-            html,
-        )
-        self.variants[known] = variant
-        return variant
+    def _variant(self, names: frozenset[str]) -> tuple[bytes, _Fill, bytes, _Fill]:
+        text_head, text = _part("plain", choose(self.parts.text, names))
+        html_head, html = _part("html", choose(self.parts.html, names))
+        line = b"\r\n--%s\r\n" % self.boundary
+        return line + text_head, text, line + html_head, html
 
 
 def _escape(value: bytes) -> bytes:
     return escape(value.decode()).encode() if _MARKUP.search(value) else value
-
-
-def _part_head(kind: str, way: str) -> bytes:
-    return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {way}\r\n\r\n".encode()
-
-
-def _shorter(text: str) -> tuple[str, _Base64Body | _QuotedBody]:
-    pieces = _split(text)
-    fixed = b"".join(p for p in pieces if isinstance(p, bytes))
-    if len(_quoted(fixed)) < len(_wrapped(fixed)):
-        return "quoted-printable", _quoted_body(pieces)
-    return "base64", _base64_body(pieces)
 
 
 def compile_message(
@@ -389,16 +327,16 @@ def compile_message(
     sender = mailbox(newsletter.sender_name, newsletter.sender, first=6)
     reply = f"Reply-To: {mailbox('', newsletter.reply_to)}\r\n" if newsletter.reply_to else ""
     feedback = re.sub(r"[^A-Za-z0-9-]+", "-", schedule)  # its fields are divided by colons
-    headers = _Headers(
-        before=f"From: {sender}\r\n",
-        middle=f"\r\nSubject: {encode_words(parts.subject, first=9)}\r\nDate: {format_datetime(date)}\r\n",
-        after=(
-            f"\r\nList-Id: {_phrase(newsletter.name, first=9)}"
-            f"\r\n <{_plain_value('list id', newsletter.list_id.strip('<>'))}>\r\n"
-            f"Feedback-ID: {edition}:{feedback}:digest:{newsletter.sender.rpartition('@')[2]}\r\n"
-            f"Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\n{reply}MIME-Version: 1.0\r\n"
-            f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
-        ),
-        mailto=leave if parts.subscribed else "",
+    before = f"From: {sender}\r\nTo: "
+    subject = encode_words(parts.subject, first=9)
+    middle = f"\r\nSubject: {subject}\r\nDate: {format_datetime(date)}\r\nMessage-ID: "
+    after = (
+        f"List-Id: {_phrase(newsletter.name, first=9)}"
+        f"\r\n <{_plain_value('list id', newsletter.list_id.strip('<>'))}>\r\n"
+        f"Feedback-ID: {edition}:{feedback}:digest:{newsletter.sender.rpartition('@')[2]}\r\n"
+        f"Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\n{reply}MIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
     )
-    return MessageTemplate(parts, headers, boundary.encode())
+    before, middle, after = (fixed.replace("%", "%%") for fixed in (before, middle, after))
+    headers = f"{before}%(to)s{middle}%(id)s\r\n%(leave)s{after}"
+    return MessageTemplate(parts, headers, leave if parts.subscribed else "", boundary.encode())
