@@ -749,7 +749,7 @@ def flagged(*codes: str, severity: Severity = Severity.NOTE) -> dict[str, Any]:
     ("more", "english"),
     [
         ({"outlet": None, "republisher": "Copy House"}, "Copy House · "),
-        ({"outlet": None, "republisher": "Copy House", **flagged("spun")}, "a republishing site · "),
+        ({"outlet": None, "republisher": "Copy House", **flagged("spun", severity=Severity.CAUTION)}, "a republishing site · "),
         ({"outlet": None, "republisher": None, "authors": ()}, "Published November 20, 2026 · "),
         ({"republisher": "Copy House"}, "器物志, via Copy House · "),
         ({"republisher": "Copy House"}, "A republished copy; it may differ from the original in 器物志."),

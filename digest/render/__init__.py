@@ -73,7 +73,10 @@ class Renderer:
             said = words.translations.gettext("Correction: {subject}")
             subject = said.format(subject=shorten(subject, CORRECTED_TITLE))
         chosen = None if themes is None else [s.theme.name(words.language) for s in wanted]
-        why = self._why(words, chosen, frequency) if subscribed else self._by_hand(words)
+        why = self._why(words, chosen, frequency)
+        if not subscribed:
+            sender = self.newsletter.sender_name or self.newsletter.sender
+            why = words.html("{sender} sent you this by hand; you are not subscribed.", sender=sender)
         fixed = {"subject": subject, "preheader": preheader, "why": why, "subscribed": subscribed}
         sections, left_out = wanted, 0
         while True:
@@ -100,24 +103,19 @@ class Renderer:
         return load_wording(language, self.locale_dirs)
 
     def _why(self, words: Wording, themes: Sequence[str] | None, frequency: str) -> str:
-        often = words.html(frequency) if frequency else ""
+        """For a reader who chose *themes*, or who chose none."""
+        values = {
+            "name": self.newsletter.name,
+            "themes": words.list(themes or ()),
+            "frequency": words.html(frequency) if frequency else "",
+        }
+        if themes is None and frequency:
+            return words.html("You get this because you subscribed to {name}, {frequency}.", **values)
         if themes is None:
-            name = self.newsletter.name
-            if often:
-                return words.html(
-                    "You get this because you subscribed to {name}, {frequency}.", name=name, frequency=often
-                )
-            return words.html("You get this because you subscribed to {name}.", name=name)
-        chosen = words.list(themes)
-        if often:
-            return words.html(
-                "You get this because you chose {themes}, {frequency}.", themes=chosen, frequency=often
-            )
-        return words.html("You get this because you chose {themes}.", themes=chosen)
-
-    def _by_hand(self, words: Wording) -> str:
-        sender = self.newsletter.sender_name or self.newsletter.sender
-        return words.html("{sender} sent you this by hand; you are not subscribed.", sender=sender)
+            return words.html("You get this because you subscribed to {name}.", **values)
+        if frequency:
+            return words.html("You get this because you chose {themes}, {frequency}.", **values)
+        return words.html("You get this because you chose {themes}.", **values)
 
     def _dressed(self, html: str) -> str:
         return dress(

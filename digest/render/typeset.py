@@ -85,10 +85,6 @@ class Typesetter:
         ]
         return Markup("".join(held))  # noqa: S704  pieces of what is escaped
 
-    def number(self, text: str) -> Markup:
-        """Digits, unit and hedge exactly as written."""
-        return escape(clean(text))
-
     def excerpt(self, excerpt: Excerpt, article: Article) -> Markup:
         """The span, with …… where it starts or ends inside a sentence."""
         shown = self.shown(excerpt.text)
@@ -203,18 +199,14 @@ def passage_url(article: Article, excerpt: Excerpt) -> str | None:
     return f"{url}#:~:text={','.join(quote(piece, safe='').replace('-', '%2D') for piece in ends)}"
 
 
-def _whole_words(piece: str) -> str:
-    """The first words of a long Latin clause; Chinese has no blanks to cut at."""
-    if len(piece) <= FRAGMENT_CHARS or _chinese(piece):
-        return piece
-    return piece[: FRAGMENT_CHARS + 1].rpartition(" ")[0]
-
-
 def _pieces(text: str, start: int, end: int, cuts: Sequence[int]) -> list[str]:
+    """Clauses of the passage, long Latin ones up to a blank, that stand in the page as they stand here."""
     found: list[str] = []
     at = start
     for stop in [m.start() for m in _CLAUSE.finditer(text, start, end)] + [end]:
-        piece = _whole_words(text[at:stop].strip(" “”‘’「」『』\"'"))
+        piece = text[at:stop].strip(" “”‘’「」『』\"'")
+        if len(piece) > FRAGMENT_CHARS and not _chinese(piece):
+            piece = piece[: FRAGMENT_CHARS + 1].rpartition(" ")[0]
         if 4 <= len(piece) <= FRAGMENT_CHARS and "\n" not in piece and not any(at < c < stop for c in cuts):
             found.append(piece)
         at = stop + 1

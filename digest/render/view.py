@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from itertools import count
 from types import SimpleNamespace as View
 from urllib.parse import unquote, urlsplit
 
-from babel.dates import format_skeleton
 from markupsafe import Markup, escape
 
 from digest import figures
@@ -26,14 +25,12 @@ from digest.model import (
     Severity,
     Theme,
 )
-from digest.render.typeset import Typesetter, clean, cut_title, gap, passage_url, safe_url
+from digest.render.typeset import Typesetter, clean, cut_title, passage_url, safe_url
 from digest.render.wording import Wording
 from digest.text import columns, minutes, shorten
 
 CONTENTS_FROM = 5
 """Items from which an edition has a contents list (editorial guide, section 3)."""
-DOUBTFUL_HOSTS = frozenset({"spun", "spliced", "gambling", "link-farm", "spam"})
-"""Flags after which neither the republishing site's name nor a link to it is shown to readers."""
 FILES = 4
 """Sound, video and other files of an article that are linked."""
 DOT = Markup("&nbsp;·")
@@ -155,14 +152,14 @@ class Viewer:
             parts.append(escape(clean(self.outlet(article))))
         if article.authors:
             parts.append(escape(clean(words.list(article.authors[:4]))))
-        parts.append(self.date(article))
+        parts.append(self.published(article))
         if article.held_on:
             parts.append(words.html("Interview held {date}", date=words.date(article.held_on)))
         m = item.reading_minutes
         parts.append(words.html_n("{m} min read", "{m} min read", m, m=m))
         return Markup(" ").join([*(unbroken(part + DOT) for part in parts[:-1]), unbroken(parts[-1])])
 
-    def date(self, article: Article) -> Markup:
+    def published(self, article: Article) -> Markup:
         if article.published:
             return self.words.html("Published {date}", date=self.words.published(article.published))
         period = None if article.held_on else self.period(article)
@@ -178,9 +175,7 @@ class Viewer:
         if latest is None:
             return None
         year, month = latest
-        if not month:
-            return gap(format_skeleton("y", datetime(year, 1, 1), locale=self.words.locale))  # noqa: DTZ001
-        return gap(format_skeleton("yMMMM", datetime(year, month, 1), locale=self.words.locale))  # noqa: DTZ001
+        return self.words.dated("yMMMM" if month else "y", date(year, month or 1, 1))
 
     def age_years(self, article: Article) -> int:
         if not article.published:
@@ -193,11 +188,9 @@ class Viewer:
             labels.append(self.words.html("updated"))
         if article.published and self.age_years(article):
             labels.append(self.words.html("From the archive: {year}", year=article.published.at.year))
-        if not self.words.speaks(article.language):
-            names = {"en": "in English", "zh": "in Chinese"}
-            base = article.language.split("-")[0]
-            if base in names:
-                labels.append(self.words.html(names[base]))
+        name = {"en": "in English", "zh": "in Chinese"}.get(article.language.split("-")[0])
+        if name and not self.words.speaks(article.language):
+            labels.append(self.words.html(name))
         return tuple(labels)
 
     def reason(self, reason: Reason, theme: Theme) -> Markup:
@@ -213,40 +206,25 @@ class Viewer:
 
     def cautions(self, article: Article) -> Markup:
         """At most two, gravest first (editorial guide, section 7)."""
-        codes = {flag.code for flag in article.flags}
-        say, outlet, years = self.words.html, article.outlet, self.age_years(article)
-        notes: list[Markup] = []
-        if "spun" in codes and outlet:
-            notes.append(
-                say(
-                    "This copy looks machine-reworded: terms and names may be wrong. "
-                    "Rely on the original in {outlet}.",
-                    outlet=outlet,
-                )
-            )
-        elif "spun" in codes:
-            notes.append(say("This copy looks machine-reworded: terms and names may be wrong."))
-        if "spliced" in codes:
-            notes.append(say("Unrelated advertising words inside sentences were removed."))
-        if "republished-by-subject" in codes and article.republisher:
-            notes.append(say("Republished by the company it is about ({name}).", name=article.republisher))
-        if years:
-            notes.append(
-                self.words.html_n(
-                    "Published {n} year ago; things may have changed.",
-                    "Published {n} years ago; things may have changed.",
-                    years,
-                )
-            )
-        if "outlet-inferred" in codes:
-            notes.append(say("Outlet inferred from the text; the page does not name it."))
-        if article.republisher and outlet and "spun" not in codes:
-            notes.append(
-                say("A republished copy; it may differ from the original in {outlet}.", outlet=outlet)
-            )
-        if article.held_on:
-            notes.append(say("An interview: claims are the speaker's own."))
-        return escape("" if self.words.chinese else " ").join(notes[:2])
+        codes, years = {flag.code for flag in article.flags}, self.age_years(article)
+        say, outlet, host, spun = self.words.html, article.outlet, article.republisher, "spun" in codes
+        told: tuple[tuple[object, Markup], ...] = (
+            (spun and not outlet, say("This copy looks machine-reworded: terms and names may be wrong.")),
+            (spun and outlet, say(
+                "This copy looks machine-reworded: terms and names may be wrong. "
+                "Rely on the original in {outlet}.", outlet=outlet)),
+            ("spliced" in codes, say("Unrelated advertising words inside sentences were removed.")),
+            ("republished-by-subject" in codes and host, say(
+                "Republished by the company it is about ({name}).", name=host)),
+            (years, self.words.html_n(
+                "Published {n} year ago; things may have changed.",
+                "Published {n} years ago; things may have changed.", years)),
+            ("outlet-inferred" in codes, say("Outlet inferred from the text; the page does not name it.")),
+            (host and outlet and not spun, say(
+                "A republished copy; it may differ from the original in {outlet}.", outlet=outlet)),
+            (article.held_on, say("An interview: claims are the speaker's own.")),
+        )  # fmt: skip
+        return escape("" if self.words.chinese else " ").join([note for holds, note in told if holds][:2])
 
     def editors_note(self, article: Article) -> Markup | None:
         if not article.note:
@@ -269,12 +247,8 @@ class Viewer:
         """What it is and what it is called, and how long and large it is as far as is known."""
         say, words = self.words.html, self.words
         called = shorten(clean(file.title or unquote(urlsplit(url).path.rpartition("/")[2]) or file.url), 60)
-        if file.kind.startswith("audio/"):
-            name = say("Audio: {name}", name=called)
-        elif file.kind.startswith("video/"):
-            name = say("Video: {name}", name=called)
-        else:
-            name = say("File: {name}", name=called)
+        kinds = {"audio": say("Audio: {name}", name=called), "video": say("Video: {name}", name=called)}
+        name = kinds.get(file.kind.partition("/")[0]) or say("File: {name}", name=called)
         told = [words.plain("{m} min", m=max(1, round(file.seconds / 60)))] if file.seconds else []
         told += [words.megabytes(file.size)] if file.size else []
         detail = say("({details})", details=words.list(told)) if told else Markup("")
@@ -295,7 +269,7 @@ class Viewer:
         shares = bar_lengths(excerpts)
         return tuple(
             View(
-                number=self.type.number(excerpt.number or ""),
+                number=escape(clean(excerpt.number or "")),
                 label=self.type.shown(excerpt.label or excerpt.text),
                 url=None if hides_host(article) or not article.url else passage_url(article, excerpt),
                 share=share,
@@ -340,7 +314,7 @@ def unbroken(part: Markup) -> Markup:
 
 def hides_host(article: Article) -> bool:
     """Whether readers are told of “a republishing site” instead of its name."""
-    return article.severity is not Severity.NOTE or any(f.code in DOUBTFUL_HOSTS for f in article.flags)
+    return article.severity is not Severity.NOTE
 
 
 def bar_lengths(excerpts: Sequence[Excerpt]) -> list[int | None]:

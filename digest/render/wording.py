@@ -7,7 +7,7 @@ template directory; a file more is a language more. They are compiled when first
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
 
@@ -68,14 +68,17 @@ class Wording:
         safe = {key: clean(value) if type(value) is str else value for key, value in values.items()}
         return Markup(gap(Markup(message).format(**safe)))  # noqa: S704  a catalog's text, values escaped
 
+    def dated(self, skeleton: str, day: date) -> str:
+        """The parts of *day* that *skeleton* names (Unicode TR 35)."""
+        return gap(dates.format_skeleton(skeleton, datetime.combine(day, time()), locale=self.locale))
+
     def date(self, day: date) -> str:
         return gap(dates.format_date(day, "long", locale=self.locale))
 
     def published(self, published: Published) -> str:
         """No more than the page told; the time of day is never worth a reader's line."""
-        if published.precision is Precision.MONTH:
-            return gap(dates.format_skeleton("yMMMM", published.at, locale=self.locale))
-        return self.date(published.at.date())
+        day = published.at.date()
+        return self.dated("yMMMM", day) if published.precision is Precision.MONTH else self.date(day)
 
     def local_date(self, moment: datetime, timezone: str) -> str:
         return self.date(moment.astimezone(dates.get_timezone(timezone)).date())
