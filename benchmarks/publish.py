@@ -17,12 +17,13 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from digest.model import Article, Block, BlockKind, Schedule, Term, Theme
-from digest.publish import publish
+from digest.model import Article, Block, BlockKind, Newsletter, Schedule, Term, Theme
+from digest.publish import Paper, publish
 from digest.similar import sketch
 from digest.store import Store, open_store
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+NEWSLETTER = Newsletter(name="文摘", sender="d@example.org", sender_name="文摘", list_id="d.example.org")
 SCHEDULE = Schedule(id="daily", themes_per_edition=2, items_per_theme=3)
 SUBJECTS = {"tea": "茶叶", "bridges": "大桥", "glass": "玻璃", "rain": "降雨"}
 THEMES = [
@@ -82,12 +83,15 @@ def main() -> int:
             start = time.perf_counter()
             stores[size].articles.save_all(articles(range(-size, 0)), now=NOW - timedelta(days=1))
             print(f"{size:>7} articles stored in {time.perf_counter() - start:.1f} s", file=sys.stderr)
+        papers = {
+            size: Paper(store=store, newsletter=NEWSLETTER, themes=THEMES) for size, store in stores.items()
+        }
         for edition in range(given.editions + 1):  # the first warms up
             now = NOW + timedelta(days=edition)
             for size, store in stores.items():
                 store.articles.save_all(articles(range(edition * NEW, (edition + 1) * NEW)), now=now)
                 start = time.perf_counter()
-                made = publish(store, THEMES, SCHEDULE, slot=now, now=now, language="zh-CN")
+                made = publish(papers[size], SCHEDULE, slot=now, now=now)
                 took[size].append(time.perf_counter() - start)
                 assert made.edition
     medians = {size: statistics.median(times[1:]) for size, times in took.items()}

@@ -29,6 +29,7 @@ import uvicorn
 
 from digest.mail.transport import Fate, Letter, Result
 from digest.model import ConsentState, Edition, Newsletter, Schedule, Section, Subscriber, Term, Theme
+from digest.publish import Paper
 from digest.render import make_renderer
 from digest.roster import Importer
 from digest.signup import Signup, make_signup
@@ -89,8 +90,9 @@ def serve_pages(listening: socket.socket, base: str, url: str, sent: Path) -> No
         door = Door(
             signup=signup,
             renderer=make_renderer(newsletter, themes=(THEME,)),
-            themes=(THEME,),
-            schedules=(Schedule(id="daily"),),
+            paper=Paper(
+                store=store, newsletter=newsletter, themes=(THEME,), schedules=(Schedule(id="daily"),)
+            ),
             open_transport=open_transport,
             clock=lambda: NOW,
             operator=Operator(secret=SECRET),

@@ -16,6 +16,7 @@ from digest.model import Schedule
 if TYPE_CHECKING:
     from digest.config import Config
     from digest.model import Theme
+    from digest.publish import Paper
     from digest.render import Renderer
     from digest.signup import Signup
     from digest.store import Store
@@ -172,6 +173,15 @@ class Installation:
         store = self._stack.enter_context(open_store(self.config.database.url))
         store.migrate()
         return store
+
+    @property
+    def paper(self) -> "Paper":
+        from digest.publish import Paper
+
+        config = self.config
+        return Paper(
+            store=self.store, newsletter=config.newsletter, themes=config.themes, schedules=config.schedules
+        )
 
     @cached_property
     def renderer(self) -> "Renderer":

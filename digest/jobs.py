@@ -272,8 +272,8 @@ class Crew:
         from digest.slots import waiting
 
         runtime = self._runtime
-        store, config, now = runtime.store, runtime.config, runtime.now
-        schedules = waiting(store, config.schedules, config.newsletter, now=now)
+        store, now = runtime.store, runtime.now
+        schedules = waiting(runtime.paper, now=now)
         if not (schedules and self._should_read_first()):
             for schedule in schedules:
                 yield "publish", {"schedule": schedule}

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Protocol
 from digest.assemble import assemble
 from digest.entries import additions
 from digest.errors import SummaryError
-from digest.model import Article, Edition, Excerpt, Item, Schedule, Section, Size, Skipped, Theme, Update
+from digest.model import (
+    Article,
+    Edition,
+    Excerpt,
+    Item,
+    Newsletter,
+    Schedule,
+    Section,
+    Size,
+    Skipped,
+    Theme,
+    Update,
+)
 from digest.names import shared_names
 from digest.pick import Candidate, Memory, Plan, Planned, fitting, passed_over, pick
 from digest.similar import same_story, sketch
@@ -36,6 +48,20 @@ class Rewrite(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What an installation publishes, and where it is kept."""
+
+    store: "Store"
+    newsletter: Newsletter
+    themes: Sequence[Theme]
+    schedules: Sequence[Schedule] = ()
+
+    def running(self) -> list[Schedule]:
+        """Those that make editions by themselves and are not paused."""
+        return [one for one in self.schedules if one.cron and not self.store.state.is_paused(one.id)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """An edition and the plan behind it; *edition* is None when nothing was new enough to send.
 
@@ -49,13 +75,12 @@ class Made:
 
 
 def publish(
-    store: "Store",
-    themes: Sequence[Theme],
+    paper: Paper,
     schedule: Schedule,
     *,
     slot: datetime,
     now: datetime,
-    language: str,
+    language: str | None = None,
     only: tuple[str, ...] = (),
     to_readers: bool = True,
     rewrite: Rewrite | None = None,
@@ -63,6 +88,7 @@ def publish(
     """Make the edition of a slot: pick, summarize, assemble, check, freeze.
 
     Args:
+        language: Of the words around the excerpts; the newsletter's if left out.
         only: Theme ids asked for by name; empty leaves the choice to the schedule.
         to_readers: It goes to the schedule's subscribers, so it is noted as still to be queued for them.
         rewrite: Asked once for each item of an edition that will be made.
@@ -70,13 +96,14 @@ def publish(
     Raises:
         StoreError: A span does not stand in the stored article, or the edition cannot be recorded.
     """
-    memory = read_memory(store, themes, schedule)
+    store = paper.store
+    memory = read_memory(paper, schedule)
     held = store.articles.quarantined(since=max(memory.last_sent.values(), default=None))
-    candidates = read_candidates(store, themes, schedule, now=now, held=held)
+    candidates = read_candidates(paper, schedule, now=now, held=held)
     same: dict[str, str] = {}
     exhausted: list[Skipped] = []
     while True:
-        plan = pick(candidates, themes, memory, schedule, now=now, only=only, same=same)
+        plan = pick(candidates, paper.themes, memory, schedule, now=now, only=only, same=same)
         if find_copies(store, plan, candidates, same):
             candidates = _sharing(candidates, same)
             continue
@@ -99,7 +126,7 @@ def publish(
         schedule=schedule.id,
         slot=slot,
         made_at=now,
-        language=language,
+        language=language or paper.newsletter.language,
         past_subjects=store.editions.subjects(schedule.id),
         skipped=plan.skipped,
         coverage=store.editions.history(schedule.id).coverage,
@@ -116,12 +143,7 @@ def _too_few(items: int, schedule: Schedule) -> str:
 
 
 def read_candidates(
-    store: "Store",
-    themes: Sequence[Theme],
-    schedule: Schedule,
-    *,
-    now: datetime,
-    held: Sequence["Stored"] = (),
+    paper: Paper, schedule: Schedule, *, now: datetime, held: Sequence["Stored"] = ()
 ) -> list[Candidate]:
     """What may be quoted, scored for every theme, with what was quoted from it before.
 
@@ -131,12 +153,13 @@ def read_candidates(
     Args:
         held: What the gate keeps from readers: never picked, only told of.
     """
+    store = paper.store
     stored = (*store.articles.candidates(now=now), *held)
     ids = [one.article.source_id for one in stored]
     by_schedule = store.editions.used(schedule.id, ids)
     by_any = store.editions.used(None, ids)
     recycled = now - timedelta(days=schedule.recycle_after_days)
-    return [_candidate(one, themes, by_schedule, by_any, recycled) for one in stored]
+    return [_candidate(one, paper.themes, by_schedule, by_any, recycled) for one in stored]
 
 
 def _candidate(
@@ -163,12 +186,12 @@ def _candidate(
     )
 
 
-def read_memory(store: "Store", themes: Sequence[Theme], schedule: Schedule) -> Memory:
-    history = store.editions.history(schedule.id)
+def read_memory(paper: Paper, schedule: Schedule) -> Memory:
+    history = paper.store.editions.history(schedule.id)
     return Memory(
         last_sent=history.last_sent,
         times_sent=history.times_sent,
-        demand=store.subscribers.demand([theme.id for theme in themes]),
+        demand=paper.store.subscribers.demand([theme.id for theme in paper.themes]),
     )
 
 

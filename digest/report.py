@@ -2,21 +2,20 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest import __version__
-from digest.model import Edition, Item, Newsletter, Schedule, Theme
+from digest.model import Edition, Item, Schedule, Theme
 from digest.pick import pick
 from digest.polling import health
-from digest.publish import publish, read_candidates, read_memory
-from digest.slots import missed, next_slot, zone
+from digest.publish import Paper, publish, read_candidates, read_memory
+from digest.slots import missed, moments, next_slot
 from digest.themes import Passage
 from digest.themes import explain as explain_theme
-from digest.timing import slots
 
 if TYPE_CHECKING:
     from digest.store import Store
@@ -31,12 +30,10 @@ UNSENT, UNREAD = timedelta(minutes=30), timedelta(hours=2)
 """The same for deliveries (a run over a large list looks at its retries later) and for feeds."""
 
 
-def theme_overview(
-    store: "Store", themes: Sequence[Theme], schedule: Schedule, *, language: str, now: datetime
-) -> list[dict[str, Any]]:
+def theme_overview(paper: Paper, schedule: Schedule, *, language: str, now: datetime) -> list[dict[str, Any]]:
     """A row a theme, in the order in which they would be picked now: coverage, history, and the sum."""
-    candidates = read_candidates(store, themes, schedule, now=now)
-    memory = read_memory(store, themes, schedule)
+    candidates = read_candidates(paper, schedule, now=now)
+    memory, themes = read_memory(paper, schedule), paper.themes
     plan = pick(candidates, themes, memory, schedule, now=now)
     places = {rank.theme_id: place for place, rank in enumerate(plan.board)}
     rows = []
@@ -59,22 +56,12 @@ def theme_overview(
     return rows
 
 
-def rehearsed(
-    store: "Store",
-    themes: Sequence[Theme],
-    schedule: Schedule,
-    newsletter: Newsletter,
-    *,
-    now: datetime,
-    weeks: int,
-) -> Iterator[dict[str, Any]]:
-    """A row an edition of the coming *weeks*, made one after another; *store* keeps them, so give a copy."""
-    until = now + timedelta(weeks=weeks)
-    moments: Iterable[datetime] = (now + timedelta(weeks=week) for week in range(weeks))
-    if schedule.cron:
-        moments = slots(schedule.cron, zone(schedule, newsletter), after=now, until=until)
-    for slot in moments:
-        made = publish(store, themes, schedule, slot=slot, now=slot, language=newsletter.language)
+def rehearsed(paper: Paper, schedule: Schedule, *, now: datetime, weeks: int) -> Iterator[dict[str, Any]]:
+    """A row an edition of the coming *weeks*, made one after another; kept in the store, so give a copy."""
+    by_hand = (now + timedelta(weeks=week) for week in range(weeks))
+    by_clock = moments(paper, schedule, after=now, until=now + timedelta(weeks=weeks))
+    for slot in by_clock if schedule.cron else by_hand:
+        made = publish(paper, schedule, slot=slot, now=slot)
         sections = made.edition.sections if made.edition else ()
         yield {
             "slot": slot,
@@ -139,42 +126,38 @@ def feed_overview(store: "Store", *, now: datetime) -> list[dict[str, Any]]:
     return rows
 
 
-def overview(
-    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, folder: Path, now: datetime
-) -> dict[str, Any]:
+def overview(paper: Paper, *, folder: Path, now: datetime) -> dict[str, Any]:
     """The whole installation at a glance. *troubles*: what needs a hand, a sentence each."""
     from digest.rewriting import spent_in_all
 
-    editions = edition_overview(store, 5)
-    troubles = [what for _, what in causes(store, schedules, newsletter, folder=folder, now=now)]
+    store = paper.store
     return {
         "version": __version__,
         "now": now,
         "schedules": [
             {
                 "id": schedule.id,
-                "next": next_slot(schedule, newsletter, now=now),
+                "next": next_slot(paper, schedule, now=now),
                 "paused": store.state.is_paused(schedule.id),
             }
-            for schedule in schedules
+            for schedule in paper.schedules
         ],
         "subscribers": {str(state): n for state, n in store.subscribers.counts().items()},
         "queue": store.ledger.due(now=now),
         "disk_free_bytes": shutil.disk_usage(folder).free,
-        "editions": editions,
+        "editions": edition_overview(store, 5),
         "model": spent_in_all(store),
-        "troubles": troubles,
+        "troubles": [what for _, what in causes(paper, folder=folder, now=now)],
     }
 
 
-def causes(
-    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, folder: Path, now: datetime
-) -> list[tuple[str, str]]:
+def causes(paper: Paper, *, folder: Path, now: datetime) -> list[tuple[str, str]]:
     """What needs a hand: what each is known by, and a sentence that says what it is and what to do.
 
     Args:
         folder: Where the data lies.
     """
+    store = paper.store
     found = [
         (f"feed {row['id']}", f"feed {row['id']}: {row['what']}; {row['next_step']}")
         for row in feed_overview(store, now=now)
@@ -190,7 +173,7 @@ def causes(
                 look = f"digest editions show {number} --deliveries"
                 what = f"edition {number}: {count} deliveries {state}; see {look}"
                 found.append((f"edition {number} {state}", what))
-    late = overdue(store, schedules, newsletter, now=now)
+    late = overdue(paper, now=now)
     found += [(what.partition(":")[0], what) for what in late]
     if waiting := len(store.articles.quarantined(limit=100)):
         found.append(("quarantine", f"{waiting} articles in quarantine; see digest quarantine list"))
@@ -199,14 +182,13 @@ def causes(
     return found
 
 
-def overdue(
-    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
-) -> list[str]:
+def overdue(paper: Paper, *, now: datetime) -> list[str]:
     """What ought to have been done and was not, a sentence each: something stands still. Empty is healthy."""
     found = [
         f"{schedule}: the edition of {slot:%Y-%m-%d %H:%M} UTC is overdue"
-        for schedule, slot in missed(store, schedules, newsletter, now=now - OVERDUE)
+        for schedule, slot in missed(paper, now=now - OVERDUE)
     ]
+    store = paper.store
     waiting = store.ledger.next_due()
     if waiting and waiting < now - UNSENT:
         found.append(f"delivery: mail has been due since {waiting:%Y-%m-%d %H:%M} UTC and is not sent")

@@ -62,8 +62,7 @@ class Runtime(Installation):
         door = Door(
             signup=make_signup(self.store, renderer, newsletter, self.keys),
             renderer=renderer,
-            themes=config.themes,
-            schedules=config.schedules,
+            paper=replace(self.paper, newsletter=newsletter),
             open_transport=self.mail.open_transport,
             clock=self.clock,
             operator=Operator(
@@ -178,15 +177,7 @@ class Runtime(Installation):
         """Make every edition that is due, or that of one schedule; see ``slots.tick``."""
         from digest.slots import tick
 
-        return tick(
-            self.store,
-            self.themes,
-            self.config.schedules,
-            self.config.newsletter,
-            now=self.now,
-            rewriter=self.rewriter,
-            only=only,
-        )
+        return tick(self.paper, now=self.now, rewriter=self.rewriter, only=only)
 
     def publish(self, name: str = NOW, only: tuple[str, ...] = (), language: str | None = None) -> "Made":
         """An edition of a schedule, made at this moment whatever its clock says.
@@ -198,12 +189,11 @@ class Runtime(Installation):
 
         now = self.now
         return publish(
-            self.store,
-            self.themes,
+            self.paper,
             self.schedule(name),
             slot=now,
             now=now,
-            language=language or self.language,
+            language=language,
             only=only,
             to_readers=name != NOW,
             rewrite=self.rewriter(),

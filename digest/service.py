@@ -204,11 +204,10 @@ class Service:
 
     def _soon(self) -> datetime | None:
         """When the next edition is due."""
-        from digest.slots import next_slots
+        from digest.slots import next_slot
 
-        runtime = self._runtime
-        going = [one for one in runtime.config.schedules if not runtime.store.state.is_paused(one.id)]
-        moments = next_slots(going, runtime.config.newsletter, now=runtime.now).values()
+        paper, now = self._runtime.paper, self._runtime.now
+        moments = [next_slot(paper, one, now=now) for one in paper.running()]
         return min(filter(None, moments), default=None)
 
     async def _way_out(self) -> "Transport":

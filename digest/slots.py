@@ -4,14 +4,14 @@ Slots are rows, so a machine that slept, a clock that jumped and a second proces
 is made once. Killed between freezing an edition and queueing its deliveries, the next tick queues them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from digest.model import Newsletter, Schedule, Theme
-from digest.publish import Rewrite, publish
+from digest.model import Schedule
+from digest.publish import Paper, Rewrite, publish
 from digest.timing import Late, by_zone, judge, slots
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ class Ticked:
 
 
 def tick(
-    store: "Store",
-    themes: Sequence[Theme],
-    schedules: Sequence[Schedule],
-    newsletter: Newsletter,
+    paper: Paper,
     *,
     now: datetime,
     rewriter: Callable[[], Rewrite | None] = lambda: None,
@@ -53,74 +50,60 @@ def tick(
         rewriter: Makes what ``publish`` takes as *rewrite*, a new one for each edition.
         only: Settle this schedule's.
     """
-    queue(store, schedules, newsletter, now=now)
+    queue(paper, now=now)
     return [
-        _settle(store, themes, schedule, newsletter, slot, due_at, now, rewriter)
-        for schedule, slot, due_at in _due(store, schedules, newsletter, now)
+        _settle(paper, schedule, slot, due_at, now, rewriter)
+        for schedule, slot, due_at in _due(paper, now)
         if only is None or schedule.id == only
     ]
 
 
-def waiting(
-    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
-) -> set[str]:
+def waiting(paper: Paper, *, now: datetime) -> set[str]:
     """The schedules for which :func:`tick` would do something now."""
-    unplanned = {store.editions.get(number).schedule for number in store.ledger.unplanned()}
-    return unplanned | {schedule.id for schedule, _, _ in _due(store, schedules, newsletter, now)}
+    unplanned = {paper.store.editions.get(number).schedule for number in paper.store.ledger.unplanned()}
+    return unplanned | {schedule.id for schedule, _, _ in _due(paper, now)}
 
 
-def _due(
-    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, now: datetime
-) -> Iterator[tuple[Schedule, datetime, datetime]]:
+def _due(paper: Paper, now: datetime) -> Iterator[tuple[Schedule, datetime, datetime]]:
     """Slots that are due and not settled, oldest first by schedule, with when the first reader's came."""
-    for schedule in schedules:
-        if schedule.cron is None or store.state.is_paused(schedule.id):
-            continue
+    store = paper.store
+    for schedule in paper.running():
         horizon = now + (_AHEAD if schedule.timezone == READERS else timedelta(0))
         after = _known_until(store, schedule, now, horizon)
-        moments = slots(schedule.cron, zone(schedule, newsletter), after=after, until=horizon)
-        store.slots.add(schedule.id, moments, now=now)
+        store.slots.add(schedule.id, moments(paper, schedule, after=after, until=horizon), now=now)
         for due in store.slots.due(now=horizon, schedule=schedule.id):
-            due_at = min(_by_zone(store, schedule, newsletter, due.slot).values(), default=due.slot)
+            due_at = min(_by_zone(paper, schedule, due.slot).values(), default=due.slot)
             if due_at <= now:
                 yield schedule, due.slot, due_at
 
 
-def missed(
-    store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
-) -> Iterator[tuple[str, datetime]]:
+def missed(paper: Paper, *, now: datetime) -> Iterator[tuple[str, datetime]]:
     """Slots that have come by *now* and are not settled, by schedule; the first of those not even noted."""
-    for schedule in schedules:
-        if schedule.cron is None or store.state.is_paused(schedule.id):
-            continue
+    store = paper.store
+    for schedule in paper.running():
         yield from ((schedule.id, one.slot) for one in store.slots.due(now=now, schedule=schedule.id))
         latest, since = store.slots.latest(schedule.id), store.state.get(f"since:{schedule.id}")
         if latest or since:
             after = latest.slot if latest else datetime.fromisoformat(since)
-            moments = slots(schedule.cron, zone(schedule, newsletter), after=after, until=now)
-            yield from ((schedule.id, moment) for moment in islice(moments, 1))
+            unnoted = moments(paper, schedule, after=after, until=now)
+            yield from ((schedule.id, moment) for moment in islice(unnoted, 1))
 
 
-def next_slot(schedule: Schedule, newsletter: Newsletter, *, now: datetime) -> datetime | None:
+def next_slot(paper: Paper, schedule: Schedule, *, now: datetime) -> datetime | None:
     """When the schedule is due next, by the newsletter's clock; None when it never is by itself."""
-    if schedule.cron is None:
-        return None
-    year = now + timedelta(days=4 * 366)
-    return next(slots(schedule.cron, zone(schedule, newsletter), after=now, until=year), None)
+    return next(moments(paper, schedule, after=now, until=now + timedelta(days=4 * 366)), None)
 
 
-def next_slots(
-    schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime
-) -> dict[str, datetime | None]:
-    """The same of all, by id."""
-    return {one.id: next_slot(one, newsletter, now=now) for one in schedules}
+def moments(paper: Paper, schedule: Schedule, *, after: datetime, until: datetime) -> Iterator[datetime]:
+    """When the schedule is due, on its own clock; the newsletter's for editions at each reader's hour."""
+    own = schedule.timezone
+    zone = paper.newsletter.timezone if own is None or own == READERS else own
+    return slots(schedule.cron, zone, after=after, until=until) if schedule.cron else iter(())
 
 
 def _settle(
-    store: "Store",
-    themes: Sequence[Theme],
+    paper: Paper,
     schedule: Schedule,
-    newsletter: Newsletter,
     slot: datetime,
     due_at: datetime,
     now: datetime,
@@ -129,45 +112,37 @@ def _settle(
     from digest.store import SlotState
 
     def close(state: SlotState, reason: str) -> Ticked:
-        store.slots.close(schedule.id, slot, state, now=now, reason=reason)
+        paper.store.slots.close(schedule.id, slot, state, now=now, reason=reason)
         return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
 
     fate = judge(due_at, now=now, grace=timedelta(seconds=schedule.grace_s), late=Late(schedule.late))
     if fate is not Late.SEND:
         state = {Late.FOLD: SlotState.FOLDED, Late.DROP: SlotState.DROPPED}[fate]
         return close(state, f"found {(now - due_at).total_seconds() / 3600:.1f} h late")
-    rewrite = rewriter()
-    made = publish(store, themes, schedule, slot=slot, now=now, language=newsletter.language, rewrite=rewrite)
+    made = publish(paper, schedule, slot=slot, now=now, rewrite=rewriter())
     if made.edition is None:
         return close(SlotState.MADE, made.plan.skipped[-1].why)
-    queue(store, [schedule], newsletter, now=now)
+    queue(paper, now=now)
     number, note = made.edition.number, "; ".join(made.notes)
     return Ticked(schedule=schedule.id, slot=slot, edition=number, reason=note)
 
 
-def queue(store: "Store", schedules: Sequence[Schedule], newsletter: Newsletter, *, now: datetime) -> None:
+def queue(paper: Paper, *, now: datetime) -> None:
     """Queue the deliveries of every edition that has not been queued to the end; the store knows which."""
-    known = {schedule.id: schedule for schedule in schedules}
-    for number in store.ledger.unplanned():
-        edition = store.editions.get(number)
+    known = {schedule.id: schedule for schedule in paper.schedules}
+    for number in paper.store.ledger.unplanned():
+        edition = paper.store.editions.get(number)
         schedule = known.get(edition.schedule, Schedule(id=edition.schedule))
-        due = _by_zone(store, schedule, newsletter, edition.slot)
-        store.ledger.plan(number, now=now, due_by_zone=due or None)
+        due = _by_zone(paper, schedule, edition.slot)
+        paper.store.ledger.plan(number, now=now, due_by_zone=due or None)
 
 
-def _by_zone(
-    store: "Store", schedule: Schedule, newsletter: Newsletter, slot: datetime
-) -> Mapping[str, datetime]:
+def _by_zone(paper: Paper, schedule: Schedule, slot: datetime) -> Mapping[str, datetime]:
     """When the slot comes for readers of each zone; empty when all get it at once."""
     if schedule.timezone != READERS:
         return {}
-    return by_zone(slot, newsletter.timezone, {newsletter.timezone, *store.subscribers.timezones()})
-
-
-def zone(schedule: Schedule, newsletter: Newsletter) -> str:
-    """Whose clock the schedule's times are read on; the newsletter's for editions at each reader's hour."""
-    own = schedule.timezone
-    return newsletter.timezone if own is None or own == READERS else own
+    own = paper.newsletter.timezone
+    return by_zone(slot, own, {own, *paper.store.subscribers.timezones()})
 
 
 def _known_until(store: "Store", schedule: Schedule, now: datetime, horizon: datetime) -> datetime:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from editions import LOCAL
 from feed_server import (
     MANNERS,
     NOW,
@@ -33,7 +34,7 @@ from digest.fetch import open_fetcher
 from digest.harvest import PRELOAD
 from digest.model import Feed, FeedConfig, FeedSettings, Schedule, Term, Theme
 from digest.polling import FeedHealth, health
-from digest.publish import publish
+from digest.publish import Paper, publish
 from digest.store import Store, open_store
 from digest.subscriptions import add, discover
 from digest.workers import Workers, open_workers
@@ -389,10 +390,11 @@ async def test_an_edited_article_comes_back_with_what_is_new_in_it(script: Calla
     news = "今年三月，水塔的机房又添了两排服务器，负责改造的工程师说，用电因此涨到五百一十千瓦，居民代表已经看过账本。"
     subjects = []
     async with script() as s:
+        paper = Paper(store=s.store, newsletter=LOCAL, themes=[theme])
         for n, body in enumerate((told, told, f"{told}<p>{news}</p>")):
             at = NOW + n * DAY
             await s.poll(http(rss(item(1, body=body, title="旧水塔的账本"))), now=at)
-            made = publish(s.store, [theme], schedule, slot=at, now=at, language="zh-CN").edition
+            made = publish(paper, schedule, slot=at, now=at).edition
             subjects.append(made.items() if made else ())
     (first,), again, (edited,) = subjects
     assert first.update is None

@@ -27,6 +27,7 @@ from test_slots import LETTER, THEME, add_article
 from digest.config import write_defaults
 from digest.installation import Clock, find_config
 from digest.model import ConsentState, DeliveryState, Schedule, Subscriber
+from digest.publish import Paper
 from digest.runtime import Runtime
 from digest.service import Service
 from digest.slots import tick
@@ -211,6 +212,12 @@ async def test_a_task_that_fails_is_tried_again_and_stops_no_other(monkeypatch: 
 
 DAILY = Schedule(id="daily", cron="0 0 * * *", themes_per_edition=1)
 LETTER_UTC = type(LETTER)(**{**{k: getattr(LETTER, k) for k in LETTER.__slots__}, "timezone": "UTC"})
+
+
+def a_paper(store: Store) -> Paper:
+    return Paper(store=store, newsletter=LETTER_UTC, themes=[THEME], schedules=[DAILY])
+
+
 WRITES = ("INSERT", "UPDATE", "DELETE", "COMMIT")
 
 
@@ -232,7 +239,7 @@ def a_publisher(url: str, killed_at: int) -> None:
             "before_cursor_execute",
             lambda _c, _cursor, statement, *_: write() if statement.startswith(WRITES) else None,
         )
-        tick(store, [THEME], [DAILY], LETTER_UTC, now=SLOT)
+        tick(a_paper(store), now=SLOT)
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +268,7 @@ def test_killed_at_every_write_an_edition_is_made_once_and_whole(
             add_reader(store, name)
         for number in range(3):
             add_article(store, number, SLOT - timedelta(days=2))
-        tick(store, [THEME], [DAILY], LETTER_UTC, now=SLOT - timedelta(hours=1))
+        tick(a_paper(store), now=SLOT - timedelta(hours=1))
     code, killed_at, editions_found = -signal.SIGKILL, 0, set()
     while code == -signal.SIGKILL:
         killed_at += 1
@@ -272,7 +279,7 @@ def test_killed_at_every_write_an_edition_is_made_once_and_whole(
         code = start(f"sqlite:///{copy}", killed_at)
         with open_store(f"sqlite:///{copy}") as store:
             editions_found.add(len(store.editions.list(9)))
-            tick(store, [THEME], [DAILY], LETTER_UTC, now=SLOT + timedelta(minutes=1))
+            tick(a_paper(store), now=SLOT + timedelta(minutes=1))
             [edition] = store.editions.list(9)
             assert store.ledger.counts(edition.number) == {DeliveryState.QUEUED: 3}
             assert edition.slot == SLOT

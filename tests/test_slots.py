@@ -13,7 +13,7 @@ import pytest
 
 from digest.model import Article as ArticleValue
 from digest.model import Block, BlockKind, ConsentState, Newsletter, Schedule, Subscriber, Term, Theme
-from digest.publish import publish
+from digest.publish import Paper, publish
 from digest.report import overdue
 from digest.similar import sketch
 from digest.slots import tick
@@ -50,6 +50,10 @@ def add_article(store: Store, number: int, now: datetime, feed: str = "tea") -> 
         language="zh",
     )
     store.articles.save(article, sketch=sketch(text), now=now)
+
+
+def paper(store: Store, *schedules: Schedule) -> Paper:
+    return Paper(store=store, newsletter=LETTER, themes=[THEME], schedules=schedules)
 
 
 def daily(**options: object) -> Schedule:
@@ -99,18 +103,18 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
             if step % 50 == 0:
                 astray[step // 50 % 2] = timedelta(days=rng.choice([-900, 500]))
             clocks = [max(now + by, YEARS[0]) for by in astray]
-            ticks = [(one, [THEME], DECADE, LETTER) for one in (store, twin)]
+            ticks = [paper(one, *DECADE) for one in (store, twin)]
             if step % 3:
-                for arguments, moment in zip(ticks, clocks, strict=True):
-                    tick(*arguments, now=moment)
+                for one, moment in zip(ticks, clocks, strict=True):
+                    tick(one, now=moment)
             else:
                 started = [
-                    threads.submit(tick, *one, now=moment) for one, moment in zip(ticks, clocks, strict=True)
+                    threads.submit(tick, one, now=moment) for one, moment in zip(ticks, clocks, strict=True)
                 ]
                 for one in started:
                     one.result()
             now += timedelta(hours=rng.choice([20, 400, 24 * rng.randrange(20, 35)]))
-        tick(store, [THEME], DECADE, LETTER, now=now)
+        tick(paper(store, *DECADE), now=now)
     editions = Counter((edition.schedule, edition.slot) for edition in store.editions.list(10_000))
     rows = {
         name: [row for row in store.slots.list(limit=10_000) if row.schedule == name] for name in PROMISED
@@ -128,16 +132,12 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
 
 def test_a_clock_a_year_ahead_costs_no_edition_once_it_is_set_right(store: Store) -> None:
     schedule, day = daily(), timedelta(days=1)
-    tick(store, [THEME], [schedule], LETTER, now=START)
-    assert {slot.edition for slot in tick(store, [THEME], [schedule], LETTER, now=START + 365 * day)} == {
-        None
-    }
+    tick(paper(store, schedule), now=START)
+    assert {slot.edition for slot in tick(paper(store, schedule), now=START + 365 * day)} == {None}
     for number in range(1, 4):
         add_article(store, 7 * number, START + number * day - timedelta(hours=1))
-        assert [
-            slot.edition for slot in tick(store, [THEME], [schedule], LETTER, now=START + number * day)
-        ] == [number]
-        assert not tick(store, [THEME], [schedule], LETTER, now=START + number * day + timedelta(hours=3))
+        assert [slot.edition for slot in tick(paper(store, schedule), now=START + number * day)] == [number]
+        assert not tick(paper(store, schedule), now=START + number * day + timedelta(hours=3))
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_a_clock_a_year_ahead_costs_no_edition_once_it_is_set_right(store: Store
     ],
 )
 def test_days_asleep_go_by_the_schedules_rule(store: Store, late: str, states: list[SlotState]) -> None:
-    tick(store, [THEME], [daily(late=late)], LETTER, now=START)
+    tick(paper(store, daily(late=late)), now=START)
     for number in range(8):
         add_article(store, number, START)
-    tick(store, [THEME], [daily(late=late)], LETTER, now=START + timedelta(days=4, minutes=5))
+    tick(paper(store, daily(late=late)), now=START + timedelta(days=4, minutes=5))
     assert [slot.state for slot in reversed(store.slots.list())] == states
 
 
@@ -162,13 +162,13 @@ def test_killed_between_freezing_and_queueing_the_next_tick_queues(store: Store)
     )
     add_article(store, 1, START)
     schedule = daily()
-    tick(store, [THEME], [schedule], LETTER, now=START)
+    tick(paper(store, schedule), now=START)
     slot = START + timedelta(days=1)
     store.slots.add("daily", [slot], now=slot)
-    made = publish(store, [THEME], schedule, slot=slot, now=slot, language="zh-CN")
+    made = publish(paper(store), schedule, slot=slot, now=slot)
     assert made.edition
     assert store.ledger.due(now=slot) == 0
-    tick(store, [THEME], [schedule], LETTER, now=slot + timedelta(minutes=1))
+    tick(paper(store, schedule), now=slot + timedelta(minutes=1))
     assert store.ledger.due(now=slot + timedelta(minutes=1)) == 1
     assert len(store.editions.list()) == 1
 
@@ -181,14 +181,14 @@ def test_each_reader_gets_it_at_eight_on_their_own_clock(store: Store) -> None:
             now=START,
         )
     schedule = daily(timezone="reader")
-    tick(store, [THEME], [schedule], LETTER, now=START)
+    tick(paper(store, schedule), now=START)
     add_article(store, 1, START)
     seen: dict[str, str] = {}
     now = START
     with store.owner() as owner:
         while now < START + timedelta(days=2) and len(seen) < 3:
             now += timedelta(minutes=30)
-            tick(store, [THEME], [schedule], LETTER, now=now)
+            tick(paper(store, schedule), now=now)
             for claim in store.ledger.claim(owner, limit=9, lease_s=60, now=now):
                 reader = store.subscribers.get(claim.subscriber_id or 0)
                 local = now.astimezone(ZoneInfo(reader.timezone))
@@ -199,16 +199,14 @@ def test_each_reader_gets_it_at_eight_on_their_own_clock(store: Store) -> None:
 
 def test_too_little_waits_for_the_next_slot_and_nothing_new_is_said(store: Store) -> None:
     schedule = daily(minimum_items=2)
-    tick(store, [THEME], [schedule], LETTER, now=START)
+    tick(paper(store, schedule), now=START)
     add_article(store, 1, START)
-    first = tick(store, [THEME], [schedule], LETTER, now=START + timedelta(days=1))
+    first = tick(paper(store, schedule), now=START + timedelta(days=1))
     assert [(done.edition, done.reason) for done in first] == [(None, "1 items, at least 2 are wanted")]
     add_article(store, 50, START)
-    second = tick(store, [THEME], [schedule], LETTER, now=START + timedelta(days=2))
+    second = tick(paper(store, schedule), now=START + timedelta(days=2))
     assert [done.edition for done in second] == [1]
-    later = [
-        tick(store, [THEME], [schedule], LETTER, now=START + timedelta(days=day))[0] for day in range(3, 9)
-    ]
+    later = [tick(paper(store, schedule), now=START + timedelta(days=day))[0] for day in range(3, 9)]
     assert later[-1].edition is None
     assert later[-1].reason
 
@@ -216,10 +214,10 @@ def test_too_little_waits_for_the_next_slot_and_nothing_new_is_said(store: Store
 def test_a_copy_in_another_feed_is_no_news_and_no_more_to_quote(store: Store) -> None:
     """A schedule sends no passage twice, whoever prints it."""
     schedule, passages = daily(recycle_after_days=9999), []
-    tick(store, [THEME], [schedule], LETTER, now=START)
+    tick(paper(store, schedule), now=START)
     for day in range(1, 8):
         add_article(store, 1, START + timedelta(days=day, hours=-1), feed=f"feed{day % 4}")
-        tick(store, [THEME], [schedule], LETTER, now=START + timedelta(days=day))
+        tick(paper(store, schedule), now=START + timedelta(days=day))
     for edition in store.editions.list():
         passages += [excerpt.text for item in edition.items() for excerpt in item.excerpts]
     assert len(passages) == len(set(passages)) > 0
@@ -231,13 +229,13 @@ def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -
     )
     add_article(store, 1, START)
     schedule = daily(review=True)
-    tick(store, [THEME], [schedule], LETTER, now=START)
+    tick(paper(store, schedule), now=START)
     now = START + timedelta(days=1)
-    assert tick(store, [THEME], [schedule], LETTER, now=now)[0].edition == 1
+    assert tick(paper(store, schedule), now=now)[0].edition == 1
     with store.owner() as owner:
         assert not store.ledger.claim(owner, limit=9, lease_s=60, now=now)
         store.editions.set_status(1, "ready")
-        tick(store, [THEME], [schedule], LETTER, now=now)
+        tick(paper(store, schedule), now=now)
         assert len(store.ledger.claim(owner, limit=9, lease_s=60, now=now)) == 1
 
 
@@ -246,11 +244,11 @@ def test_what_stands_still_is_told(store: Store) -> None:
         Subscriber(id=0, address="a@example.org", state=ConsentState.CONFIRMED), actor="test", now=START
     )
     add_article(store, 1, START)
-    tick(store, [THEME], [daily()], LETTER, now=START)
+    tick(paper(store, daily()), now=START)
     slot, minute = START + timedelta(days=1), timedelta(minutes=1)
 
     def late(minutes: int) -> list[str]:
-        return overdue(store, [daily()], LETTER, now=slot + minutes * minute)
+        return overdue(paper(store, daily()), now=slot + minutes * minute)
 
     assert late(14) == []
     assert late(16) == [
@@ -261,6 +259,6 @@ def test_what_stands_still_is_told(store: Store) -> None:
     store.state.set_paused("daily", True)
     assert late(16) == []
     store.state.set_paused("daily", False)
-    assert tick(store, [THEME], [daily()], LETTER, now=slot + 20 * minute)[0].edition == 1
+    assert tick(paper(store, daily()), now=slot + 20 * minute)[0].edition == 1
     assert late(40) == []
     assert "mail has been due" in late(60)[0]

@@ -190,7 +190,7 @@ async def weeks(runtime: Runtime, readers: Readers, monkeypatch: pytest.MonkeyPa
             await runtime.mail.deliver_due(transport)
             if now.hour == 8:
                 await runtime.mail.tend(transport)
-            late = overdue(runtime.store, runtime.config.schedules, runtime.config.newsletter, now=now)
+            late = overdue(runtime.paper, now=now)
             assert not [what for what in late if not what.startswith("collecting")]
             now += STEP
 
@@ -231,5 +231,4 @@ def test_at_the_end_ledger_inbox_and_promise_agree(
         )  # fmt: skip
         assert set(spans.values()) == {1}
         assert 1 <= sum("feed4" in notice for notice in notices) <= WEEKS
-        work = runtime.store, config.schedules, config.newsletter
-        assert any(name == "feed feed4" for name, _ in causes(*work, folder=tmp_path, now=runtime.now))
+        assert any(name == "feed feed4" for name, _ in causes(runtime.paper, folder=tmp_path, now=runtime.now))

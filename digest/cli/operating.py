@@ -33,13 +33,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     from digest.report import overview
 
     with runtime(context) as opened:
-        rows = overview(
-            opened.store,
-            opened.config.schedules,
-            opened.config.newsletter,
-            folder=opened.data_dir,
-            now=opened.now,
-        )
+        rows = overview(opened.paper, folder=opened.data_dir, now=opened.now)
     if as_json:
         emit_json(rows)
     else:

@@ -32,9 +32,8 @@ def overview(
     from digest.report import theme_overview
 
     with runtime(context) as opened:
-        rows = theme_overview(
-            opened.store, opened.themes, opened.schedule(NOW), language=opened.language, now=opened.now
-        )
+        schedule = opened.schedule(NOW)
+        rows = theme_overview(opened.paper, schedule, language=opened.language, now=opened.now)
     if as_json:
         emit_json(rows)
         return
@@ -109,8 +108,7 @@ def simulate(
         chosen = opened.schedule(schedule or opened.config.schedules[0].id)
         opened.rehearse()
         opened.collect(on_progress=note)
-        newsletter = opened.config.newsletter
-        for row in rehearsed(opened.store, opened.themes, chosen, newsletter, now=opened.now, weeks=weeks):
+        for row in rehearsed(opened.paper, chosen, now=opened.now, weeks=weeks):
             note(str(row["slot"])[:10])
             if as_json:
                 print(json.dumps(row, ensure_ascii=False, default=str))

@@ -69,7 +69,7 @@ def make_app(door: Door) -> Starlette:
             await desk.close()
 
     def health(_: Request) -> Response:
-        late = overdue(door.store, door.schedules, door.newsletter, now=door.clock())
+        late = overdue(door.paper, now=door.clock())
         return PlainTextResponse("work is overdue\n", 503) if late else PlainTextResponse("ok\n")
 
     def metrics(_: Request, __: Form) -> Response:

@@ -27,7 +27,7 @@ class Archive:
         if not (asked.isascii() and asked.isdigit() and 0 < int(asked[:6]) <= LAST_PAGE):
             raise HTTPException(404)
         page, theme = int(asked[:6]), request.query_params.get("theme") or None
-        if theme is not None and theme not in {one.id for one in self.door.themes}:
+        if theme is not None and theme not in {one.id for one in self.door.paper.themes}:
             raise HTTPException(404)
         found = self.door.store.editions.public(
             self._public, theme=theme, skip=(page - 1) * PAGE, limit=PAGE + 1
@@ -38,13 +38,13 @@ class Archive:
             return f"{self.door.root}/editions?{urlencode({k: v for k, v in values.items() if v})}"
 
         first_at = self.door.next_at(None)
-        names = [("", words.plain("All themes")), *((one.id, one.name(language)) for one in self.door.themes)]
+        names = [(one.id, one.name(language)) for one in self.door.paper.themes]
         shown = self.door.renderer.archive(
             found[:PAGE],
             language=language,
             older=at(page + 1) if len(found) > PAGE else None,
             newer=at(page - 1) if page > 1 else None,
-            themes=options(names, [theme or ""]),
+            themes=options([("", words.plain("All themes")), *names], [theme or ""]),
             action=f"{self.door.root}/editions",
             searched=theme,
             first_at=words.moment(first_at, self.door.newsletter.timezone) if first_at else None,
@@ -70,4 +70,4 @@ class Archive:
     @property
     def _public(self) -> list[str]:
         """Editions made by hand are not in the archive; who has the link of one sees it."""
-        return [schedule.id for schedule in self.door.schedules]
+        return [schedule.id for schedule in self.door.paper.schedules]

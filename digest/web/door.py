@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from digest.mail.transport import Transport
-from digest.model import Newsletter, Schedule, Subscriber, Theme
+from digest.model import Newsletter, Subscriber
+from digest.publish import Paper
 from digest.render.wording import Wording, frequency, language_names
 from digest.signup import Signup
 from digest.slots import next_slot
@@ -62,15 +63,14 @@ class Door:
     """Everything the pages need.
 
     Args:
-        signup: Of a newsletter with a ``base_url``.
+        paper: Of a newsletter with a ``base_url``.
         open_transport: What confirmation mails go through; it closes with the stack it is given.
         clock: Now, aware.
     """
 
     signup: Signup
     renderer: "Renderer"
-    themes: tuple[Theme, ...]
-    schedules: tuple[Schedule, ...]
+    paper: Paper
     open_transport: Callable[[AsyncExitStack], Awaitable[Transport]]
     clock: Callable[[], datetime]
     operator: Operator = Operator()
@@ -78,11 +78,11 @@ class Door:
 
     @property
     def newsletter(self) -> Newsletter:
-        return self.signup.newsletter
+        return self.paper.newsletter
 
     @property
     def store(self) -> "Store":
-        return self.signup.store
+        return self.paper.store
 
     @cached_property
     def root(self) -> str:
@@ -96,7 +96,7 @@ class Door:
 
     def next_runs(self) -> Mapping[str, datetime | None]:
         """When each schedule comes next, None when it does not by itself."""
-        return {one.id: next_slot(one, self.newsletter, now=self.clock()) for one in self.schedules}
+        return {one.id: next_slot(self.paper, one, now=self.clock()) for one in self.paper.schedules}
 
     def next_at(self, reader: Subscriber | None) -> datetime | None:
         """The next edition of any schedule, or of any that *reader* takes."""
@@ -175,11 +175,11 @@ class Door:
 
     def choices(self, language: str, reader: Subscriber | None = None) -> dict[str, object]:
         """The ``themes`` and ``schedules`` there are, ticked as *reader* has chosen, or all."""
-        words, often = self.words(language), [frequency(one) for one in self.schedules]
-        themes = [(one.id, one.name(language)) for one in self.themes]
+        words, often = self.words(language), [frequency(one) for one in self.paper.schedules]
+        themes = [(one.id, one.name(language)) for one in self.paper.themes]
         schedules = [
             (one.id, words.plain(how).capitalize() if how and often.count(how) == 1 else one.id)
-            for one, how in zip(self.schedules, often, strict=True)
+            for one, how in zip(self.paper.schedules, often, strict=True)
         ]
         return {
             "themes": options(themes, (reader and reader.themes) or dict(themes)),
@@ -192,12 +192,13 @@ class Door:
         Raises:
             FormError: Something is not in the lists, or there is no theme.
         """
-        themes = forms.chosen(form, "theme", [theme.id for theme in self.themes])
-        schedules = forms.chosen(form, "schedule", [schedule.id for schedule in self.schedules])
+        paper = self.paper
+        themes = forms.chosen(form, "theme", [theme.id for theme in paper.themes])
+        schedules = forms.chosen(form, "schedule", [schedule.id for schedule in paper.schedules])
         if not themes:
             raise forms.FormError("Choose at least one theme.")
-        every_theme, every_schedule = len(themes) == len(self.themes), len(schedules) == len(self.schedules)
-        return () if every_theme else themes, () if every_schedule else schedules
+        all_themes, all_schedules = len(themes) == len(paper.themes), len(schedules) == len(paper.schedules)
+        return () if all_themes else themes, () if all_schedules else schedules
 
 
 def options(pairs: Iterable[tuple[str, str]], chosen: Collection[str]) -> list[Option]:

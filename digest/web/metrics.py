@@ -30,7 +30,7 @@ def _series(door: Door, numbers: Numbers, counted: Counted) -> Iterator[Series]:
         yield "last_edition_timestamp_seconds", told, {"": newest.slot.timestamp()}
     runs = {name: at.timestamp() for name, at in door.next_runs().items() if at}
     yield "next_edition_timestamp_seconds", "When each schedule is due next.", _by("schedule", runs)
-    late = overdue(store, door.schedules, door.newsletter, now=now)
+    late = overdue(door.paper, now=now)
     yield "overdue", "Kinds of work that stand still; 0 is healthy.", {"": len(late)}
     yield (
         "feeds",

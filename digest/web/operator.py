@@ -137,7 +137,7 @@ class OperatorPages:
         ):
             raise HTTPException(403)
         name, do = forms.one(form, "id"), forms.one(form, "do")
-        if do in {"pause", "resume"} and name in {schedule.id for schedule in self.door.schedules}:
+        if do in {"pause", "resume"} and name in {schedule.id for schedule in self.door.paper.schedules}:
             self.store.state.set_paused(name, do == "pause")
         elif do == "approve" and name.isascii() and name.isdigit() and len(name) < 9:
             if self.store.editions.status(int(name)) == "review":
@@ -167,7 +167,7 @@ class OperatorPages:
             stuck=self._stuck([edition.number for edition in editions]),
             readers=[(state, readers.get(state, 0)) for state in ConsentState],
             over_time=[(day[5:], days[day].get("confirmed", 0)) for day in sorted(days)[-DAYS:]],
-            coverage=[(one.id, self._coverage(one.id, language)) for one in self.door.schedules],
+            coverage=[(one.id, self._coverage(one.id, language)) for one in self.door.paper.schedules],
             feeds=feed_overview(store, now=now),
             bounces=store.subscribers.recent(STOPPED),
         )
@@ -179,7 +179,7 @@ class OperatorPages:
             found = explain(self.store.editions.get(number))
         except (StoreError, OverflowError):
             raise HTTPException(404) from None
-        names = {theme.id: theme.name(language) for theme in self.door.themes}
+        names = {theme.id: theme.name(language) for theme in self.door.paper.themes}
         for theme in found["themes"]:
             parts = [(name, float(value)) for name, value in _PART.findall(theme["why"])]
             theme |= {"name": names.get(theme["id"], theme["id"]), "parts": parts}
@@ -211,7 +211,7 @@ class OperatorPages:
 
     def _coverage(self, schedule: str, language: str) -> list[tuple[str, float]]:
         coverage = dict(self.store.editions.history(schedule).coverage)
-        return [(theme.name(language), sum(coverage.get(theme.id, ()))) for theme in self.door.themes]
+        return [(theme.name(language), sum(coverage.get(theme.id, ()))) for theme in self.door.paper.themes]
 
     def _minute(self, moment: datetime | None) -> str:
         """On the newsletter's clock."""

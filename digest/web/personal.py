@@ -92,7 +92,9 @@ class PersonalPages:
         if not (language in self.door.languages and zone in _zones(reader) and hour in HOURS):
             raise forms.FormError("Choose from the lists.")
         themes, schedules = self.door.chosen(form)
-        if len(self.door.schedules) > 1 and "schedule" not in form:  # of one alone the page does not ask
+        if (
+            len(self.door.paper.schedules) > 1 and "schedule" not in form
+        ):  # of one alone the page does not ask
             raise forms.FormError("Choose from the lists.")
         return self.door.store.subscribers.set_preferences(
             reader.id,
