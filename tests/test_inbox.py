@@ -37,7 +37,6 @@ def names(folder: Path) -> list[str]:
 async def test_a_message_becomes_an_eml_as_received_and_its_html_part(tmp_path: Path) -> None:
     async with open_inbox(tmp_path) as inbox:
         assert "0001.eml" in await send(inbox.port)
-        assert await inbox.wait_for(1, timeout_s=1) == [tmp_path / "0001.eml"]
     assert (tmp_path / "0001.eml").read_bytes() == MESSAGE
     assert (tmp_path / "0001.html").read_text(encoding="utf-8") == HTML
     assert names(tmp_path) == ["0001.eml", "0001.html"]

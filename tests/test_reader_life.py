@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from axe_playwright_python.base import AXE_SCRIPT
-from reading import KEYS, SECRET, Site, a_site
+from reading import KEYS, SECRET, Site, a_site, received
 from stored import frozen_edition
 
 from digest.deliver import deliver
@@ -49,7 +49,7 @@ class Visit:
     async def read_mail(self, number: int) -> None:
         """The newest mail as the inbox keeps it, links and all."""
         await self.site.mails(number)
-        await self.page.goto(self.site.inbox.received[-1].with_suffix(".html").as_uri())
+        await self.page.goto(received(self.site.inbox)[-1].with_suffix(".html").as_uri())
 
     async def sees(self, words: str) -> bool:
         return words in await self.page.inner_text("body")
@@ -190,7 +190,7 @@ async def test_a_mail_program_leaves_with_one_click(sqlite_url: str, tmp_path: P
             await site.confirmed(ANN)
             await send_edition(site, frozen_edition(site.store))
             await site.mails(2)
-            mail = message_from_bytes(site.inbox.received[-1].read_bytes(), policy=policy.default)
+            mail = message_from_bytes(received(site.inbox)[-1].read_bytes(), policy=policy.default)
             way = search(r"<(http[^>]+)>", mail["List-Unsubscribe"])
             assert way
             assert (await site.post(way[1], ("List-Unsubscribe", "One-Click")))[0] == 200

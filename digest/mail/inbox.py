@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -30,18 +31,8 @@ class Inbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = 0
-        self.received: list[Path] = []
-        self._arrived = asyncio.Event()
         folder.mkdir(parents=True, exist_ok=True)
         self._last = max((number for number, _ in numbered(folder)), default=0)
-
-    async def wait_for(self, messages: int, *, timeout_s: float = 30.0) -> list[Path]:
-        """Wait until at least so many have come since it was opened; raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            while len(self.received) < messages:
-                self._arrived.clear()
-                await self._arrived.wait()
-        return self.received
 
     async def handle_DATA(  # noqa: N802 - the name aiosmtpd looks for
         self, server: "SMTP", session: "Session", envelope: "Envelope"
@@ -50,21 +41,30 @@ class Inbox:
             path = await asyncio.to_thread(self._store, cast(bytes, envelope.content))
         except OSError as error:
             return f"452 4.3.1 cannot store the message: {error.strerror}"
-        self.received.append(path)
-        self._arrived.set()
         return f"250 2.0.0 kept as {path.name}"
 
     def _store(self, content: bytes) -> Path:
-        html = html_part(content)
+        """Whole or not at all: readers of the folder never see half a message."""
+        html = part_text(parsed(content), "html")
+        draft = self.folder / f".draft.{os.getpid()}.{id(content)}"
+        try:
+            draft.write_bytes(content)
+            path = self._linked(draft)
+        finally:
+            draft.unlink(missing_ok=True)
+        if html is not None:
+            path.with_suffix(".html").write_text(html, encoding="utf-8")
+        return path
+
+    def _linked(self, draft: Path) -> Path:
+        """The next name that no other inbox on the same folder has taken."""
         while True:
             self._last += 1
             path = self.folder / f"{self._last:04d}.eml"
             try:
-                _write(path, content)
-            except FileExistsError:  # another inbox on the same folder
+                os.link(draft, path)
+            except FileExistsError:
                 continue
-            if html is not None:
-                path.with_suffix(".html").write_text(html, encoding="utf-8")
             return path
 
 
@@ -89,23 +89,9 @@ def part_text(message: EmailMessage, kind: str) -> str | None:
         return cast(bytes, part.get_payload(decode=True) or b"").decode("utf-8", "replace")
 
 
-def html_part(content: bytes) -> str | None:
-    return part_text(parsed(content), "html")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: readers of the folder never see half a message."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(content)
-    try:
-        os.link(draft, path)
-    finally:
-        draft.unlink()
-
-
 @asynccontextmanager
-async def open_inbox(folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Inbox]:
-    """Listen until the block is left; port 0 takes a free one, told as ``.port``.
+async def open_inbox(folder: Path, *, port: int = 0) -> AsyncIterator[Inbox]:
+    """Listen on loopback until the block is left; port 0 takes a free one, told as ``.port``.
 
     Raises:
         OSError: the port is taken, or the folder cannot be written.
@@ -113,44 +99,33 @@ async def open_inbox(folder: Path, *, host: str = "127.0.0.1", port: int = 0) ->
     from aiosmtpd.smtp import SMTP
 
     inbox = Inbox(folder)
-    open_now: set[Any] = set()
-
-    class Visitor(SMTP):
-        """Known while connected, so that closing the inbox ends it."""
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            open_now.add(self)
-            super().connection_made(transport)
-
-        def connection_lost(self, error: Exception | None) -> None:
-            super().connection_lost(error)
-            open_now.discard(self)
-
     loop = asyncio.get_running_loop()
+    sessions: WeakSet[SMTP] = WeakSet()
 
-    def visitor() -> Visitor:
-        return Visitor(
+    def session() -> SMTP:
+        one = SMTP(
             inbox, data_size_limit=_MOST_OCTETS, enable_SMTPUTF8=True, hostname="digest.inbox", loop=loop
         )
+        sessions.add(one)
+        return one
 
-    server = await loop.create_server(visitor, host, port)
+    server = await loop.create_server(session, "127.0.0.1", port)
     inbox.port = server.sockets[0].getsockname()[1]
     try:
         yield inbox
     finally:
         server.close()
-        await _end(open_now)
+        await _end(sessions)
         await server.wait_closed()
         inbox.port = 0
 
 
-async def _end(sessions: set[Any]) -> None:
+async def _end(sessions: "WeakSet[SMTP]") -> None:
     """Close what clients left open, and let aiosmtpd's tasks notice."""
-    for session in tuple(sessions):
-        if session.transport is not None:
-            session.transport.close()
     for _ in range(100):
-        if not sessions:
-            break
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0)
+        left = [session.transport for session in sessions if session.transport is not None]
+        for transport in left:
+            transport.close()
+        await asyncio.sleep(0.01 if left else 0)
+        if not left:
+            return

@@ -8,10 +8,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digest.mail.inbox import html_part, numbered, parsed, part_text
+from digest.mail.inbox import numbered, parsed, part_text
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -44,56 +45,50 @@ def make_inbox_app(folder: Path) -> "Starlette":
         return _page("Inbox", f"<h1>Inbox</h1>{table}")
 
     def show(request: "Request") -> "Response":
-        number, path = _find(folder, request)
-        message = parsed(path.read_bytes())
+        number, message = request.path_params["number"], parsed(_content(folder, request))
         headers = "".join(
             f"<tr><th>{escape(name)}<td>{escape(str(value))}</tr>"
             for name, value in message.items()
             if name.lower() in {"from", "to", "subject", "date", "list-unsubscribe"}
         )
-        links = "".join(f'<a href="/{to}">{label}</a>' for to, label in _links(number))
+        links = f'<a href="/">Inbox</a><a href="/{number}/text">Text</a><a href="/{number}/source">Source</a>'
         frame = f'<iframe title="Message" sandbox="allow-popups" src="/{number}/html"></iframe>'
         return _page(str(message["subject"]), f"<nav>{links}</nav><table>{headers}</table>{frame}")
 
-    def html(request: "Request") -> "Response":
-        from starlette.responses import HTMLResponse
+    def part(request: "Request") -> "Response":
+        from starlette.responses import HTMLResponse, PlainTextResponse
 
-        _, path = _find(folder, request)
-        body = html_part(path.read_bytes()) or "<p>This message has no HTML part.</p>"
-        return HTMLResponse(body, headers=_headers(_MAIL_POLICY))
-
-    def text(request: "Request") -> "Response":
-        _, path = _find(folder, request)
-        return _plain(part_text(parsed(path.read_bytes()), "plain") or "This message has no text part.")
-
-    def source(request: "Request") -> "Response":
-        _, path = _find(folder, request)
-        return _plain(path.read_bytes().decode("utf-8", "replace"))
+        content, message = _content(folder, request), parsed(_content(folder, request))
+        html = part_text(message, "html") or "<p>This message has no HTML part.</p>"
+        text = part_text(message, "plain") or "This message has no text part."
+        match request.path_params["part"]:
+            case "html":
+                return HTMLResponse(html, headers=_headers(_MAIL_POLICY))
+            case "text":
+                return PlainTextResponse(text, headers=_headers("default-src 'none'"))
+            case "source":
+                source = content.decode("utf-8", "replace")
+                return PlainTextResponse(source, headers=_headers("default-src 'none'"))
+            case other:
+                raise _missing(other)
 
     return Starlette(
-        routes=[
-            Route("/", index),
-            Route("/{number:int}", show),
-            Route("/{number:int}/html", html),
-            Route("/{number:int}/text", text),
-            Route("/{number:int}/source", source),
-        ]
+        routes=[Route("/", index), Route("/{number:int}", show), Route("/{number:int}/{part}", part)]
     )
 
 
-def _find(folder: Path, request: "Request") -> tuple[int, Path]:
+def _content(folder: Path, request: "Request") -> bytes:
     """The message asked for, found among those there are: the number never becomes a path."""
+    path = dict(numbered(folder)).get(request.path_params["number"])
+    if path is None:
+        raise _missing(request.path_params["number"])
+    return path.read_bytes()
+
+
+def _missing(what: object) -> "HTTPException":
     from starlette.exceptions import HTTPException
 
-    wanted = request.path_params["number"]
-    for number, path in numbered(folder):
-        if number == wanted:
-            return number, path
-    raise HTTPException(404, f"there is no message {wanted}")
-
-
-def _links(number: int) -> tuple[tuple[str, str], ...]:
-    return ("", "Inbox"), (f"{number}/text", "Text"), (f"{number}/source", "Source")
+    return HTTPException(404, f"there is no {what}")
 
 
 def _row(number: int, path: Path) -> str:
@@ -111,12 +106,6 @@ def _page(title: str, body: str) -> "Response":
         f"<body>{body}</body></html>",
         headers=_headers(_PAGE_POLICY),
     )
-
-
-def _plain(text: str) -> "Response":
-    from starlette.responses import PlainTextResponse
-
-    return PlainTextResponse(text, headers=_headers("default-src 'none'"))
 
 
 def _headers(policy: str) -> dict[str, str]:
