@@ -5,10 +5,10 @@ Each check gives findings; none raises for what it finds.
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from digest.mail.dkim import Key
@@ -24,8 +24,7 @@ CLIPPED = 102_000
 Level = Literal["ok", "warning", "fault"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """What was looked at, how it is, and, unless it is ok, what to do."""
 
     level: Level
@@ -38,53 +37,51 @@ def check_python(version: tuple[int, int, int] = sys.version_info[:3]) -> Findin
     name = ".".join(str(part) for part in version)
     if patch is not None and version[2] < patch:
         what = f"Python {name} can be made to put a line break into a header; Digest defuses what it is given"
-        return Finding(level="warning", what=what, do=f"update to {version[0]}.{version[1]}.{patch} or later")
-    return Finding(level="ok", what=f"Python {name}")
+        return Finding("warning", what, f"update to {version[0]}.{version[1]}.{patch} or later")
+    return Finding("ok", f"Python {name}")
 
 
 def check_clock(now: datetime, newest: datetime | None) -> Finding:
     """The clock against the newest thing that is known to have happened."""
     if newest and newest > now:
         what = f"the clock says {now:%Y-%m-%d %H:%M} UTC, yet {newest:%Y-%m-%d %H:%M} has been"
-        return Finding(level="fault", what=what, do="set the clock: slots and signatures go by it")
-    return Finding(level="ok", what=f"the clock says {now:%Y-%m-%d %H:%M} UTC")
+        return Finding("fault", what, "set the clock: slots and signatures go by it")
+    return Finding("ok", f"the clock says {now:%Y-%m-%d %H:%M} UTC")
 
 
 def check_message(mail: bytes, *, signed: bool) -> Iterator[Finding]:
     """The mail a reader would get: its size, its headers, what its signatures cover."""
-    head, _, _ = mail.partition(b"\r\n\r\n")
-    fields = [line.split(b":", 1)[0].lower() for line in re.split(rb"\r\n(?![ \t])", head)]
+    fields = re.split(rb"\r\n(?![ \t])", mail.partition(b"\r\n\r\n")[0])
+    names = [field.split(b":", 1)[0].lower() for field in fields]
     if len(mail) > CLIPPED:
         what = f"a mail has {len(mail)} octets; some programs cut it off at {CLIPPED}"
-        yield Finding(level="warning", what=what, do="set fewer items or themes an edition")
+        yield Finding("warning", what, "set fewer items or themes an edition")
     else:
-        yield Finding(level="ok", what=f"a mail has {len(mail)} octets and {len(fields)} header fields")
-    if b"list-unsubscribe-post" not in fields:
+        yield Finding("ok", f"a mail has {len(mail)} octets and {len(names)} header fields")
+    if b"list-unsubscribe-post" not in names:
         what = "mails hold no one-click unsubscribe (RFC 8058), which large providers ask for"
         do = (
             "set newsletter.base_url to where the pages are served; until then read the mailbox that"
             " List-Unsubscribe names, and take out who asks with digest subscribers remove"
         )
-        yield Finding(level="warning", what=what, do=do)
-    for name in {name for name in fields if name not in (b"received", b"dkim-signature")}:
-        if fields.count(name) > 1:
-            what = f"the field {name.decode()} stands {fields.count(name)} times"
-            yield Finding(level="fault", what=what, do="report this: no mail should be sent")
+        yield Finding("warning", what, do)
+    for name, count in Counter(names).items():
+        if count > 1 and name not in (b"received", b"dkim-signature"):
+            what = f"the field {name.decode()} stands {count} times"
+            yield Finding("fault", what, "report this: no mail should be sent")
     if signed:
-        yield from _signatures(head, fields)
+        yield from _signatures(fields, names)
 
 
-def _signatures(head: bytes, fields: list[bytes]) -> Iterator[Finding]:
-    for field in re.split(rb"\r\n(?![ \t])", head):
-        if not field.lower().startswith(b"dkim-signature:"):
-            continue
-        covered = re.sub(rb"\s", b"", field).lower().partition(b";h=")[2].partition(b";")[0].split(b":")
-        missing = [name for name in UNSUBSCRIBE if name in fields and name not in covered]
+def _signatures(fields: list[bytes], names: list[bytes]) -> Iterator[Finding]:
+    for signature in (field for field, name in zip(fields, names, strict=True) if name == b"dkim-signature"):
+        covered = re.sub(rb"\s", b"", signature).lower().partition(b";h=")[2].partition(b";")[0].split(b":")
+        missing = [name for name in UNSUBSCRIBE if name in names and name not in covered]
         if missing:
             what = f"a signature does not cover {b', '.join(missing).decode()}"
-            yield Finding(level="fault", what=what, do="report this: one-click unsubscribing is not trusted")
+            yield Finding("fault", what, "report this: one-click unsubscribing is not trusted")
         else:
-            yield Finding(level="ok", what=f"a signature covers {len(covered)} fields")
+            yield Finding("ok", f"a signature covers {len(covered)} fields")
 
 
 async def check_server(server: "Server") -> Finding:
@@ -94,33 +91,30 @@ async def check_server(server: "Server") -> Finding:
     try:
         connection = await open_connection(server)
     except OpeningError as error:
-        return Finding(
-            level="fault", what=str(error), do="mend the server's entry in config.toml, or the server"
-        )
+        return Finding("fault", str(error), "mend the server's entry in config.toml, or the server")
     offers = ", ".join(connection.offers) or "nothing"
     connection.leave()
-    return Finding(level="ok", what=f"{server.label}: {server.security}, offers {offers}")
+    return Finding("ok", f"{server.label}: {server.security}, offers {offers}")
 
 
 def check_dns(domain: str, keys: Sequence["Key"]) -> Iterator[Finding]:
     """SPF (RFC 7208), DMARC (RFC 7489) and the keys' records (RFC 6376), where DNS answers."""
     from digest.mail.dkim import dns_record
 
-    wanted = [(domain, "v=spf1", "SPF", 'publish a TXT record like "v=spf1 a:your.relay -all"')]
-    wanted.append((f"_dmarc.{domain}", "v=DMARC1", "DMARC", 'publish a TXT record like "v=DMARC1; p=none"'))
+    wanted = [
+        ("SPF", domain, "v=spf1", 'a TXT record like "v=spf1 a:your.relay -all"'),
+        ("DMARC", f"_dmarc.{domain}", "v=DMARC1", 'a TXT record like "v=DMARC1; p=none"'),
+    ]
     for key in keys:
-        do = f"publish: {dns_record(key)}"
-        wanted.append((key.record_name, dns_record(key), f"DKIM key {key.selector}", do))
-    for name, start, what, do in wanted:
+        wanted.append((f"DKIM key {key.selector}", key.record_name, dns_record(key), dns_record(key)))
+    for what, name, start, do in wanted:
         records = _texts(name)
         if records is None:
-            yield Finding(
-                level="warning", what=f"{what}: DNS does not answer for {name}", do="try again later"
-            )
+            yield Finding("warning", f"{what}: DNS does not answer for {name}", "try again later")
         elif any(_squeezed(record).startswith(_squeezed(start)) for record in records):
-            yield Finding(level="ok", what=f"{what} stands at {name}")
+            yield Finding("ok", f"{what} stands at {name}")
         else:
-            yield Finding(level="fault", what=f"{what}: no such record at {name}", do=do)
+            yield Finding("fault", f"{what}: no such record at {name}", f"publish: {do}")
 
 
 def _squeezed(record: str) -> str:

@@ -294,8 +294,8 @@ class Sending:
             await transport.close()
         said = f"{server.label}: test to {address}: {result.fate} {result.code or ''} {result.text}".rstrip()
         if result.fate is Fate.SENT:
-            return Finding(level="ok", what=said)
-        return Finding(level="fault", what=said, do="the server's words say what it minds")
+            return Finding("ok", said)
+        return Finding("fault", said, "the server's words say what it minds")
 
     async def tend(self, transport: "Transport") -> list[str]:
         """Tell the operator what needs a hand, and forget what is old enough; what was done, in lines."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,7 +37,7 @@ def examine(
     with runtime(context) as opened:
         findings = list(_findings(opened, to))
     if as_json:
-        emit_json([{"level": f.level, "what": f.what, "do": f.do} for f in findings])
+        emit_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
             print(f"{finding.level:8}{finding.what}")
@@ -51,7 +51,7 @@ def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
     from digest.doctor import Finding, check_clock, check_dns, check_message, check_python, check_server
 
     for warning in opened.config.warnings:
-        yield Finding(level="warning", what=warning)
+        yield Finding("warning", warning)
     yield check_python()
     latest = opened.store.editions.latest()
     yield check_clock(opened.now, latest.made_at if latest else None)
@@ -61,7 +61,7 @@ def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
     domain = opened.config.newsletter.sender.rpartition("@")[2]
     if not opened.mail.servers():
         where = opened.config.delivery.maildir or "the built-in inbox"
-        yield Finding(level="ok", what=f"no mail server is configured: mail goes to {where}")
+        yield Finding("ok", f"no mail server is configured: mail goes to {where}")
         return
     for server in opened.mail.servers():
         yield asyncio.run(check_server(server))
@@ -77,15 +77,13 @@ def dkim(
         Path | None, typer.Option("--new", help="Make a key and keep it in this file.", metavar="FILE")
     ] = None,
     selector: Annotated[str, typer.Option(help="Its name in DNS.")] = "digest",
-    algorithm: Annotated[str, typer.Option(help="rsa or ed25519; have one of each.")] = "rsa",
+    algorithm: Annotated[Literal["rsa", "ed25519"], typer.Option(help="Have one of each.")] = "rsa",
 ) -> None:
     """Print the DNS records of the keys that sign, or make a new key with --new."""
     from digest.mail.dkim import load_key, make_key, zone_line
 
-    if algorithm not in ("rsa", "ed25519"):
-        raise typer.BadParameter("rsa or ed25519", param_hint="--algorithm")
     if new is not None:  # before the configuration is read: it may name this file already
-        _write(new, make_key(cast(Literal["rsa", "ed25519"], algorithm)))
+        _write(new, make_key(algorithm))
     with runtime(context) as opened:
         keys = opened.mail.dkim_keys()
         if new is not None:
