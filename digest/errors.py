@@ -3,7 +3,7 @@
     DigestError
       ConfigError            fix config.toml          (path, line, key)
       SeedError              fix or remove the file   (path)
-      SourceError            skip the source          (source_id, retryable)
+      SourceError            skip the source          (source_id)
         FetchError
         ParseError
       StoreError             the ledger cannot be written: stop and retry
@@ -17,7 +17,6 @@ Every message says what happened and what to do; the attributes hold the values 
 A bad item is a value in a report; only a bad run is an exception.
 """
 
-from functools import partial
 from pathlib import Path
 
 
@@ -57,15 +56,14 @@ class SeedError(DigestError):
 class SourceError(DigestError):
     """A source gave nothing this time; skip it and go on."""
 
-    def __init__(self, source_id: str, what: str, *, retryable: bool = True) -> None:
+    def __init__(self, source_id: str, what: str) -> None:
         self.source_id = source_id
         self.what = what
-        self.retryable = retryable
         super().__init__(f"{source_id}: {what}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Crosses between processes: parsing runs in one that may be killed."""
-        return partial(type(self), retryable=self.retryable), (self.source_id, self.what)
+        return type(self), (self.source_id, self.what)
 
 
 class FetchError(SourceError):

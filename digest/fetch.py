@@ -301,9 +301,9 @@ def _check_address(url: str, source_id: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise FetchError(source_id, f"{url!r} is no http or https address", retryable=False)
+        raise FetchError(source_id, f"{url!r} is no http or https address")
     if parts.username is not None:
-        raise FetchError(source_id, "the address holds a user name; not followed", retryable=False)
+        raise FetchError(source_id, "the address holds a user name; not followed")
 
 
 def host_of(url: str) -> str:

@@ -42,10 +42,6 @@ def make_builder(
     def edition(number: int) -> Edition:
         return editions(number)
 
-    @lru_cache(maxsize=4)
-    def sections_of(number: int) -> frozenset[str]:
-        return frozenset(section.theme.id for section in edition(number).sections)
-
     @lru_cache(maxsize=VARIANTS)
     def template(
         number: int, language: str, themes: frozenset[str] | None, subscribed: bool
@@ -61,17 +57,18 @@ def make_builder(
         return compile_message(parts, newsletter, edition=number, schedule=found.schedule, date=found.made_at)
 
     def build(claim: "Claim") -> bytes:
-        sections = sections_of(claim.edition)
+        sections = frozenset([section.theme.id for section in edition(claim.edition).sections])
         chosen = sections.intersection(claim.themes)
         subscribed = claim.subscriber_id is not None
         language = claim.language if subscribed else newsletter.language
         themes = chosen if chosen and chosen != sections else None
-        found = template(claim.edition, language, themes, subscribed)
-        return found.fill(
+        # Subscribers are told apart by id, addresses given by hand by their row.
+        recipient = -claim.id if claim.subscriber_id is None else claim.subscriber_id
+        return template(claim.edition, language, themes, subscribed).fill(
             Personal(
                 address=claim.address,
                 name=claim.name,
-                message_id=message_id(secret, claim.edition, _recipient(claim), domain),
+                message_id=message_id(secret, claim.edition, recipient, domain),
                 unsubscribe_url=_link(claim, Purpose.UNSUBSCRIBE),
                 preferences_url=_link(claim, Purpose.PREFERENCES),
             )
@@ -84,8 +81,3 @@ def make_builder(
         return f"{newsletter.base_url}/{purpose}/{token}"
 
     return build
-
-
-def _recipient(claim: "Claim") -> int:
-    """Tells recipients of an edition apart: subscribers by id, addresses given by hand by their row."""
-    return claim.subscriber_id if claim.subscriber_id is not None else -claim.id

@@ -48,7 +48,7 @@ async def discover(reader: Reader, url: str, *, allow_private: bool = False) -> 
             found = await _get(reader, link, allow if host_of(link) == host_of(url) else ())
             return found.moved_to or link, await _parse(reader, found)
     what = f"no feed was found there, nor at {', '.join(tried)}; give the feed's own address"
-    raise FetchError(url, what, retryable=False)
+    raise FetchError(url, what)
 
 
 async def add(

@@ -98,11 +98,11 @@ async def test_our_errors_cross_whole() -> None:
     async with open_workers(size=1) as workers:
         with pytest.raises(ParseError) as caught:
             await workers.run(_refuse, "s")
-    assert (caught.value.source_id, caught.value.what, caught.value.retryable) == ("s", "is empty", False)
+    assert (caught.value.source_id, caught.value.what) == ("s", "is empty")
 
 
 def _refuse(source_id: str) -> None:
-    raise ParseError(source_id, "is empty", retryable=False)
+    raise ParseError(source_id, "is empty")
 
 
 async def test_what_a_call_prints_does_not_reach_the_pipe() -> None:

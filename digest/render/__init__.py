@@ -161,8 +161,7 @@ class Renderer:
 
     def web(self, edition: Edition, *, language: str) -> str:
         """The edition as a page for everybody: no personal link, its own style sheet inside."""
-        words = self.words(language)
-        values = self._values(edition, words, edition.sections, edition.subject)
+        values = self._values(edition, self.words(language), edition.sections, edition.subject)
         return self._page("web/edition.html", values)
 
     def markdown(self, edition: Edition, *, language: str) -> str:
@@ -183,21 +182,12 @@ class Renderer:
         """A short mail that is no edition. *subject* is a message of the catalogs, filled from *values*."""
         words = self.words(language)
         title = clean(words.plain(subject, **values))
-        frame = self._frame(words)
-        html = run(self.mail_templates, template, **{**frame, "subject": title, "personal": Slots, **values})
-        html = self._dressed(html)
+        fixed = {"subject": title, "personal": Slots, **values}
+        html = self._dressed(run(self.mail_templates, template, **{**self._frame(words), **fixed}))
         return MailParts(language=words.language, subject=title, preheader="", html=html, text=to_text(html))
 
-    def archive(
-        self,
-        editions: Sequence[Edition],
-        *,
-        language: str,
-        older: str | None = None,
-        newer: str | None = None,
-        **values: object,
-    ) -> str:
-        """A page of past editions, in the order given; *older* and *newer* are addresses of further pages."""
+    def archive(self, editions: Sequence[Edition], *, language: str, **values: object) -> str:
+        """A page of past editions, in the order given; *values* as ``web/archive.html`` wants them."""
         words = self.words(language)
         rows = [
             {
@@ -209,19 +199,20 @@ class Renderer:
             }
             for one in editions
         ]
-        return self.page("web/archive.html", language=language, rows=rows, older=older, newer=newer, **values)
+        return self.page(
+            "web/archive.html", language=language, **{"rows": rows, "older": None, "newer": None, **values}
+        )
 
     def atom(self, editions: Sequence[Edition], *, language: str) -> str:
         """RFC 4287 feed of the editions, newest first as given."""
         from digest.render.atom import feed
 
-        pages = [(edition, self._body(edition, language)) for edition in editions]
-        return feed(self.newsletter, pages, language)
-
-    def _body(self, edition: Edition, language: str) -> str:
         words = self.words(language)
-        values = self._values(edition, words, edition.sections, "")
-        return run(self.page_templates, "partials/edition.html", **values)
+        pages = []
+        for edition in editions:
+            values = self._values(edition, words, edition.sections, "")
+            pages.append((edition, run(self.page_templates, "partials/edition.html", **values)))
+        return feed(self.newsletter, pages, language)
 
 
 def make_renderer(
@@ -285,16 +276,11 @@ def _headlines(edition: Edition, sections: Sequence[Section]) -> tuple[str, str]
 
 def _links(newsletter: Newsletter, number: int) -> dict[str, str | None]:
     """Addresses of the public pages; None without a web door. Edition 0 is a dry run and has no page."""
-    base = newsletter.base_url
-    if not base:
-        return dict.fromkeys(("web", "archive", "feed", "subscribe"))
-    base = base.rstrip("/")
-    return {
-        "web": f"{base}/editions/{number}" if number else None,
-        "archive": f"{base}/editions",
-        "feed": f"{base}/atom.xml",
-        "subscribe": f"{base}/subscribe",
-    }
+    paths = {"archive": "editions", "feed": "atom.xml", "subscribe": "subscribe"}
+    if number:
+        paths["web"] = f"editions/{number}"
+    base = newsletter.base_url.rstrip("/") if newsletter.base_url else None
+    return {"web": None} | {name: base and f"{base}/{path}" for name, path in paths.items()}
 
 
 def edition_json(edition: Edition) -> dict[str, Any]:
