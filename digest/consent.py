@@ -4,7 +4,6 @@ A reader alone can consent. An operator may add somebody new who has, and reinst
 that had; who left or complained comes back by an own confirmation and in no other way.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from digest.errors import ConsentError
@@ -36,84 +35,34 @@ class Step(StrEnum):
     REINSTATE = "reinstate"
 
 
-class Effect(StrEnum):
-    """What must be done besides keeping the new state."""
-
-    SEND_CONFIRMATION = "send confirmation"
-    SUPPRESS = "suppress"
-    UNSUPPRESS = "unsuppress"
-    FORGET = "forget"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The state afterwards, and what to do, in order. Unchanged and empty: the step changes nothing."""
-
-    state: ConsentState
-    effects: tuple[Effect, ...] = ()
-
-
-_Rules = dict[Step, dict[ConsentState | None, tuple[ConsentState, tuple[Effect, ...]]]]
-_ASK = (Effect.SEND_CONFIRMATION,)
-_BLOCK = (Effect.SUPPRESS,)
-_LIFT = (Effect.UNSUPPRESS,)
-
-RULES: _Rules = {
+RULES: dict[Step, dict[ConsentState | None, ConsentState]] = {
     Step.SUBSCRIBE: {
-        None: (PENDING, _ASK),
-        PENDING: (PENDING, _ASK),
-        CONFIRMED: (CONFIRMED, ()),
-        PAUSED: (PAUSED, ()),
-        UNSUBSCRIBED: (PENDING, _ASK),
-        BOUNCED: (PENDING, _ASK),
+        **dict.fromkeys((None, PENDING, UNSUBSCRIBED, BOUNCED), PENDING),
+        CONFIRMED: CONFIRMED,
+        PAUSED: PAUSED,
         # No mail to somebody who called it spam, whoever typed the address; the form does not tell.
-        COMPLAINED: (COMPLAINED, ()),
+        COMPLAINED: COMPLAINED,
     },
-    Step.CONFIRM: {
-        PENDING: (CONFIRMED, _LIFT),
-        CONFIRMED: (CONFIRMED, ()),
-        PAUSED: (PAUSED, ()),
-    },
-    Step.PAUSE: {CONFIRMED: (PAUSED, ()), PAUSED: (PAUSED, ())},
-    Step.RESUME: {CONFIRMED: (CONFIRMED, ()), PAUSED: (CONFIRMED, ())},
+    Step.CONFIRM: {PENDING: CONFIRMED, CONFIRMED: CONFIRMED, PAUSED: PAUSED},
+    Step.PAUSE: {CONFIRMED: PAUSED, PAUSED: PAUSED},
+    Step.RESUME: {CONFIRMED: CONFIRMED, PAUSED: CONFIRMED},
     Step.UNSUBSCRIBE: {
-        PENDING: (UNSUBSCRIBED, _BLOCK),
-        CONFIRMED: (UNSUBSCRIBED, _BLOCK),
-        PAUSED: (UNSUBSCRIBED, _BLOCK),
-        BOUNCED: (UNSUBSCRIBED, _BLOCK),
-        UNSUBSCRIBED: (UNSUBSCRIBED, ()),
-        COMPLAINED: (COMPLAINED, ()),
-        ERASED: (ERASED, ()),
+        **dict.fromkeys((PENDING, CONFIRMED, PAUSED, BOUNCED, UNSUBSCRIBED), UNSUBSCRIBED),
+        COMPLAINED: COMPLAINED,
+        ERASED: ERASED,
     },
     Step.BOUNCE: {
         # Never confirmed: nothing an operator could reinstate.
-        PENDING: (UNSUBSCRIBED, _BLOCK),
-        CONFIRMED: (BOUNCED, _BLOCK),
-        PAUSED: (BOUNCED, _BLOCK),
-        UNSUBSCRIBED: (UNSUBSCRIBED, ()),
-        BOUNCED: (BOUNCED, ()),
-        COMPLAINED: (COMPLAINED, ()),
-        ERASED: (ERASED, ()),
+        PENDING: UNSUBSCRIBED,
+        CONFIRMED: BOUNCED,
+        PAUSED: BOUNCED,
+        **{state: state for state in (UNSUBSCRIBED, BOUNCED, COMPLAINED, ERASED)},
     },
-    Step.COMPLAIN: {
-        **dict.fromkeys((PENDING, CONFIRMED, PAUSED, UNSUBSCRIBED, BOUNCED), (COMPLAINED, _BLOCK)),
-        COMPLAINED: (COMPLAINED, ()),
-        ERASED: (ERASED, ()),
-    },
-    Step.ERASE: {
-        **{
-            state: (ERASED, (Effect.SUPPRESS, Effect.FORGET)) for state in ConsentState if state is not ERASED
-        },
-        ERASED: (ERASED, ()),
-    },
-    Step.ADD: {
-        None: (CONFIRMED, ()),
-        # Anybody may have typed it, perhaps after its owner had left: the question stays open.
-        PENDING: (PENDING, ()),
-        CONFIRMED: (CONFIRMED, ()),
-        PAUSED: (PAUSED, ()),
-    },
-    Step.REINSTATE: {BOUNCED: (CONFIRMED, _LIFT), COMPLAINED: (UNSUBSCRIBED, _LIFT)},
+    Step.COMPLAIN: {**dict.fromkeys(ConsentState, COMPLAINED), ERASED: ERASED},
+    Step.ERASE: dict.fromkeys(ConsentState, ERASED),
+    # Who is pending stays so: anybody may have typed the address, perhaps after its owner had left.
+    Step.ADD: {None: CONFIRMED, PENDING: PENDING, CONFIRMED: CONFIRMED, PAUSED: PAUSED},
+    Step.REINSTATE: {BOUNCED: CONFIRMED, COMPLAINED: UNSUBSCRIBED},
 }
 
 _ADVICE = {
@@ -126,8 +75,10 @@ _ADVICE = {
 }
 
 
-def step(state: ConsentState | None, happened: Step) -> Outcome:
-    """What *happened* leads to.
+def step(state: ConsentState | None, happened: Step) -> ConsentState:
+    """The state that *happened* leads to; the same where it changes nothing.
+
+    Who subscribes and is left pending is asked to confirm. Who is left gone is suppressed until confirmed.
 
     Args:
         state: None for an address nobody has heard of.
@@ -136,7 +87,6 @@ def step(state: ConsentState | None, happened: Step) -> Outcome:
         ConsentError: The step is not possible from there; the message tells the person what to do.
     """
     try:
-        after, effects = RULES[happened][state]
+        return RULES[happened][state]
     except KeyError:
         raise ConsentError(_ADVICE.get(happened, "There is no such subscription.")) from None
-    return Outcome(state=after, effects=effects)

@@ -84,16 +84,15 @@ class Returns:
             refused = self._refusals(returned, reader, now, dry_run)
             if refused < REFUSALS_TO_STOP:
                 return f"noted: refused {refused} of {REFUSALS_TO_STOP}"
-        outcome = consent.step(reader.state, happened)
-        if outcome.state is reader.state:
-            return f"already {outcome.state.value}"
+        after = consent.step(reader.state, happened)
+        if after is reader.state:
+            return f"already {after.value}"
         if not dry_run:
             reason = f"{happened.value}, delivery {returned.delivery}: {returned.status} {returned.text}"
-            if consent.Effect.SUPPRESS in outcome.effects:
-                hashed = self.hash_address(reader.address)
-                self.store.subscribers.suppress(hashed, reason=happened.value, now=now)
-            self.store.subscribers.set_state(reader.id, outcome.state, actor=ACTOR, now=now, reason=reason)
-        return f"{_STOPPED}{outcome.state.value}"
+            hashed = self.hash_address(reader.address)
+            people = self.store.subscribers
+            people.set_state(reader.id, after, actor=ACTOR, now=now, reason=reason, hashed=hashed)
+        return f"{_STOPPED}{after.value}"
 
     def refused(self, claim: "Claim", code: int, text: str, *, now: datetime) -> Handled | None:
         """A refusal in the SMTP session, as certain as a bounce; None for recipients given by hand."""

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from digest import consent
-from digest.consent import Effect, Step
+from digest.consent import Step
 from digest.errors import ConsentError, TokenError
 from digest.mail.transport import Fate, Letter
 from digest.message import MessageTemplate, Personal, compile_message, message_id
-from digest.model import Newsletter, Subscriber
+from digest.model import ConsentState, Newsletter, Subscriber
 from digest.store import Turn, address_hash
 from digest.tokens import Purpose, make_token, read_token
 
@@ -80,10 +80,10 @@ class Signup:
 
         def decide(one: Subscriber) -> Turn | None:
             try:
-                outcome = consent.step(one.state, Step.SUBSCRIBE)
+                after = consent.step(one.state, Step.SUBSCRIBE)
             except ConsentError:
                 return None
-            return Turn(state=outcome.state, reason="form") if outcome.effects else None
+            return Turn(state=after, reason="form") if after is ConsentState.PENDING else None
 
         if not self.store.wishes.is_due(now):
             return ()
@@ -153,35 +153,28 @@ class Signup:
 
     def confirm(self, reader: Subscriber, *, now: datetime) -> Subscriber:
         """Raises ConsentError when there is nothing to confirm any more."""
-        return self._step(reader, Step.CONFIRM, now, "confirmed by link")
+        return self._step(reader, Step.CONFIRM, "confirmed by link", now=now)
 
     def pause(
         self, reader: Subscriber, until: datetime | None, *, now: datetime, actor: str = READER
     ) -> Subscriber:
-        return self._step(reader, Step.PAUSE, now, "paused", until, actor=actor)
+        return self._step(reader, Step.PAUSE, "paused", until, now=now, actor=actor)
 
     def resume(self, reader: Subscriber, *, now: datetime, actor: str = READER) -> Subscriber:
-        return self._step(reader, Step.RESUME, now, "resumed", actor=actor)
+        return self._step(reader, Step.RESUME, "resumed", now=now, actor=actor)
 
     def reinstate(self, reader: Subscriber, *, now: datetime) -> Subscriber:
         """Take back a reader whom a bounce had stopped. Raises ConsentError for all others."""
-        return self._step(reader, Step.REINSTATE, now, "reinstated", actor="operator")
+        return self._step(reader, Step.REINSTATE, "reinstated", now=now, actor="operator")
 
     def unsubscribe(self, leaving: Sequence[Departure], *, now: datetime, actor: str = READER) -> None:
         """Nobody of *leaving* gets mail any more; who left before stays so."""
-        reasons = {one.subscriber_id: one.reason for one in leaving}
-
-        def decide(one: Subscriber) -> Turn | None:
-            outcome = consent.step(one.state, Step.UNSUBSCRIBE)
-            if outcome.state is one.state:
-                return None
-            return self._turn(one, outcome, f"unsubscribed: {reasons[one.id]}".removesuffix(": "))
-
-        self.store.subscribers.turn(list(reasons), decide, actor=actor, now=now)
+        reasons = {one.subscriber_id: f"unsubscribed: {one.reason}".removesuffix(": ") for one in leaving}
+        self._take(Step.UNSUBSCRIBE, reasons, now=now, actor=actor)
 
     def erase(self, reader: Subscriber, *, now: datetime) -> None:
         """Forget a reader, save a keyed hash of the address, so that it is never mailed again."""
-        if consent.step(reader.state, Step.ERASE).effects:
+        if consent.step(reader.state, Step.ERASE) is not reader.state:
             hashed = self.hash_address(reader.address)
             self.store.subscribers.erase(reader.id, address_hash=hashed, now=now)
 
@@ -193,31 +186,33 @@ class Signup:
         self,
         reader: Subscriber,
         happened: Step,
-        now: datetime,
         reason: str,
         until: datetime | None = None,
         *,
+        now: datetime,
         actor: str = READER,
     ) -> Subscriber:
+        return self._take(happened, {reader.id: reason}, until, now=now, actor=actor)[reader.id]
+
+    def _take(
+        self,
+        happened: Step,
+        reasons: Mapping[int, str],
+        until: datetime | None = None,
+        *,
+        now: datetime,
+        actor: str,
+    ) -> dict[int, Subscriber]:
+        """Take a step for each reader there is a reason for; those readers afterwards."""
+
         def decide(one: Subscriber) -> Turn | None:
-            outcome = consent.step(one.state, happened)
-            if outcome.state is one.state and until == one.paused_until:
+            after = consent.step(one.state, happened)
+            if after is one.state and until == one.paused_until:
                 return None
-            return self._turn(one, outcome, reason, until)
+            hashed = self.hash_address(one.address)
+            return Turn(state=after, reason=reasons[one.id], paused_until=until, hashed=hashed)
 
-        return self.store.subscribers.turn([reader.id], decide, actor=actor, now=now)[reader.id]
-
-    def _turn(
-        self, one: Subscriber, outcome: consent.Outcome, reason: str, until: datetime | None = None
-    ) -> Turn:
-        hashed = self.hash_address(one.address)
-        return Turn(
-            state=outcome.state,
-            reason=reason,
-            paused_until=until,
-            suppress=hashed if Effect.SUPPRESS in outcome.effects else None,
-            unsuppress=hashed if Effect.UNSUPPRESS in outcome.effects else None,
-        )
+        return self.store.subscribers.turn(list(reasons), decide, actor=actor, now=now)
 
 
 def make_signup(

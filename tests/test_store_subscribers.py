@@ -195,7 +195,7 @@ def test_suppression_is_by_keyed_hash_and_has_a_way_back(store: Store) -> None:
     assert store.subscribers.is_suppressed(hashed)
     assert store.subscribers.suppressed([hashed, "other"]) == {hashed}
     one = store.subscribers.add(reader("ann", state=ConsentState.BOUNCED), actor="test", now=NOW)
-    lifted = Turn(state=ConsentState.CONFIRMED, reason="reinstated", unsuppress=hashed)
+    lifted = Turn(state=ConsentState.CONFIRMED, reason="reinstated", hashed=hashed)
     store.subscribers.turn([one.id], lambda _: lifted, actor="operator", now=NOW)
     assert not store.subscribers.is_suppressed(hashed)
 

@@ -24,6 +24,7 @@ from .schema import askings, consent_events, deliveries, editions, reader_counts
 BATCH = 1000
 """Rows a statement when importing; more gains nothing."""
 PENDING, CONFIRMED, ERASED = ConsentState.PENDING, ConsentState.CONFIRMED, ConsentState.ERASED
+GONE = frozenset({ConsentState.UNSUBSCRIBED, ConsentState.BOUNCED, ConsentState.COMPLAINED, ERASED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +44,14 @@ class Turn:
 
     Args:
         wish: Whose themes, schedules, language and time zone the reader gets with it.
-        suppress, unsuppress: A hash of the address that is to be added to the list, or taken off it.
+        hashed: What the suppression list holds of the address: who goes is put on it, who is confirmed off.
     """
 
     state: ConsentState
     reason: str
     paused_until: datetime | None = None
     wish: Subscriber | None = None
-    suppress: str | None = None
-    unsuppress: str | None = None
+    hashed: str = ""
 
 
 def address_hash(key: bytes, address: str) -> str:
@@ -167,11 +167,11 @@ class Subscribers:
         now: datetime,
         reason: str = "",
         paused_until: datetime | None = None,
+        hashed: str = "",
     ) -> Subscriber:
         """Take a step that was decided, and keep the proof of it."""
-        turn = Turn(state=state, reason=reason, paused_until=paused_until)
-        after = self.turn([subscriber_id], lambda _: turn, actor=actor, now=now)
-        return after.get(subscriber_id) or self.get(subscriber_id)
+        turn = Turn(state=state, reason=reason, paused_until=paused_until, hashed=hashed)
+        return self.turn([subscriber_id], lambda _: turn, actor=actor, now=now)[subscriber_id]
 
     def turn(
         self,
@@ -218,9 +218,9 @@ class Subscribers:
             prove(connection, these, actor, now, reason, to=state)
             change = {"state": state, "paused_until": until, "updated_at": now}
             connection.execute(sa.update(subscribers).where(these).values(change))
-        barred = {turn.suppress: turn.reason.partition(":")[0] for turn in turns.values() if turn.suppress}
-        self._suppress(connection, barred, now)
-        lifted = [turn.unsuppress for turn in turns.values() if turn.unsuppress]
+        known = [turn for turn in turns.values() if turn.hashed]
+        self._suppress(connection, {turn.hashed: turn.state for turn in known if turn.state in GONE}, now)
+        lifted = [turn.hashed for turn in known if turn.state == CONFIRMED]
         if lifted:
             connection.execute(sa.delete(suppressions).where(suppressions.c.address_hash.in_(lifted)))
         return {number: _turned(found[number], turn) for number, turn in turns.items()}
