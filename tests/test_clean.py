@@ -146,7 +146,8 @@ def test_every_line_is_explained() -> None:
     said = {decision.text: decision.reason for decision in page.decisions}
     assert len(PAGES["zh-discuz"].lines) == len(page.decisions)
     assert said["自己动手给老房子做了一套雨水收集,说说踩过的坑"] == "title"
-    assert "below the body" in said["本版积分规则"]
+    assert "above the body" in said["[复制链接]"]
+    assert said["本版积分规则"] == "another post of the thread"
 
 
 def test_a_name_the_article_is_about_is_not_cut_out() -> None:

@@ -138,6 +138,10 @@ THREADS = {
         "<article><a href='/u/oarsman'>oarsman</a><time datetime='2024-02-27T06:05:00Z'>Feb 27</time><div class=post itemprop=text>{text}</div></article>",
         "",
     ),
+    "no program known": (
+        "<div class=row_k3x><b>oarsman</b><p>2024-02-27 06:05</p><div class=q8f>{text}</div><i>Quote</i></div>",
+        "",
+    ),
 }  # fmt: skip
 
 
@@ -152,9 +156,19 @@ def test_of_a_thread_the_first_post_is_the_article(kind: str, first: str) -> Non
     found = article(
         f"<title>The ferry is back - Boats - The Pier</title><body>{above}<h1>[News] The ferry is back</h1>{posts}</body>"
     )
-    assert (found.title, found.authors) == ("The ferry is back", ("oarsman",))
+    assert found.title == "The ferry is back"
+    assert found.authors == (() if kind == "no program known" else ("oarsman",))
     assert str(found.published).startswith("2024-02-27T06:05")
     assert found.text == "\n\n".join(PARAGRAPHS[: first.count("<p>")])
+
+
+def test_a_question_keeps_its_answers() -> None:
+    answers = "".join(
+        f"<div itemprop=suggestedAnswer><div class=js-post-body>{text}</div><p>answered 2024-02-27 06:05</p></div>"
+        for text in REPLIES
+    )
+    raw = f"<h1>Where is the ferry?</h1><div class=js-post-body>{PARAGRAPHS[0]}</div><i>comment, 2024-02-26 05:00</i>{answers}"
+    assert tuple(article(raw).text.split("\n\n")) == (PARAGRAPHS[0], *REPLIES)
 
 
 def test_breaks_part_paragraphs() -> None:

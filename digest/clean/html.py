@@ -37,7 +37,7 @@ _AROUND_CLASS = re.compile(
     re.IGNORECASE,
 )
 _POST = re.compile(
-    r"(?:^|\s)(?:post_?message_\d+|t_f|t_msgfont|read_tpc|tpc_content|bbWrapper|messageText|pid_\d+"
+    r"(?:^|\s)(?:post_?message_\d+|msg_\d+|postcontent\d+|t_f|t_msgfont|read_tpc|tpc_content|bbWrapper|messageText|pid_\d+"
     r"|cooked|topic_content|reply_content|d_post_content|usertext-body|js-post-body)(?:\s|$)"
 )
 """What the common forum programs call the text of a post, in its class or id."""
@@ -214,6 +214,8 @@ def _role(element: Any, whole: int) -> str:
     classes = (element.get("class") or "")[:200]
     if _is_post(element, classes):
         return "post"
+    if (element.get("itemprop") or "").endswith("edAnswer"):
+        return "answer"
     if tag == "figcaption" or _CAPTION_CLASS.search(classes):
         role = "caption"
     elif tag in _AROUND or (
@@ -230,8 +232,10 @@ def _is_post(element: Any, classes: str) -> bool:
     parent = element.getparent()
     if classes == "content" and parent is not None:
         return bool(_POST_BODY.search(f"{parent.get('class')} {parent.get('id')}"))
-    return bool(_POST.search(f"{classes} {element.get('id') or ''}")) or (
-        classes == "post" and element.get("itemprop") == "text"
+    return (
+        bool(_POST.search(f"{classes} {element.get('id') or ''}"))
+        or (classes == "post" and element.get("itemprop") == "text")
+        or (classes == "postbody" and element.tag == "span")
     )
 
 
@@ -242,7 +246,7 @@ def _flush(
     if not text:
         return None
     share = min(1.0, linked / len(text))
-    vote = posts == 1 if within["post"] else False if within["around"] else None
+    vote = posts == 1 or within["answer"] > 0 if within["post"] else False if within["around"] else None
     return measure(text, number, linked=share, heading=heading, vote=vote, caption=within["caption"] > 0)
 
 

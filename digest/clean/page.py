@@ -15,8 +15,6 @@ from digest.language import detect
 from digest.model import Article, Block, BlockKind, Cut, Decision, Flag, Page, Severity, SiteRule
 from digest.text import CJK
 
-_MIN_BODY = 30.0
-"""Reading weight under which what is left is no article."""
 _LABELS = re.compile(rf"(?<=\d)(?=[{CJK}]{{2,4}}[:：])|(?<=[{CJK}])(?<![创章文原])(?=作者[:：])")
 _TOPIC = re.compile(r"[\[【][^\]】]{1,8}[\]】]\s?(?=.{4})")
 """What boards put before titles; the browser's title goes without."""
@@ -78,6 +76,7 @@ def _apply(sheet: Sheet, rules: Sequence[SiteRule]) -> None:
 
 
 def _select(sheet: Sheet, told: Told) -> None:
+    body.keep_first_post(sheet, told.page_title)
     body.choose_run(sheet)
     body.reach_out(sheet)
     sheet.title = _told_title(sheet, told)
@@ -190,7 +189,7 @@ def _assemble(
 def _is_article(sheet: Sheet, drafts: Sequence[_Draft]) -> bool:
     lines = [sheet.lines[i] for i in sheet.kept() if i not in sheet.headings]
     sentences = [line for line in lines if line.stops and is_prose(line)] or len(lines) >= 8
-    return bool(drafts and sentences) and sum(line.size for line in lines) >= _MIN_BODY
+    return bool(drafts and sentences) and sum(line.size for line in lines) >= body.MIN_BODY
 
 
 def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[str, str | None]:
