@@ -1,9 +1,9 @@
 """Correcting a frozen edition: a new revision of it, known by the number and address of the first."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING
 
 from digest.assemble import headlines
@@ -12,8 +12,6 @@ from digest.model import Article, Correction, DeliveryState, Edition, Item, Sect
 
 if TYPE_CHECKING:
     from digest.store import Store
-
-_PLACE = re.compile(r"([1-9]\d{0,3})(?:\.([1-9]\d?))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +55,13 @@ def correct(
     editions, ledger = store.editions, store.ledger
     earlier = editions.revisions(number) or (number,)
     latest = editions.get(earlier[-1])
-    going = [n for n in earlier if editions.status(n) == "ready" and _queued(store, n)]
-    if going and not send:
-        raise StoreError(
-            f"edition {going[-1]} is still on its way as it is to {_queued(store, going[-1])} readers: "
-            f"correct it with --send, or end it first with `digest editions stop {going[-1]}`"
-        )
+    for n in reversed(earlier) if not send else ():
+        waiting = ledger.counts(n).get(DeliveryState.QUEUED, 0)
+        if waiting and editions.status(n) == "ready":
+            raise StoreError(
+                f"edition {n} is still on its way as it is to {waiting} readers: "
+                f"correct it with --send, or end it first with `digest editions stop {n}`"
+            )
     if send and any(ledger.counts(n) and not ledger.list(n, limit=1) for n in earlier):
         raise StoreError(f"who got edition {number} is forgotten by now: correct it without --send")
     stored = {}
@@ -80,10 +79,6 @@ def correct(
     if send:
         ledger.plan(frozen.number, now=now)
     return frozen
-
-
-def _queued(store: "Store", number: int) -> int:
-    return store.ledger.counts(number).get(DeliveryState.QUEUED, 0)
 
 
 def revise(
@@ -130,27 +125,23 @@ def revise(
 
 def _without(edition: Edition, drop: Sequence[str]) -> list[Section]:
     """The sections without the items and excerpts named, and without what that leaves empty."""
-    places = {place: _PLACE.fullmatch(place) for place in drop}
-    wrong = [place for place, found in places.items() if not found]
-    gone = {(int(found[1]), int(found[2] or 0)) for found in places.values() if found}
-    left, sections, n = 0, [], 0
-    known = set()
+    known: set[str] = set()
+    sections, places = [], map(str, count(1))
     for section in edition.sections:
-        items: list[Item] = []
+        items = []
         for item in section.items:
-            n += 1
-            known |= {(n, m) for m in range(len(item.excerpts) + 1)}
-            excerpts = tuple(e for m, e in enumerate(item.excerpts, 1) if (n, m) not in gone)
-            if (n, 0) not in gone and excerpts:
-                items.append(replace(item, excerpts=excerpts))
-        left += len(items)
+            place = next(places)
+            excerpts = {f"{place}.{m}": excerpt for m, excerpt in enumerate(item.excerpts, 1)}
+            known |= {place, *excerpts}
+            left = tuple(excerpt for at, excerpt in excerpts.items() if at not in drop)
+            if left and place not in drop:
+                items.append(replace(item, excerpts=left))
         if items:
             sections.append(replace(section, items=tuple(items)))
-    wrong += [f"{item}.{excerpt}" if excerpt else str(item) for item, excerpt in sorted(gone - known)]
-    if wrong:
+    if wrong := [place for place in drop if place not in known]:
         number = edition.number
         raise ValueError(f"edition {number} holds no {', '.join(wrong)}: see `digest editions why {number}`")
-    if not left:
+    if not sections:
         raise ValueError("nothing would be left of the edition; stop it instead: `digest editions stop`")
     return sections
 
