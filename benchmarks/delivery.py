@@ -350,7 +350,7 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
     from digest.deliver import Progress, deliver
     from digest.letters import make_builder
     from digest.mail.smtp import SmtpTransport
-    from digest.mail.transport import Letter, Security, Server
+    from digest.mail.transport import Letter, Server
     from digest.model import MailParts
     from digest.outgoing import make_writer
     from digest.store import Claim, open_store
@@ -378,7 +378,7 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
                     tell.send(time.process_time())
                 return write(claim)
 
-            server = Server(host="127.0.0.1", port=port, security=Security.NONE, connections=16)
+            server = Server(host="127.0.0.1", port=port, security="none", connections=16)
             planning = asyncio.ensure_future(asyncio.to_thread(store.ledger.plan, 1, now=NOW))
             await deliver(
                 store.ledger, first, SmtpTransport([server]), owner=owner, owner_gone=store.owner_gone,
@@ -395,7 +395,7 @@ async def _engine(
     from digest.letters import make_builder
     from digest.mail.dkim import Signer, load_key, make_key
     from digest.mail.smtp import SmtpTransport
-    from digest.mail.transport import Security, Server
+    from digest.mail.transport import Server
     from digest.model import MailParts
     from digest.outgoing import make_writer
 
@@ -408,8 +408,8 @@ async def _engine(
         path.write_bytes(make_key(algorithm))  # type: ignore[arg-type]
         keys.append(load_key(path, domain="news.example.org", selector=algorithm))
     server = Server(
-        host="127.0.0.1", port=port, security=Security.NONE, connections=connections,
-        pipelining=contender.pipelining, messages_per_connection=10**9,
+        host="127.0.0.1", port=port, security="none", connections=connections,
+        messages_per_connection=10**9,
     )  # fmt: skip
     took: list[float] = []
     opened = a_store(folder, messages, normal=contender.normal, url=contender.url)

@@ -49,6 +49,9 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._ready) + len(self._parked)
 
+    def _all(self) -> list[Entry]:
+        return [*self._ready, *(entry for _, _, entry in self._parked)]
+
     def has_room(self, batch: int) -> bool:
         """It is time to claim more."""
         return len(self._ready) <= batch // 2 and len(self._parked) < _MOST_PARKED
@@ -63,19 +66,18 @@ class Outgoing:
     def take(self) -> Entry | None:
         """The next that may go now; None when none may."""
         now = time.monotonic()
-        while self._parked and self._parked[0][0] <= now:
-            entry = heapq.heappop(self._parked)[2]
+        while (entry := self._first(now)) is not None:
             if self._may_go(entry, now):
                 return entry
             if self._transport.wait_s(""):
-                return None
-        while self._ready and len(self._parked) < _MOST_PARKED:
-            entry = self._ready.popleft()
-            if self._may_go(entry, now):
-                return entry
-            if self._transport.wait_s(""):
-                return None
+                break
         return None
+
+    def _first(self, now: float) -> Entry | None:
+        """One that was parked until now, else one that is ready."""
+        if self._parked and self._parked[0][0] <= now:
+            return heapq.heappop(self._parked)[2]
+        return self._ready.popleft() if self._ready and len(self._parked) < _MOST_PARKED else None
 
     def park(self, entry: Entry, wait_s: float) -> None:
         """Look at it again after so long."""
@@ -88,16 +90,14 @@ class Outgoing:
         return max(0.002, min(resting_s or parked_s, otherwise))
 
     def editions(self) -> set[int]:
-        return {entry.claim.edition for entry in [*self._ready, *(entry for _, _, entry in self._parked)]}
+        return {entry.claim.edition for entry in self._all()}
 
     def clear(self, ready: Container[int] = ()) -> list["Claim"]:
         """Everything left, taken out, but for the deliveries of the editions named."""
-        parked = [entry for _, _, entry in self._parked]
-        out = [entry.claim for entry in [*self._ready, *parked] if entry.claim.edition not in ready]
-        self._ready = deque(entry for entry in self._ready if entry.claim.edition in ready)
-        self._parked = [one for one in self._parked if one[2].claim.edition in ready]
-        heapq.heapify(self._parked)
-        out += self.stale
+        left = self._all()
+        self._ready = deque(entry for entry in left if entry.claim.edition in ready)
+        self._parked = []
+        out = [*self.stale, *(entry.claim for entry in left if entry.claim.edition not in ready)]
         self.stale = []
         return out
 

@@ -52,7 +52,7 @@ class Sending:
         from digest.mail.inbox import open_inbox
         from digest.mail.maildir import MaildirTransport
         from digest.mail.smtp import SmtpTransport
-        from digest.mail.transport import Limit, Security, Server
+        from digest.mail.transport import Limit, Server
 
         if self._config.delivery.maildir:
             try:
@@ -63,7 +63,7 @@ class Sending:
         servers = self.servers()
         if not servers:
             inbox = await stack.enter_async_context(open_inbox(self._home.inbox_dir))
-            servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security=Security.NONE)]
+            servers = [Server(host="127.0.0.1", port=inbox.port, name="inbox", security="none")]
         limits = {
             one.domain: Limit(**one.model_dump(exclude={"domain"})) for one in self._config.domain_limits
         }
@@ -317,13 +317,12 @@ class Sending:
 
 
 def _server(configured: "MailServer") -> "Server":
-    from digest.mail.transport import Limit, Security, Server
+    from digest.mail.transport import Limit, Server
 
-    same = configured.model_dump(include=set(Server.__dataclass_fields__) - {"security"})
+    same = configured.model_dump(include=set(Server.__dataclass_fields__))
     return Server(
         **same,
         name=configured.id,
-        security=Security(configured.security),
         token=_token_reader(configured) if configured.auth == "xoauth2" else None,
         limit=Limit(per_second=configured.per_second, per_minute=configured.per_minute),
     )

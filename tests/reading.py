@@ -21,7 +21,7 @@ from stored import COST, CRAFT
 
 from digest.mail.inbox import Inbox, open_inbox
 from digest.mail.smtp import SmtpTransport
-from digest.mail.transport import Security, Server
+from digest.mail.transport import Server
 from digest.model import Newsletter, Schedule
 from digest.publish import Paper
 from digest.render import Renderer, make_renderer
@@ -135,7 +135,7 @@ def received(inbox: Inbox) -> list[Path]:
 
 
 def to_inbox(inbox: Inbox) -> SmtpTransport:
-    return SmtpTransport([Server(host="127.0.0.1", port=inbox.port, security=Security.NONE)])
+    return SmtpTransport([Server(host="127.0.0.1", port=inbox.port, security="none")])
 
 
 def body(path: Path) -> str:

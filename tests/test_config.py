@@ -13,7 +13,7 @@ from digest.cli import app
 from digest.config import Config, load_config, write_defaults
 from digest.config.tables import File, Made
 from digest.errors import ConfigError
-from digest.mail.transport import Limit, Security, Server
+from digest.mail.transport import Limit, Server
 from digest.sending import _server, _token_reader
 
 ROOT = Path(__file__).parent.parent
@@ -348,7 +348,7 @@ def test_a_relay_reaches_the_transport_with_all_it_needs(load: Load, tmp_path: P
     text = RELAY + 'security = "tls"\nca_file = "ca.pem"\nport = 465\nweight = 3\nper_minute = 30.0\n'
     (server,) = load(text, DIGEST_MAIL_MY_RELAY_PASSWORD="x").mail_servers
     assert _server(server) == Server(
-        host="mx.example.org", port=465, name="my-relay", security=Security.TLS, username="u", password="x",
+        host="mx.example.org", port=465, name="my-relay", security="tls", username="u", password="x",
         ca_file=tmp_path / "ca.pem", weight=3, limit=Limit(per_minute=30),
     )  # fmt: skip
 

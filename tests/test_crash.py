@@ -28,7 +28,7 @@ from sqlalchemy import make_url
 
 from digest.deliver import Policy, deliver
 from digest.mail.smtp import SmtpTransport
-from digest.mail.transport import Security, Server
+from digest.mail.transport import Server
 from digest.model import DeliveryState
 from digest.store import Store, open_store
 
@@ -66,7 +66,7 @@ def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None
     async def run() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        server = Server(host="127.0.0.1", port=port, security=Security.NONE, connections=CONNECTIONS)
+        server = Server(host="127.0.0.1", port=port, security="none", connections=CONNECTIONS)
         out = SmtpTransport([server])
         policy = Policy(uncertain=uncertain, patience_s=0.1, batch=100, lease_s=lease_s)  # type: ignore[arg-type]
         with open_store(url) as store, store.owner() as owner:

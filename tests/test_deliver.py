@@ -18,7 +18,7 @@ from digest.deliver import Policy, Progress, Report, deliver, retry_at
 from digest.errors import StoreError
 from digest.mail.maildir import MaildirTransport
 from digest.mail.smtp import SmtpTransport
-from digest.mail.transport import Letter, Limit, Security, Server
+from digest.mail.transport import Letter, Limit, Server
 from digest.model import ConsentState, DeliveryState
 from digest.outgoing import make_writer
 from digest.store import Claim, Store
@@ -30,7 +30,7 @@ QUICK = Policy(patience_s=0.2, lease_s=60, grace_s=0.3)
 def smtp(hostile: Hostile, **settings: Any) -> SmtpTransport:
     usual: dict[str, Any] = {"connections": 4, "command_s": 0.4, "reply_s": 0.5, "connect_s": 0.4}
     limits = settings.pop("domain_limits", None)
-    server = Server(host="127.0.0.1", port=hostile.port, security=Security.NONE, **{**usual, **settings})
+    server = Server(host="127.0.0.1", port=hostile.port, security="none", **{**usual, **settings})
     return SmtpTransport([server], domain_limits=limits)
 
 

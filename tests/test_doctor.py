@@ -8,7 +8,7 @@ import pytest
 from digest.doctor import check_clock, check_message, check_python, check_server
 from digest.mail.dkim import Signer, load_key, make_key
 from digest.mail.inbox import open_inbox
-from digest.mail.transport import Security, Server
+from digest.mail.transport import Server
 
 MAIL = (
     b"From: digest@example.org\r\nTo: a@example.org\r\nSubject: x\r\nDate: Mon, 05 Jan 2026 08:00:00 +0800\r\n"
@@ -53,9 +53,9 @@ def test_old_pythons_and_clocks_that_went_back_are_noticed() -> None:
 
 async def test_a_server_is_tried_without_sending(tmp_path: Path) -> None:
     async with open_inbox(tmp_path) as inbox:
-        server = Server(host="127.0.0.1", port=inbox.port, security=Security.NONE)
+        server = Server(host="127.0.0.1", port=inbox.port, security="none")
         good = await check_server(server)
-        strict = await check_server(Server(host="127.0.0.1", port=inbox.port, security=Security.STARTTLS))
+        strict = await check_server(Server(host="127.0.0.1", port=inbox.port, security="starttls"))
     gone = await check_server(server)
     assert (good.level, strict.level, gone.level) == ("ok", "fault", "fault")
     assert "size" in good.what

@@ -20,7 +20,7 @@ from sending import a_certificate
 from digest.mail.pace import Breaker, Pace
 from digest.mail.pipeline import Exchange
 from digest.mail.smtp import SmtpTransport
-from digest.mail.transport import Fate, Letter, Limit, Result, Security, Server, printable, wire_form
+from digest.mail.transport import Fate, Letter, Limit, Result, Server, printable, wire_form
 from digest.message import MessageTemplate, Personal, compile_message
 from digest.model import SLOT_CLOSE, SLOT_OPEN, MailParts, Newsletter
 
@@ -33,7 +33,7 @@ def a_letter(recipient: str = "r@readers.example.org", content: bytes = CONTENT)
 
 
 def a_server(hostile: Hostile, **settings: object) -> Server:
-    usual: dict[str, object] = {"security": Security.NONE, "command_s": 0.4, "reply_s": 0.5, "connect_s": 0.4}
+    usual: dict[str, object] = {"security": "none", "command_s": 0.4, "reply_s": 0.5, "connect_s": 0.4}
     return Server(host="127.0.0.1", port=hostile.port, **{**usual, **settings})  # type: ignore[arg-type]
 
 
@@ -252,12 +252,12 @@ def tls(certificate: Path, **settings: object) -> Hostile:
     return Hostile(context=context, **settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+@pytest.mark.parametrize("security", ["starttls", "tls"])
 @pytest.mark.parametrize("pipelining", [True, False])
-async def test_tls_with_a_private_authority(certificate: Path, security: Security, pipelining: bool) -> None:
+async def test_tls_with_a_private_authority(certificate: Path, security: str, pipelining: bool) -> None:
     offered = ("STARTTLS", "AUTH PLAIN", *(["PIPELINING"] if pipelining else []))
     hostile = tls(certificate, extensions=offered, users={"me": "right"})
-    async with serving(hostile, implicit_tls=security is Security.TLS):
+    async with serving(hostile, implicit_tls=security == "tls"):
         settings = {"security": security, "ca_file": certificate, "username": "me", "password": "right"}
         async with transport(a_server(hostile, connections=1, **settings)) as out:
             for n in range(3):
@@ -265,10 +265,10 @@ async def test_tls_with_a_private_authority(certificate: Path, security: Securit
     assert hostile.recipients() == ["r0@x.example", "r1@x.example", "r2@x.example"]
 
 
-@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
-async def test_an_unknown_certificate_is_refused_unless_told(certificate: Path, security: Security) -> None:
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_an_unknown_certificate_is_refused_unless_told(certificate: Path, security: str) -> None:
     hostile = tls(certificate, extensions=("STARTTLS",))
-    async with serving(hostile, implicit_tls=security is Security.TLS):
+    async with serving(hostile, implicit_tls=security == "tls"):
         result = await sent(hostile, security=security)
         assert result.fate is Fate.UNTOUCHED and "ca_file" in result.text
         assert not hostile.count("MAIL")
@@ -284,9 +284,7 @@ async def test_stripped_starttls_gets_neither_mail_nor_password(
     offered = ("STARTTLS", "AUTH PLAIN") if script else ("AUTH PLAIN",)
     hostile = tls(certificate, extensions=offered, script=dict(script))
     async with serving(hostile):
-        result = await sent(
-            hostile, security=Security.STARTTLS, ca_file=certificate, username="u", password="p"
-        )
+        result = await sent(hostile, security="starttls", ca_file=certificate, username="u", password="p")
     assert result.fate is Fate.UNTOUCHED
     assert not hostile.count("AUTH") and not hostile.count("MAIL")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from digest.mail.pipeline import Exchange, LostError, Reply
-from digest.mail.transport import Fate, Letter, Result, Security, Server, Source, printable
+from digest.mail.transport import Fate, Letter, Result, Server, Source, printable
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
@@ -41,7 +41,7 @@ class Connection:
         self._eight_bit = smtp.supports_extension("8bitmime")
         self._utf8 = smtp.supports_extension("smtputf8")
         self._sized = smtp.supports_extension("size")
-        self._pipelining = server.pipelining and smtp.supports_extension("pipelining")
+        self._pipelining = smtp.supports_extension("pipelining")
         self._carried = 0
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
@@ -74,7 +74,7 @@ class Connection:
                 raise
             source.settle(waiting, result)
             if following is not None and not self._exchange.open:
-                source.settle(following, self._result(Fate.UNTOUCHED, 0, "connection closed"))
+                source.settle(following, Result(Fate.UNTOUCHED, text="connection closed"))
                 return
             begun = following is not None
             waiting = following or (source.next() if self.usable else None)
@@ -101,7 +101,7 @@ class Connection:
             lost_as = Fate.DEFERRED
             if not await source.mark(letter):
                 self.close()
-                return self._result(Fate.WITHDRAWN, 0, ""), None
+                return Result(Fate.WITHDRAWN), None
             following = self._following(source)
             after = self._envelope(following) if following is not None else ()
             self._exchange.write(b".\r\n" + b"".join(after), replies=1 + len(after))
@@ -112,7 +112,8 @@ class Connection:
             self.close()
             if self._expired and lost_as is Fate.UNTOUCHED:
                 lost_as = Fate.DEFERRED
-            return self._result(lost_as, 0, "timed out" if self._expired else str(trouble)), following
+            text = "timed out" if self._expired else printable(str(trouble))
+            return Result(lost_as, text=text), following
         self._due = math.inf
         return self._judge(reply, step=3), following
 
@@ -128,15 +129,13 @@ class Connection:
 
     def _unfit(self, letter: Letter) -> Result | None:
         """What the server's EHLO already rules out."""
-        octets = len(letter.content)
-        if self._most_octets and octets > self._most_octets:
-            return self._result(
-                Fate.REFUSED, 552, f"message of {octets} octets, the server takes {self._most_octets}"
-            )
+        octets, most = len(letter.content), self._most_octets
+        if most and octets > most:
+            return Result(Fate.REFUSED, 552, f"message of {octets} octets, the server takes {most}")
         if not letter.recipient.isascii() and not self._utf8:
-            return self._result(Fate.REFUSED, 553, "the server takes no addresses outside ASCII (SMTPUTF8)")
+            return Result(Fate.REFUSED, 553, "the server takes no addresses outside ASCII (SMTPUTF8)")
         if not self._eight_bit and not letter.content.isascii():
-            return self._result(Fate.REFUSED, 554, "the server takes no 8-bit messages (8BITMIME)")
+            return Result(Fate.REFUSED, 554, "the server takes no 8-bit messages (8BITMIME)")
         return None
 
     async def _open_data(self, letter: Letter, begun: bool) -> Result | None:
@@ -196,26 +195,22 @@ class Connection:
 
     def _judge(self, reply: Reply, *, step: int) -> Result:
         """Read a reply. Steps: 0 MAIL, 1 RCPT, 2 DATA, 3 the message."""
-        code, text = reply.code, reply.text
+        code, text, is_last = reply.code, printable(reply.text), step == 3
+        if 200 <= code < 300 and is_last:
+            return Result(Fate.SENT, code, text)
         if code == 421:
             self.close()
             # After the whole message it is an answer about the message, before it one about the server.
-            return self._result(Fate.DEFERRED if step == 3 else Fate.UNTOUCHED, code, text)
-        if 200 <= code < 300 and step == 3:
-            return self._result(Fate.SENT, code, text)
+            return Result(Fate.DEFERRED if is_last else Fate.UNTOUCHED, code, text)
         if code < 400:
             self.close()
-            fate = Fate.UNKNOWN if step == 3 else Fate.DEFERRED
-            return self._result(fate, code, f"out of place: {code} {text}")
+            return Result(Fate.UNKNOWN if is_last else Fate.DEFERRED, code, f"out of place: {code} {text}")
         if code < 500 or is_overtaxed(code, text):
-            return self._result(Fate.DEFERRED, code, text)
+            return Result(Fate.DEFERRED, code, text)
         if code in _AUTH_CODES or (step == 0 and code not in {552, 554}):
             self.close()
-            return self._result(Fate.UNTOUCHED, code, text)
-        return self._result(Fate.REFUSED, code, text)
-
-    def _result(self, fate: Fate, code: int, text: str) -> Result:
-        return Result(fate=fate, code=code, text=printable(text), server=self._server.label)
+            return Result(Fate.UNTOUCHED, code, text)
+        return Result(Fate.REFUSED, code, text)
 
     def _watch(self, seconds: float) -> None:
         """This step may last so long. One timer serves many steps; wait_for at each costs far more."""
@@ -274,9 +269,9 @@ async def open_connection(server: Server) -> Connection:
         hostname=server.host,
         port=server.port,
         local_hostname=socket.gethostname(),
-        use_tls=server.security is Security.TLS,
-        start_tls=server.security is Security.STARTTLS,
-        tls_context=None if server.security is Security.NONE else _context(server.verify, server.ca_file),
+        use_tls=server.security == "tls",
+        start_tls=server.security == "starttls",
+        tls_context=None if server.security == "none" else _context(server.verify, server.ca_file),
         timeout=server.connect_s,
     )
     try:
@@ -304,9 +299,7 @@ async def _authenticate(smtp: "SMTP", server: Server) -> None:
         "cram-md5": smtp.auth_crammd5,
         "xoauth2": smtp.auth_xoauth2,
     }
-    safest = (
-        ("cram-md5", "plain", "login") if server.security is Security.NONE else ("plain", "login", "cram-md5")
-    )
+    safest = ("cram-md5", "plain", "login") if server.security == "none" else ("plain", "login", "cram-md5")
     wanted = safest if server.auth == "auto" else (server.auth,)
     offered = smtp.server_auth_methods
     method = next((method for method in wanted if method in offered), None)

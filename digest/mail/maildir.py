@@ -47,19 +47,16 @@ class MaildirTransport(Transport):
                 time.monotonic(),
                 f"cannot write into {self._folder}: {error.strerror}; make room, or see to the folder",
             )
-            return self._result(Fate.UNTOUCHED, str(error))
+            return Result(Fate.UNTOUCHED, text=str(error))
         if not await source.mark(letter):
             draft.unlink()
-            return self._result(Fate.WITHDRAWN, "")
+            return Result(Fate.WITHDRAWN)
         try:
             draft.rename(self._folder / "new" / name)
         except OSError as error:
-            return self._result(Fate.DEFERRED, str(error))
+            return Result(Fate.DEFERRED, text=str(error))
         self._breaker.served()
-        return self._result(Fate.SENT, name)
-
-    def _result(self, fate: Fate, text: str) -> Result:
-        return Result(fate=fate, text=text, server=str(self._folder))
+        return Result(Fate.SENT, text=name)
 
     def trouble(self) -> tuple[str, ...]:
         return (self._breaker.reason,) if self._breaker.reason else ()

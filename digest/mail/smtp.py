@@ -126,7 +126,7 @@ class SmtpTransport(Transport):
         """Over the server due by weight among those with room."""
         lane = await self._free_lane()
         if lane is None:
-            source.settle(letter, Result(fate=Fate.UNTOUCHED, text="no mail server can be used now"))
+            source.settle(letter, Result(Fate.UNTOUCHED, text="no mail server can be used now"))
             return
         errand = _Errand(self, lane, source)
         errand.begin(letter)
@@ -136,7 +136,7 @@ class SmtpTransport(Transport):
             await connection.carry(letter, errand)
             lane.keep(connection)
         except OpeningError as error:
-            errand.settle(letter, Result(fate=Fate.UNTOUCHED, text=str(error), server=lane.server.label))
+            errand.settle(letter, Result(Fate.UNTOUCHED, text=str(error)))
         finally:
             lane.active -= 1
             errand.drop()

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 _PATH = re.compile(r"[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+@[^\x00-\x20\x7f<>()\[\]\\,;:\"@]+")
 _LONGEST_PATH = 254
@@ -43,13 +43,11 @@ class Result(NamedTuple):
     Args:
         code: The SMTP reply code, 0 when there was none.
         text: The server's own words, or ours; without control characters, at most 500 characters.
-        server: Name of the server that was tried, empty when there was none.
     """
 
     fate: Fate
     code: int = 0
     text: str = ""
-    server: str = ""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -135,14 +133,6 @@ class _Alone:
         self.result = result
 
 
-class Security(StrEnum):
-    """``starttls`` is demanded, never merely tried: a server that does not offer it gets no mail."""
-
-    NONE = "none"
-    STARTTLS = "starttls"
-    TLS = "tls"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """How fast and how broad, for a server or a recipient domain. None is no limit.
@@ -167,6 +157,7 @@ class Server:
     """A mail server we hand messages to.
 
     Args:
+        security: ``starttls`` is demanded, never merely tried: a server that does not offer it gets no mail.
         weight: Share of the mail among servers that can take it now; 0 is used only when no other can.
         auth: ``auto`` takes the first the server offers of PLAIN, LOGIN and CRAM-MD5 (the other way
             round without TLS); one method, one attempt.
@@ -181,7 +172,7 @@ class Server:
     host: str
     port: int = 25
     name: str = ""
-    security: Security = Security.STARTTLS
+    security: Literal["none", "starttls", "tls"] = "starttls"
     username: str | None = None
     password: str | None = None
     auth: str = "auto"
@@ -193,7 +184,6 @@ class Server:
     limit: Limit = Limit()
     messages_per_connection: int = 500
     idle_s: float = 30.0
-    pipelining: bool = True
     connect_s: float = 30.0
     command_s: float = 60.0
     reply_s: float = 600.0
