@@ -42,6 +42,10 @@ _ADDRESS = re.compile(
 )
 _WORDS = ("rotate", "auto")
 """What a schedule may say instead of naming its themes; no theme can be called so."""
+_IS_LINE, _NO_LINE = (
+    re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*").fullmatch,
+    "must be one line of text and not empty",
+)
 
 
 @dataclass(slots=True)
@@ -91,14 +95,14 @@ class Made:
         return handler(Annotated[self.table, AfterValidator(lambda keys: self.make(**dict(keys)))])
 
 
-def _must(test: Callable[[str], object], what: str) -> AfterValidator:
-    """Refuse what *test* says no to, or raises for."""
+def _must(test: Callable[[Any], object], what: str) -> AfterValidator:
+    """Refuse what *test* says no to, or raises for, and say *what* of it."""
 
-    def check(value: str) -> str:
+    def check(value: object) -> object:
         with suppress(KeyError, ValueError, OSError):
             if test(value):
                 return value
-        raise ValueError(f"{value!r} is not {what}")
+        raise ValueError(what.format(value))
 
     return AfterValidator(check)
 
@@ -155,23 +159,11 @@ def _web_address(value: str) -> str:
     return value
 
 
-def _without_password(value: str) -> str:
-    if re.search(r"://[^/@]*:[^/@]+@", value):
-        raise ValueError("holds a password; name a file with url_file, or set DIGEST_DATABASE_URL")
-    return value
-
-
-def _secure(value: str) -> str:
+def _private(url: str) -> bool:
     """Articles and a key go there: in clear only within this machine."""
-    parts = urlsplit(value)
+    parts = urlsplit(url)
     host = parts.hostname or ""
-    try:
-        loopback = ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if parts.scheme != "https" and not loopback:
-        raise ValueError("must begin with https://, except on this machine (127.0.0.1)")
-    return value
+    return parts.scheme == "https" or host == "localhost" or ip_address(host).is_loopback
 
 
 def _cron(value: str) -> str:
@@ -189,20 +181,8 @@ def _expression(value: str) -> str:
     return value
 
 
-def _one_line(value: str) -> str:
-    if not value.strip() or any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
-        raise ValueError("must be one line of text and not empty")
-    return value
-
-
 def _several(value: object) -> object:
     return [value] if isinstance(value, str) else value
-
-
-def _no_word(value: str) -> str:
-    if value in _WORDS:
-        raise ValueError(f"{value!r} has a meaning of its own; choose another")
-    return value
 
 
 def _turns(value: object) -> object:
@@ -212,17 +192,13 @@ def _turns(value: object) -> object:
     return _several(value)
 
 
-def _some(value: Any) -> Any:
-    if not value:
-        raise ValueError("must have at least 1 item")
-    return value
-
-
 def _place(value: object, info: Info) -> Path:
     """An absolute path; relative ones start from the configuration's folder."""
     if not isinstance(value, str | Path):
         raise ValueError(f"should be a valid string, not {value!r}")
-    return Path(info.context.folder, Path(_one_line(str(value))).expanduser()).resolve()
+    if not _IS_LINE(str(value)):
+        raise ValueError(_NO_LINE)
+    return Path(info.context.folder, Path(value).expanduser()).resolve()
 
 
 def _secret(variable: str) -> BeforeValidator:
@@ -246,46 +222,36 @@ def _signing(given: object, info: Info) -> Path:
     return file
 
 
-def _there(what: str, test: Callable[[Path], bool]) -> AfterValidator:
-    def check(path: Path) -> Path:
-        if not test(path):
-            raise ValueError(f"there is no {what} {path}")
-        return path
-
-    return AfterValidator(check)
-
-
 T = TypeVar("T")
 Many = Annotated[tuple[T, ...], Strict(False)]
-Some = Annotated[Many[T], AfterValidator(_some)]
+_some = _must(len, "must have at least 1 item")
+Some = Annotated[Many[T], _some]
 Place = Annotated[Path, BeforeValidator(_place)]
-Line = Annotated[str, AfterValidator(_one_line)]
+Line = Annotated[str, _must(_IS_LINE, _NO_LINE)]
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
-Id = Annotated[str, _must(_NAME, "an id; use small letters, digits and single hyphens")]
-Selector = Annotated[str, _must(_NAME, "a selector; use small letters, digits and single hyphens")]
-ListId = Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "a list id")]
-Address = Annotated[str, _must(_ADDRESS.fullmatch, "a mail address; write it like name@example.org")]
+Id = Annotated[str, _must(_NAME, "{!r} is not an id; use small letters, digits and single hyphens")]
+Selector = Annotated[
+    str, _must(_NAME, "{!r} is not a selector; use small letters, digits and single hyphens")
+]
+ListId = Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "{!r} is not a list id")]
+Address = Annotated[
+    str, _must(_ADDRESS.fullmatch, "{!r} is not a mail address; write it like name@example.org")
+]
 _TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*").fullmatch
-Language = Annotated[str, _must(_TAG, "a language tag; write one like zh-CN or en")]
-Colour = Annotated[str, _must(re.compile(r"#[0-9a-fA-F]{6}").fullmatch, "a colour; write it like #8a2b2b")]
+Language = Annotated[str, _must(_TAG, "{!r} is not a language tag; write one like zh-CN or en")]
+Colour = Annotated[
+    str, _must(re.compile(r"#[0-9a-fA-F]{6}").fullmatch, "{!r} is not a colour; write it like #8a2b2b")
+]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-_ZONE = "a time zone; write one like Asia/Shanghai or UTC"
-Network = Annotated[str, _must(ip_network, "a network; write it like 10.1.2.0/24")]
+_ZONE = "{!r} is not a time zone; write one like Asia/Shanghai or UTC"
+Network = Annotated[str, _must(ip_network, "{!r} is not a network; write it like 10.1.2.0/24")]
 Expression = Annotated[str, AfterValidator(_expression)]
-Header = Annotated[str, _must(re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch, "a header's name")]
-_DAYS = {
-    "day": "*",
-    "weekday": "1-5",
-    "monday": "1",
-    "tuesday": "2",
-    "wednesday": "3",
-    "thursday": "4",
-    "friday": "5",
-    "saturday": "6",
-    "sunday": "0",
-}
+Header = Annotated[str, _must(re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch, "{!r} is not a header's name")]
+_WEEK = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_DAYS = {"day": "*", "weekday": "1-5", **{name: str(n) for n, name in enumerate(_WEEK)}}
 Every = Annotated[
-    str, _must({*_DAYS, "month"}.__contains__, "day, weekday, month or a day of the week like monday")
+    str,
+    _must({*_DAYS, "month"}.__contains__, "{!r} is not day, weekday, month or a day of the week like monday"),
 ]
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 Count = Annotated[int, Field(ge=1, le=1000)]
@@ -322,7 +288,7 @@ class Paths(_Table):
 
     data: Annotated[Place, _leave("data")] = Path("var")
     seeds: Place = Path("seeds")
-    templates: Many[Annotated[Place, _there("folder", Path.is_dir)]] = ()
+    templates: Many[Annotated[Place, _must(Path.is_dir, "there is no folder {}")]] = ()
     secret_file: Annotated[Place, BeforeValidator(_signing)] = _LEFT_OUT
 
 
@@ -332,9 +298,15 @@ class Database(_Table):
     What is older than *keep_days* is forgotten (see ``Store.prune``); None forgets nothing.
     """
 
-    url: Annotated[Line, AfterValidator(_without_password), _else(lambda _: ""), Field(repr=False)] = (
-        _LEFT_OUT
-    )
+    url: Annotated[
+        Line,
+        _must(
+            lambda url: not re.search(r"://[^/@]*:[^/@]+@", url),
+            "holds a password; name a file with url_file, or set DIGEST_DATABASE_URL",
+        ),
+        _else(lambda _: ""),
+        Field(repr=False),
+    ] = _LEFT_OUT
     secret_url: Annotated[str | None, _secret("DIGEST_DATABASE_URL"), Field(alias="url_file", repr=False)] = (
         None
     )
@@ -357,9 +329,9 @@ class TermTable(_Table):
 
 
 class ThemeTable(_Table):
-    id: Annotated[Id, AfterValidator(_no_word)]
-    names: Annotated[dict[Language, Line], AfterValidator(_some)]
-    terms: Annotated[dict[Language, Some[Annotated[Term, Made(TermTable, Term)]]], AfterValidator(_some)]
+    id: Annotated[Id, _must(lambda id: id not in _WORDS, "{!r} has a meaning of its own; choose another")]
+    names: Annotated[dict[Language, Line], _some]
+    terms: Annotated[dict[Language, Some[Annotated[Term, Made(TermTable, Term)]]], _some]
     must: Many[Line] = ()
     never: Many[Line] = ()
     threshold: Rate = 1.0
@@ -373,7 +345,9 @@ class ScheduleTable(_Table):
     items_per_theme: Count = 2
     recycle_after_days: Annotated[int, Field(ge=1, le=36500)] = 365
     every: Annotated[Some[Every], BeforeValidator(_several)] | None = None
-    at: Annotated[str, _must(_CLOCK.fullmatch, "a time of day; write it like 08:00")] | None = None
+    at: Annotated[str, _must(_CLOCK.fullmatch, "{!r} is not a time of day; write it like 08:00")] | None = (
+        None
+    )
     cron: Annotated[str, AfterValidator(_cron)] | None = None
     timezone: Annotated[str, _must(lambda value: value == "reader" or ZoneInfo(value), _ZONE)] | None = None
     late: Literal["send", "fold", "drop"] = "fold"
@@ -452,7 +426,7 @@ class MailServer(_Table):
     token_file: Place | None = None
     token_command: Line | None = None
     verify: bool = True
-    ca_file: Annotated[Place, _there("file", Path.is_file)] | None = None
+    ca_file: Annotated[Place, _must(Path.is_file, "there is no file {}")] | None = None
     clear_credentials: bool = False
     connections: Connections = 4
     weight: Annotated[int, Field(ge=0, le=1000)] = 1
@@ -513,7 +487,11 @@ class DomainLimit(_Table):
 
 
 class LlmTable(_Table):
-    endpoint: Annotated[str, AfterValidator(_web_address), AfterValidator(_secure)]
+    endpoint: Annotated[
+        str,
+        AfterValidator(_web_address),
+        _must(_private, "must begin with https://, except on this machine (127.0.0.1)"),
+    ]
     model: Line
     key: Annotated[str | None, _secret("DIGEST_LLM_KEY"), Field(alias="key_file")] = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
@@ -554,7 +532,7 @@ class Bounces(_Table):
     """Where returned mail comes back: *address* is the base of every return path."""
 
     address: Address
-    mailbox: Annotated[Place, _there("Maildir or mbox", Path.exists)] | None = None
+    mailbox: Annotated[Place, _must(Path.exists, "there is no Maildir or mbox {}")] | None = None
     imap_host: Line | None = None
     imap_port: Port = 993
     imap_username: Line | None = None
