@@ -8,7 +8,7 @@ Nobody is mailed. The file is streamed: memory does not grow with it.
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -18,9 +18,10 @@ from digest import consent
 from digest.address import canonical
 from digest.consent import Step
 from digest.errors import ConsentError
-from digest.model import ConsentState, Subscriber, Theme
+from digest.model import ConsentState, Subscriber
 
 if TYPE_CHECKING:
+    from digest.publish import Paper
     from digest.store import Store
 
 ACTOR = "import"
@@ -56,38 +57,26 @@ class Line:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Row:
+    """A line that was read: *why* nobody of it is taken, when the reader is known that left over there."""
+
     number: int
-    reader: Subscriber | None = None
     given: str = ""
-    gone: str = ""
-    wrong: str = ""
+    why: str = ""
+    reader: Subscriber | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Importer:
-    """How rows become readers.
+    """How rows become readers: of language, time zone, themes and schedules of *paper*, when they do not say.
 
-    Args:
-        language, timezone: For rows that do not say.
-        themes: Named by id or name in a column ``themes``, or as a tag over there; others are ignored.
-        schedules: Ids a column ``schedules`` may name.
+    Themes are named by id or name in a column ``themes``, or as a tag over there; others are ignored.
     """
 
-    store: "Store"
+    paper: "Paper"
     hash_address: Callable[[str], str]
-    language: str
-    timezone: str
-    themes: Sequence[Theme] = ()
-    schedules: Sequence[str] = ()
-    reason: str = "import"
-    _names: dict[str, str] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for theme in self.themes:
-            for name in (theme.id, *theme.names.values()):
-                self._names[name.casefold()] = theme.id
+    reason: str
 
     def run(self, file: IO[str], *, now: datetime) -> Iterator[Line]:
         """Import the rows of *file*, a transaction a thousand; one line for each, in order.
@@ -108,7 +97,7 @@ class Importer:
             except StopIteration:
                 return
             except csv.Error as wrong:
-                yield _Row(number=lines.line_num, wrong=f"cannot be read as CSV: {wrong}")
+                yield _Row(lines.line_num, why=f"cannot be read as CSV: {wrong}")
                 continue
             if any(cell.strip() for cell in cells):
                 yield self._row(lines.line_num, dict(zip(columns, map(_plain, cells), strict=False)))
@@ -118,61 +107,61 @@ class Importer:
         try:
             address = canonical(given)
         except ValueError as wrong:
-            return _Row(number=number, given=given[:80], wrong=str(wrong))
+            return _Row(number, given[:80], str(wrong))
         state = _first(cells, ("state", "status")).casefold()
         gone = state if state in _GONE else ""
         for sign, word in (("unsub_time", "unsubscribed"), ("clean_time", "cleaned")):
             gone = word if cells.get(sign) else gone
         if not gone and state not in _HERE:
-            return _Row(number=number, given=address, wrong=f"state {state[:40]!r}: has not confirmed")
+            return _Row(number, address, f"state {state[:40]!r}: has not confirmed")
+        letter, schedules = self.paper.newsletter, {schedule.id for schedule in self.paper.schedules}
         reader = Subscriber(
             id=0,
             address=address,
             name=_first(cells, _NAME) or _both(cells),
             state=ConsentState.CONFIRMED,
-            language=_tag(cells.get("language", "")) or self.language,
-            timezone=zone if is_zone(zone := cells.get("timezone", "")) else self.timezone,
+            language=_tag(cells.get("language", "")) or letter.language,
+            timezone=zone if is_zone(zone := cells.get("timezone", "")) else letter.timezone,
             themes=self._themes(_first(cells, ("themes", "tags"))),
-            schedules=tuple(s for s in _listed(cells.get("schedules", "")) if s in self.schedules),
+            schedules=tuple(s for s in _listed(cells.get("schedules", "")) if s in schedules),
             send_hour=_hour(cells.get("send_hour", "")),
         )
-        return _Row(number=number, reader=reader, given=address, gone=gone)
+        return _Row(number, address, gone, reader)
 
     def _themes(self, text: str) -> tuple[str, ...]:
-        found = (self._names.get(tag.casefold(), "") for tag in _listed(text))
-        return tuple(dict.fromkeys(filter(None, found)))
+        tags = {tag.casefold() for tag in _listed(text)}
+        return tuple(
+            theme.id
+            for theme in self.paper.themes
+            if tags & {name.casefold() for name in (theme.id, *theme.names.values())}
+        )
 
     def _keep(self, rows: Sequence[_Row], now: datetime) -> list[Line]:
-        good = [(row, row.reader) for row in rows if row.reader is not None]
-        readers = self.store.subscribers
-        hashes = {reader.address: self.hash_address(reader.address) for _, reader in good}
-        known = readers.find_all(list(hashes))
-        barred = readers.suppressed(list(hashes.values()))
+        people = self.paper.store.subscribers
+        hashes = {row.given: self.hash_address(row.given) for row in rows if row.reader}
+        known = people.find_all(hashes)
+        barred = set(people.suppressed(hashes.values()))
         new: dict[str, Subscriber] = {}
         found: list[Line] = []
         for row in rows:
+            key, result, why = row.given.casefold(), Result.REFUSED, row.why
             if row.reader is None:
-                found.append(Line(number=row.number, result=Result.REFUSED, address=row.given, why=row.wrong))
-                continue
-            key, hashed = row.reader.address.casefold(), hashes[row.reader.address]
-            if row.gone:
-                result, why = Result.SUPPRESSED, f"{row.gone} there; never mailed from here"
-                if key not in known:
-                    readers.suppress(hashed, reason=f"import: {row.gone}", now=now)
-                    barred |= {hashed}
-                    new.pop(key, None)
-                else:
-                    result, why = Result.REFUSED, f"{row.gone} there, {known[key].state} here: left as it is"
+                pass
+            elif why and key in known:
+                why = f"{why} there, {known[key].state} here: left as it is"
+            elif why:
+                people.suppress(hashes[row.given], reason=f"import: {why}", now=now)
+                barred.add(hashes[row.given])
+                new.pop(key, None)
+                result, why = Result.SUPPRESSED, f"{why} there; never mailed from here"
             elif key in known or key in new:
                 result, why = Result.KNOWN, f"is {known[key].state}" if key in known else "stands here twice"
-            elif hashed in barred:
-                result, why = Result.REFUSED, "on the suppression list: only its owner can subscribe it again"
+            elif hashes[row.given] in barred:
+                why = "on the suppression list: only its owner can subscribe it again"
             else:
-                result, why = Result.TAKEN, ""
-                new[key] = row.reader
-            found.append(Line(number=row.number, result=result, address=row.reader.address, why=why))
-        if new:
-            readers.add_all(new.values(), actor=ACTOR, now=now, reason=self.reason)
+                result, new[key] = Result.TAKEN, row.reader
+            found.append(Line(number=row.number, result=result, address=row.given, why=why))
+        people.add_all(new.values(), actor=ACTOR, now=now, reason=self.reason)
         return found
 
 

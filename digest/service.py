@@ -14,6 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("digest.service")
 
-EVERY_S = {"publish": 20, "deliver": 5, "collect": 300, "bounces": 300, "tend": 300}
-"""Seconds between two looks at what is due, besides the moments that are known beforehand."""
+EVERY_S = {"publish": 5, "deliver": 5, "collect": 300, "bounces": 300, "tend": 300}
+"""Seconds between two looks at what is due."""
 SHUTDOWN_S = 25.0
 """For what is in flight; with what comes before and after it, systemd's and docker's half minute is kept."""
 _CUT_OFF_S = 2.0
@@ -46,7 +47,7 @@ class Service:
     processes that take them; see ``jobs``.
 
     Args:
-        host, port: Where the pages are; without a host there are none.
+        pages: Where they are served; None when they are not.
         queues, concurrency: On PostgreSQL, what jobs to take, and how many at once beside those of mail.
     """
 
@@ -54,13 +55,12 @@ class Service:
         self,
         runtime: "Runtime",
         *,
-        host: str | None = None,
-        port: int = 0,
+        pages: socket.socket | None = None,
         queues: Collection[str] = QUEUES,
         concurrency: int = 4,
     ) -> None:
         self._runtime = runtime
-        self._host, self._port = host, port
+        self._pages = pages
         self._queues, self._concurrency = queues, concurrency
         self.stop = asyncio.Event()
         self._bells: dict[str, asyncio.Event] = {}
@@ -80,8 +80,8 @@ class Service:
 
         waker = AsyncIOScheduler(timezone="UTC")
         tasks: list[asyncio.Task[None]] = []
-        if self._host is not None:
-            tasks.append(asyncio.create_task(self._supervise("web", self._web, None)))
+        if self._pages is not None:
+            tasks.append(asyncio.create_task(self._supervise("web", partial(self._web, self._pages), None)))
         if self._runtime.store.database.is_sqlite:
             tasks += self._loops(waker)
         else:
@@ -197,18 +197,6 @@ class Service:
             log.info(told, one.schedule, one.slot, one.edition, one.reason or "-")
         if done:
             self.wake()
-        soon = await asyncio.to_thread(self._soon)
-        if soon and soon - runtime.now < timedelta(seconds=EVERY_S["publish"]):
-            wait_s = max(0.0, (soon - runtime.now).total_seconds() / runtime.clock.speed)
-            asyncio.get_running_loop().call_later(wait_s + 0.01, self._bells["publish"].set)
-
-    def _soon(self) -> datetime | None:
-        """When the next edition is due."""
-        from digest.slots import next_slot
-
-        paper, now = self._runtime.paper, self._runtime.now
-        moments = [next_slot(paper, one, now=now) for one in paper.running()]
-        return min(filter(None, moments), default=None)
 
     async def _way_out(self) -> "Transport":
         async with self._opening:
@@ -240,30 +228,39 @@ class Service:
         for line in await self._runtime.mail.tend(await self._way_out()):
             log.info("%s", line)
 
-    async def _web(self) -> None:
-        assert self._host is not None
+    async def _web(self, pages: socket.socket) -> None:
         import uvicorn
 
-        with socket.create_server((self._host, self._port)) as listening:
-            port = listening.getsockname()[1]
-            config = uvicorn.Config(
-                self._runtime.web_app(f"http://{self._host}:{port}"),
-                host=self._host,
-                port=port,
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=5,
-            )
-            server = uvicorn.Server(config)
-            log.info("pages at http://%s:%d/", self._host, port)
-            # In a thread and loop of its own: a slow page holds no mail up, and our signals stay ours.
-            serving = asyncio.create_task(asyncio.to_thread(server.run, [listening]))
-            stopped = asyncio.create_task(self.stop.wait())
-            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            server.should_exit = True
-            await serving
+        where = "http://{}:{}".format(*pages.getsockname())
+        config = uvicorn.Config(
+            self._runtime.web_app(where),
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        log.info("pages at %s/", where)
+        # In a thread and loop of its own: a slow page holds no mail up, and our signals stay ours.
+        serving = asyncio.create_task(asyncio.to_thread(server.run, [pages.dup()]))
+        stopped = asyncio.create_task(self.stop.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        server.should_exit = True
+        await serving
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Where the pages are served, as long as the program runs: who knocks while it reloads waits.
+
+    Raises:
+        ConfigError: Nothing can be served there.
+    """
+    try:
+        return socket.create_server((host, port))
+    except (OSError, UnicodeError) as error:
+        what = f"the pages cannot be at {host}, port {port} ({error}); choose with --host and --port"
+        raise ConfigError(None, [(0, "", what)]) from None
 
 
 async def _ring(bell: asyncio.Event) -> None:

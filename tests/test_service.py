@@ -91,6 +91,13 @@ def mails(folder: Path) -> list[str]:
     return [path.name for path in sorted((folder / "var/inbox").glob("*.eml"))]
 
 
+@pytest.mark.parametrize("host", ["nonsense.invalid", "192.0.2.1", "x" * 300])
+def test_pages_that_can_be_nowhere_end_the_start_with_what_to_do(folder: Path, host: str) -> None:
+    ran = digest(folder, "serve", "--host", host)
+    assert (ran.returncode, "choose with --host and --port" in ran.stderr) == (2, True)
+    assert "Traceback" not in ran.stderr
+
+
 def test_a_day_of_serving(folder: Path) -> None:
     """The edition is made at its slot and delivered; a second serve is refused; SIGHUP; SIGTERM."""
     serving = Serving(folder, "--clock", BEFORE_EIGHT)
@@ -119,7 +126,8 @@ def test_a_day_of_serving(folder: Path) -> None:
         serving.wait_for(r"refused, the old one goes on: .*there is none in this folder")
         config.write_text(right.replace('id = "daily"', 'id = "morning"'), "utf-8")
         serving.process.send_signal(signal.SIGHUP)
-        serving.wait_for(r"(?s)taking the new configuration.*pages at (http://[\d.:]+)/")
+        again = serving.wait_for(r"(?s)taking the new configuration.*pages at (http://[\d.:]+)/")
+        assert again == page, "who has the address keeps it"
         assert serving.process.poll() is None
 
         assert serving.end() == 0

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,7 +42,7 @@ def serve(
     SIGHUP reads config.toml again; when it is wrong, the old configuration goes on. On PostgreSQL any
     number may run, on as many hosts as wanted: the work is shared.
     """
-    _run(context, speed, host=host, port=port)
+    _run(context, speed, at=(host, port))
 
 
 def worker(
@@ -63,31 +64,33 @@ def worker(
     chosen = [queue.strip() for queue in queues.split(",")]
     if unknown := set(chosen) - set(QUEUES):
         raise typer.BadParameter(f"there is no {sorted(unknown)[0]!r}", param_hint="--queues")
-    _run(context, speed, shared=True, queues=chosen, concurrency=concurrency)
+    _run(context, speed, queues=chosen, concurrency=concurrency)
 
 
-def _run(context: typer.Context, speed: float, *, shared: bool = False, **options: Any) -> None:
+def _run(context: typer.Context, speed: float, *, at: tuple[str, int] | None = None, **options: Any) -> None:
     """Serve until told to end.
 
     Args:
-        shared: Only where the work can be shared.
+        at: Host and port of the pages; without them the work must be one that can be shared.
         options: What makes the service.
     """
     from digest.errors import ConfigError
     from digest.installation import Clock, read_moment
     from digest.runtime import open_runtime
-    from digest.service import Service, only_one
+    from digest.service import Service, listen, only_one
     from digest.service import serve as run
 
     _log()
     clock = Clock(read_moment(context.obj["clock"]), speed=speed)
+
+    pages = cache(lambda: listen(*at) if at else None)
 
     @contextmanager
     def open_service() -> Iterator[Service]:
         with open_runtime(context.obj["config"], clock, lasting=True) as opened, ExitStack() as stack:
             opened.data_dir  # noqa: B018 - the folder must be there before the lock
             is_sqlite = opened.config.database.url.startswith("sqlite")
-            if shared and is_sqlite:
+            if is_sqlite and not at:
                 what = "digest worker needs PostgreSQL; on SQLite digest serve does everything"
                 raise ConfigError(opened.config.path, [(0, "database.url", what)])
             if is_sqlite:
@@ -95,7 +98,7 @@ def _run(context: typer.Context, speed: float, *, shared: bool = False, **option
             _ = opened.store  # what is wrong with it ends the start, not one part after the other
             for warning in opened.config.warnings:
                 log.warning("%s", warning)
-            yield Service(opened, **options)
+            yield Service(opened, pages=pages(), **options)
 
     def check() -> None:
         with open_runtime(context.obj["config"], clock, lasting=True) as new:

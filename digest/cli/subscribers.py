@@ -2,13 +2,11 @@
 
 import json
 import sys
-from codecs import getincrementaldecoder
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
-from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -223,23 +221,15 @@ def import_(
     from digest.roster import Importer, Result
 
     counts: Counter[Result] = Counter()
-    with runtime(context) as opened, _opened(file) as (text, progress):
+    with runtime(context) as opened, _opened(file) as text:
         if dry_run:
             opened.rehearse()
-        newsletter = opened.config.newsletter
         importer = Importer(
-            store=opened.store,
-            hash_address=opened.hash_address,
-            language=newsletter.language,
-            timezone=newsletter.timezone,
-            themes=opened.themes,
-            schedules=[schedule.id for schedule in opened.config.schedules],
-            reason=f"import of {file.name}",
+            paper=opened.paper, hash_address=opened.hash_address, reason=f"import of {file.name}"
         )
         try:
             for line in importer.run(text, now=opened.now):
                 counts[line.result] += 1
-                progress(line.number)
                 if quiet and line.result is Result.TAKEN:
                     continue
                 if as_json:
@@ -254,31 +244,27 @@ def import_(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[tuple[IO[str], Any]]:
-    """The file as text (UTF-8, else GB 18030), and a function that shows how far it was read."""
-    with file.open("rb") as raw:
-        decoder = getincrementaldecoder("utf-8")()
-        try:
-            for chunk in iter(lambda: raw.read(1 << 20), b""):
-                decoder.decode(chunk)
-            encoding = "utf-8-sig"
-        except UnicodeDecodeError:
-            encoding = "gb18030"
-    with file.open("rb") as raw, TextIOWrapper(raw, encoding, "replace", newline="") as text:
-        if not sys.stderr.isatty():
-            yield text, lambda _: None
-            return
-        from rich.progress import Progress
+def _opened(file: Path) -> AbstractContextManager[TextIO]:
+    """The file as text (UTF-8, else GB 18030); on a terminal a bar shows how far it was read."""
+    from rich.progress import open as watched
 
-        with Progress(console=console(stderr=True)) as bar:
-            task = bar.add_task(file.name, total=file.stat().st_size)
-
-            def show(line: int) -> None:
-                if line % 1000 == 0:
-                    bar.update(task, completed=raw.tell(), description=f"{file.name}: line {line:,}")
-
-            yield text, show
+    encoding = "utf-8-sig"
+    try:
+        with file.open(encoding=encoding) as text:
+            while text.read(1 << 20):
+                continue
+    except UnicodeDecodeError:
+        encoding = "gb18030"
+    return watched(
+        file,
+        "r",
+        encoding=encoding,
+        errors="replace",
+        newline="",
+        description=file.name,
+        console=console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
 
 
 @subscribers.command()
