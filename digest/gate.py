@@ -7,52 +7,41 @@ what it offers the reader, and the voice of reporting speaks against it.
 
 import math
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from importlib import resources
+from dataclasses import replace
 from itertools import islice, pairwise
 from operator import add
 
+from digest import adverts
+from digest.adverts import WORDS, pattern
 from digest.model import Article, Flag, Page, Severity
-from digest.patterns import alternatives, anywhere, joined
 from digest.text import CJK, count_cjk, fold, is_cjk, sentences
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trade:
-    """A kind of promotion: words of the trade, and what it offers the reader."""
-
-    code: str
-    words: re.Pattern[str]
-    offers: re.Pattern[str]
-
-
-def _pattern(source: str) -> re.Pattern[str]:
-    return anywhere(alternatives(joined(source)))
-
-
-_WORDS = tomllib.loads(resources.files("digest").joinpath("gate.toml").read_text("utf-8"))
-_TRADES = tuple(
-    _Trade(code=code, words=_pattern(trade["words"]), offers=_pattern(trade["offers"]))
-    for code, trade in _WORDS["trades"].items()
-)
-_REPORTING = _pattern(_WORDS["reporting"])
-_READER = re.compile(r"\byour?\b")
-"""English offers speak to somebody; reports of them do not."""
-_WALL = _pattern(_WORDS["wall"])
-_TORTURED = _pattern(_WORDS["tortured"])
-_MISCONVERTED = _pattern(_WORDS["misconverted"])
+_WALL = pattern(WORDS["wall"])
+_TORTURED = pattern(WORDS["tortured"])
+_MISCONVERTED = pattern(WORDS["misconverted"])
 """Words no one writes: one character taken for another (小 幼, 外 表, 制 造, 在 正在, 关 合 or 闭)."""
-_PAIRS = tuple(pair.split() for pair in _WORDS["swapped"].replace("\n", " ").split(","))
-_SYNONYM = re.compile("|".join(f"{b[0]}(?={b[1:]})" for b in sorted({b for _, b in _PAIRS})))
-"""The first character of each of the synonyms, which are two long and may overlap."""
+
+
+def _pairs_of(table: str) -> tuple[tuple[str, str], ...]:
+    """(usual word, what rewriting programs put in its place)."""
+    pairs = (pair.split() for pair in table.replace("\n", " ").split(","))
+    return tuple((usual.replace("_", " "), odd.replace("_", " ")) for usual, odd in pairs)
+
+
+_PAIRS = {"zh": _pairs_of(WORDS["swapped"]), "en": _pairs_of(WORDS["swapped_en"])}
+_ODD = {
+    language: re.compile("|".join(before + b for b in sorted({b for _, b in pairs}, reverse=True)))
+    for before, (language, pairs) in zip(("", r"\b"), _PAIRS.items(), strict=True)
+}
 _RUN = re.compile(f"[{CJK}]{{2,}}")
-_QUOTED = re.compile('"[^"\n]{2,40}"')
 _ARTICLE_SLIPS = re.compile(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
 _URL = re.compile(r"(?:https?://|www\.)[\w.-]+|\b[\w-]+\.(?:com|net|cn|xyz|top|vip|cc|org)\b")
 
+_SHOWN = 160
+"""Characters of a line that a decision quotes."""
+_LONG_WORD = re.compile("[a-z]{5,}")
 _LOOKED_AT = 20_000
 """Characters of head and tail that are compared."""
 
@@ -67,54 +56,60 @@ def judge(page: Page) -> Page:
     article = page.article
     if article is None:
         return page
-    folded = f"{fold(article.title)} {fold(article.text)}"  # apart: the sketch folds the same text
     had = {flag.code for flag in article.flags}
-    found = (check(article, folded, page) for check in _CHECKS)
-    flags = [flag for flag in found if flag is not None and flag.code not in had]
-    flags += [flag for flag in _promotion(folded, _surroundings(page)) if flag.code not in had]
-    return replace(page, article=replace(article, flags=(*article.flags, *flags))) if flags else page
+    folded = f"{fold(article.title)} {fold(article.text)}"  # apart: the sketch folds the same text
+    flags = [flag for check in _CHECKS if (flag := check(article, folded, page))]
+    if host := _host(page):
+        flags.append(host)
+    if all(flag.severity is not Severity.QUARANTINE for flag in flags):
+        page, article, found = _sorted_out(page, article, fold(article.text))
+        flags = [*found, *(flag for flag in flags if flag.code not in {one.code for one in found})]
+    new = tuple(flag for flag in flags if flag.code not in had)
+    return replace(page, article=replace(article, flags=(*article.flags, *new))) if flags else page
 
 
-def _surroundings(page: Page) -> str:
-    return fold("\n".join(decision.text for decision in page.decisions if not decision.kept))
-
-
-def _promotion(folded: str, around: str) -> Iterable[Flag]:
-    for trade in _TRADES:
-        if (flag := _advert(trade, folded)) or (around and (flag := _host(trade, around))):
-            yield flag
-
-
-def _advert(trade: _Trade, folded: str) -> Flag | None:
-    """Quarantine when the article itself offers the trade's goods: words, offers, and little reporting."""
-    every = trade.words.findall(folded)
-    words, mentions = list(dict.fromkeys(every)), len(every)
-    offers = _distinct(trade.offers, _QUOTED.sub("", folded)) if every else []
-    if len(offers) < 2 or not (mentions * 250 >= len(folded) or len(offers) >= 4):
-        return None
-    if len(_REPORTING.findall(folded)) > len(offers):
-        return None
-    if not count_cjk(folded) and len(_READER.findall(folded)) < 2:
-        return None
-    return Flag(
-        code=trade.code,
-        severity=Severity.QUARANTINE,
-        reason=f"the text itself promotes: {_list(offers)}, with {_list(words)}, {mentions} times",
-        score=min(1.0, 0.5 + 0.1 * (len(offers) + len(words) / 2)),
+def _sorted_out(page: Page, article: Article, folded: str) -> tuple[Page, Article, list[Flag]]:
+    """Offers spliced into an article are taken out; an article that is nothing else is kept from readers."""
+    flags: list[Flag] = []
+    if names := adverts.brands(folded, fold(article.title)):
+        name = article.text[slice(*names[0])]
+        said = f"{len(names)} times “{name}” stood inside a sentence and was cut out"
+        flags.append(Flag(code="spliced", severity=Severity.CAUTION, reason=said, score=0.9))
+        article = adverts.without(article, names, "a brand inside a sentence")
+        folded = fold(article.text)
+    offers = adverts.find(article, folded, asked=adverts.asks(fold(_beside(page))))
+    if offers is None:
+        return page, article, flags
+    if offers.whole:
+        reason = f"the text itself promotes ({offers.reason})"
+        flag = Flag(code=offers.code, severity=Severity.QUARANTINE, reason=reason, score=offers.score)
+        return page, article, [*flags, flag]
+    reason = f"promotion, {offers.code}"
+    gone = {article.text[a:b][:_SHOWN] for a, b in offers.spans}
+    decisions = tuple(
+        replace(one, kept=False, reason=reason) if one.kept and one.text[:_SHOWN] in gone else one
+        for one in page.decisions
     )
+    told = f"promotion that stood in it was left out ({offers.reason})"
+    flag = Flag(code="advert", severity=Severity.NOTE, reason=told, score=offers.score)
+    return replace(page, decisions=decisions), adverts.without(article, offers.spans, reason), [*flags, flag]
 
 
-def _host(trade: _Trade, around: str) -> Flag | None:
-    words, offers = _distinct(trade.words, around), _distinct(trade.offers, around)
-    company = re.findall(r"娱乐(?:公司|平台|游戏)", around) if trade.code == "gambling" else []
-    if len(offers) + len(company) < 2 or not (words or company):
+def _beside(page: Page) -> str:
+    """The lines left out within the body and right behind it: an advert's calls to act go first."""
+    kept = [n for n, one in enumerate(page.decisions) if one.kept]
+    around = page.decisions[kept[0] : kept[-1] + 4] if kept else ()
+    return "\n".join(one.text for one in around if not one.kept)
+
+
+def _host(page: Page) -> Flag | None:
+    """Caution when the page around the article is an advert."""
+    around = fold("\n".join(decision.text for decision in page.decisions if not decision.kept))
+    found = adverts.host(around)
+    if found is None:
         return None
-    return Flag(
-        code=trade.code,
-        severity=Severity.CAUTION,
-        reason=f"the page around the article promotes, not the article: {_list([*words, *company, *offers])}",
-        score=0.6,
-    )
+    reason = f"the page around the article promotes, not the article: {_list(found[1])}"
+    return Flag(code=found[0], severity=Severity.CAUTION, reason=reason, score=0.6)
 
 
 def _distinct(pattern: re.Pattern[str], text: str) -> list[str]:
@@ -127,7 +122,7 @@ def _list(words: Iterable[str]) -> str:
 
 def _spun(article: Article, folded: str, page: Page) -> Flag | None:
     """Caution when two independent signs of machine rewriting agree, or one speaks very loudly."""
-    tests = (_english,) if article.language == "en" else (_zai, _synonyms, _characters)
+    tests = (_synonyms, _english) if article.language == "en" else (_zai, _synonyms, _characters)
     signs = [sign for sign in (test(folded) for test in tests) if sign]
     strength = sum(weight for weight, _ in signs)
     if any(flag.code == "spliced" for flag in article.flags) and signs:
@@ -152,16 +147,15 @@ def _zai(folded: str) -> tuple[float, str] | None:
 
 
 def _synonyms(folded: str) -> tuple[float, str] | None:
-    """Unusual synonyms where the usual word never occurs."""
-    found = Counter(folded[at.start() : at.end() + 1] for at in _SYNONYM.finditer(folded))
-    often = {b: n for b, n in found.items() if n >= 2}
-    swapped = [f"{b} for {a}" for a, b in _PAIRS if b in often and folded.count(a) * 4 <= often[b]]
-    enough = 5 if len(folded) < 1500 else 8
-    if len(swapped) < enough:
+    """Unusual synonyms where the usual word never occurs: a few by chance, and more in a longer text."""
+    language = "zh" if count_cjk(folded) else "en"
+    found = Counter(_ODD[language].findall(folded))
+    swapped = [f"{b} for {a}" for a, b in _PAIRS[language] if b in found and folded.count(a) * 4 <= found[b]]
+    surplus = len(swapped) / (6 + len(folded) / (500 if language == "zh" else 300))
+    if surplus < 1:
         return None
-    return min(
-        0.7, 0.05 * len(swapped)
-    ), f"{len(swapped)} usual words are missing and stand replaced ({_list(swapped)})"
+    said = f"{len(swapped)} usual words are missing and stand replaced ({_list(swapped)})"
+    return min(1.0, 0.5 * surplus), said
 
 
 def _characters(folded: str) -> tuple[float, str] | None:
@@ -192,6 +186,10 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     top, n = Counter(units).most_common(1)[0] if units else ("", 0)
     share = n * len(top.replace(" ", "")) / len(squeezed)
     limit = 0.1 if len(squeezed) > 600 else 0.16
+    if words := [] if count_cjk(squeezed) else _LONG_WORD.findall(folded[:200_000]):
+        word, often = Counter(words).most_common(1)[0]
+        if often >= 8 and often >= 0.08 * folded.count(" "):
+            top, n, share, limit = word, often, often / folded.count(" "), 0.08
     if n >= 8 and share >= limit:
         reason = f"“{top}” stands in it {n} times, {share:.0%} of the text"
         return Flag(code="stuffed", severity=Severity.QUARANTINE, reason=reason, score=min(1.0, share * 5))

@@ -1,0 +1,254 @@
+"""Offers: what asks something of the reader, known by independent signs that are added up.
+
+A channel to the seller, the same written so that filters miss it, a call to act, a promise, a seller's
+voice, the goods of a trade, a subject the rest of the text does not share. One sign is nothing: articles
+give addresses and tell of gambling. Sentences with signs that stand together are weighed together; words
+in quotation marks are somebody else's, and words of reporting speak against an offer.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from itertools import takewhile
+
+from digest.model import Article, Block, Cut
+from digest.patterns import alternatives, anywhere, joined
+from digest.text import CJK, Span, count_cjk, ngrams, sentences
+
+
+def pattern(source: str) -> re.Pattern[str]:
+    """Any of the alternatives of a table of gate.toml."""
+    return anywhere(alternatives(joined(source)))
+
+
+WORDS = tomllib.loads(resources.files("digest").joinpath("gate.toml").read_text("utf-8"))
+_SIGNS = {name: pattern(sign["words"]) for name, sign in WORDS["signs"].items()}
+_WEIGHTS = {name: float(sign["weight"]) for name, sign in WORDS["signs"].items()}
+_TRADES = {code: pattern(words) for code, words in WORDS["trades"].items()}
+_WEIGHTS |= dict.fromkeys(_TRADES, 1.0)
+_ASKS = ("channel", "address", "evasion", "call")
+"""Nothing is an offer that asks nothing of its reader."""
+_REPORTING = pattern(WORDS["reporting"])
+_BRAND = pattern(WORDS["brand"])
+_QUOTED = re.compile('"[^"\n]{2,200}"')
+_APART = re.compile(rf"[{CJK}]([^\w\n，。,.、…:;!?])(?:[{CJK}]\1){{4,}}")
+"""加 薇 信 免 费: one mark or blank after every character."""
+_MASKS = re.compile(rf"(?<=[{CJK}a-z0-9])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[{CJK}a-z0-9])")
+
+_COMPANY = re.compile(r"娱乐(?:公司|平台|游戏)")
+_AMID = re.compile(f"[{CJK}]")
+_NAME = 12
+"""Characters that a name of a site has at most on either side of its last word."""
+
+_FOREIGN = 0.5
+"""Weight of a subject that the rest of the article does not share."""
+_OFFER = 2.5
+"""Weight from which sentences are an offer."""
+_SAMPLE = 2000
+"""Characters of an article from which it is known whether all of it offers."""
+_DENSE = 0.8
+"""Signs that an advert's other lines hold in a hundred Chinese characters, or in 250 others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What was found in an article.
+
+    Args:
+        spans: The sentences that offer, in order.
+        whole: The rest of the article belongs to the offer: there is nothing else in it.
+        code: The trade, or ``advert``.
+        reason: The signs, with the words that gave them.
+    """
+
+    spans: tuple[Span, ...]
+    whole: bool
+    code: str
+    reason: str
+    score: float
+
+
+_Signs = dict[str, list[str]]
+"""Distinct words found, by sign; those of trades by trade."""
+
+
+def asks(folded: str) -> bool:
+    return any(_SIGNS[name].search(folded) for name in _ASKS)
+
+
+def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None:
+    """None for nearly every article.
+
+    Args:
+        folded: The article's text.
+        asked: A line beside it, left out already, asks something of the reader.
+    """
+    places = {m.start() for name in _ASKS for m in _SIGNS[name].finditer(folded)}
+    places |= {m.start() for m in _APART.finditer(folded)}
+    if not places and not asked:
+        return None
+    blocks = [b for b in article.blocks if any(b.start <= at < b.end for at in places)]
+    spans = tuple(span for block in blocks for span in _offering(folded, block))
+    rest = "".join(_outside(folded, (0, len(folded)), spans))
+    share = 1 - len(rest) / max(1, len(folded))
+    rest = rest[:_SAMPLE]
+    if not spans and not _SIGNS["promise"].search(rest):
+        return None
+    signs = _signs("".join(folded[a:b] for a, b in spans) if spans else rest)
+    left = _signs(rest)
+    whole = _is_advert(left, rest, offered=bool(spans) or asked, share=share)
+    if not spans and not whole:
+        return None
+    found = {name: list(dict.fromkeys(signs.get(name, []) + left.get(name, []))) for name in _WEIGHTS}
+    trades = Counter({code: len(found[code]) for code in _TRADES if found[code]})
+    told = "; ".join(f"{name}: {', '.join(words[:4])}" for name, words in found.items() if words)
+    return Offers(
+        spans=spans,
+        whole=whole,
+        code=trades.most_common(1)[0][0] if trades else "advert",
+        reason=told,
+        score=min(1.0, weight(signs) / 8),
+    )
+
+
+def _offering(folded: str, block: Block) -> Iterator[Span]:
+    """Runs of sentences of *block* that bear signs and together weigh enough."""
+    if weight(_signs(folded[block.start : block.end])) + _FOREIGN < _OFFER:
+        return
+    run: list[Span] = []
+    for span in (*sentences(folded, block.start, block.end), None):
+        if span and any(_signs(folded[slice(*span)]).values()):
+            run.append(span)
+        elif run:
+            yield from _weighed(folded, block, run)
+            run = []
+
+
+def _weighed(folded: str, block: Block, run: list[Span]) -> Iterator[Span]:
+    start, end = run[0][0], run[-1][1]
+    text = folded[start:end]
+    signs = _signs(text)
+    goods = any(signs[code] for code in _TRADES)
+    if not any(signs[name] for name in _ASKS) or not (goods or signs["promise"] or signs["evasion"]):
+        return
+    foreign = _is_foreign(text, folded[:start] + folded[end:])
+    against = 0.75 * len(set(_REPORTING.findall(text)))
+    if weight(signs) + (_FOREIGN if foreign else 0.0) - against < _OFFER:
+        return
+    most = (end - start) * 2 > block.end - block.start
+    yield (block.start, block.end) if most else (start, end + (folded[end] == " "))
+
+
+def _signs(folded: str) -> _Signs:
+    text = _QUOTED.sub(" ", folded)
+    bare = _MASKS.sub("", text)
+    if apart := _APART.search(bare):
+        bare = bare.replace(apart[1], "")
+    found = {name: _distinct(p, bare) for name, p in (*_SIGNS.items(), *_TRADES.items())}
+    if apart:
+        found["evasion"].append(apart.group()[:12])
+    return found
+
+
+def _distinct(pattern: re.Pattern[str], text: str) -> list[str]:
+    return list(dict.fromkeys(pattern.findall(text)))
+
+
+def weight(signs: _Signs) -> float:
+    """Each sign once, and half as much again for its second and third word; of trades only the strongest."""
+    worth = {
+        name: _WEIGHTS[name] * (1 + 0.5 * (min(len(words), 3) - 1)) for name, words in signs.items() if words
+    }
+    trade = max((worth[code] for code in _TRADES if code in worth), default=0.0)
+    return trade + sum(value for name, value in worth.items() if name not in _TRADES)
+
+
+def _is_foreign(text: str, rest: str) -> bool:
+    """Whether hardly a pair of characters of *text* stands in the rest of the article."""
+    squeezed = "".join(text.split())
+    pairs = set(ngrams(squeezed, 2 if count_cjk(squeezed) else 5))
+    return sum(pair in rest for pair in pairs) < 0.25 * len(pairs)
+
+
+def _is_advert(signs: _Signs, rest: str, *, offered: bool, share: float) -> bool:
+    """Whether what is left beside the offers offers too, or is next to nothing."""
+    if share > 0.4:
+        return True
+    size = len(rest) / (100 if count_cjk(rest) else 250)
+    words = sum(map(len, signs.values()))
+    if words < _DENSE * size or len(set(_REPORTING.findall(rest))) * 3 > words:
+        return False
+    kinds = {"trade" if name in _TRADES else name for name, found in signs.items() if found}
+    if offered:
+        return len(kinds) >= 2 and words >= 3
+    return len(kinds) >= 4 and bool(kinds.intersection(_ASKS)) and weight(signs) >= 2 * _OFFER
+
+
+def brands(folded: str, title: str) -> tuple[Span, ...]:
+    """Where a name of the kind that sites are sold by stands three times amid sentences."""
+    places: dict[str, list[int]] = {}
+    for match in _BRAND.finditer(folded):
+        places.setdefault(match.group(), []).append(match.start())
+    found: list[Span] = []
+    for word, starts in places.items():
+        if len(starts) < 3:
+            continue
+        before = _in_common([folded[max(0, at - _NAME) : at][::-1] for at in starts])
+        after = _in_common([folded[at + len(word) : at + _NAME] for at in starts])
+        spans = [(at - before, at + len(word) + after) for at in starts]
+        name = folded[slice(*spans[0])]
+        amid = sum(
+            _AMID.match(folded, a - 1) is not None and _AMID.match(folded, b) is not None for a, b in spans
+        )
+        if len(name) >= 4 and name not in title and amid * 2 > len(spans):
+            found += spans
+    return tuple(sorted(found))
+
+
+def _in_common(texts: list[str]) -> int:
+    """How many characters all of them begin with."""
+    return sum(1 for _ in takewhile(lambda chars: len(set(chars)) == 1, zip(*texts, strict=False)))
+
+
+def host(around: str) -> tuple[str, list[str]] | None:
+    """(trade, words) when the lines around an article promote: goods of one trade, and promises or calls."""
+    for code in ("gambling", "adult"):
+        words = _distinct(_TRADES[code], around)
+        offers = [word for name in ("promise", "evasion") for word in _distinct(_SIGNS[name], around)]
+        if min(len(words), len(offers)) >= 3:
+            return code, [*words, *offers]
+    company = _distinct(_COMPANY, around)
+    return ("gambling", company) if len(company) >= 2 else None
+
+
+def without(article: Article, spans: tuple[Span, ...], reason: str) -> Article:
+    """*article* less the *spans*: whole blocks vanish, parts of one leave a cut."""
+    text = ""
+    blocks: list[Block] = []
+    cuts: list[Cut] = []
+    for block in article.blocks:
+        gone = [span for span in spans if block.start <= span[0] and span[1] <= block.end]
+        kept = "".join(_outside(article.text, (block.start, block.end), gone)).rstrip()
+        if not kept:
+            continue
+        start = len(text) + 2 * bool(text)
+        text += "\n\n" * bool(text) + kept
+        blocks.append(replace(block, start=start, end=len(text)))
+        here = [cut for cut in article.cuts if block.start <= cut.at <= block.end]
+        here += [Cut(at=a, removed=article.text[a:b], reason=reason) for a, b in gone]
+        for cut in here:
+            before = sum(min(b, cut.at) - a for a, b in gone if a < cut.at)
+            cuts.append(replace(cut, at=cut.at - before + start - block.start))
+    return replace(article, text=text, blocks=tuple(blocks), cuts=tuple(cuts))
+
+
+def _outside(text: str, within: Span, spans: Iterable[Span]) -> Iterator[str]:
+    at, end = within
+    for a, b in spans:
+        if at <= a and b <= end:
+            yield text[at:a]
+            at = b
+    yield text[at:end]
