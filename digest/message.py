@@ -258,7 +258,7 @@ def _part(kind: str, text: str) -> tuple[bytes, _Fill]:
 def choose(text: str, given: frozenset[str]) -> str:
     """*text* with the passages that depend on a value kept or taken out, by the names *given*."""
     kept = _CHOICE.sub(lambda m: m[3] if (m[2] in given) is (m[1] == "+") else "", text)
-    return re.sub(r"\n{3,}", "\n\n", kept)
+    return re.sub(r"\n{4,}", "\n\n\n", kept)
 
 
 # --- the whole ---------------------------------------------------------------------------------------

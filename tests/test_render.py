@@ -396,6 +396,7 @@ def test_chinese_marks_get_a_chinese_face() -> None:
     assert small.startswith('<p class="src">“甲”')
     assert small.count("<m>") == 3
     assert "<m>" not in dress(html, marks="<m>", budget=10)
+    assert dress("<nobr>甲——乙</nobr>——丙", marks="<m>") == "<nobr>甲——乙</nobr><nobr>——</nobr>丙"
     mixed = dress("<p>见“OK”了：“Small teams”: x ‘a“中”b’</p>", marks="<m>")
     assert "<m>“</span>OK" in mixed
     assert "：“Small teams”:" in mixed

@@ -121,13 +121,13 @@ _LARGE_TEXT = re.compile(r'(<!--.*?-->|<p class="src".*?</p>|<[^>]*>)', re.DOTAL
 
 
 def _dressed(body: str, skipped: re.Pattern[str] | None, marks: str) -> tuple[str, int]:
-    spent = 0
+    spent, held, out = 0, False, []
 
     def wrap(found: re.Match[str]) -> str:
         nonlocal spent
         whole = found.group()
-        if whole.startswith("—"):
-            return f"<nobr>{whole}</nobr>"
+        if whole.startswith("—"):  # browsers end a nobr where one begins inside it
+            return whole if held else f"<nobr>{whole}</nobr>"
         inner = (
             _MARKS.sub(wrap, whole[1:-1]) if len(whole) > 1 and whole[0] in "“‘" and whole[-1] in "”’" else ""
         )
@@ -137,8 +137,10 @@ def _dressed(body: str, skipped: re.Pattern[str] | None, marks: str) -> tuple[st
         spent += len(pieces) * len(f"{marks}</span>")
         return inner.join(f"{marks}{piece}</span>" for piece in pieces)
 
-    pieces = (skipped or _ALL_TEXT).split(body)
-    return "".join(p if i % 2 else _MARKS.sub(wrap, _breakable(p)) for i, p in enumerate(pieces)), spent
+    for n, piece in enumerate((skipped or _ALL_TEXT).split(body)):
+        out.append(piece if n % 2 else _MARKS.sub(wrap, _breakable(piece)))
+        held = piece == "<nobr>" or (held and piece != "</nobr>")
+    return "".join(out), spent
 
 
 def _breakable(text: str) -> str:
