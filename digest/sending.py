@@ -11,7 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from digest.address import canonical
 from digest.errors import ConfigError
+from digest.mail.maildir import MaildirTransport
+from digest.mail.pace import Pace
+from digest.mail.shared import SharedPace
+from digest.mail.smtp import SmtpTransport
+from digest.mail.transport import Fate, Limit, Server, Transport
+from digest.mail.verp import make_return_path, read_return_path
+from digest.model import Subscriber
 
 if TYPE_CHECKING:
     from digest.config import Config, MailServer
@@ -19,9 +27,7 @@ if TYPE_CHECKING:
     from digest.doctor import Finding
     from digest.installation import Installation
     from digest.mail.dkim import Key, Signer
-    from digest.mail.pace import Pace
-    from digest.mail.transport import Limit, Server, Transport
-    from digest.model import Edition, Subscriber
+    from digest.model import Edition
     from digest.returns import Handled, Returns
     from digest.store import Claim, Recovered
 
@@ -43,16 +49,13 @@ class Sending:
     def _config(self) -> "Config":
         return self._home.config
 
-    def servers(self) -> "list[Server]":
+    def servers(self) -> list[Server]:
         """The configured relays; empty when mail goes to a folder or to the built-in inbox."""
         return [_server(server) for server in self._config.mail_servers]
 
-    async def open_transport(self, stack: AsyncExitStack) -> "Transport":
+    async def open_transport(self, stack: AsyncExitStack) -> Transport:
         """The configured servers or folder, else the built-in inbox on loopback; closed with *stack*."""
         from digest.mail.inbox import open_inbox
-        from digest.mail.maildir import MaildirTransport
-        from digest.mail.smtp import SmtpTransport
-        from digest.mail.transport import Limit, Server
 
         if self._config.delivery.maildir:
             try:
@@ -71,11 +74,8 @@ class Sending:
         stack.push_async_callback(transport.close)
         return transport
 
-    def _make_pace(self, name: str, limit: "Limit") -> "Pace":
+    def _make_pace(self, name: str, limit: Limit) -> Pace:
         """How fast a server or a domain is served: where hosts share the work, by all of them together."""
-        from digest.mail.pace import Pace
-        from digest.mail.shared import SharedPace
-
         store = self._home.store
         if store.database.is_sqlite:
             return Pace(limit)
@@ -83,7 +83,7 @@ class Sending:
 
     async def deliver_due(
         self,
-        transport: "Transport",
+        transport: Transport,
         *,
         edition: int | None = None,
         at_most: int | None = None,
@@ -147,12 +147,10 @@ class Sending:
         return sent == len(addresses), lines
 
     def _kept(self) -> list[Path]:
-        config = self._config
-        return (
-            []
-            if config.mail_servers or config.delivery.maildir
-            else list(self._home.inbox_dir.glob("[0-9]*.*"))
-        )
+        """What lies in the built-in inbox; nothing when mail goes elsewhere."""
+        if self._config.mail_servers or self._config.delivery.maildir:
+            return []
+        return list(self._home.inbox_dir.glob("[0-9]*.*"))
 
     @cached_property
     def builder(self) -> "Callable[[Claim], bytes]":
@@ -178,10 +176,8 @@ class Sending:
         home = self._home
         newsletter = replace(self._config.newsletter, language=language or home.language)
         build = make_builder(lambda _: edition, home.renderer, newsletter, home.keys)
-        claim = self._claim(edition.number, to)
-        if subscribed:
-            claim = claim._replace(subscriber_id=0, language=newsletter.language)
-        return build(claim)
+        reader = Subscriber(id=0, address=to, language=newsletter.language)
+        return build(self._claim(edition.number, reader, 0 if subscribed else None))
 
     def _review(self, number: int, to: str) -> bytes:
         return self.sample(self._home.store.editions.get(number), to=to)
@@ -192,26 +188,24 @@ class Sending:
         Raises:
             ConfigError: There is no such reader.
         """
-        from digest.address import canonical
-
         reader = self._home.store.subscribers.find(canonical(address))
         if reader is None:
             raise ConfigError(None, [(0, "", f"there is no reader {address}")])
-        return self.builder(self._claim(number, reader.address, reader))
+        return self.builder(self._claim(number, reader, reader.id))
 
-    def _claim(self, edition: int, address: str, reader: "Subscriber | None" = None) -> "Claim":
+    def _claim(self, edition: int, reader: Subscriber, subscriber_id: int | None) -> "Claim":
         """As the ledger would give it out, for a mail that is only looked at."""
         from digest.store import Claim
 
         return Claim(
             id=0,
             edition=edition,
-            subscriber_id=reader.id if reader else None,
-            address=address,
-            name=reader.name if reader else "",
-            language=reader.language if reader else "",
-            themes=reader.themes if reader else (),
-            token_version=reader.token_version if reader else 0,
+            subscriber_id=subscriber_id,
+            address=reader.address,
+            name=reader.name,
+            language=reader.language,
+            themes=reader.themes,
+            token_version=reader.token_version,
             attempts=0,
             lease=0,
             owner="",
@@ -232,7 +226,6 @@ class Sending:
 
     def returns(self) -> "Returns":
         """What judges bounces, complaints and refusals."""
-        from digest.mail.verp import read_return_path
         from digest.returns import Returns
 
         base = self._config.bounces.address if self._config.bounces else ""
@@ -269,20 +262,15 @@ class Sending:
         """Where its bounce goes: to the bounces' mailbox, naming the row; without one to the sender."""
         if self._config.bounces is None:
             return self._config.newsletter.sender
-        from digest.mail.verp import make_return_path
-
         return make_return_path(self._config.bounces.address, claim.id, secret=self._secret)
 
     @property
     def _secret(self) -> bytes:
         return next(iter(self._home.keys.values()))
 
-    async def send_test(self, server: "Server", address: str) -> "Finding":
+    async def send_test(self, server: Server, address: str) -> "Finding":
         """Send a line of text through one server."""
-        from digest.address import canonical
         from digest.doctor import Finding
-        from digest.mail.smtp import SmtpTransport
-        from digest.mail.transport import Fate
         from digest.tending import note, post
 
         to, text = canonical(address), "This server takes mail for Digest."
@@ -297,7 +285,7 @@ class Sending:
             return Finding("ok", said)
         return Finding("fault", said, "the server's words say what it minds")
 
-    async def tend(self, transport: "Transport") -> list[str]:
+    async def tend(self, transport: Transport) -> list[str]:
         """Tell the operator what needs a hand, and forget what is old enough; what was done, in lines."""
         from digest.report import causes
         from digest.tending import prune, tell
@@ -316,9 +304,7 @@ class Sending:
         return done
 
 
-def _server(configured: "MailServer") -> "Server":
-    from digest.mail.transport import Limit, Server
-
+def _server(configured: "MailServer") -> Server:
     same = configured.model_dump(include=set(Server.__dataclass_fields__))
     return Server(
         **same,
