@@ -565,6 +565,21 @@ def test_web_copy_has_no_personal_link_and_tells_others_what_it_is() -> None:
     assert "og:url" not in local
 
 
+@pytest.mark.parametrize("local", [False, True])
+def test_atom_fits_the_schema_of_rfc_4287(local: bool) -> None:
+    from lxml import etree
+
+    schema = etree.RelaxNG(etree.parse(Path(__file__).parent / "atom.rng"))
+    for editions in ([], [SIX, EVERYTHING]):
+        schema.assertValid(etree.fromstring(renderer(local=local).atom(editions, language="zh-CN")))
+
+
+def test_a_feed_s_contents_lead_to_the_page() -> None:
+    feed = renderer().atom([SIX], language="en")
+    assert 'href="https://digest.example.org/editions/12#i2"' in feed
+    assert 'href="#' not in feed + renderer(local=True).atom([SIX], language="en")
+
+
 def test_atom_is_what_rfc_4287_asks() -> None:
     root = ET.fromstring(renderer().atom([THREE, ONE], language="zh-CN"))
     atom = "{http://www.w3.org/2005/Atom}"

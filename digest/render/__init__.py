@@ -211,6 +211,7 @@ class Renderer:
         pages = []
         for edition in editions:
             values = self._values(edition, words, edition.sections, "")
+            values["jump"] = values["links"]["web"]
             pages.append((edition, run(self.page_templates, "partials/edition.html", **values)))
         return feed(self.newsletter, pages, language)
 
