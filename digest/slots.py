@@ -71,20 +71,20 @@ def _due(paper: Paper, now: datetime) -> Iterator[tuple[Schedule, datetime, date
         horizon = now + (_AHEAD if schedule.timezone == READERS else timedelta(0))
         after = _known_until(store, schedule, now, horizon)
         store.slots.add(schedule.id, moments(paper, schedule, after=after, until=horizon), now=now)
-        for due in store.slots.due(now=horizon, schedule=schedule.id):
-            due_at = min(_by_zone(paper, schedule, due.slot).values(), default=due.slot)
+        for slot in store.slots.due(schedule.id, now=horizon):
+            due_at = min(_by_zone(paper, schedule, slot).values(), default=slot)
             if due_at <= now:
-                yield schedule, due.slot, due_at
+                yield schedule, slot, due_at
 
 
 def missed(paper: Paper, *, now: datetime) -> Iterator[tuple[str, datetime]]:
     """Slots that have come by *now* and are not settled, by schedule; the first of those not even noted."""
     store = paper.store
     for schedule in paper.running():
-        yield from ((schedule.id, one.slot) for one in store.slots.due(now=now, schedule=schedule.id))
+        yield from ((schedule.id, slot) for slot in store.slots.due(schedule.id, now=now))
         latest, since = store.slots.latest(schedule.id), store.state.get(f"since:{schedule.id}")
         if latest or since:
-            after = latest.slot if latest else datetime.fromisoformat(since)
+            after = latest or datetime.fromisoformat(since)
             unnoted = moments(paper, schedule, after=after, until=now)
             yield from ((schedule.id, moment) for moment in islice(unnoted, 1))
 
@@ -149,9 +149,9 @@ def _known_until(store: "Store", schedule: Schedule, now: datetime, horizon: dat
     """Up to where slots have been noted."""
     latest = store.slots.latest(schedule.id)
     if latest:
-        if latest.slot > now + _ASTRAY:
+        if latest > now + _ASTRAY:
             store.slots.reopen(schedule.id, until=horizon, settled_after=now + _ASTRAY)
-        return latest.slot
+        return latest
     key = f"since:{schedule.id}"
     since = store.state.get(key)
     if since and (moment := datetime.fromisoformat(since)) <= horizon:

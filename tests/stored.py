@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import sqlalchemy as sa
 
 from digest.model import (
     Article,
@@ -26,6 +29,7 @@ from digest.model import (
     Theme,
 )
 from digest.store import Store
+from digest.store.schema import slots
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -104,6 +108,12 @@ def edition(
 def reader(local: str = "ann", /, **changes: object) -> Subscriber:
     one = Subscriber(id=0, address=f"{local}@example.org", name=local.title(), state=ConsentState.CONFIRMED)
     return replace(one, **changes)  # type: ignore[arg-type]
+
+
+def slot_rows(store: Store) -> list[Any]:
+    """Of all schedules, latest first."""
+    with store.database.read() as connection:
+        return list(connection.execute(sa.select(slots).order_by(slots.c.slot.desc(), slots.c.schedule)))
 
 
 def add_readers(store: Store, count: int, **changes: object) -> None:

@@ -22,6 +22,7 @@ from urllib.request import urlopen
 import pytest
 from running import digest
 from sqlalchemy import event
+from stored import slot_rows
 from test_slots import LETTER, THEME, add_article
 
 from digest.config import write_defaults
@@ -176,11 +177,11 @@ async def test_after_a_night_off_editions_wait_for_what_has_come_in_meanwhile(fo
         for day in range(2):
             runtime.clock.set(SLOT + timedelta(days=day))
             await service._publish()
-            assert len(runtime.store.slots.list()) == day, "not before the feeds are read"
+            assert len(slot_rows(runtime.store)) == day, "not before the feeds are read"
             assert service._bells["collect"].is_set()
             await service._collect()
             await service._publish()
-            assert [one.state for one in runtime.store.slots.list()] == [SlotState.MADE] * (day + 1)
+            assert [one.state for one in slot_rows(runtime.store)] == [SlotState.MADE] * (day + 1)
 
 
 class Scripted(Service):

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from stored import slot_rows
 
 from digest.model import Article as ArticleValue
 from digest.model import Block, BlockKind, ConsentState, Newsletter, Schedule, Subscriber, Term, Theme
@@ -117,7 +118,7 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
         tick(paper(store, *DECADE), now=now)
     editions = Counter((edition.schedule, edition.slot) for edition in store.editions.list(10_000))
     rows = {
-        name: [row for row in store.slots.list(limit=10_000) if row.schedule == name] for name in PROMISED
+        name: [row for row in slot_rows(store) if row.schedule == name] for name in PROMISED
     }
     for name, promised in PROMISED.items():
         settled = {row.slot for row in rows[name] if YEARS[0] < row.slot <= YEARS[1] - timedelta(days=30)}
@@ -153,7 +154,7 @@ def test_days_asleep_go_by_the_schedules_rule(store: Store, late: str, states: l
     for number in range(8):
         add_article(store, number, START)
     tick(paper(store, daily(late=late)), now=START + timedelta(days=4, minutes=5))
-    assert [slot.state for slot in reversed(store.slots.list())] == states
+    assert [slot.state for slot in reversed(slot_rows(store))] == states
 
 
 def test_killed_between_freezing_and_queueing_the_next_tick_queues(store: Store) -> None:

@@ -7,7 +7,7 @@ are aware; ``now`` is always the caller's. Drivers' exceptions leave as ``StoreE
 from .articles import Stored
 from .editions import History
 from .leases import Claim, Outcome, Recovered
-from .slots import Slot, SlotState
+from .slots import SlotState
 from .store import Store, open_store
 from .subscribers import ConsentEvent, Turn, address_hash
 
@@ -17,7 +17,6 @@ __all__ = [
     "History",
     "Outcome",
     "Recovered",
-    "Slot",
     "SlotState",
     "Store",
     "Stored",

@@ -34,13 +34,11 @@ class History:
 
     Args:
         last_sent: Slot of the last edition with the theme; times_sent: how many had it.
-        editions: How many there were in all.
         coverage: (theme id, items in each of the last editions, oldest first).
     """
 
     last_sent: dict[str, datetime]
     times_sent: dict[str, int]
-    editions: int
     coverage: tuple[tuple[str, tuple[int, ...]], ...]
 
 
@@ -145,16 +143,6 @@ class Editions:
         with self._database.read() as connection:
             return tuple(connection.scalars(query.order_by(editions.c.slot.desc()).limit(limit)))
 
-    def at(self, schedule: str, slot: datetime) -> Edition | None:
-        """The last revision of the edition of a slot, None when it is not made."""
-        query = (
-            sa.select(editions.c.document)
-            .where(editions.c.schedule == schedule, editions.c.slot == slot)
-            .order_by(editions.c.revision.desc())
-            .limit(1)
-        )
-        return next(iter(self._all(query)), None)
-
     def revisions(self, number: int) -> tuple[int, ...]:
         """The numbers of an edition's revisions, first to last, *number* being any of them."""
         first = sa.select(_FIRST).where(editions.c.number == number).scalar_subquery()
@@ -241,31 +229,20 @@ class Editions:
         """What *schedule* has sent, with the coverage of its *last* editions; corrections do not count."""
         mine = (editions.c.schedule == schedule) & (editions.c.revision == 1)
         joined = sa.join(edition_themes, editions, edition_themes.c.edition == editions.c.number)
-        totals = (
-            sa.select(
-                edition_themes.c.theme,
-                sa.func.max(editions.c.slot).label("slot"),
-                sa.func.count().label("times"),
-            )
-            .select_from(joined)
-            .where(mine)
-            .group_by(edition_themes.c.theme)
-            .order_by(edition_themes.c.theme)
-        )
+        theme, slot, times = edition_themes.c.theme, sa.func.max(editions.c.slot), sa.func.count()
+        totals = sa.select(theme, slot.label("slot"), times.label("times")).select_from(joined)
+        totals = totals.where(mine).group_by(theme).order_by(theme)
         recent = sa.select(editions.c.number).where(mine).order_by(editions.c.slot.desc()).limit(last)
         with self._database.read() as connection:
             sent = connection.execute(totals).all()
-            count = connection.scalar(sa.select(sa.func.count()).select_from(editions).where(mine)) or 0
             numbers = sorted(connection.scalars(recent))
-            rows = connection.execute(
-                sa.select(edition_themes).where(edition_themes.c.edition.in_(numbers))
-            ).all()
+            counted = sa.select(edition_themes).where(edition_themes.c.edition.in_(numbers))
+            rows = connection.execute(counted).all()
         items = {(row.theme, row.edition): row.items for row in rows}
         themes = sorted({row.theme for row in rows})
         return History(
             last_sent={row.theme: row.slot for row in sent},
             times_sent={row.theme: row.times for row in sent},
-            editions=count,
             coverage=tuple((theme, tuple(items.get((theme, n), 0) for n in numbers)) for theme in themes),
         )
 

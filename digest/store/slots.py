@@ -1,10 +1,8 @@
 """Slots: the moments editions are due. Rows, not timers, so that a sleeping machine misses none."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,70 +22,48 @@ class SlotState(StrEnum):
     FOLDED = "folded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    schedule: str
-    slot: datetime
-    state: SlotState
-    edition: int | None = None
-    reason: str = ""
-
-
 class Slots:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, schedule: str, moments: Iterable[datetime], *, now: datetime) -> int:
-        """Note that editions are due at *moments*; those noted already stay. How many were new."""
+    def add(self, schedule: str, moments: Iterable[datetime], *, now: datetime) -> None:
+        """Note that editions are due at *moments*; those noted already stay."""
         rows = [
             {"schedule": schedule, "slot": moment, "state": SlotState.DUE, "updated_at": now}
             for moment in moments
         ]
-        if not rows:
-            return 0
-        with self._database.write() as connection:
-            added = self._database.insert(slots).values(rows).on_conflict_do_nothing().returning(slots.c.slot)
-            return len(connection.execute(added).all())
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(self._database.insert(slots).values(rows).on_conflict_do_nothing())
 
-    def due(self, *, now: datetime, schedule: str | None = None) -> tuple[Slot, ...]:
-        """Not made yet and not after *now*, oldest first."""
-        query = sa.select(slots).where(slots.c.state == DUE, slots.c.slot <= now).order_by(slots.c.slot)
-        if schedule is not None:
-            query = query.where(slots.c.schedule == schedule)
+    def due(self, schedule: str, *, now: datetime) -> tuple[datetime, ...]:
+        """Not settled yet and not after *now*, oldest first."""
+        mine = slots.c.schedule == schedule, slots.c.state == DUE, slots.c.slot <= now
         with self._database.read() as connection:
-            return tuple(_slot(row) for row in connection.execute(query))
+            return tuple(connection.scalars(sa.select(slots.c.slot).where(*mine).order_by(slots.c.slot)))
 
     def close(
         self, schedule: str, slot: datetime, state: SlotState, *, now: datetime, reason: str = ""
-    ) -> bool:
-        """Settle a slot that is due, without an edition; False when somebody else has settled it."""
-        change = (
-            sa.update(slots)
-            .where(slots.c.schedule == schedule, slots.c.slot == slot, slots.c.state == DUE)
-            .values(state=state, reason=reason, updated_at=now)
-        )
+    ) -> None:
+        """Settle a slot without an edition, unless somebody else has settled it."""
+        mine = slots.c.schedule == schedule, slots.c.slot == slot, slots.c.state == DUE
+        change = sa.update(slots).where(*mine).values(state=state, reason=reason, updated_at=now)
         with self._database.write() as connection:
-            return connection.execute(change).rowcount > 0
+            connection.execute(change)
 
-    def latest(self, schedule: str) -> Slot | None:
+    def latest(self, schedule: str) -> datetime | None:
         """The last one noted, whatever became of it: where to go on counting from."""
-        query = sa.select(slots).where(slots.c.schedule == schedule).order_by(slots.c.slot.desc()).limit(1)
+        query = sa.select(sa.func.max(slots.c.slot)).where(slots.c.schedule == schedule)
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-        return _slot(row) if row else None
+            latest: datetime | None = connection.scalar(query)
+        return latest
 
-    def reopen(self, schedule: str, *, until: datetime, settled_after: datetime) -> int:
-        """Make those due again that lie before *until* and were settled later but not made; how many."""
+    def reopen(self, schedule: str, *, until: datetime, settled_after: datetime) -> None:
+        """Make those due again that lie before *until* and were settled later but not made."""
         mine = (slots.c.schedule == schedule) & (slots.c.slot <= until) & (slots.c.state != DUE)
         change = sa.update(slots).where(mine, slots.c.updated_at > settled_after, slots.c.edition.is_(None))
         with self._database.write() as connection:
-            return connection.execute(change.values(state=SlotState.DUE, reason="")).rowcount
-
-    def list(self, *, limit: int = 50) -> tuple[Slot, ...]:
-        """Of all schedules, latest first."""
-        query = sa.select(slots).order_by(slots.c.slot.desc(), slots.c.schedule).limit(limit)
-        with self._database.read() as connection:
-            return tuple(_slot(row) for row in connection.execute(query))
+            connection.execute(change.values(state=SlotState.DUE, reason=""))
 
 
 def fill_slot(connection: sa.Connection, schedule: str, slot: datetime, edition: int, now: datetime) -> None:
@@ -95,13 +71,3 @@ def fill_slot(connection: sa.Connection, schedule: str, slot: datetime, edition:
     mine = (slots.c.schedule == schedule) & (slots.c.slot == slot)
     made = {"state": SlotState.MADE, "edition": edition, "reason": "", "updated_at": now}
     connection.execute(sa.update(slots).where(mine).values(made))
-
-
-def _slot(row: Any) -> Slot:
-    return Slot(
-        schedule=row.schedule,
-        slot=row.slot,
-        state=SlotState(row.state),
-        edition=row.edition,
-        reason=row.reason,
-    )

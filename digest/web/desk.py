@@ -111,7 +111,7 @@ class Desk:
     async def _post(self) -> None:
         while True:
             asking = await self._letters.get()
-            result = await self._transport.send(asking.letter, _always)
+            result = await self._transport.send(asking.letter)
             self._numbers.events[f"confirmation {result.fate}"] += 1
             if result.fate is not Fate.SENT:
                 log.warning("a confirmation mail could not be sent: %d %s", result.code, result.text)
@@ -121,7 +121,3 @@ class Desk:
         self._ended.append((asking, fate))
         self._bell.set()
         self._letters.task_done()
-
-
-async def _always() -> bool:
-    return True
