@@ -2,10 +2,9 @@
 
 import re
 
-from digest.text import count_cjk
+from digest.text import count_cjk, latin_words
 
 _KANA = re.compile("[\u3040-\u30ff]")
-_LATIN = re.compile(r"[A-Za-z]+")
 
 
 def detect(text: str) -> str:
@@ -16,7 +15,7 @@ def detect(text: str) -> str:
     """
     sample = text[:20_000]
     han = count_cjk(sample)
-    words = len(_LATIN.findall(sample))
+    words = latin_words(sample)
     if _KANA.search(sample) and len(_KANA.findall(sample)) > max(5, han // 5):
         return "ja"
     if han == words == 0:

@@ -4,6 +4,7 @@ Nothing here changes what is stored; offsets always refer to the string that was
 """
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -14,7 +15,8 @@ Span = tuple[int, int]
 CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _CJK = re.compile(f"[{CJK}]")
 _CJK_RUN = re.compile(f"[{CJK}]+")
-_LATIN = re.compile("[A-Za-z]+")
+_LATIN = bytes(code if chr(code) in string.ascii_letters else 0x20 for code in range(256))
+"""Everything but letters is a blank."""
 _CJK_HIGH = bytes([*range(0x34, 0xA0), 0xF9, 0xFA])
 """First bytes of Chinese characters in UTF-16 (big-endian), those beyond its basic plane apart."""
 _SPACE = re.compile(r"\s+")
@@ -194,7 +196,7 @@ def chinese_characters(text: str) -> int:
 
 
 def latin_words(text: str) -> int:
-    return len(_LATIN.findall(text))
+    return len(text.encode("ascii", "replace").translate(_LATIN).split())
 
 
 def is_chinese(text: str) -> bool:

@@ -112,7 +112,7 @@ _EDITED = re.compile(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECA
 """Lines of forums that name who changed a post, and when, or the machine."""
 _DATELINE_EN = re.compile(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,20}?[-–—]")
 """SPRINGFIELD, 3 May 2024 - how releases begin: the place in capitals, then the day."""
-_HELD = re.compile(r"专访|采访|访谈|对话|对谈|interview", re.IGNORECASE)
+_HELD = ("专访", "采访", "访谈", "对话", "对谈", "interview", "Interview", "INTERVIEW")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +271,8 @@ def _tidy_case(name: str) -> str:
 
 def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
     for line in lines:
+        if "者" not in line and "员" not in line:
+            continue
         if match := _REPORTER.search(re.sub(rf"(?<=\s)([{CJK}]) (?=[{CJK}](?:\s|$))", r"\1", line)):
             names = re.split(r"[ 、,，]\s?(?:通讯员 ?)?", match["names"])
             people = tuple(name for name in names if name and not _NOBODY.match(name))
@@ -355,9 +357,13 @@ def published(
 def held_on(paragraphs: Sequence[str]) -> date | None:
     """The day of the interview, when one sentence of the first half gives it in full beside the word."""
     for text in paragraphs[: max(6, len(paragraphs) // 2)]:
-        for start, end, day in dates.days(text) if _HELD.search(text) else ():
+        for start, end, day in dates.days(text) if _tells_of_talk(text) else ():
             begin = max(text.rfind(mark, 0, start) for mark in "。！？!?") + 1
             stop = min((at for mark in "。！？!?" if (at := text.find(mark, end)) >= 0), default=len(text))
-            if _HELD.search(text, begin, min(stop, end + 60)):
+            if _tells_of_talk(text[begin : min(stop, end + 60)]):
                 return day
     return None
+
+
+def _tells_of_talk(text: str) -> bool:
+    return any(word in text for word in _HELD)
