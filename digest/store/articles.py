@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -16,7 +16,7 @@ from digest.model import Article, Severity
 
 from . import documents
 from .database import Database
-from .schema import article_versions, articles, excerpts
+from .schema import Moment, article_versions, articles, excerpts
 
 Saved = Literal["new", "changed", "unchanged"]
 COMMON = 200
@@ -259,7 +259,7 @@ def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], no
         connection.execute(sa.update(article_versions).where(this).values(row))
     else:
         connection.execute(sa.insert(article_versions), row)
-    _write_marks(connection, _MARK, [(known.id, sketch)])
+    _mark(connection, [(known.id, sketch)])
     return "changed"
 
 
@@ -293,26 +293,30 @@ def _insert_all(
     """A few statements however many there are; none of them may be known."""
     if not new:
         return
-    moments = {"version": 1, "first_seen_at": now, "changed_at": now}
+    moment = Moment().process_bind_param(now, connection.dialect)
+    moments = {"version": 1, "first_seen_at": moment, "changed_at": moment}
     rows = [
         {"source_id": article.source_id, **moments, **_columns(article, released=False)} for article, _ in new
     ]
-    connection.execute(sa.insert(articles), rows)
+    _insert(connection, articles, rows)
     ids = _known(connection, [article.source_id for article, _ in new])
-    versions = [_version(ids[article.source_id], 1, article, sketch, now) for article, sketch in new]
-    connection.execute(sa.insert(article_versions), versions)
-    _write_marks(connection, _MARK, [(ids[article.source_id], sketch) for article, sketch in new])
+    _insert(
+        connection,
+        article_versions,
+        [_version(ids[article.source_id], 1, article, sketch, moment) for article, sketch in new],
+    )
+    _mark(connection, [(ids[article.source_id], sketch) for article, sketch in new])
 
 
 def _version(
-    article_id: int, version: int, article: Article, sketch: Sequence[int], now: datetime
+    article_id: int, version: int, article: Article, sketch: Sequence[int], saved_at: Any
 ) -> dict[str, Any]:
     return {
         "article_id": article_id,
         "version": version,
         "text_hash": _text_hash(article),
         "document": documents.write(article),
-        "saved_at": now,
+        "saved_at": saved_at,
         "sketch": json.dumps(sketch),
     }
 
@@ -321,26 +325,32 @@ def _text_hash(article: Article) -> str:
     return hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_MARK = "INSERT INTO sketches (hash, article_id) VALUES (?, ?)"
-_UNMARK = "DELETE FROM sketches WHERE hash = ? AND article_id = ?"
-
-
 def _unmark(connection: sa.Connection, article_ids: Sequence[int]) -> None:
     """Take the articles' present texts out of the index."""
     marked = sa.select(article_versions.c.article_id, article_versions.c.sketch).where(
         article_versions.c.article_id.in_(article_ids), article_versions.c.sketch.is_not(None)
     )
     rows = connection.execute(marked).all()
-    _write_marks(connection, _UNMARK, [(row.article_id, json.loads(row.sketch)) for row in rows])
+    marks = [(value, row.article_id) for row in rows for value in json.loads(row.sketch)]
+    _run(connection, "DELETE FROM sketches WHERE hash = ? AND article_id = ?", marks)
 
 
-def _write_marks(
-    connection: sa.Connection, statement: str, marks: Iterable[tuple[int, Sequence[int]]]
-) -> None:
-    """Straight to the driver: these rows are thirty times the rest, and SQLAlchemy's part of each costs
-    as much as the database's. In the index's order: neighbours share a page."""
-    rows = [(value, article_id) for article_id, sketch in marks for value in dict.fromkeys(sketch)]
+def _mark(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]]) -> None:
+    """In the index's order: neighbours share a page."""
+    rows = [(value, article_id) for article_id, sketch in marks for value in set(sketch)]
     rows.sort(key=itemgetter(0))
+    _run(connection, "INSERT INTO sketches (hash, article_id) VALUES (?, ?)", rows)
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of the same columns, with values as the driver has them; at least one."""
+    places = ", ".join("?" * len(rows[0]))
+    statement = f"INSERT INTO {table.name} ({', '.join(rows[0])}) VALUES ({places})"  # noqa: S608 - ours
+    _run(connection, statement, [tuple(row.values()) for row in rows])
+
+
+def _run(connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    """Straight to the driver: SQLAlchemy's part of a row costs as much as the database's."""
     if rows:
         own = statement if connection.dialect.paramstyle == "qmark" else statement.replace("?", "%s")
         connection.exec_driver_sql(own, rows)
