@@ -125,6 +125,7 @@ _LIKELY = re.compile(r"(?:^|[/.?=_-])(?:rss|atom|feed)s?(?:[/.?&=_-]|$)", re.IGN
 _USUAL = ("feed", "/feed", "/rss.xml", "/atom.xml", "/feed.xml", "/index.xml", "/rss", "/feed.json")
 
 
+@lru_cache(32)
 def plain(markup: str) -> str:
     """The words of a piece of markup, for comparing and counting; one line a block."""
     return html.unescape(re.sub(r"<[^>]*>", "", _BREAK.sub("\n", _SILENT.sub("", markup))))
