@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from email.header import Header
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -81,10 +83,41 @@ AWAY = (
 ).encode()
 
 
+def by_hand(sender: str, subject: str, text: str, kind: str = "plain", charset: str = "utf-8") -> bytes:
+    """A report in no standard form, in Chinese as its providers write it."""
+    message = EmailMessage()
+    message["From"], message["To"] = sender, path_of(4)
+    message["Subject"] = Header(subject, charset).encode()
+    message.set_content(text, subtype=kind, charset=charset, cte="base64")
+    return message.as_bytes()
+
+
+EXIM = by_hand(
+    "Mail Delivery System <Mailer-Daemon@mx.example.net>",
+    "Mail delivery failed: returning message to sender",
+    "This mail was written by a delivery program. It is a permanent error. These addresses failed:\n\n"
+    "  r0@readers.example.org\n    host mx.readers.example.org [203.2.3.4]\n    550 5.1.1 User unknown\n",
+).replace(b"Subject:", b"Auto-Submitted: auto-replied\nSubject:")
+QQ_GONE = "<style>p { a: b }</style><p>您的邮件没有送到</p><p>收件人 r0@qq.example 的邮箱地址不存在</p>"
+POSTMASTER = "Postmaster@163.example"
+GLOBAL = dsn(4).replace(b"message/delivery-status", b"message/global-delivery-status")
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "status"),
     [
         (dsn(4), Kind.HARD, "5.1.1"),
+        (GLOBAL.replace(b"rfc822;", b"utf-8;"), Kind.HARD, "5.1.1"),
+        (dsn(4, status="5.0.0", text="smtp; 550 User not found"), Kind.HARD, "5.0.0"),
+        (dsn(4, status="5.0.0", text="smtp; 550 =?utf-8?b?5Zyw5Z2A5LiN5a2Y5Zyo?="), Kind.HARD, "5.0.0"),
+        (dsn(4, status="5.7.1", text="smtp; 550 5.7.1 address rejected by policy"), Kind.SOFT, "5.7.1"),
+        (EXIM, Kind.HARD, "5.1.1"),
+        (by_hand("PostMaster@qq.example", "系统退信", QQ_GONE, "html", "gb18030"), Kind.HARD, ""),
+        (by_hand(POSTMASTER, "系统退信", "退信代码 552 5.2.2 邮箱已满", charset="gbk"), Kind.SOFT, "5.2.2"),
+        (by_hand(POSTMASTER, "系统退信", "<b>550 查无此人</b>", "html", "gbk"), Kind.HARD, "5.0.0"),
+        (by_hand(POSTMASTER, "通知", "您的邮件还在排队"), Kind.OTHER, ""),
+        (by_hand("r0@qq.example", "关于日报", "550 不存在"), Kind.OTHER, ""),
+        (by_hand("r0@qq.example", "【自动回复】出差", "x", charset="gbk"), Kind.AUTOREPLY, ""),
         (dsn(4, status="5.2.2", text="smtp; 552 5.2.2 mailbox full"), Kind.SOFT, "5.2.2"),
         (dsn(4, status="4.4.1", text="smtp; timed out"), Kind.SOFT, "4.4.1"),
         (dsn(4, status="5.0.0", text="smtp; 550 User unknown"), Kind.HARD, "5.0.0"),

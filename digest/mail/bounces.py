@@ -5,26 +5,34 @@ recognised by flufl.bounce.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
-from email.utils import getaddresses
+from email.utils import getaddresses, parseaddr
 from enum import StrEnum
 
+from digest.charset import decode
 from digest.mail.transport import printable
 
 _ENVELOPE_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To")
 _GONE = re.compile(r"5\.1\.(0|1|2|3|6|10)|5\.2\.1")
 """RFC 3463 (with RFC 7505): no such mailbox or domain, mailbox moved or disabled, domain takes no mail."""
 _GONE_WORDS = re.compile(
-    r"user unknown|unknown user|no such (user|mailbox|recipient)|does(n't| not) exist|mailbox not found"
-    r"|recipient not found|address rejected|invalid recipient|用户不存在|不存在|无此用户",
+    r"user unknown|unknown user|no such (user|mailbox|recipient)|does(n't| not) exist"
+    r"|(user|mailbox|recipient) not found|invalid recipient|不存在|无此用户|查无此人",
     re.IGNORECASE,
 )
-_STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}\b(?!\.\d)")
+"""No piece of an IP address."""
 _REPLY = re.compile(r"\b([45]\d\d)\b")
+_AWAY = re.compile(
+    r"^auto:|out of (the )?office|automatic reply|auto-?reply|自动(回复|答复|应答)", re.IGNORECASE
+)
+_SERVER = re.compile(r"mailer-daemon|postmaster|mail-?daemon", re.IGNORECASE)
+_TAG = re.compile(r"<(style|script|title)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
+_MOST_OCTETS = 10_000
 
 
 class Kind(StrEnum):
@@ -61,16 +69,24 @@ def read_returned(content: bytes, delivery_of: Callable[[str], int | None]) -> R
     Args:
         delivery_of: Reads a return path of ours (see :mod:`digest.mail.verp`).
     """
-    message = message_from_bytes(content)
-    delivery = _first(delivery_of, _envelope_addresses(message))
-    report = str(message.get_param("report-type", "") or "").lower()
-    if report == "feedback-report" or _part(message, "message/feedback-report"):
-        return _complaint(message, delivery, delivery_of)
-    if report == "delivery-status" or _part(message, "message/delivery-status"):
-        return _delivery_status(message, delivery)
-    if _is_autoreply(message):
-        return Returned(kind=Kind.AUTOREPLY, delivery=delivery, text=_subject(message))
-    return _without_standard(message, delivery)
+    # RFC 6533 has the same fields under another name, for addresses outside ASCII.
+    message = message_from_bytes(content.replace(b"message/global-delivery", b"message/delivery"))
+    values = [str(value) for name in _ENVELOPE_HEADERS for value in message.get_all(name, [])]
+    delivery = _first(delivery_of, (address for _, address in getaddresses(values)))
+    parts = {part.get_content_type(): part for part in reversed(list(message.walk()))}
+    if (report := parts.get("message/feedback-report")) is not None:
+        original = _fields(parts.get("message/rfc822") or parts.get("text/rfc822-headers"))
+        return _complaint(_fields(report), original, delivery, delivery_of)
+    if (report := parts.get("message/delivery-status")) is not None:
+        return _delivery_status(report, delivery)
+    by_server = _SERVER.match(parseaddr(str(message["From"] or ""))[1]) is not None
+    subject = _decoded(message["Subject"])
+    if not by_server and _is_autoreply(message, subject):
+        return Returned(kind=Kind.AUTOREPLY, delivery=delivery, text=subject)
+    text = _text(parts.get("text/plain") or parts.get("text/html"))
+    return _without_standard(message, text, by_server, delivery) or Returned(
+        kind=Kind.OTHER, delivery=delivery, text=subject or "not a report"
+    )
 
 
 def judge(status: str, text: str) -> Kind:
@@ -85,106 +101,76 @@ def judge_reply(code: int, text: str) -> Kind:
     """The same for a reply in the SMTP session itself."""
     if code < 500:
         return Kind.SOFT
-    found = _STATUS.search(text)
-    return judge(found[0] if found else "", text)
+    return judge(_status(text), text)
 
 
-def _complaint(message: Message, delivery: int | None, delivery_of: Callable[[str], int | None]) -> Returned:
+def _complaint(
+    fields: Message, original: Message, delivery: int | None, delivery_of: Callable[[str], int | None]
+) -> Returned:
     """RFC 5965. The return path of the mail complained about names the row, addresses may be hidden."""
-    fields = _fields(_part(message, "message/feedback-report"))
-    original = _part(message, "message/rfc822") or _part(message, "text/rfc822-headers")
-    paths = [*fields.get_all("Original-Mail-From", []), *_original_paths(original)]
-    address = _address(str(fields["Original-Rcpt-To"] or ""))
+    paths = [*fields.get_all("Original-Mail-From", []), *original.get_all("Return-Path", [])]
     return Returned(
-        kind=Kind.OTHER if str(fields["Feedback-Type"] or "").lower() == "not-spam" else Kind.COMPLAINT,
-        delivery=delivery or _first(delivery_of, paths),
-        address=address or None,
+        kind=Kind.OTHER if str(fields["Feedback-Type"]).lower() == "not-spam" else Kind.COMPLAINT,
+        delivery=delivery or _first(delivery_of, map(str, paths)),
+        address=_address(str(fields["Original-Rcpt-To"] or "")),
         text=printable(str(fields["Feedback-Type"] or "abuse")),
     )
 
 
-def _delivery_status(message: Message, delivery: int | None) -> Returned:
+def _delivery_status(report: Message, delivery: int | None) -> Returned:
     """RFC 3464: the gravest of the recipients it is about (ours have one)."""
-    found = Returned(kind=Kind.OTHER, delivery=delivery, text="no recipient in the report")
-    for fields in _recipients(message):
+    found = []
+    for fields in report.walk():
+        if "Action" not in fields and "Final-Recipient" not in fields:
+            continue
         action = str(fields["Action"] or "").split(" ")[0].lower()
-        text = printable(str(fields["Diagnostic-Code"] or ""))
-        status = _STATUS.search(str(fields["Status"] or "")) or _STATUS.search(text)
-        code = status[0] if status else _reply_status(text)
-        given = fields["Original-Recipient"] or fields["Final-Recipient"] or ""
-        address = _address(str(given).rpartition(";")[2])
-        kind = judge(code, text) if action.startswith(("fail", "error")) else Kind.OTHER
-        one = Returned(
-            kind=kind, delivery=delivery, address=address or None, status=code, text=text or action
+        text = _decoded(fields["Diagnostic-Code"])
+        status = _status(str(fields["Status"] or "")) or _status(text)
+        given = str(fields["Original-Recipient"] or fields["Final-Recipient"] or "")
+        kind = judge(status, text) if action.startswith(("fail", "error")) else Kind.OTHER
+        address = _address(given.rpartition(";")[2])
+        found.append(
+            Returned(kind=kind, delivery=delivery, address=address, status=status, text=text or action)
         )
-        if kind is Kind.HARD:
-            return one
-        if found.kind is Kind.OTHER:
-            found = one
-    return found
+    nothing = Returned(kind=Kind.OTHER, delivery=delivery, text="no recipient in the report")
+    return min(found, key=lambda one: list(Kind).index(one.kind), default=nothing)
 
 
-def _without_standard(message: Message, delivery: int | None) -> Returned:
-    """The forms flufl.bounce knows."""
+def _without_standard(message: Message, text: str, by_server: bool, delivery: int | None) -> Returned | None:
+    """The forms flufl.bounce knows, and what servers say in a status, a code or plain words."""
     from flufl.bounce import all_failures
 
     try:
         temporary, permanent = all_failures(message)
     except Exception:  # its detectors raise whatever a malformed message makes them
         temporary, permanent = frozenset(), frozenset()
-    text = _text(message)
-    if permanent:
-        status = _STATUS.search(text)
-        kind = judge(status[0] if status else "", text)
-        address = min(permanent).decode("ascii", "replace")
-        return Returned(
-            kind=kind, delivery=delivery, address=address, status=status[0] if status else "", text=text[:200]
-        )
+    status = _status(text)
+    if permanent or (by_server and not temporary and (status > "5" or _GONE_WORDS.search(text))):
+        address = min(permanent).decode("ascii", "replace") if permanent else None
+        kind = judge(status, text)
+        return Returned(kind=kind, delivery=delivery, address=address, status=status, text=text[:200])
     if temporary:
         return Returned(kind=Kind.OTHER, delivery=delivery, text="delayed: it is still being tried")
-    return Returned(
-        kind=Kind.OTHER, delivery=delivery, text=printable(str(message["Subject"] or "not a report"))
-    )
+    return None
 
 
-def _is_autoreply(message: Message) -> bool:
+def _is_autoreply(message: Message, subject: str) -> bool:
     """RFC 3834, and the headers older programs use."""
-    submitted = str(message["Auto-Submitted"] or "no").lower()
-    if submitted.startswith("auto-replied") or "X-Autoreply" in message or "X-Autorespond" in message:
-        return True
-    if str(message["Precedence"] or "").lower() == "auto_reply":
-        return True
-    subject = _subject(message).lower()
-    return "X-Auto-Response-Suppress" in message or subject.startswith(
-        ("out of office", "automatic reply", "autoreply", "auto:", "自动回复", "自动答复")
+    return (
+        str(message["Auto-Submitted"] or "").lower().startswith("auto-replied")
+        or str(message["Precedence"] or "").lower() == "auto_reply"
+        or any(name in message for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress"))
+        or _AWAY.search(subject) is not None
     )
 
 
-def _subject(message: Message) -> str:
-    """Decoded where it can be."""
-    given = message["Subject"] or ""
+def _decoded(value: object) -> str:
+    """Encoded words read where they can be."""
+    given = str(value or "")
     try:
         return printable(str(make_header(decode_header(given))))
     except (LookupError, ValueError):
-        return printable(str(given))
-
-
-def _envelope_addresses(message: Message) -> Iterator[str]:
-    for name in _ENVELOPE_HEADERS:
-        yield from (address for _, address in getaddresses([str(v) for v in message.get_all(name, [])]))
-
-
-def _original_paths(original: Message | None) -> Iterator[str]:
-    if original is None:
-        return
-    payload = original.get_payload()
-    inner = payload[0] if isinstance(payload, list) and payload else None
-    headers = inner if isinstance(inner, Message) else _fields(original)
-    yield from (str(value) for value in headers.get_all("Return-Path", []))
-
-
-def _part(message: Message, kind: str) -> Message | None:
-    return next((part for part in message.walk() if part.get_content_type() == kind), None)
+        return printable(given)
 
 
 def _fields(part: Message | None) -> Message:
@@ -198,30 +184,26 @@ def _fields(part: Message | None) -> Message:
     return message_from_bytes(raw if isinstance(raw, bytes) else b"")
 
 
-def _recipients(message: Message) -> Iterator[Message]:
-    part = _part(message, "message/delivery-status")
-    blocks = part.get_payload() if part is not None else []
-    for block in blocks if isinstance(blocks, list) else []:
-        if isinstance(block, Message) and ("Action" in block or "Final-Recipient" in block):
-            yield block
+def _status(text: str) -> str:
+    """An enhanced status, or one made of a bare reply code; empty when there is neither."""
+    if found := _STATUS.search(text):
+        return found[0]
+    return f"{found[1][0]}.0.0" if (found := _REPLY.search(text)) else ""
 
 
-def _reply_status(text: str) -> str:
-    """An enhanced status for a bare reply code."""
-    found = _REPLY.search(text)
-    return f"{found[1][0]}.0.0" if found else ""
-
-
-def _address(text: str) -> str:
+def _address(text: str) -> str | None:
     found = text.strip().strip("<>")
-    return found if found.count("@") == 1 and found.isprintable() and " " not in found else ""
+    return found if found.count("@") == 1 and found.isprintable() and " " not in found else None
 
 
 def _first(delivery_of: Callable[[str], int | None], addresses: Iterable[str]) -> int | None:
     return next((found for address in addresses if (found := delivery_of(address)) is not None), None)
 
 
-def _text(message: Message) -> str:
-    part = _part(message, "text/plain")
-    raw = part.get_payload(decode=True) if part is not None else b""
-    return printable(raw.decode("utf-8", "replace") if isinstance(raw, bytes) else "")
+def _text(part: Message | None) -> str:
+    """Its beginning, which is the server's own words; what it quotes of our mail comes after."""
+    raw = part.get_payload(decode=True) if part is not None else None
+    if part is None or not isinstance(raw, bytes):
+        return ""
+    text = decode(raw[:_MOST_OCTETS], part.get_content_charset()).text
+    return printable(_TAG.sub(" ", text) if part.get_content_subtype() == "html" else text)
