@@ -6,6 +6,7 @@ a connection's last message is settled when its next can be on the wire.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
     from digest.store import Claim
     from digest.store.ledger import Ledger
 
+log = logging.getLogger("digest.deliver")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _OUTCOMES_WAIT_S = 0.02
+_MARKS_WAIT_S = 0.002
+_LATE = 8
+"""A group is written when all connections at work but so many wait for their marks, or after the time above:
+it costs nearly the same however many are in it (docs/performance.md). Few connections never wait."""
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 15.0
 
@@ -33,6 +40,7 @@ class Scribe:
 
     Args:
         give_up_s: How long it may stay unwritable once stopping; then StoreError is raised.
+        at_work: How many connections may ask for a mark at the same time.
         on_refused: Told of each final refusal by a server, in the thread.
     """
 
@@ -43,12 +51,14 @@ class Scribe:
         stop: asyncio.Event,
         *,
         give_up_s: float,
+        at_work: Callable[[], int],
         on_refused: "Callable[[Claim, int, str], object] | None" = None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._stop = stop
         self._give_up_s = give_up_s
+        self._at_work = at_work
         self._thread: Executor = ThreadPoolExecutor(1, "ledger")
         self._marks: list[tuple[Claim, asyncio.Future[bool]]] = []
         self._outcomes: list[Outcome] = []
@@ -66,7 +76,10 @@ class Scribe:
         """Record that the message may now be out; False when it must not go out after all."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._marks.append((claim, future))
-        self._wake.set()
+        if len(self._marks) >= self._at_work() - _LATE:
+            self._wake.set()
+        elif len(self._marks) == 1:
+            self._soon(_MARKS_WAIT_S)
         return future
 
     def settle(
@@ -74,8 +87,15 @@ class Scribe:
     ) -> None:
         """Record an outcome with the next group, soon."""
         self._outcomes.append(Outcome(claim, state, code, text, next_at))
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_OUTCOMES_WAIT_S, self._wake.set)
+        self._soon(_OUTCOMES_WAIT_S)
+
+    def _soon(self, seconds: float) -> None:
+        """Write a group in so long, unless it is written before."""
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._timer.when() > loop.time() + seconds:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_later(seconds, self._wake.set)
 
     def refused(self, claim: "Claim", code: int, text: str) -> None:
         """Tell of a refusal once it is settled."""
@@ -94,6 +114,10 @@ class Scribe:
             try:
                 result = await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
             except StoreError as error:
+                if not self.paused:
+                    log.warning(
+                        "nothing is sent while the ledger cannot be written, it goes on after: %s", error
+                    )
                 self.paused = str(error)
                 now = time.monotonic()
                 if self._stop.is_set():
@@ -103,6 +127,8 @@ class Scribe:
                 await asyncio.sleep(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
             else:
+                if self.paused:
+                    log.warning("the ledger can be written again, sending goes on")
                 self.paused = ""
                 return result
 

@@ -336,7 +336,9 @@ class Failing:
         return call
 
 
-async def test_a_full_disk_pauses_every_step(tmp_path: Path) -> None:
+async def test_a_full_disk_pauses_every_step_and_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with a_ledger(tmp_path / "d.db", 24) as (store, number), store.owner() as owner:
         async with serving(Hostile()) as hostile:
             out = smtp(hostile, connections=16)
@@ -345,6 +347,11 @@ async def test_a_full_disk_pauses_every_step(tmp_path: Path) -> None:
             await out.close()
         assert report.sent == 24 == len(hostile.messages) and report.fenced == 0
         assert store.ledger.finished(number)
+    said = [record.getMessage() for record in caplog.records if record.name == "digest.deliver"]
+    assert set(said[0::2]) == {
+        "nothing is sent while the ledger cannot be written, it goes on after: database or disk is full"
+    }
+    assert set(said[1::2]) == {"the ledger can be written again, sending goes on"} and len(said) % 2 == 0
 
 
 class Full:
