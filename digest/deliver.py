@@ -193,8 +193,9 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.scribe = Scribe(
-            self.ledger, self.clock, self.stop, give_up_s=self.policy.grace_s, on_refused=self.on_refused
-        )
+            self.ledger, self.clock, self.stop,
+            give_up_s=self.policy.grace_s, at_work=self._at_work, on_refused=self.on_refused,
+        )  # fmt: skip
         self.outgoing = Outgoing(self.transport)
         self.counts: Counter[str] = Counter()
         self.couriers: list[_Courier] = []
@@ -254,7 +255,7 @@ class _Run:
             if time.monotonic() - recovered_at > self.policy.recover_every_s:
                 recovered_at = time.monotonic()
                 await self._recover()
-            if self._is_hopeless() and not self._is_working():
+            if self._is_hopeless() and not self._at_work():
                 return
 
     async def _drop_stopped(self) -> None:
@@ -267,8 +268,9 @@ class _Run:
     def _has_all(self) -> bool:
         return self.at_most is not None and self._claimed >= self.at_most
 
-    def _is_working(self) -> bool:
-        return any(courier.holding for courier in self.couriers)
+    def _at_work(self) -> int:
+        """How many connections have a letter in hand."""
+        return sum(bool(courier.holding) for courier in self.couriers)
 
     async def _claim(self) -> int:
         """Claim a batch for the couriers; how many rows it had. While no server can be used, wait instead."""
@@ -298,7 +300,7 @@ class _Run:
 
     async def _idle(self) -> bool:
         """Nothing is due. Wait for what is in hand or comes due soon; False when there is nothing."""
-        if self._is_working() or self.outgoing:
+        if self._at_work() or self.outgoing:
             await self._wait(_LOOK_AGAIN_S)
             return True
         await self.scribe.flush()

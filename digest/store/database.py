@@ -13,9 +13,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ class Database:
             # Without asking first whether the line still stands, and with BEGIN and COMMIT of our own: each
             # way there and back counts.
             how = {**options, "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
+            how["paramstyle"] = "numeric_dollar"  # as PREPARE wants it
             self._quick_engine = sa.create_engine(self.url, **how)
         self._free_since: dict[str, float] = {}
         if self.is_sqlite:
@@ -107,12 +109,12 @@ class Database:
         driver: Any = self._quick_engine.dialect.loaded_dbapi
         try:
             with mapped_errors(), closing(self._quick_engine.raw_connection()) as connection:
-                bare: Any = connection.driver_connection
+                quick = (Quick if self.is_sqlite else _Grouped)(connection, self._quick_engine.dialect)
                 try:
-                    with nullcontext() if self.is_sqlite else bare.pipeline():
-                        bare.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
-                        yield Quick(bare, self.engine.dialect)
-                        bare.execute("COMMIT")  # closing rolls back what was not committed
+                    quick.say("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+                    yield quick
+                    quick.say("COMMIT")  # closing rolls back what was not committed
+                    quick.send()
                 except driver.Error:
                     if not self.is_sqlite:
                         connection.invalidate()
@@ -246,43 +248,102 @@ class Prepared:
     Values go in and come out as the driver has them.
     """
 
+    _numbers = count()
+
     def __init__(self, statement: Any, **others: Any) -> None:
         """*others*: statements for dialects, by name, that need one of their own."""
+        self.name = f"digest_{next(self._numbers)}"
         self._statement = statement
         self._others = others
-        self._compiled: dict[str, tuple[str, Sequence[str] | None, dict[str, Any]]] = {}
+        self._compiled: dict[str, tuple[str, Sequence[str], dict[str, Any]]] = {}
 
-    def text(self, dialect: sa.Dialect) -> tuple[str, Sequence[str] | None, dict[str, Any]]:
-        """The text, the order of its parameters (None: by name), and those that are always the same."""
+    def compiled(self, dialect: sa.Dialect) -> tuple[str, Sequence[str], dict[str, Any]]:
+        """The text, the order of its parameters, and those that are always the same."""
         return self._compiled.get(dialect.name) or self._compile(dialect)
 
-    def _compile(self, dialect: sa.Dialect) -> tuple[str, Sequence[str] | None, dict[str, Any]]:
+    def _compile(self, dialect: sa.Dialect) -> tuple[str, Sequence[str], dict[str, Any]]:
         compiled = self._others.get(dialect.name, self._statement).compile(dialect=dialect)
         fixed = {
             name: value.value if isinstance(value, Enum) else value
             for name, value in compiled.params.items()
             if value is not None
         }
-        found = self._compiled[dialect.name] = (str(compiled), compiled.positiontup, fixed)
+        found = self._compiled[dialect.name] = (str(compiled), compiled.positiontup or (), fixed)
         return found
 
 
-@dataclass(frozen=True, slots=True)
 class Quick:
-    """A transaction on the driver's own connection.
+    """A transaction on the driver's own connection."""
 
-    On PostgreSQL statements only line up (libpq's pipeline mode): they go out together at the end, with the
-    COMMIT, or when rows of one are fetched.
-    """
+    def __init__(self, connection: Any, dialect: sa.Dialect) -> None:
+        self._driver = connection.driver_connection
+        self._known: dict[Any, Any] = connection.info
+        self.dialect = dialect
 
-    connection: Any
-    dialect: sa.Dialect
+    def say(self, text: str, values: Sequence[Any] = ()) -> Any:
+        """The cursor, to fetch from, or to count by when the transaction is over."""
+        return self._driver.execute(text, values)
 
     def run(self, statement: Prepared, **values: Any) -> Any:
-        """The cursor, to fetch from, or to count by when the transaction is over."""
-        text, order, fixed = statement.text(self.dialect)
+        """As :meth:`say`."""
+        text, order, fixed = statement.compiled(self.dialect)
         values = fixed | values
-        return self.connection.execute(text, values if order is None else [values[name] for name in order])
+        return self._put(statement.name, text, [values[name] for name in order])
+
+    def send(self) -> None:
+        """Nothing waits."""
+
+    def _put(self, name: str, text: str, values: Sequence[Any]) -> Any:
+        return self.say(text, values)
+
+
+class _Grouped(Quick):
+    """On PostgreSQL statements line up and go out as one message, with the COMMIT or when rows are fetched.
+
+    So a transaction costs one way there and back, one write and one wake-up on either side: libpq's
+    pipeline mode, as psycopg drives it, sends each statement by itself.
+    """
+
+    def __init__(self, connection: Any, dialect: sa.Dialect) -> None:
+        super().__init__(connection, dialect)
+        self._texts: list[str] = []
+        self._values: list[Any] = []
+        self._waiting: list[_Ran] = []
+
+    def say(self, text: str, values: Sequence[Any] = ()) -> Any:
+        self._texts.append(text)
+        self._values += values
+        self._waiting.append(_Ran(self))
+        return self._waiting[-1]
+
+    def _put(self, name: str, text: str, values: Sequence[Any]) -> Any:
+        if name not in self._known:
+            self._driver.execute(f"PREPARE {name} AS {text}")
+            self._known[name] = True
+        return self.say(f"EXECUTE {name} ({', '.join(['%s'] * len(values))})", values)
+
+    def send(self) -> None:
+        from psycopg import ClientCursor
+
+        with ClientCursor(self._driver) as cursor:
+            cursor.execute("; ".join(self._texts), self._values)
+            for ran, _ in zip(self._waiting, cursor.results(), strict=True):
+                ran.rowcount = cursor.rowcount
+                ran.rows = cursor.fetchall() if cursor.description else []
+        self._texts, self._values, self._waiting = [], [], []
+
+
+@dataclass(slots=True)
+class _Ran:
+    """What became of a statement, once it has been sent."""
+
+    group: _Grouped
+    rowcount: int = -1
+    rows: Sequence[Any] = ()
+
+    def fetchall(self) -> Sequence[Any]:
+        self.group.send()
+        return self.rows
 
 
 @contextmanager
