@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from digest import toml
-from digest.charset import Decoded, decode, is_binary
+from digest.charset import decode, is_binary
 from digest.errors import SeedError
 from digest.model import Flag, Precision, Published, Severity
 
@@ -130,16 +130,25 @@ def load_seed(path: Path) -> Seed:
     Raises:
         SeedError: When it is unreadable, empty, too large or not text.
     """
-    decoded = _decoded(path)
-    flags: tuple[Flag, ...] = ()
-    if decoded.note:
-        flags = (Flag(code="charset-repaired", severity=Severity.NOTE, reason=f"{decoded.note}."),)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SeedError(path, f"cannot be read ({error.strerror})") from error
+    if len(raw) > MAX_BYTES:
+        raise SeedError(path, f"is larger than {MAX_BYTES // 1024**2} MiB; keep one document a file")
+    if is_binary(raw):
+        raise SeedError(path, "is not a text file; save the page as text or HTML")
+    decoded = decode(raw)
+    if not decoded.text.strip():
+        raise SeedError(path, "is empty")
+    repaired = Flag(code="charset-repaired", severity=Severity.NOTE, reason=f"{decoded.note}.")
     return Seed(
         name=path.name,
         source_id=f"seeds/{path.name}",
         text=decoded.text,
         html=SUFFIXES.get(path.suffix.lower(), False),
-        flags=flags,
+        flags=(repaired,) if decoded.note else (),
     )
 
 
@@ -160,19 +169,3 @@ def _is_seed(path: Path) -> bool:
     """Hidden files are editors' and file managers' own; a link to nowhere is a file that is missing."""
     named = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     return named and (path.is_file() or not path.exists())
-
-
-def _decoded(path: Path) -> Decoded:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise SeedError(path, f"cannot be read ({error.strerror})") from error
-    if len(raw) > MAX_BYTES:
-        raise SeedError(path, f"is larger than {MAX_BYTES // 1024**2} MiB; keep one document a file")
-    if is_binary(raw):
-        raise SeedError(path, "is not a text file; save the page as text or HTML")
-    decoded = decode(raw)
-    if not decoded.text.strip():
-        raise SeedError(path, "is empty")
-    return decoded

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -57,21 +58,15 @@ class Slot(Markup):
         return super().__new__(cls, f"{SLOT_OPEN}{name}{SLOT_CLOSE}")
 
 
-class Slots:
-    """What templates know as ``personal``."""
-
-    name = Slot("name")
-    unsubscribe_url = Slot("unsubscribe_url")
-    preferences_url = Slot("preferences_url")
-    end = Slot("/")
-
-    @staticmethod
-    def if_any(name: str) -> Slot:
-        return Slot(f"+{name}")
-
-    @staticmethod
-    def if_none(name: str) -> Slot:
-        return Slot(f"-{name}")
+Slots = SimpleNamespace(
+    name=Slot("name"),
+    unsubscribe_url=Slot("unsubscribe_url"),
+    preferences_url=Slot("preferences_url"),
+    if_any=lambda name: Slot(f"+{name}"),
+    if_none=lambda name: Slot(f"-{name}"),
+    end=Slot("/"),
+)
+"""What templates know as ``personal``."""
 
 
 def _url(value: str) -> str:
@@ -104,7 +99,9 @@ class _Inline(Extension):
             return f"jj{len(pieces) - 1}jj"
 
         parts = _MARKUP.split(_JINJA.sub(hide, source))
-        html = "".join(part if i % 2 else _as_comments(part) for i, part in enumerate(parts))
+        html = "".join(
+            part if i % 2 else re.sub(r"jj\d+jj", r"<!--\g<0>-->", part) for i, part in enumerate(parts)
+        )
         inliner = css_inline.CSSInliner(
             inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False, extra_css=self._css
         )
@@ -122,10 +119,6 @@ class _Inline(Extension):
         used = str(self.environment.globals["extras"])
         kept = [name for name in found[1].split() if name in ("pre", "src") or f".{name}" in used]
         return f' class="{" ".join(kept)}"' if kept else ""
-
-
-def _as_comments(text: str) -> str:
-    return re.sub(r"jj\d+jj", r"<!--\g<0>-->", text)
 
 
 def make_environment(

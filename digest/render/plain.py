@@ -27,9 +27,7 @@ def to_text(html: str) -> str:
     """
     body, converter = _converter(html, plain=True)
     text = _BEHIND.sub(r" \2\n\1", converter.convert_soup(body))
-    missing = [url for url in _addresses(body) if url not in text]
-    lines = [fold(line) for line in "\n".join([text, "", *dict.fromkeys(missing)]).split("\n")]
-    once = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    once = re.sub(r"\n{3,}", "\n\n", "\n".join(map(fold, text.split("\n"))))
     return re.sub(r"(?<=-\n\n)\x1e|^\x1e", "", once).replace("\x1e", "\n").strip() + "\n"
 
 
@@ -39,10 +37,6 @@ def to_markdown(html: str) -> str:
     text = converter.convert_soup(body)
     lines = (line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
-
-
-def _addresses(body: "Tag") -> list[str]:
-    return [str(a["href"]) for a in body.find_all("a", href=True)]
 
 
 def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
