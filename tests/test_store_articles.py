@@ -4,13 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-import sqlalchemy as sa
 from stored import DAY, HOUR, NOW, TEXT, article, edition
 
 from digest.errors import StoreError
 from digest.model import Dropped, Severity
-from digest.store import Store, open_store
-from digest.store.migrations import upgrade
+from digest.store import Store
 
 
 def test_an_article_comes_back_as_it_was(store: Store) -> None:
@@ -146,27 +144,6 @@ def test_pruning_keeps_what_is_quoted_or_evergreen(store: Store) -> None:
     assert store.articles.find("seeds/plain") is None
     assert store.articles.near((2,), min_shared=1) == ()
     assert store.articles.count() == 3
-
-
-def test_an_older_index_of_sketches_goes_on(empty_url: str) -> None:
-    """Form 0005 takes from the index what a text now knows of itself."""
-    at = 1 if empty_url.startswith("sqlite") else NOW
-    with open_store(empty_url) as store:
-        upgrade(store.database, "0004")
-        with store.database.write() as connection:
-            for old in (
-                "INSERT INTO articles (id, source_id, version, title, severity, released, usable, evergreen,"
-                " first_seen_at, changed_at) VALUES (1, 'old', 1, 't', 'note', false, true, false, :at, :at)",
-                "INSERT INTO article_versions (article_id, version, text_hash, document, saved_at)"
-                " VALUES (1, 1, 'x', '{}', :at)",
-                "INSERT INTO sketches VALUES (-5, 1), (9223372036854775807, 1)",
-            ):
-                connection.execute(sa.text(old), {"at": at} if ":at" in old else {})
-        upgrade(store.database)
-        assert store.articles.near((-5, 2**63 - 1), min_shared=2) == ("old",)
-        assert store.articles.prune(before=NOW + DAY) == 1
-        with store.database.read() as connection:
-            assert connection.scalar(sa.text("SELECT count(*) FROM sketches")) == 0
 
 
 def test_two_processes_saving_the_same_article_make_one(

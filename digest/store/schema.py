@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from digest.errors import StoreError
 from digest.model import DeliveryState
 
 metadata = sa.MetaData(
@@ -41,7 +42,7 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
+            raise StoreError(f"a time without a zone cannot be stored: {value!r}")
         return (value - EPOCH) // MICROSECOND if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:

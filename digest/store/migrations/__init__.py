@@ -48,7 +48,7 @@ def newest() -> str:
 
 
 def create(database: Database) -> bool:
-    """Make every table where there is none yet (the migrations lead to the same); False where there are."""
+    """Make every table where there is none yet, in the newest form; False where there are."""
     with database.write() as connection:
         database.alone(connection, "migrate")
         if not metadata.tables.keys().isdisjoint(sa.inspect(connection).get_table_names()):
@@ -62,11 +62,8 @@ def create(database: Database) -> bool:
     return True
 
 
-def upgrade(database: Database, to: str = "head") -> None:
+def upgrade(database: Database) -> None:
     """Run what is missing, in one transaction; a second process waits and finds it done.
-
-    Args:
-        to: Go no further than this form.
 
     Raises:
         StoreError: Workers are at work that could not work with the new tables.
@@ -83,7 +80,7 @@ def upgrade(database: Database, to: str = "head") -> None:
     with database.write() as connection:
         database.alone(connection, "migrate")
         config.attributes["connection"] = connection
-        command.upgrade(config, to)
+        command.upgrade(config, "head")
 
 
 def _hundred(form: str) -> str:
