@@ -66,7 +66,14 @@ def main() -> None:
     readers = [reader(n) for n in range(1000)]
     words = load_wording("zh-CN")
     values = renderer._values(edition, words, edition.sections, parts.subject)
-    values |= {"preheader": parts.preheader, "why": "", "personal": Slots, "jump": None, "subscribed": True}
+    values |= {
+        "preheader": parts.preheader,
+        "chosen": "",
+        "frequency": "",
+        "personal": Slots,
+        "jump": None,
+        "subscribed": True,
+    }
 
     def jinja(n: int) -> str:
         return run(renderer.mail_templates, "mail.html", **values)

@@ -72,12 +72,11 @@ class Renderer:
         if edition.revision > 1:
             said = words.translations.gettext("Correction: {subject}")
             subject = said.format(subject=shorten(subject, CORRECTED_TITLE))
-        chosen = None if themes is None else [s.theme.name(words.language) for s in wanted]
-        why = self._why(words, chosen, frequency)
-        if not subscribed:
-            sender = self.newsletter.sender_name or self.newsletter.sender
-            why = words.html("{sender} sent you this by hand; you are not subscribed.", sender=sender)
-        fixed = {"subject": subject, "preheader": preheader, "why": why, "subscribed": subscribed}
+        fixed: dict[str, Any] = {"subject": subject, "preheader": preheader, "subscribed": subscribed}
+        fixed["chosen"] = words.list(
+            [s.theme.name(words.language) for s in wanted] if themes is not None else []
+        )
+        fixed["frequency"] = words.html(frequency) if frequency else ""
         sections, left_out = wanted, 0
         while True:
             values = {**self._values(edition, words, sections, subject), **fixed, "left_out": left_out}
@@ -101,21 +100,6 @@ class Renderer:
 
     def words(self, language: str) -> Wording:
         return load_wording(language, self.locale_dirs)
-
-    def _why(self, words: Wording, themes: Sequence[str] | None, frequency: str) -> str:
-        """For a reader who chose *themes*, or who chose none."""
-        values = {
-            "name": self.newsletter.name,
-            "themes": words.list(themes or ()),
-            "frequency": words.html(frequency) if frequency else "",
-        }
-        if themes is None and frequency:
-            return words.html("You get this because you subscribed to {name}, {frequency}.", **values)
-        if themes is None:
-            return words.html("You get this because you subscribed to {name}.", **values)
-        if frequency:
-            return words.html("You get this because you chose {themes}, {frequency}.", **values)
-        return words.html("You get this because you chose {themes}.", **values)
 
     def _dressed(self, html: str) -> str:
         return dress(

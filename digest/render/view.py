@@ -1,4 +1,4 @@
-"""What templates see of an edition: every value decided, set and safe; templates only place them."""
+"""What templates see of an edition: every value decided, set and safe; they place it among our words."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,6 @@ from digest.model import (
     Enclosure,
     Excerpt,
     Item,
-    Reason,
     Role,
     Section,
     Severity,
@@ -64,7 +63,7 @@ class Viewer:
                 id=section.theme.id,
                 name=section.theme.name(self.words.language),
                 accent=self.colour(section.theme),
-                items=tuple(self.item(item, section.theme, next(n), contents) for item in section.items),
+                items=tuple(self.item(item, next(n), contents) for item in section.items),
             )
             for section in sections
         )
@@ -73,7 +72,7 @@ class Viewer:
         given = theme.accent if theme else None
         return given if given and _COLOUR.fullmatch(given) else self.accent
 
-    def item(self, item: Item, theme: Theme, n: int, contents: bool) -> View:
+    def item(self, item: Item, n: int, contents: bool) -> View:
         """All of an item.
 
         ``headed``: its title does not stand right above it already, as the headline of the edition.
@@ -96,15 +95,22 @@ class Viewer:
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article.language),
             source=self.source_line(item),
-            labels=self.labels(item),
-            reason=self.reason(item.reason, theme),
-            cautions=self.cautions(article),
+            year=article.published.at.year if article.published else None,
+            foreign="" if self.words.speaks(article.language) else article.language.split("-")[0],
+            kind=item.reason.kind,
+            terms=self.words.list(item.reason.terms[:3]),
+            codes={flag.code for flag in article.flags},
+            years=self.age_years(article),
+            outlet=article.outlet,
+            republisher=article.republisher,
+            held=article.held_on is not None,
             leads=tuple(self.quoted(e, article) for e in by_role[Role.LEAD]),
             points=tuple(self.quoted(e, article) for e in by_role[Role.POINT]),
             quote=next((self.quoted(e, article) for e in by_role[Role.QUOTE]), None),
             figures=self.figures(by_role[Role.FIGURE], article),
-            note=self.editors_note(article),
-            update=self.update(item),
+            note=self.type.shown(article.note) if article.note else None,
+            updated=self.words.local_date(item.update.since, self.timezone) if item.update else None,
+            all_new=item.update and all(item.update.covers(e) for e in item.excerpts if e.by == "source"),
             files=() if hidden else self.files(article),
             also_from=self.also_from(item),
             also_in=tuple(
@@ -182,86 +188,23 @@ class Viewer:
             return 0
         return max(0, (self.edition.slot - article.published.at).days // 365)
 
-    def labels(self, item: Item) -> tuple[Markup, ...]:
-        article, labels = item.article, []
-        if item.update:
-            labels.append(self.words.html("updated"))
-        if article.published and self.age_years(article):
-            labels.append(self.words.html("From the archive: {year}", year=article.published.at.year))
-        name = {"en": "in English", "zh": "in Chinese"}.get(article.language.split("-")[0])
-        if name and not self.words.speaks(article.language):
-            labels.append(self.words.html(name))
-        return tuple(labels)
-
-    def reason(self, reason: Reason, theme: Theme) -> Markup:
-        words = self.words
-        values = {"theme": theme.name(words.language), "terms": words.list(reason.terms[:3])}
-        if reason.kind == "unused":
-            text = words.html("passages not sent before, on {theme}", **values)
-        elif reason.terms:
-            text = words.html("new on {theme}, mentions {terms}", **values)
-        else:
-            text = words.html("new on {theme}", **values)
-        return words.html("Why this item: {reason}", reason=text)
-
-    def cautions(self, article: Article) -> Markup:
-        """At most two, gravest first (editorial guide, section 7)."""
-        codes, years = {flag.code for flag in article.flags}, self.age_years(article)
-        say, outlet, host, spun = self.words.html, article.outlet, article.republisher, "spun" in codes
-        told: tuple[tuple[object, Markup], ...] = (
-            (spun and not outlet, say("This copy looks machine-reworded: terms and names may be wrong.")),
-            (spun and outlet, say(
-                "This copy looks machine-reworded: terms and names may be wrong. "
-                "Rely on the original in {outlet}.", outlet=outlet)),
-            ("spliced" in codes, say("Unrelated advertising words inside sentences were removed.")),
-            ("republished-by-subject" in codes and host, say(
-                "Republished by the company it is about ({name}).", name=host)),
-            (years, self.words.html_n(
-                "Published {n} year ago; things may have changed.",
-                "Published {n} years ago; things may have changed.", years)),
-            ("outlet-inferred" in codes, say("Outlet inferred from the text; the page does not name it.")),
-            (host and outlet and not spun, say(
-                "A republished copy; it may differ from the original in {outlet}.", outlet=outlet)),
-            (article.held_on, say("An interview: claims are the speaker's own.")),
-        )  # fmt: skip
-        return escape("" if self.words.chinese else " ").join([note for holds, note in told if holds][:2])
-
-    def editors_note(self, article: Article) -> Markup | None:
-        if not article.note:
-            return None
-        return self.words.html("[{note} – Ed.]", note=self.type.shown(article.note))
-
-    def update(self, item: Item) -> Markup | None:
-        if item.update is None:
-            return None
-        date = self.words.local_date(item.update.since, self.timezone)
-        if all(item.update.covers(one) for one in item.excerpts if one.by == "source"):
-            return self.words.html("Updated since {date}; new here:", date=date)
-        return self.words.html("Updated since {date}.", date=date)
-
     def files(self, article: Article) -> tuple[View, ...]:
         found = ((file, safe_url(file.url)) for file in article.enclosures[:FILES])
         return tuple(self.file(file, url) for file, url in found if url)
 
     def file(self, file: Enclosure, url: str) -> View:
-        """What it is and what it is called, and how long and large it is as far as is known."""
-        say, words = self.words.html, self.words
+        """What it is called, and how long and large it is as far as is known."""
+        words = self.words
         called = shorten(clean(file.title or unquote(urlsplit(url).path.rpartition("/")[2]) or file.url), 60)
-        kinds = {"audio": say("Audio: {name}", name=called), "video": say("Video: {name}", name=called)}
-        name = kinds.get(file.kind.partition("/")[0]) or say("File: {name}", name=called)
         told = [words.plain("{m} min", m=max(1, round(file.seconds / 60)))] if file.seconds else []
         told += [words.megabytes(file.size)] if file.size else []
-        detail = say("({details})", details=words.list(told)) if told else Markup("")
-        return View(url=url, name=name, detail=detail)
+        return View(url=url, kind=file.kind.partition("/")[0], name=called, detail=words.list(told))
 
     def correction(self, one: Correction) -> View:
-        """Of this edition, or of an earlier one, which it opens with."""
-        words, zone = self.words, self.timezone
-        if one.slot == self.edition.slot:
-            head = words.html("Corrected on {date}", date=words.local_date(one.at, zone))
-        else:
-            head = words.html("Correction to the edition of {date}", date=words.local_date(one.slot, zone))
-        return View(head=head, note=self.type.shown(one.note))
+        """*own*: of this edition, not of an earlier one, which it opens with."""
+        own = one.slot == self.edition.slot
+        date = self.words.local_date(one.at if own else one.slot, self.timezone)
+        return View(own=own, date=date, note=self.type.shown(one.note))
 
     def figures(self, excerpts: Sequence[Excerpt], article: Article) -> tuple[View, ...]:
         """``share``: length of its bar in percent of the longest (or of 100 %), None without bars."""
