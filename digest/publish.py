@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from digest.assemble import assemble
 from digest.entries import additions
@@ -34,17 +34,10 @@ from digest.text import Span, count, minutes
 from digest.themes import focus, score
 
 if TYPE_CHECKING:
+    from digest.rewriting import Rewriter
     from digest.store import Store, Stored
 
 _DRY = "no unused passage can stand alone"
-
-
-class Rewrite(Protocol):
-    def __call__(self, article: Article, theme: Theme, excerpts: tuple[Excerpt, ...]) -> tuple[Excerpt, ...]:
-        """An item's excerpts with a lead by a model among them; SummaryError keeps them as they were."""
-
-    def report(self) -> str:
-        """What it came to, in one line; empty when nothing was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +76,7 @@ def publish(
     language: str | None = None,
     only: tuple[str, ...] = (),
     to_readers: bool = True,
-    rewrite: Rewrite | None = None,
+    rewrite: "Rewriter | None" = None,
 ) -> Made:
     """Make the edition of a slot: pick, summarize, assemble, check, freeze.
 
@@ -319,7 +312,7 @@ def _excerpts(candidate: Candidate, theme: Theme, size: Size, said: Sequence[str
 
 
 def _rewrite(
-    sections: list[Section], fresh: set[str], rewrite: Rewrite
+    sections: list[Section], fresh: set[str], rewrite: "Rewriter"
 ) -> tuple[list[Section], list[Skipped]]:
     """The sections with what a model wrote, and why it did not for some items.
 

@@ -35,11 +35,12 @@ def theme_overview(paper: Paper, schedule: Schedule, *, language: str, now: date
     candidates = read_candidates(paper, schedule, now=now)
     memory, themes = read_memory(paper, schedule), paper.themes
     plan = pick(candidates, themes, memory, schedule, now=now)
-    places = {rank.theme_id: place for place, rank in enumerate(plan.board)}
+    ranks = {rank.theme_id: rank for rank in plan.board}
+    places = list(ranks)
     rows = []
-    for theme in sorted(themes, key=lambda one: places.get(one.id, len(places))):
+    for theme in sorted(themes, key=lambda one: places.index(one.id) if one.id in ranks else len(ranks)):
         about = [c for c in candidates if c.scores[theme.id].total >= theme.threshold]
-        rank = next((one for one in plan.board if one.theme_id == theme.id), None)
+        rank = ranks.get(theme.id)
         rows.append(
             {
                 "id": theme.id,
@@ -105,25 +106,11 @@ def edition_overview(store: "Store", limit: int) -> list[dict[str, Any]]:
 
 def feed_overview(store: "Store", *, now: datetime) -> list[dict[str, Any]]:
     """A row a feed, with its health and what to do about it."""
-    rows = []
-    for feed in store.feeds.list():
-        state = health(feed, now=now)
-        rows.append(
-            {
-                "id": feed.id,
-                "title": feed.title,
-                "url": feed.url,
-                "origin": feed.origin,
-                "tags": feed.tags,
-                "state": state.state,
-                "since": state.since,
-                "newest_at": feed.newest_at,
-                "next_at": feed.next_at,
-                "what": state.what,
-                "next_step": state.next_step,
-            }
-        )
-    return rows
+    shown = ("id", "title", "url", "origin", "tags", "newest_at", "next_at")
+    return [
+        {name: getattr(feed, name) for name in shown} | asdict(health(feed, now=now))
+        for feed in store.feeds.list()
+    ]
 
 
 def overview(paper: Paper, *, folder: Path, now: datetime) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class Returns:
                 return subscribers.find(canonical(returned.address or ""))
             return None
         delivery = self.store.ledger.get(returned.delivery)
-        return subscribers.look_up(delivery.subscriber_id) if delivery and delivery.subscriber_id else None
+        return subscribers.get(delivery.subscriber_id) if delivery and delivery.subscriber_id else None
 
     def _refusals(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> int:
         """How many different mails were refused lately, this one included; it is noted once."""

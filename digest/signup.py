@@ -4,7 +4,7 @@ What a step leads to is ``consent``'s to say; here it is asked and kept, and wha
 taken in batches, one transaction each: a burst of them costs one wait for the disk instead of many.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -24,26 +24,13 @@ if TYPE_CHECKING:
     from digest.store import Store
 
 READER = "reader"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-ASKED_AT_MOST = {HOUR: 1, DAY: 3}
-"""Confirmation mails to one address."""
-ON_ITS_WAY = timedelta(minutes=30)
-"""The longest a claimed letter takes to be out: its turn, and RFC 5321's time-outs (section 4.5.3.2)."""
+HOUR = timedelta(hours=1)
 TRY_AGAIN = (timedelta(minutes=1), timedelta(minutes=10), HOUR, 4 * HOUR, 12 * HOUR)
 """After each try that failed for now; after that the reader has to ask again."""
 FAILED_FOR_NOW = frozenset({Fate.DEFERRED, Fate.UNTOUCHED, Fate.WITHDRAWN})
-BATCH = 200
 FORGET_AFTER = timedelta(days=30)
 """Who never confirmed is forgotten then; the link in the mail is good for seven days."""
 EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
-    """An unsubscribing whose token has been read."""
-
-    subscriber_id: int
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +74,7 @@ class Signup:
 
         if not self.store.wishes.is_due(now):
             return ()
-        held = HOUR + ON_ITS_WAY
-        due = self.store.wishes.claim(
-            decide, self.hash_address, limits=ASKED_AT_MOST, held=held, now=now, most=BATCH
-        )
+        due = self.store.wishes.claim(decide, self.hash_address, now=now)
         return tuple(
             Asking(reader=one.id, letter=self._confirmation(one, now), tries=tries)
             for one, tries in due.items()
@@ -145,7 +129,7 @@ class Signup:
 
     def reader(self, subscriber_id: int) -> Subscriber | None:
         """None for who never confirmed and was forgotten."""
-        return self.store.subscribers.look_up(subscriber_id)
+        return self.store.subscribers.get(subscriber_id)
 
     def whom(self, token: str) -> int:
         """Whom an unsubscribe link is for: without a look into the database, and however old it is."""
@@ -167,9 +151,9 @@ class Signup:
         """Take back a reader whom a bounce had stopped. Raises ConsentError for all others."""
         return self._step(reader, Step.REINSTATE, "reinstated", now=now, actor="operator")
 
-    def unsubscribe(self, leaving: Sequence[Departure], *, now: datetime, actor: str = READER) -> None:
-        """Nobody of *leaving* gets mail any more; who left before stays so."""
-        reasons = {one.subscriber_id: f"unsubscribed: {one.reason}".removesuffix(": ") for one in leaving}
+    def unsubscribe(self, leaving: Mapping[int, str], *, now: datetime, actor: str = READER) -> None:
+        """Nobody of *leaving* (id to reason, or none) gets mail any more; who left before stays so."""
+        reasons = {one: f"unsubscribed: {why}".removesuffix(": ") for one, why in leaving.items()}
         self._take(Step.UNSUBSCRIBE, reasons, now=now, actor=actor)
 
     def erase(self, reader: Subscriber, *, now: datetime) -> None:

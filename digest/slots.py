@@ -11,10 +11,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from digest.model import Schedule
-from digest.publish import Paper, Rewrite, publish
+from digest.publish import Paper, publish
 from digest.timing import Late, by_zone, judge, slots
 
 if TYPE_CHECKING:
+    from digest.rewriting import Rewriter
     from digest.store import Store
 
 READERS = "reader"
@@ -39,7 +40,7 @@ def tick(
     paper: Paper,
     *,
     now: datetime,
-    rewriter: Callable[[], Rewrite | None] = lambda: None,
+    rewriter: "Callable[[], Rewriter | None]" = lambda: None,
     only: str | None = None,
 ) -> list[Ticked]:
     """Note the slots that have come since the last tick, and settle those that are due, oldest first.
@@ -107,7 +108,7 @@ def _settle(
     slot: datetime,
     due_at: datetime,
     now: datetime,
-    rewriter: Callable[[], Rewrite | None],
+    rewriter: "Callable[[], Rewriter | None]",
 ) -> Ticked:
     from digest.store import SlotState
 

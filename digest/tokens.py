@@ -31,7 +31,6 @@ class Claims:
 
     subscriber_id: int
     version: int
-    issued_at: datetime
 
 
 def make_token(
@@ -58,7 +57,7 @@ def read_token(token: str, purpose: Purpose, *, keys: Mapping[str, bytes], now: 
     issued_at = datetime.fromtimestamp(issued, UTC)
     if purpose in LIFETIME and now - issued_at > LIFETIME[purpose]:
         raise TokenError("This link has expired. Enter your address to get a new one.")
-    return Claims(subscriber_id=subscriber_id, version=version, issued_at=issued_at)
+    return Claims(subscriber_id=subscriber_id, version=version)
 
 
 def _signature(purpose: Purpose, body: str, secret: bytes) -> str:

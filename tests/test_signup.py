@@ -11,9 +11,9 @@ from stored import DAY, HOUR, NOW, reader
 from digest.errors import ConsentError, TokenError
 from digest.mail.transport import Fate, Letter
 from digest.model import ConsentState, Subscriber
-from digest.signup import ON_ITS_WAY, TRY_AGAIN, Departure, Signup, make_signup, personal_data
+from digest.signup import TRY_AGAIN, Signup, make_signup, personal_data
 from digest.store import Store
-from digest.store.wishes import ASKED
+from digest.store.wishes import ASKED, ON_ITS_WAY
 from digest.tokens import Purpose
 
 ADDRESS = "ann@example.org"
@@ -153,7 +153,7 @@ def test_confirming_twice_is_confirming_and_late_is_too_late(signup: Signup) -> 
     one = signup.who(token, Purpose.CONFIRM, now=NOW + 6 * DAY)
     for _ in range(2):
         assert signup.confirm(one, now=NOW).state is ConsentState.CONFIRMED
-    signup.unsubscribe([Departure(subscriber_id=one.id)], now=NOW)
+    signup.unsubscribe({one.id: ""}, now=NOW)
     with pytest.raises(ConsentError, match="expired"):
         signup.confirm(one, now=NOW)
     events = [
@@ -169,9 +169,7 @@ def test_confirming_twice_is_confirming_and_late_is_too_late(signup: Signup) -> 
 
 def test_leaving_suppresses_and_only_confirming_again_lifts_it(signup: Signup) -> None:
     one = subscribed(signup)
-    signup.unsubscribe(
-        [Departure(subscriber_id=one, reason="too many"), Departure(subscriber_id=one)], now=NOW
-    )
+    signup.unsubscribe({one: "too many"}, now=NOW)
     hashed = signup.hash_address(ADDRESS)
     assert signup.store.subscribers.is_suppressed(hashed)
     [letter] = ask(signup, wish(), now=NOW + 2 * HOUR)
@@ -217,7 +215,7 @@ def test_erasing_forgets_and_never_asks_again(signup: Signup) -> None:
     forgotten = personal_data(signup.store, signup.store.subscribers.get(one.id))
     assert not any(ADDRESS in str(value) for value in forgotten.values())
     assert forgotten["history"] == []
-    signup.unsubscribe([Departure(subscriber_id=one.id)], now=NOW)
+    signup.unsubscribe({one.id: ""}, now=NOW)
     assert signup.store.subscribers.get(one.id).state is ConsentState.ERASED
 
 
@@ -233,7 +231,7 @@ def test_pausing_ends_by_itself_or_by_hand(signup: Signup) -> None:
 
 def test_who_never_confirms_is_forgotten_and_who_once_left_is_not(signup: Signup) -> None:
     left = subscribed(signup, "left@example.org")
-    signup.unsubscribe([Departure(subscriber_id=left)], now=NOW)
+    signup.unsubscribe({left: ""}, now=NOW)
     letters = ask(signup, wish("never@example.org"), wish("left@example.org"), now=NOW + 2 * HOUR)
     token = token_in(next(letter for letter in letters if letter.recipient.startswith("never")))
     assert signup.tidy(now=NOW + 29 * DAY) == 0

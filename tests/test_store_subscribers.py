@@ -226,4 +226,4 @@ TABLES = ("subscribers", "consent_events", "deliveries", "suppressions")
 
 def test_asking_for_a_reader_who_is_not_there(store: Store) -> None:
     with pytest.raises(StoreError, match="no subscriber 7"):
-        store.subscribers.get(7)
+        store.subscribers.set_preferences(7, now=NOW, name="x")

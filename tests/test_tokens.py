@@ -13,7 +13,7 @@ def test_a_token_opens_to_what_it_was_made_for() -> None:
     claims = read_token(
         make_token(Purpose.UNSUBSCRIBE, 42, 3, keys=KEYS, now=NOW), Purpose.UNSUBSCRIBE, keys=KEYS, now=NOW
     )
-    assert (claims.subscriber_id, claims.version, claims.issued_at) == (42, 3, NOW)
+    assert (claims.subscriber_id, claims.version) == (42, 3)
 
 
 def test_links_of_the_previous_key_still_work_and_those_of_a_retired_one_do_not() -> None:

@@ -138,11 +138,9 @@ def remove(
     reason: Annotated[str, typer.Option(help="Kept with it.")] = "by the operator",
 ) -> None:
     """Unsubscribe a reader. The address stays suppressed; erase forgets it."""
-    from digest.signup import Departure
-
     with runtime(context) as opened:
-        leaving = Departure(subscriber_id=_find(opened, address).id, reason=reason)
-        opened.signup.unsubscribe([leaving], now=opened.now, actor="operator")
+        leaving = {_find(opened, address).id: reason}
+        opened.signup.unsubscribe(leaving, now=opened.now, actor="operator")
     say(f"{address} gets no more mail")
 
 

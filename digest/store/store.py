@@ -3,7 +3,6 @@
 from contextlib import AbstractContextManager, closing
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from digest.errors import StoreError
@@ -36,9 +35,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

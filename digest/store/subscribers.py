@@ -108,14 +108,7 @@ class Subscribers:
             keys = [row["address_key"] for row in rows]
             prove(connection, any_of(subscribers.c.address_key, keys), actor, now, reason, new=True)
 
-    def get(self, subscriber_id: int) -> Subscriber:
-        """Raises StoreError when there is none of that id."""
-        found = self.look_up(subscriber_id)
-        if found is None:
-            raise StoreError(f"there is no subscriber {subscriber_id}")
-        return found
-
-    def look_up(self, subscriber_id: int) -> Subscriber | None:
+    def get(self, subscriber_id: int) -> Subscriber | None:
         with self._database.read() as connection:
             row = connection.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).first()
         return make_subscriber(row) if row else None

@@ -1,7 +1,7 @@
 """Sign-ups on their way to a confirmation mail: nobody who was promised one is forgotten, whatever crashes.
 
 A wish is kept before its form is answered. It becomes a reader and an asking, a mail to be sent, and the
-asking stays until the mail is out. One that was claimed is not claimed again before *held* has passed, so
+asking stays until the mail is out. One that was claimed is not claimed again before *HELD* has passed, so
 that a crash between sending and noting it repeats no mail within that time.
 """
 
@@ -32,6 +32,12 @@ from .subscribers import (
 
 ASKED = "asked to confirm"
 """The reason of the event kept for each confirmation mail: proof, and what the limits count."""
+ASKED_AT_MOST = {timedelta(hours=1): 1, timedelta(days=1): 3}
+"""Confirmation mails to one address."""
+ON_ITS_WAY = timedelta(minutes=30)
+"""The longest a claimed letter takes to be out: its turn, and RFC 5321's time-outs (section 4.5.3.2)."""
+HELD = timedelta(hours=1) + ON_ITS_WAY
+BATCH = 200
 FORM = "form"
 READER = "reader"
 
@@ -58,31 +64,27 @@ class Wishes:
         decide: Callable[[Subscriber], Turn | None],
         hash_address: Callable[[str], str],
         *,
-        limits: Mapping[timedelta, int],
-        held: timedelta,
         now: datetime,
-        most: int,
     ) -> dict[Subscriber, int]:
-        """Whose mail is to be sent now, and how often it was tried; nobody comes again before *held* is over.
+        """Whose mail is to be sent now, and how often it was tried; nobody comes again before *HELD* is over.
 
-        First what failed before or was never settled, then the wishes that wait, up to *most* of each,
-        oldest first. Of several wishes of an address the last counts; none does for addresses that are
-        suppressed and unknown, wait for a mail already, or were asked as often as *limits* allow (times in
-        a span).
+        First what failed before or was never settled, then the wishes that wait, a batch of each, oldest
+        first. Of several wishes of an address the last counts; none does for addresses that are suppressed
+        and unknown, wait for a mail already, or were asked as often as may be.
 
         Args:
             decide: What becomes of somebody known who would be asked; None: is not asked.
         """
-        oldest = sa.select(table.c.id).order_by(table.c.id).limit(most)
+        oldest = sa.select(table.c.id).order_by(table.c.id).limit(BATCH)
         take = sa.delete(table).where(table.c.id.in_(oldest)).returning(table)
         with self._database.write() as connection:
             self._database.alone(connection, "readers")
-            found = _again(connection, held, now, most)
+            found = _again(connection, now)
             rows = sorted(connection.execute(take), key=lambda row: row.id)
             if rows:
                 wanted = {row.address.casefold(): _wish(row) for row in rows}
-                asked = self._judge(connection, wanted, decide, hash_address, limits, now)
-                due = [{"subscriber_id": one.id, "due_at": now + held} for one in asked]
+                asked = self._judge(connection, wanted, decide, hash_address, now)
+                due = [{"subscriber_id": one.id, "due_at": now + HELD} for one in asked]
                 if due:
                     connection.execute(sa.insert(askings), due)
                 found |= dict.fromkeys(asked, 0)
@@ -94,7 +96,6 @@ class Wishes:
         wanted: Mapping[str, Subscriber],
         decide: Callable[[Subscriber], Turn | None],
         hash_address: Callable[[str], str],
-        limits: Mapping[timedelta, int],
         now: datetime,
     ) -> list[Subscriber]:
         """Those to be asked, as readers, of *wanted* (casefolded address to wish)."""
@@ -103,7 +104,7 @@ class Wishes:
         never = barred(connection, hashes.values())
         new = {key: wanted[key] for key, hashed in hashes.items() if hashed not in never}
         self._readers.insert(connection, list(new.values()), actor=READER, now=now, reason=FORM)
-        enough = _asked_enough(connection, [one.id for one in known.values()], limits, now)
+        enough = _asked_enough(connection, [one.id for one in known.values()], now)
         turns = {
             one.id: replace(turn, wish=wanted[key])
             for key, one in known.items()
@@ -126,22 +127,20 @@ class Wishes:
                 connection.execute(later, [{"reader": n, "new_due": at} for n, at in put_off.items()])
 
 
-def _again(connection: sa.Connection, held: timedelta, now: datetime, most: int) -> dict[Subscriber, int]:
+def _again(connection: sa.Connection, now: datetime) -> dict[Subscriber, int]:
     """Claims of askings whose time has come; those of who confirmed, left or bounced meanwhile end."""
     due = sa.select(askings.c.tries, subscribers).join_from(askings, subscribers)
-    due = due.where(askings.c.due_at <= now).order_by(askings.c.due_at).limit(most)
+    due = due.where(askings.c.due_at <= now).order_by(askings.c.due_at).limit(BATCH)
     rows = connection.execute(due).all()
     if rows:
         mine = any_of(askings.c.subscriber_id, [row.id for row in rows])
-        connection.execute(sa.update(askings).where(mine).values(due_at=now + held))
+        connection.execute(sa.update(askings).where(mine).values(due_at=now + HELD))
         gone = [row.id for row in rows if row.state != PENDING]
         connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(gone)))
     return {make_subscriber(row): row.tries for row in rows if row.state == PENDING}
 
 
-def _asked_enough(
-    connection: sa.Connection, ids: Sequence[int], limits: Mapping[timedelta, int], now: datetime
-) -> set[int]:
+def _asked_enough(connection: sa.Connection, ids: Sequence[int], now: datetime) -> set[int]:
     if not ids:
         return set()
     events, reader = consent_events.c, consent_events.c.subscriber_id
@@ -149,7 +148,7 @@ def _asked_enough(
     found = set(
         connection.scalars(sa.select(askings.c.subscriber_id).where(askings.c.subscriber_id.in_(ids)))
     )
-    for span, times in limits.items():
+    for span, times in ASKED_AT_MOST.items():
         found |= set(connection.scalars(asked.where(events.at > now - span).having(sa.func.count() >= times)))
     return found
 

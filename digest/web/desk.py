@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from digest.errors import StoreError
 from digest.mail.transport import Fate
 from digest.model import Subscriber
-from digest.signup import Asking, Departure
+from digest.signup import Asking
 from digest.web.clerk import Clerk
 from digest.web.door import Door
 from digest.web.manners import Numbers
@@ -47,9 +47,9 @@ class Desk:
         self._bell.set()
         return taken
 
-    async def leave(self, departure: Departure) -> bool:
+    async def leave(self, subscriber_id: int, reason: str) -> bool:
         """Take an unsubscribing; it is durable then. False: there is no room."""
-        return await self._leaving.take(departure)
+        return await self._leaving.take((subscriber_id, reason))
 
     async def start(self) -> None:
         """Open the transport in the loop that will use it; before the first step is taken."""
@@ -75,8 +75,8 @@ class Desk:
         await self._stack.aclose()
         self._thread.shutdown()
 
-    def _unsubscribe(self, leaving: Sequence[Departure]) -> None:
-        self._signup.unsubscribe(leaving, now=self._door.clock())
+    def _unsubscribe(self, leaving: Sequence[tuple[int, str]]) -> None:
+        self._signup.unsubscribe(dict(leaving), now=self._door.clock())
 
     async def _work(self) -> None:
         """Whenever somebody signed up or a letter's time has come: letters, as many as there is room for."""

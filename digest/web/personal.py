@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from digest.errors import ConsentError
 from digest.model import ConsentState, Subscriber
-from digest.signup import Departure, personal_data
+from digest.signup import personal_data
 from digest.tokens import Purpose
 from digest.web import forms
 from digest.web.desk import Desk
@@ -177,8 +177,7 @@ class PersonalPages:
         """Acts at once, without cookie, login or redirect, whatever the body (RFC 8058 section 3.2)."""
         form = await forms.read_form(request)
         subscriber_id = self.signup.whom(request.path_params["token"])
-        leaving = Departure(subscriber_id=subscriber_id, reason=forms.one(form, "reason"))
-        if not await self.desk.leave(leaving):
+        if not await self.desk.leave(subscriber_id, forms.one(form, "reason")):
             raise HTTPException(503, headers={"retry-after": "60"})
         if not form or "List-Unsubscribe" in form:
             return PlainTextResponse("Unsubscribed.\n")
