@@ -24,8 +24,6 @@ BESIDE = 0.5
 """Share of what stands beside a number in its clause that must stand with it in one source sentence."""
 RESTS_ON = 3
 """Source sentences one sentence may draw together."""
-LONGEST_NEW = 2
-"""Words in a row that stand nowhere in the source; more, or one Chinese word, is the model's own."""
 
 _MARKUP = re.compile(
     r"[<>{}\[\]|\\`*_~^#=]|https?:|www\.|://|\w@\w|&\w+;|[a-z0-9-]+\.[a-z]{2,}", re.IGNORECASE
@@ -67,7 +65,6 @@ _ENGLISH_NUMBER = re.compile(
 _LATIN = re.compile(r"[^\W\d_][\w'-]*", re.A)
 _CAPITALISED = re.compile(r"\b[A-Z][\w.'-]*(?: (?:(?:of|the|de|van|von|for|and) )?[A-Z][\w.'-]*)*")
 _QUOTED = re.compile(r"[“「『《\"]([^”」』》\"]+)[”」』》\"]")
-_TRANSCRIBED = re.compile(f"[{CJK}]+(?:·[{CJK}]+)+")
 _GLUE = re.compile(
     "因此|所以|以及|其中|同时|目前|此外|通过|由于|为了|因为|但是|不过|然而|并且|而且|可以|能够|已经|正在|表示|认为|指出|介绍|成为"
     "|进行|使用|包括|来自|关于|对于|随着|之后|之前|以来|[的了在和与并而也是将被把为对从等以及又还就都则但后前中其该这那于由向到所不没]"
@@ -167,8 +164,8 @@ class _Source:
                 yield name
         if detect(sentence) != "en":
             yield from (word for word in _LATIN.findall(_plain(sentence)) if word not in self._words)
-        for match in (*_TRANSCRIBED.finditer(sentence), *_QUOTED.finditer(sentence)):
-            if _plain(match.group(match.re.groups)).replace(" ", "") not in self._squeezed:
+        for match in _QUOTED.finditer(sentence):
+            if _plain(match.group(1)).replace(" ", "") not in self._squeezed:
                 yield match.group()
 
     def _rests_on(self, units: frozenset[str]) -> list[int]:
@@ -195,15 +192,11 @@ class _Source:
             raise SummaryError(f"nothing like {new!r} stands in the source")
 
     def _new(self, said: str) -> Iterator[str]:
-        """Words the source does not have: Chinese by pairs between glue, where one pair may be a new seam."""
+        """Chinese words the source does not have, by pairs between glue, where one pair may be a new seam."""
         for piece in re.findall(f"[{CJK}]{{2,}}", _GLUE.sub(" ", said)):
             unknown = [pair not in self._known for pair in _units(piece)]
             if all(unknown) or any(map(all, pairwise(unknown))):
                 yield piece
-        words = [unit for unit in _units(said) if not is_cjk(unit[0])]
-        for n in range(len(words) - LONGEST_NEW):
-            if not self._known.intersection(new := words[n : n + LONGEST_NEW + 1]):
-                yield " ".join(new)
 
     def _check_claim(self, said: str, support: list[str]) -> None:
         """Numbers, words that change a claim, and every yes and no as in the sentences it rests on."""
