@@ -25,6 +25,37 @@ def article(raw: str) -> Article:
     return found
 
 
+@pytest.mark.parametrize(
+    ("told", "headings"),
+    [
+        ("The ferry is back after two years", ("The ferry is back after two years", "The Pier")),
+        ("Ferry is back after two years", ("The ferry is back after two years", "Read more")),
+    ],
+)
+def test_the_headline_is_told_from_other_headings(told: str, headings: tuple[str, ...]) -> None:
+    above = "".join(f"<h1>{text}</h1>" for text in headings)
+    head = f'<title>{told} | The Pier</title><meta property="og:title" content="{told}">'
+    head += '<meta property="og:site_name" content="The Pier">'
+    found = article(f"<html><head>{head}</head><body>{above}<main>{BODY}</main></body></html>")
+    assert found.title == headings[0]
+
+
+def test_a_tag_in_utc_is_dated_by_the_address_beside_it() -> None:
+    """A page of the evening of 8 November in Denver tells 9 November, 01:09Z."""
+    tag = '<meta property="article:published_time" content="2023-11-09T01:09:49Z">'
+    raw = f"<html><head><title>The ferry</title>{tag}</head><body><h1>The ferry</h1><main>{BODY}</main></body></html>"
+    days = {
+        address: str(page.article.published)[:10]
+        for address in (
+            "https://x.org/2023/11/08/ferry/",
+            "https://x.org/2023/10/08/ferry/",
+            "https://x.org/ferry",
+        )
+        if (page := clean_page(raw, source_id="x", html=True, url=address)).article
+    }
+    assert list(days.values()) == ["2023-11-08", "2023-11-09", "2023-11-09"]
+
+
 def test_tags_tell_title_author_outlet_and_date() -> None:
     raw = f"<html><head><title>The ferry is back - The Pier</title>{LD}</head><body><h1>The ferry is back</h1><main>{BODY}</main></body></html>"
     found = article(raw)

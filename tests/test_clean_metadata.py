@@ -115,6 +115,16 @@ def page(*head: str, tail: str = "", title: str = "渡口重新开放以后") ->
         (("2024-03-01 · 江白的折腾笔记",), (), "江白的折腾笔记"),
         (("River Notes, a blog by Ann Lee - 1 March 2024",), ("Ann Lee",), None),
         (("采写:河边晚报见习记者 江白", "2024-03-01"), ("江白",), None),
+        (
+            ("A title of some length", "By Erin Marsh March 18 at 3:57 PM Follow @emarsh"),
+            ("Erin Marsh",),
+            None,
+        ),
+        (
+            ("A title of some length", "By Ann Lee, Senior Technologist, Speech and Privacy Project"),
+            ("Ann Lee",),
+            None,
+        ),
     ],
 )
 def test_bylines(head: tuple[str, ...], authors: tuple[str, ...], outlet: str | None) -> None:

@@ -103,6 +103,17 @@ def in_address(url: str) -> Published | None:
     return Published(at=at, precision=Precision.DAY, read_from=match.group()) if at and match else None
 
 
+def as_dated(told: Published, url: str) -> Published:
+    """What the tags tell, in the publisher's own day: the address's, when a tag in UTC is a day beside it.
+
+    A page of the evening of 8 November in Denver tells 9 November, 01:09Z, and prints the 8th.
+    """
+    day = in_address(url)
+    if day is None or told.at.utcoffset():
+        return told
+    return day if abs((told.at.date() - day.at.date()).days) == 1 else told
+
+
 def locate(text: str) -> tuple[int, int] | None:
     """Where a byline's date stands with its time, relative ones too; None when there is none."""
     for form in (*_FULL, _DAY_WORD, _AGO):

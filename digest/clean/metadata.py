@@ -37,7 +37,7 @@ _LATIN_NAME = re.compile(
 _NOT_A_PERSON = re.compile(
     r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|forum|board|blog|getty|images|photo|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
     r"|sign|log|feedback|newsletter|industry|professor|menu|home|search|our|your|out|in|up|for|next|video|ad|tech|insider"
-    r"|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
+    r"|project|speech|engineers?|software|senior|technologist|morning|corporation|communications|foundation|cent(?:er|re)|council|committee|department|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
@@ -80,6 +80,11 @@ _NO_TOKEN = re.compile(
     r"|最后|来源|责任|记者|作者|时间|收藏|报道$|(?<!官方[账帐])号$|政务|支部|整合|[】]"
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
     re.IGNORECASE,
+)
+_BEHIND_NAMES = re.compile(
+    r"\s*[|•·–—/]+\s|\s-\s|\s(?:for|in|on|at|Follow|Updated|Published)\s|\(|\s?[@\d]"
+    r"|\s(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
+    r"|\s(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d"
 )
 _BY_WORD = re.compile(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
 _NO_OUTLET = re.compile(
@@ -257,7 +262,7 @@ def _is_name(name: str) -> bool:
 def _bylines(lines: Iterable[str]) -> tuple[str, ...]:
     for line in lines:
         if match := _BY.match(line[:200]):
-            text = re.split(r"\s*[|•·–—/]+\s|\s-\s|\s(?:for|in|on|at)\s|\(", match["names"])[0]
+            text = _BEHIND_NAMES.split(match["names"])[0]
             names = [_tidy_case(part.strip(" .,;")) for part in re.split(r",|;|\band\b|&|\bAND\b", text)]
             people = [n for n in names if _LATIN_NAME.match(n) and not _NOT_A_PERSON.search(n)]
             if people:

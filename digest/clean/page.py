@@ -92,16 +92,20 @@ def _told_title(sheet: Sheet, told: Told) -> int | None:
     """The line near the body's beginning that the page's tags give as its title; the last of several."""
     if not told.titles:
         return None
-    wanted = {titles.strip_site(title) for title in told.titles}
     browser = titles.strip_site(told.page_title)
     last, above, whole = sheet.start, 0.0, sheet.mass(sheet.start, sheet.end)
     while last < sheet.end and above <= whole * 0.2:
         above += sheet.mass(last, last + 1)
         last += 1
-    for i in range(min(last, len(sheet.lines) - 1), -1, -1):
+    near = range(min(last, len(sheet.lines) - 1), -1, -1)
+    forms = {form for title in told.titles for form in (title, titles.strip_site(title))}
+    forms -= {form for form in forms if told.page_title.endswith(form) and form != told.page_title}
+    if exact := [i for i in near if sheet.lines[i].text in forms]:
+        return max(exact, key=lambda i: len(sheet.lines[i].text))  # the longest: names of sections are short
+    for i in near:
         text = sheet.lines[i].text
-        part = sheet.lines[i].heading and text in told.page_title and len(text) * 3 >= len(browser)
-        if part or text in wanted:
+        part = text in told.page_title and len(text) * 3 >= len(browser)
+        if sheet.lines[i].heading and (part or titles.is_variant(text, told.titles)):
             return i
     return None
 
@@ -176,8 +180,9 @@ def _assemble(
         editors=said.editors,
         outlet=outlet,
         republisher=site if site != outlet else None,
-        published=told.published
-        or metadata.published(head, tail, joined, now=now, chinese=language != "en")
+        published=dates.as_dated(told.published, url or "")
+        if told.published
+        else metadata.published(head, tail, joined, now=now, chinese=language != "en")
         or dates.in_address(url or ""),
         held_on=metadata.held_on(paragraphs),
         cuts=placed,

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 
 from digest.clean.body import SUBJECT, Sheet, grams, share_known
 from digest.clean.marks import Kind, is_bare_date
@@ -122,6 +122,15 @@ def bare(title: str, others: Sequence[str]) -> str:
     tail = [part for part in _SITE_SEPARATOR.split(title[len(stripped) :]) if part]
     known = any(is_medium(part) or any(part in other for other in others) for part in tail)
     return stripped if known else _LABEL.sub("", title).strip()
+
+
+def is_variant(heading: str, titles: Collection[str]) -> bool:
+    """Whether a heading is one of *titles* in nearly its words: The seven secrets …, Seven secrets …"""
+    words = set(heading.lower().split())
+    return len(words) >= 4 and any(
+        len(words & (other := set(title.lower().split()))) * 4 >= 3 * max(len(words), len(other))
+        for title in titles
+    )
 
 
 def strip_site(title: str) -> str:
