@@ -27,7 +27,7 @@ from digest.harvest import PRELOAD
 from digest.installation import run
 from digest.model import FeedConfig, FeedSettings
 from digest.store import open_store
-from digest.workers import open_workers
+from digest.workers import Workers
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 ENTRIES = 20
@@ -142,7 +142,7 @@ async def collect(bodies: list[bytes], port: int, folder: str, now: datetime) ->
             now=NOW,
         )
         began, cpu = time.perf_counter(), processors()
-        async with open_fetcher(settings) as fetcher, open_workers(preload=PRELOAD) as workers:
+        async with open_fetcher(settings) as fetcher, Workers(preload=PRELOAD) as workers:
             reader = Reader(store=store, fetcher=fetcher, workers=workers, settings=settings, now=now)
             results = await reader.poll()
         spent = cost(began, cpu)

@@ -160,10 +160,10 @@ class Runtime(Installation):
         from digest.feeds import Reader
         from digest.fetch import open_fetcher
         from digest.harvest import PRELOAD
-        from digest.workers import open_workers
+        from digest.workers import Workers
 
         settings = self.config.fetching
-        async with open_fetcher(settings) as fetcher, open_workers(preload=PRELOAD) as workers:
+        async with open_fetcher(settings) as fetcher, Workers(preload=PRELOAD) as workers:
             yield Reader(
                 store=self.store,
                 fetcher=fetcher,

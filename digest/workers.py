@@ -15,7 +15,8 @@ import socket
 import struct
 import sys
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from io import BufferedIOBase
@@ -37,24 +38,40 @@ class WorkError(Exception):
 
 
 class Workers:
-    """At most *size* calls run at once; workers are started when first needed.
+    """At most *size* calls run at once; workers are started when first needed, and end with the block.
 
     Args:
+        size: As many as the machine has processors when None.
         wall_s, cpu_s: Limits of one call.
         memory_bytes: Address space of a worker; a call that wants more fails with `WorkError`.
         preload: Modules that calls will need.
     """
 
     def __init__(
-        self, *, size: int, wall_s: float, cpu_s: int, memory_bytes: int, preload: Iterable[str]
+        self,
+        *,
+        size: int | None = None,
+        wall_s: float = 20.0,
+        cpu_s: int = 10,
+        memory_bytes: int = 1 << 30,
+        preload: Iterable[str] = (),
     ) -> None:
         self._command = f"from digest.workers import serve; serve({cpu_s}, {memory_bytes}, {[*preload]})"
         self._wall_s = wall_s
         self._free: asyncio.Queue[_Worker | None] = asyncio.LifoQueue()
-        for _ in range(size):
+        for _ in range(size or os.cpu_count() or 1):
             self._free.put_nowait(None)
         self._zygote: _Zygote | None = None
         self._starting = asyncio.Lock()
+
+    async def __aenter__(self) -> "Workers":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        while not self._free.empty():
+            if worker := self._free.get_nowait():
+                worker.kill()
+        await self._end_zygote()
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``call(*args, **kwargs)`` in a worker; both must be picklable.
@@ -98,28 +115,24 @@ class Workers:
     async def _start(self) -> "_Worker":
         async with self._starting:
             for _ in range(2):  # the zygote may have been killed since it was used last
-                try:
+                with contextlib.suppress(EOFError, OSError):
                     self._zygote = self._zygote or await _Zygote.start(self._command)
                     return await self._zygote.fork()
-                except (EOFError, OSError):
-                    await self._close_zygote()
+                await self._end_zygote()
         raise WorkError("no process could be started for it")
 
-    async def close(self) -> None:
-        while not self._free.empty():
-            if worker := self._free.get_nowait():
-                worker.kill()
-        await self._close_zygote()
-
-    async def _close_zygote(self) -> None:
+    async def _end_zygote(self) -> None:
+        """It ends, with all its workers, when nobody can ask it any more."""
         if self._zygote:
-            await self._zygote.close()
+            self._zygote.requests.close()
+            await self._zygote.process.wait()
         self._zygote = None
 
 
+@dataclass(frozen=True, slots=True)
 class _Zygote:
-    def __init__(self, process: asyncio.subprocess.Process, requests: socket.socket) -> None:
-        self._process, self._requests = process, requests
+    process: asyncio.subprocess.Process
+    requests: socket.socket
 
     @classmethod
     async def start(cls, command: str) -> "_Zygote":
@@ -141,59 +154,33 @@ class _Zygote:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             with theirs:
-                socket.send_fds(self._requests, [b"f"], [theirs.fileno()])
+                socket.send_fds(self.requests, [b"f"], [theirs.fileno()])
             (pid,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         except BaseException:
             writer.transport.abort()
             raise
         return _Worker(pid, reader, writer)
 
-    async def close(self) -> None:
-        """It ends when nobody can ask it any more."""
-        self._requests.close()
-        await self._process.wait()
 
-
+@dataclass(slots=True)
 class _Worker:
-    def __init__(self, pid: int, reader: StreamReader, writer: StreamWriter) -> None:
-        self.calls = 0
-        self._pid, self._reader, self._writer = pid, reader, writer
+    pid: int
+    reader: StreamReader
+    writer: StreamWriter
+    calls: int = 0
 
     async def call(self, request: bytes) -> tuple[bool, object]:
         self.calls += 1
-        self._writer.writelines((_LENGTH.pack(len(request)), request))
-        await self._writer.drain()
-        (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-        return pickle.loads(await self._reader.readexactly(length))  # type: ignore[no-any-return]  # noqa: S301 - our own child
+        self.writer.writelines((_LENGTH.pack(len(request)), request))
+        await self.writer.drain()
+        (length,) = _LENGTH.unpack(await self.reader.readexactly(_LENGTH.size))
+        return pickle.loads(await self.reader.readexactly(length))  # type: ignore[no-any-return]  # noqa: S301 - our own child
 
     def kill(self) -> None:
         """Its number is its own until the zygote forks the next time, even when it is dead."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        self._writer.transport.abort()
-
-
-@contextlib.asynccontextmanager
-async def open_workers(
-    *,
-    size: int | None = None,
-    wall_s: float = 20.0,
-    cpu_s: int = 10,
-    memory_bytes: int = 1 << 30,
-    preload: Iterable[str] = (),
-) -> AsyncIterator[Workers]:
-    """A pool as large as the machine has processors, closed at the end whatever its workers do."""
-    workers = Workers(
-        size=size or os.cpu_count() or 1,
-        wall_s=wall_s,
-        cpu_s=cpu_s,
-        memory_bytes=memory_bytes,
-        preload=preload,
-    )
-    try:
-        yield workers
-    finally:
-        await workers.close()
+            os.kill(self.pid, signal.SIGKILL)
+        self.writer.transport.abort()
 
 
 def serve(cpu_s: int, memory_bytes: int, preload: Iterable[str]) -> None:

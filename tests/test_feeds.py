@@ -37,7 +37,7 @@ from digest.polling import FeedHealth, health
 from digest.publish import Paper, publish
 from digest.store import Store, open_store
 from digest.subscriptions import add, discover
-from digest.workers import Workers, open_workers
+from digest.workers import Workers
 
 SETTINGS = FeedSettings(contact="ops@paper.test", deadline_s=2.0, silence_s=1.0, max_bytes=2**20)
 PATIENT = replace(SETTINGS, deadline_s=6.0, silence_s=3.0)
@@ -67,7 +67,7 @@ async def _poll_all(store: Store) -> World:
     async with (
         serve(*MANNERS) as server,
         open_fetcher(PATIENT, resolver=names, clock=lambda: NOW) as fetcher,
-        open_workers(size=2, wall_s=15, cpu_s=2, preload=PRELOAD) as workers,
+        Workers(size=2, wall_s=15, cpu_s=2, preload=PRELOAD) as workers,
     ):
         for manner in MANNERS:
             config = FeedConfig(id=manner.name, url=server.url(manner.name), allow_private=manner.private)
@@ -107,7 +107,7 @@ def test_sick_feeds_hold_nobody_up(world: World) -> None:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def workers() -> AsyncIterator[Workers]:
-    async with open_workers(size=1, wall_s=10, cpu_s=5, preload=PRELOAD) as opened:
+    async with Workers(size=1, wall_s=10, cpu_s=5, preload=PRELOAD) as opened:
         yield opened
 
 

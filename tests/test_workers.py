@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from digest.errors import ParseError
-from digest.workers import WorkError, open_workers
+from digest.workers import WorkError, Workers
 
 
 async def test_the_pool_survives_everything() -> None:
-    async with open_workers(size=1, wall_s=60, cpu_s=0, memory_bytes=400 << 20) as workers:
+    async with Workers(size=1, wall_s=60, cpu_s=0, memory_bytes=400 << 20) as workers:
         first = await workers.run(os.getpid)
         assert first != os.getpid()
         assert await workers.run(os.getpid) == first
@@ -33,7 +33,7 @@ async def test_the_pool_survives_everything() -> None:
 
 
 async def test_the_clock_is_watched_too() -> None:
-    async with open_workers(size=1, wall_s=0.5) as workers:
+    async with Workers(size=1, wall_s=0.5) as workers:
         for _ in range(2):
             with pytest.raises(WorkError, match=r"longer than 0\.5 s"):
                 await workers.run(time.sleep, 20)
@@ -42,14 +42,14 @@ async def test_the_clock_is_watched_too() -> None:
 async def test_nothing_of_ours_is_in_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_SECRET", "s")
     with socket.create_server(("127.0.0.1", 0)):
-        async with open_workers(size=1) as workers:
+        async with Workers(size=1) as workers:
             files = await workers.run(os.listdir, "/proc/self/fd")
             assert await workers.run(os.getenv, "DIGEST_SECRET") is None
     assert len(files) <= 5  # output, errors, the channel (a file and its socket are one), the folder itself
 
 
 async def test_workers_outlive_what_forked_them_and_others_are_started() -> None:
-    async with open_workers(size=2) as workers:
+    async with Workers(size=2) as workers:
         first = await workers.run(os.getpid)
         os.kill(await workers.run(os.getppid), signal.SIGKILL)
         assert await workers.run(os.getpid) == first
@@ -59,7 +59,7 @@ async def test_workers_outlive_what_forked_them_and_others_are_started() -> None
 
 
 async def test_those_asleep_end_with_the_pool() -> None:
-    async with open_workers(size=2) as workers:
+    async with Workers(size=2) as workers:
         pid = await workers.run(os.getpid)
         call = asyncio.create_task(workers.run(time.sleep, 60))
         await asyncio.sleep(0.1)
@@ -70,10 +70,10 @@ async def test_those_asleep_end_with_the_pool() -> None:
 def test_none_outlives_a_program_that_is_killed() -> None:
     script = """if True:
         import asyncio, os, time
-        from digest.workers import open_workers
+        from digest.workers import Workers
 
         async def main():
-            async with open_workers(size=2) as workers:
+            async with Workers(size=2) as workers:
                 print(await workers.run(os.getpid), flush=True)
                 await workers.run(time.sleep, 60)
 
@@ -95,7 +95,7 @@ def _await_end(pid: int) -> None:
 
 
 async def test_our_errors_cross_whole() -> None:
-    async with open_workers(size=1) as workers:
+    async with Workers(size=1) as workers:
         with pytest.raises(ParseError) as caught:
             await workers.run(_refuse, "s")
     assert (caught.value.source_id, caught.value.what) == ("s", "is empty")
@@ -106,7 +106,7 @@ def _refuse(source_id: str) -> None:
 
 
 async def test_what_a_call_prints_does_not_reach_the_pipe() -> None:
-    async with open_workers(size=1) as workers:
+    async with Workers(size=1) as workers:
         await workers.run(os.system, "echo noise")
         await workers.run(print, "noise")
         assert await workers.run(len, "abc") == 3
