@@ -92,7 +92,7 @@ async def check_server(server: "Server") -> Finding:
         connection = await open_connection(server)
     except OpeningError as error:
         return Finding("fault", str(error), "mend the server's entry in config.toml, or the server")
-    offers = ", ".join(connection.offers) or "nothing"
+    offers = ", ".join(sorted(connection.offers)) or "nothing"
     connection.leave()
     return Finding("ok", f"{server.label}: {server.security}, offers {offers}")
 

@@ -9,16 +9,12 @@ import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from digest.errors import DigestError
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 Algorithm = Literal["rsa", "ed25519"]
 
@@ -39,15 +35,17 @@ class DkimKeyError(DigestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A private key and where its public half is published: ``selector._domainkey.domain``."""
+    """A private key, as what signs with it, and where its public half is published.
+
+    Args:
+        public: As it stands in DNS, before base64 (RFC 6376 section 3.6.1, RFC 8463 section 4).
+    """
 
     domain: str
     selector: str
-    private: "RSAPrivateKey | Ed25519PrivateKey"
-
-    @property
-    def algorithm(self) -> Algorithm:
-        return "rsa" if hasattr(self.private, "key_size") else "ed25519"
+    algorithm: Algorithm
+    sign: Callable[[bytes], bytes]
+    public: bytes
 
     @property
     def record_name(self) -> str:
@@ -64,7 +62,7 @@ class Signer:
     def __init__(self, keys: Sequence[Key]) -> None:
         if not keys:
             raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new FILE`")
-        self._keys = [(_signing(key), _start(key)) for key in keys]
+        self._keys = [(key.sign, _start(key)) for key in keys]
 
     def sign(self, message: bytes) -> bytes:
         """The signed message. It must have CRLF line ends; safe to call from any thread."""
@@ -107,38 +105,40 @@ def load_key(path: Path, *, domain: str, selector: str) -> Key:
     Raises:
         DkimKeyError: unreadable, of another kind, or RSA of fewer than 2048 bits.
     """
+    from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        private = load_pem_private_key(path.read_bytes(), password=None)
+        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise DkimKeyError(
             f"{path}: {error.strerror}; make a key with `digest doctor dkim --new FILE`"
         ) from error
     except (ValueError, TypeError) as error:
         raise DkimKeyError(f"{path}: not an unencrypted PEM private key") from error
-    if isinstance(private, RSAPrivateKey):
-        if private.key_size < _LEAST_RSA_BITS:
-            raise DkimKeyError(
-                f"{path}: RSA key of {private.key_size} bits; receivers want {_LEAST_RSA_BITS}"
-            )
-    elif not isinstance(private, Ed25519PrivateKey):
+    if isinstance(private, Ed25519PrivateKey):
+        raw = private.public_key().public_bytes_raw()
+
+        def sign(data: bytes) -> bytes:
+            return private.sign(hashlib.sha256(data).digest())
+
+        return Key(domain=domain, selector=selector, algorithm="ed25519", sign=sign, public=raw)
+    if not isinstance(private, RSAPrivateKey):
         raise DkimKeyError(f"{path}: a key of a kind DKIM does not know; RSA and Ed25519 are")
-    return Key(domain=domain, selector=selector, private=private)
+    if private.key_size < _LEAST_RSA_BITS:
+        raise DkimKeyError(f"{path}: RSA key of {private.key_size} bits; receivers want {_LEAST_RSA_BITS}")
+    rsa_sign = partial(private.sign, padding=PKCS1v15(), algorithm=hashes.SHA256())
+    der = private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return Key(domain=domain, selector=selector, algorithm="rsa", sign=rsa_sign, public=der)
 
 
 def dns_record(key: Key) -> str:
     """The value of the TXT record at :attr:`Key.record_name`."""
-    from cryptography.hazmat.primitives import serialization
-
-    public = key.private.public_key()
-    if key.algorithm == "rsa":
-        raw = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    else:
-        raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return f"v=DKIM1; k={key.algorithm}; p={base64.b64encode(raw).decode()}"
+    return f"v=DKIM1; k={key.algorithm}; p={base64.b64encode(key.public).decode()}"
 
 
 def zone_line(key: Key) -> str:
@@ -153,20 +153,6 @@ def _start(key: Key) -> bytes:
     return b"v=1; a=%b-sha256; c=relaxed/simple; d=%b; s=%b;" % (
         key.algorithm.encode(), domain, key.selector.encode(),
     )  # fmt: skip
-
-
-def _signing(key: Key) -> Callable[[bytes], bytes]:
-    """What signs data with the key."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-    private = key.private
-    if isinstance(private, RSAPrivateKey):
-        rsa, padding, algorithm = private, PKCS1v15(), hashes.SHA256()
-        return lambda data: rsa.sign(data, padding, algorithm)
-    ed25519 = private
-    return lambda data: ed25519.sign(hashlib.sha256(data).digest())
 
 
 def _selected(head: bytes) -> tuple[bytes, bytes]:

@@ -76,9 +76,6 @@ class Exchange(asyncio.Protocol):
     async def reply(self) -> Reply:
         return (await self.replies(1))[0]
 
-    def abort(self) -> None:
-        self._transport.abort()
-
     def data_received(self, data: bytes) -> None:
         data, end = self._tail + data, 0
         while found := _REPLY.match(data, end):
