@@ -14,7 +14,7 @@ from digest.model import Edition, Enclosure, Item, MailParts, Newsletter, Sectio
 from digest.render.environment import Slots, design_tokens, make_environment, run
 from digest.render.plain import to_markdown, to_text
 from digest.render.typeset import Typesetter, clean, dress, safe_url
-from digest.render.view import Viewer, has_contents, hides_host, reading_minutes
+from digest.render.view import Viewer, has_contents, hides_host, reading_minutes, unbroken
 from digest.render.wording import Wording, load_wording
 from digest.text import shorten
 
@@ -221,7 +221,11 @@ def make_renderer(
     typesetter = Typesetter(punctuation == "restore")
     environments = [make_environment(template_dirs, design, inline=inline) for inline in (True, False)]
     for environment in environments:
-        environment.filters |= {"shown": typesetter.shown, "headline": typesetter.headline}
+        environment.filters |= {
+            "shown": typesetter.shown,
+            "headline": typesetter.headline,
+            "unbroken": unbroken,
+        }
     return Renderer(
         newsletter=newsletter,
         mail_templates=environments[0],

@@ -82,6 +82,7 @@ class Viewer:
         by_role = {role: tuple(e for e in item.excerpts if e.role is role) for role in Role}
         link_from = next((e for e in item.excerpts if e.by == "source"), None)
         hidden = hides_host(article)
+        host = article.republisher if article.outlet and article.republisher != article.outlet else None
         title = self.type.shown(cut_title(article.title))
         large = n == 1 and article.title[:12] not in self.edition.subject
         return View(
@@ -94,7 +95,11 @@ class Viewer:
             page=None if hidden else safe_url(article.url),
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article.language),
-            source=self.source_line(item),
+            credit=escape(clean(self.outlet(article))) if article.outlet or article.republisher else "",
+            via=self.words.plain("a republishing site") if host and hidden else host,
+            authors=escape(clean(self.words.list(article.authors[:4]))),
+            date=self.words.published(article.published) if article.published else None,
+            period=self.period(article),
             year=article.published.at.year if article.published else None,
             foreign="" if self.words.speaks(article.language) else article.language.split("-")[0],
             kind=item.reason.kind,
@@ -103,7 +108,7 @@ class Viewer:
             years=self.age_years(article),
             outlet=article.outlet,
             republisher=article.republisher,
-            held=article.held_on is not None,
+            held=self.words.date(article.held_on) if article.held_on else None,
             leads=tuple(self.quoted(e, article) for e in by_role[Role.LEAD]),
             points=tuple(self.quoted(e, article) for e in by_role[Role.POINT]),
             quote=next((self.quoted(e, article) for e in by_role[Role.QUOTE]), None),
@@ -147,31 +152,6 @@ class Viewer:
         outlets = dict.fromkeys(self.outlet(other) for other in item.also_from)
         outlets.pop(self.outlet(item.article), None)
         return self.words.list(list(outlets))
-
-    def source_line(self, item: Item) -> Markup:
-        article, words = item.article, self.words
-        parts: list[Markup] = []
-        if article.outlet and article.republisher and article.republisher != article.outlet:
-            via = words.plain("a republishing site") if hides_host(article) else article.republisher
-            parts.append(words.html("{outlet}, via {republisher}", outlet=article.outlet, republisher=via))
-        elif article.outlet or article.republisher:
-            parts.append(escape(clean(self.outlet(article))))
-        if article.authors:
-            parts.append(escape(clean(words.list(article.authors[:4]))))
-        parts.append(self.published(article))
-        if article.held_on:
-            parts.append(words.html("Interview held {date}", date=words.date(article.held_on)))
-        m = item.reading_minutes
-        parts.append(words.html_n("{m} min read", "{m} min read", m, m=m))
-        return Markup(" ").join([*(unbroken(part + DOT) for part in parts[:-1]), unbroken(parts[-1])])
-
-    def published(self, article: Article) -> Markup:
-        if article.published:
-            return self.words.html("Published {date}", date=self.words.published(article.published))
-        period = None if article.held_on else self.period(article)
-        if period:
-            return self.words.html("Undated; the text mentions {period}", period=period)
-        return self.words.html("Undated")
 
     def period(self, article: Article) -> str | None:
         """The latest year (and month) the text names that is not after the edition."""
@@ -247,11 +227,12 @@ def has_contents(sections: Sequence[Section]) -> bool:
     return sum(len(section.items) for section in sections) >= CONTENTS_FROM
 
 
-def unbroken(part: Markup) -> Markup:
-    """On one line, unless it is too long for a phone's.
+def unbroken(part: Markup, *, more: bool = False) -> Markup:
+    """On one line, with a dot when there is *more* to come, unless it is too long for a phone's.
 
     A tag with no blank beside it counts as hiding words from a spam filter; so blanks stand round these.
     """
+    part += DOT if more else ""
     return Markup("<nobr>{}</nobr>").format(part) if columns(part) <= UNBROKEN else part
 
 
