@@ -39,6 +39,11 @@ def test_fine(sentence: str) -> None:
     assert fix(sentence) is Fix.FINE
 
 
+@pytest.mark.parametrize("sentence", ["我们先来回顾一下十年前那场大雾。", "梁玉芬在信里提到了“双层电池”。"])
+def test_what_only_announces_something_says_nothing(sentence: str) -> None:
+    assert standing(sentence, chinese=True, names=NAMES, spoken=True).empty
+
+
 @pytest.mark.parametrize(
     "sentence",
     [
