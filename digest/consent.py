@@ -17,8 +17,6 @@ BOUNCED = ConsentState.BOUNCED
 COMPLAINED = ConsentState.COMPLAINED
 ERASED = ConsentState.ERASED
 
-MAILABLE = frozenset({CONFIRMED})
-
 
 class Step(StrEnum):
     """What happened: the reader's steps, then those of mail servers, then the operator's."""

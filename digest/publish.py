@@ -108,7 +108,8 @@ def publish(
     plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
     items = sum(len(section.items) for section in sections)
     if items < (1 if only else schedule.minimum_items):
-        few = Skipped(kind="edition", name=schedule.id, why=_too_few(items, schedule))
+        short = f"{items} items, at least {schedule.minimum_items} are wanted"
+        few = Skipped(kind="edition", name=schedule.id, why=short if items else "nothing new")
         return Made(edition=None, plan=replace(plan, skipped=(*plan.skipped, few)))
     if rewrite:
         fresh = {one.article.source_id for one in candidates if not one.used}
@@ -129,10 +130,6 @@ def publish(
     frozen = store.editions.freeze(edition, now=now, to_readers=to_readers, review=schedule.review)
     note = rewrite.report() if rewrite else ""
     return Made(edition=frozen, plan=plan, notes=(note,) if note else ())
-
-
-def _too_few(items: int, schedule: Schedule) -> str:
-    return f"{items} items, at least {schedule.minimum_items} are wanted" if items else "nothing new"
 
 
 def read_candidates(

@@ -4,10 +4,11 @@ import itertools
 
 import pytest
 
-from digest.consent import MAILABLE, Step, step
+from digest.consent import Step, step
 from digest.errors import ConsentError
 from digest.model import ConsentState
 
+MAILABLE = {ConsentState.CONFIRMED}
 STATES: list[ConsentState | None] = [None, *ConsentState]
 
 

@@ -34,16 +34,14 @@ def say(line: str = "") -> None:
     print(visible(line), file=sys.stderr)
 
 
-def mail_address(typed: str) -> str:
-    """A mail address given with ``--to``, in its one form."""
-    import typer
-
+def mail_address(typed: str, hint: str = "--to") -> str:
+    """A mail address given with the option or argument *hint*, in its one form."""
     from digest.address import canonical
 
     try:
         return canonical(typed)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--to") from None
+        raise typer.BadParameter(str(error), param_hint=hint) from None
 
 
 def interface_language(opened: "Runtime", typed: str | None) -> str | None:

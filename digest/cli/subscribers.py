@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from digest.cli.output import console, emit_json, runtime, say, table, visible
+from digest.cli.output import console, emit_json, mail_address, runtime, say, table, visible
 from digest.errors import ConsentError
 from digest.model import ConsentState
 
@@ -59,7 +59,7 @@ def add(
     if timezone and not is_zone(timezone):
         raise typer.BadParameter(f"{timezone!r} is not a time zone", param_hint="--timezone")
     with runtime(context) as opened:
-        wanted = _canonical(address)
+        wanted = mail_address(address, "ADDRESS")
         if reinstate:
             after = opened.signup.reinstate(_find(opened, address), now=opened.now)
             say(f"{after.address} is {after.state}")
@@ -303,17 +303,8 @@ def _shown(one: "Subscriber") -> dict[str, object]:
     return row
 
 
-def _canonical(address: str) -> str:
-    from digest.address import canonical
-
-    try:
-        return canonical(address)
-    except ValueError as wrong:
-        raise typer.BadParameter(str(wrong), param_hint="ADDRESS") from None
-
-
 def _find(opened: "Runtime", address: str) -> "Subscriber":
-    found = opened.store.subscribers.find(_canonical(address))
+    found = opened.store.subscribers.find(mail_address(address, "ADDRESS"))
     if found is None:
         raise ConsentError(f"there is no reader {address}")
     return found

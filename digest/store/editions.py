@@ -47,12 +47,7 @@ class Editions:
         self._database = database
 
     def freeze(
-        self,
-        edition: Edition,
-        *,
-        now: datetime,
-        to_readers: bool = False,
-        review: bool = False,
+        self, edition: Edition, *, now: datetime, to_readers: bool = False, review: bool = False
     ) -> Edition:
         """Keep *edition* for good under the next number: everything or nothing, in one transaction.
 
@@ -70,24 +65,15 @@ class Editions:
         """
         with self._database.write() as connection:
             self._database.alone(connection, "freeze")
-            known = connection.scalar(
-                sa.select(editions.c.document).where(
-                    editions.c.schedule == edition.schedule,
-                    editions.c.slot == edition.slot,
-                    editions.c.revision == edition.revision,
-                )
-            )
+            same = (editions.c.schedule == edition.schedule) & (editions.c.slot == edition.slot)
+            query = sa.select(editions.c.document).where(same, editions.c.revision == edition.revision)
+            known = connection.scalar(query)
             if known is not None:
                 return documents.read(Edition, known)
             last = connection.scalar(sa.select(sa.func.max(editions.c.number))) or 0
             frozen = replace(edition, number=last + 1)
-            _insert(
-                connection,
-                frozen,
-                frozen_at=now,
-                status="review" if review else "ready",
-                planned_to=0 if to_readers else None,
-            )
+            status, planned_to = "review" if review else "ready", 0 if to_readers else None
+            _insert(connection, frozen, frozen_at=now, status=status, planned_to=planned_to)
             _insert_excerpts(connection, frozen)
             fill_slot(connection, frozen.schedule, frozen.slot, frozen.number, now)
         return frozen
@@ -270,27 +256,24 @@ def _insert(connection: sa.Connection, edition: Edition, **more: Any) -> None:
 
 
 def _insert_excerpts(connection: sa.Connection, edition: Edition) -> None:
-    rows: list[dict[str, Any]] = []
     for item in edition.items():
         article_id, version = _quoted_version(connection, item)
-        rows.extend(
+        place = {"article_id": article_id, "version": version, "edition": edition.number}
+        rows = [
             {
-                "edition": edition.number,
+                **place,
                 "schedule": edition.schedule,
-                "article_id": article_id,
-                "version": version,
-                "start": excerpt.start,
-                "end": excerpt.end,
+                "start": one.start,
+                "end": one.end,
                 "sent_at": edition.made_at,
             }
-            for excerpt in item.excerpts
-            if excerpt.by == "source"
-        )
-        connection.execute(
-            sa.update(articles).where(articles.c.id == article_id).values(quoted_at=edition.made_at)
-        )
-    if rows:
-        connection.execute(sa.insert(excerpts), rows)
+            for one in item.excerpts
+            if one.by == "source"
+        ]
+        if rows:
+            connection.execute(sa.insert(excerpts), rows)
+        this = articles.c.id == article_id
+        connection.execute(sa.update(articles).where(this).values(quoted_at=edition.made_at))
 
 
 def _quoted_version(connection: sa.Connection, item: Item) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from digest.errors import ConsentError
 from digest.model import ConsentState, Subscriber
 from digest.signup import personal_data
+from digest.store.subscribers import GONE
 from digest.tokens import Purpose
 from digest.web import forms
 from digest.web.desk import Desk
@@ -23,9 +24,6 @@ EXPIRED = "This link has expired. Enter your address to get a new one."
 ERASED = "Erased. Only a keyed hash of the address is left, so that it is never mailed again."
 BAD_DAY = "Give a date between tomorrow and a year from now."
 HOURS = ("", *(str(hour) for hour in range(24)))
-LEFT = frozenset(
-    {ConsentState.UNSUBSCRIBED, ConsentState.COMPLAINED, ConsentState.ERASED, ConsentState.BOUNCED}
-)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -50,7 +48,7 @@ class PersonalPages:
         return answer
 
     def ask_to_confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
-        if reader.state in LEFT:
+        if reader.state in GONE:
             raise ConsentError(EXPIRED)
         title, path = "Confirm your subscription to {name}", request.url.path
         return self.door.say(reader.language, title, ask="Confirm", at=path)
@@ -68,7 +66,7 @@ class PersonalPages:
         )
 
     def preferences(self, request: Request, reader: Subscriber, form: forms.Form) -> Response:
-        if reader.state in LEFT or reader.state is ConsentState.PENDING:
+        if reader.state in GONE or reader.state is ConsentState.PENDING:
             return self._ended(reader.language, "This subscription has ended.")
         if request.method != "POST":
             return self._preferences(reader)
@@ -162,7 +160,7 @@ class PersonalPages:
         return self.door.say(reader.language, "Your data", ERASED)
 
     def ask_to_leave(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
-        if reader.state in LEFT:
+        if reader.state in GONE:
             return self._ended(reader.language)
         return self.door.say(
             reader.language,
