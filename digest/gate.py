@@ -30,9 +30,15 @@ def _pairs_of(table: str) -> tuple[tuple[str, str], ...]:
     return tuple((usual.replace("_", " "), odd.replace("_", " ")) for usual, odd in pairs)
 
 
+def _any_of(words: set[str], before: str) -> re.Pattern[str]:
+    """One of many: two classes of characters tell in a third of the time where none can begin."""
+    first, second = ("".join(map(re.escape, sorted({word[at] for word in words}))) for at in (0, 1))
+    return re.compile(f"{before}(?=[{first}][{second}])(?:{'|'.join(sorted(words, reverse=True))})")
+
+
 _PAIRS = {"zh": _pairs_of(WORDS["swapped"]), "en": _pairs_of(WORDS["swapped_en"])}
 _ODD = {
-    language: re.compile("|".join(before + b for b in sorted({b for _, b in pairs}, reverse=True)))
+    language: _any_of({odd for _, odd in pairs}, before)
     for before, (language, pairs) in zip(("", r"\b"), _PAIRS.items(), strict=True)
 }
 _RUN = re.compile(f"[{CJK}]{{2,}}")
