@@ -5,12 +5,9 @@ header of one request that follows no redirect, and into no message.
 """
 
 import asyncio
-import email.utils
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -49,15 +46,9 @@ class _Unanswered(Exception):  # noqa: N818 - never leaves this module
 class Chat:
     """The questions of one edition, within one budget of requests, money and time."""
 
-    def __init__(
-        self,
-        settings: LlmSettings,
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        backoff_s: float = 1.0,
-    ) -> None:
+    def __init__(self, settings: LlmSettings, *, backoff_s: float = 1.0) -> None:
         self.account = Account()
-        self._settings, self._clock, self._backoff_s = settings, clock, backoff_s
+        self._settings, self._backoff_s = settings, backoff_s
         self._strikes = 0
         self._ends: float | None = None
         parts = urlsplit(settings.endpoint)
@@ -151,7 +142,9 @@ class Chat:
         if status == 200:
             return
         again = status in _PASSING
-        wait_s = _seconds(response.headers.get("Retry-After", ""), self._clock()) if again else 0.0
+        wanted = response.headers.get("Retry-After", "").strip()
+        # In seconds, as those providers write it; a date (RFC 9110 section 10.2.3) counts as none.
+        wait_s = float(wanted[:9]) if again and wanted.isdecimal() else 0.0
         raise _Unanswered(f"the endpoint answered {status}", again=again, wait_s=wait_s, final=not again)
 
 
@@ -198,14 +191,3 @@ def _usage(reply: Any) -> tuple[int, int] | None:
     if type(given) is int and type(written) is int and 0 <= min(given, written) <= 10_000_000:
         return min(given, 10_000_000), min(written, 10_000_000)
     return None
-
-
-def _seconds(value: str, now: datetime) -> float:
-    """Retry-After in both forms (RFC 9110 section 10.2.3); 0 when it is neither."""
-    if value.strip().isdecimal():
-        return float(value.strip()[:9])
-    try:
-        at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())

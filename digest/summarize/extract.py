@@ -59,18 +59,16 @@ def extract(
     if max_chars is None and max_sentences is None:
         max_chars = quotable(text)
     units = _units(text)
-    if (
-        not units
-        or (max_chars is not None and max_chars <= 0)
-        or (max_sentences is not None and max_sentences <= 0)
-    ):
+    room = math.inf if max_chars is None else max_chars
+    most = len(units) if max_sentences is None else max_sentences
+    if not units or room <= 0 or most <= 0:
         return ()
     news = newsness(text, [line for line in text.splitlines() if line.strip()])
     words = _weighed(bag(text, units), news)
     scores = _scores(text, units, words, news, query)
-    chosen = _fill(units, words, scores, max_chars, max_sentences)
-    if not chosen and max_chars is not None:
-        return _cut(text, units, scores, max_chars)
+    chosen = _fill(units, words, scores, room, most)
+    if not chosen:
+        return _cut(text, units, scores, room)
     return tuple(units[i] for i in sorted(chosen))
 
 
@@ -186,16 +184,8 @@ def _faded(values: Sequence[float]) -> list[float]:
     return list(accumulate(values, lambda so_far, value: _STAYS * so_far + value))
 
 
-def _fill(
-    units: Sequence[Span],
-    words: Bag,
-    scores: Sequence[float],
-    max_chars: int | None,
-    max_sentences: int | None,
-) -> set[int]:
+def _fill(units: Sequence[Span], words: Bag, scores: Sequence[float], room: float, most: int) -> set[int]:
     """Greedy by gain, what is already said discounted; a heap of stale gains keeps it near linear."""
-    room = math.inf if max_chars is None else max_chars
-    most = len(units) if max_sentences is None else max_sentences
     covered: set[str] = set()
     chosen: set[int] = set()
     heap = [(-_gain(words, i, covered) * scores[i], i) for i in range(len(units))]
@@ -223,11 +213,11 @@ def _gain(words: Bag, i: int, covered: set[str]) -> float:
     return 1 - _NEW + _NEW * (words.worth(mine - covered) / total if total else 0.0)
 
 
-def _cut(text: str, units: Sequence[Span], scores: Sequence[float], max_chars: int) -> tuple[Span, ...]:
+def _cut(text: str, units: Sequence[Span], scores: Sequence[float], room: float) -> tuple[Span, ...]:
     """The longest run of whole clauses of the best sentence that fits; nothing when no clause does."""
     for i in sorted(range(len(units)), key=lambda i: -scores[i])[:20]:
         start, end = units[i]
-        marks = [m.start() for m in _CLAUSE.finditer(text, start, min(end, start + max_chars + 1))]
-        if marks and marks[-1] - start <= max_chars and marks[-1] > start:
+        marks = [m.start() for m in _CLAUSE.finditer(text, start, end) if 0 < m.start() - start <= room]
+        if marks:
             return ((start, marks[-1]),)
     return ()
