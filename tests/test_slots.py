@@ -117,9 +117,7 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
             now += timedelta(hours=rng.choice([20, 400, 24 * rng.randrange(20, 35)]))
         tick(paper(store, *DECADE), now=now)
     editions = Counter((edition.schedule, edition.slot) for edition in store.editions.list(10_000))
-    rows = {
-        name: [row for row in slot_rows(store) if row.schedule == name] for name in PROMISED
-    }
+    rows = {name: [row for row in slot_rows(store) if row.schedule == name] for name in PROMISED}
     for name, promised in PROMISED.items():
         settled = {row.slot for row in rows[name] if YEARS[0] < row.slot <= YEARS[1] - timedelta(days=30)}
         assert settled == promised, name

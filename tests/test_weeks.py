@@ -231,4 +231,6 @@ def test_at_the_end_ledger_inbox_and_promise_agree(
         )  # fmt: skip
         assert set(spans.values()) == {1}
         assert 1 <= sum("feed4" in notice for notice in notices) <= WEEKS
-        assert any(name == "feed feed4" for name, _ in causes(runtime.paper, folder=tmp_path, now=runtime.now))
+        assert any(
+            name == "feed feed4" for name, _ in causes(runtime.paper, folder=tmp_path, now=runtime.now)
+        )
