@@ -107,7 +107,7 @@ class Transport(Protocol):
     async def close(self) -> None:
         """End every connection in good order."""
 
-    async def send(self, letter: Letter, *_: object) -> Result:
+    async def send(self, letter: Letter) -> Result:
         """Send a letter that stands in no ledger, when its turn has come; another way when one fails."""
         end, alone = time.monotonic() + TURN_S, _Alone()
         while (wait_s := self.wait_s(letter.recipient)) and time.monotonic() + wait_s < end:  # noqa: ASYNC110
