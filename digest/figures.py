@@ -17,9 +17,8 @@ class Figure:
 
     Args:
         number: ``text[start:end]``: hedge, digits and unit as written (8万多个, 约60%, $1.2 billion).
-        unit: What *value* is in: %, 元, $, 个, km ...; empty when things are counted bare.
-        value: Comparable within one *kind* and *unit*: 8万多个 is 80000.0.
-        label: ``text[label_start:label_end]``, at most 16 characters or six words: what is counted.
+        value: Comparable within one *kind* and unit: 8万多个 is 80000.0, 四成 40.0.
+        label: What is counted, a span of the same sentence: at most 16 characters or six words.
         kind: percent, money, multiple, area, length, mass, temperature, power, data, span, age or count; only
             figures of one kind and unit may share an axis.
         weight: 0 to 1, how much it tells: money, shares and large numbers more, ages and a handful less.
@@ -28,11 +27,8 @@ class Figure:
     start: int
     end: int
     number: str
-    unit: str
     value: float
     label: str
-    label_start: int
-    label_end: int
     kind: str
     weight: float
 
@@ -48,7 +44,7 @@ _NUMERALS = "零一二两三四五六七八九十百千万"
 _ENGLISH_DIGITS = dict(one=1, two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9, ten=10)  # noqa: C408
 _UNITS = {
     "percent": r"% ％ 个百分点 百分点 percentage_points? per_?cent",
-    "money": r"人民币 美元 美金 欧元 英镑 日元 港元 港币 韩元 元 块钱 dollars euros pounds yuan yen",
+    "money": r"人民币 美元 美金 欧元 英镑 日元 港元 港币 韩元 元 块钱 dollars euros pounds pence yuan yen",
     "multiple": r"倍 times(?=_(?:more|faster|larger|as))",
     "area": r"""
     平方公里 平方千米 平方米 公顷 亩 square_(?:miles|kilomet(?:re|er)s|feet|met(?:re|er)s) acres hectares
@@ -56,19 +52,19 @@ _UNITS = {
     "length": r"""
     公里 千米 厘米 毫米 纳米 微米 英里 海里 米 kilomet(?:re|er)s miles met(?:re|er)s feet km\b cm\b nm\b
     """,
-    "mass": r"吨 公斤 千克 克 tonnes tons kilograms kg\b",
-    "temperature": r"℃ 摄氏度 °[CF]\b degrees_(?:Celsius|Fahrenheit)",
-    "power": r"[千兆吉]瓦时 千瓦 兆瓦 吉瓦 度电 [kMG]Wh? megawatts gigawatts",
-    "data": r"[TGP]B\b 字节 P?FLOPS tokens?",
+    "mass": r"吨 公斤 千克 斤 克 tonnes tons kilograms kg\b",
+    "temperature": r"℃ 摄氏度 °[CF]\b (?<=\d)C\b degrees_(?:Celsius|Fahrenheit)",
+    "power": r"[千兆吉]瓦时 千瓦 兆瓦 吉瓦 度电 毫安时 mAh [kMG]Wh? megawatts gigawatts",
+    "data": r"[TGPM]B\b 字节 P?FLOPS tokens?",
     "span": r"""
     个多月 个月 年多 年 小时 分钟 秒钟 毫秒 秒 天 个星期 周 years months weeks days hours minutes seconds
     """,
     "age": r"岁 years_old year-old",
     "count": r"""
     人次 个 名 位 家 篇次 篇 项 次 台 辆 件 种 条 款 座 所 层 部 户 只 本 套 场 支 块 张 颗 枚 人 处 组 轮
-    门 份 字 架 艘 棵 株 头 匹 双 栋
+    门 份 字 架 艘 棵 株 头 匹 双 栋 例 步 起 封 幅 首 面
     people users customers workers employees companies countries papers students patients
-    homes cars vehicles jobs votes deaths
+    homes cars vehicles jobs votes deaths (?!this|does|plus|less|always|across|versus|was)[a-z]{3,}s\b
     """,
 }
 _HEDGE = alternatives(
@@ -78,19 +74,29 @@ _HEDGE = alternatives(
     [Ff]ewer_than_ [Ss]ome_
     """
 )
+_ONE_TO_TEN = "|".join(_ENGLISH_DIGITS)
+_SHARE = (
+    r"[二三四五六七八九十百千万]+分之[一二三四五六七八九十]+|[一二三四五六七八九]成(?=[以多的是为左的，。,、])"
+    r"|(?<![一二三四五六七八九十第])[二三四五六七八九]成(?![立为功长员本果交都了语年人就绩熟群])"
+    rf"|\b(?:{_ONE_TO_TEN})[ -](?:thirds?|quarters?|fifths?|tenths?)\b"
+    rf"|\b(?:{_ONE_TO_TEN}|\d{{1,2}}) (?:in|out of)(?: every)? (?:{_ONE_TO_TEN}|\d{{1,3}})\b(?= [a-z])"
+)
+"""三分之二, 四成, two-thirds, one in eight."""
+_PARTS = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
 _NUMBER = re.compile(
     rf"(?P<hedge>{_HEDGE})?\s?(?P<currency>US\$|HK\$|[$¥￥€£])?\s?"
+    rf"(?:(?P<share>{_SHARE})|"
     r"(?P<digits>(?<![A-Za-z\d._\-/×:：])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|[._×xX]\d)"
     rf"|(?<![第点{_NUMERALS}亿])(?=[{_NUMERALS}]*[百千万亿])[一二两三四五六七八九十][{_NUMERALS}]*"
     rf"|\b(?:{'|'.join(_ENGLISH_DIGITS)})(?=\s(?:trillion|billion|million|thousand|hundred)\b))"
     r"(?:多|余|几)?\s?(?P<scale>万亿|千亿|百亿|十亿|亿|億|千万|百万|十万|万|萬|千(?![克米瓦])|百(?!分)"
     r"|(?:trillion|billion|million|thousand|hundred|bn)\b|(?<=\d)m\b(?!\s?[/²]))?(?:多|余)?\s?"
-    f"(?:{'|'.join(f'(?P<{kind}>{alternatives(table)})' for kind, table in _UNITS.items())})?"
+    f"(?:{'|'.join(f'(?P<{kind}>{alternatives(table)})' for kind, table in _UNITS.items())})?)"
 )
 MAY_HOLD = re.compile(r"\d|[百千万亿]|(?:hundred|thousand|million|billion)\b")
 """Found in every sentence that states a figure; a quick look before a thorough one."""
 _OTHER_BEFORE = re.compile(
-    r"(?:第|号|[Nn]o\.|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]age|[Cc]hapter|[Ff]igure|表|图)\s?"
+    r"(?:第|号|[Nn]o\.|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]ages?|[Cc]hapter|[Ff]igure|[Pp]art|[Rr]oom|[Ss]tep|[Ll]evel|[Gg]rade|[Gg]ate|[Ll]ine|[Jj]unctions?|表|图)\s?"
     r"|[A-Za-z]-?|[A-Z][A-Za-z]+\s)$"
 )
 _OTHER_AFTER = re.compile(
@@ -101,6 +107,7 @@ _CLAUSE = re.compile(r"[，,；;。！？!?：:（）()“”「」『』《》�
 _TAIL = re.compile(
     r"(?:已经?|将|就|便)?(?:达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看)+$"
 )
+_THIS = re.compile("[这那][条个座款家项本种份套次台部栋起]|该")
 _MODAL = re.compile("也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
 _NO_LABEL = re.compile(
     "[我你您他她它这那吗呢吧]|^[以之左右上下内外来后前多余就时而但也都并和与至到或，]|^(?:是|为|有|了|在|的)"
@@ -147,7 +154,7 @@ def _in_sentence(text: str, span: Span) -> Iterator[Figure]:
 
 def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
     kind = _kind(m)
-    start = next(m.start(part) for part in ("hedge", "currency", "digits") if m.group(part))
+    start = next(m.start(part) for part in ("hedge", "currency", "share", "digits") if m.group(part))
     number = text[start : m.end()].rstrip()
     value = _value(m)
     if value is None or _is_other(text, span, m, kind, value) or _is_too_long(number):
@@ -160,21 +167,22 @@ def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
         start=start,
         end=end,
         number=number,
-        unit=_unit(m, kind),
         value=value,
         label=text[label[0] : label[1]],
-        label_start=label[0],
-        label_end=label[1],
         kind=kind or "count",
         weight=_weight(text[span[0] : span[1]], kind or "count", value),
     )
 
 
 def _kind(m: re.Match[str]) -> str:
+    if m.group("share"):
+        return "percent"
     return next((kind for kind in _UNITS if m.group(kind)), "money" if m.group("currency") else "")
 
 
 def _unit(m: re.Match[str], kind: str) -> str:
+    if m.group("share"):
+        return "%"
     unit: str = m.group("currency") or (m.group(kind) if kind else "")
     return "%" if unit in ("％", "percent", "per cent") else unit
 
@@ -183,7 +191,22 @@ def _is_too_long(number: str) -> bool:
     return count(number) > _NUMBER_CHARS and not (number.isascii() and len(number.split()) <= 4)
 
 
+def _share(written: str) -> float:
+    """In percent."""
+    if written[-1] == "成":
+        return 10.0 * _CHINESE_DIGITS[written[0]]
+    if "分之" in written:
+        of, part = map(_chinese_value, written.split("分之"))
+    else:
+        first, *_, last = re.split("[ -]", written)
+        of = _PARTS.get(last.rstrip("s")) or _ENGLISH_DIGITS.get(last) or float(last)
+        part = _ENGLISH_DIGITS.get(first) or float(first)
+    return 100 * (part or 0) / of if of else 0.0
+
+
 def _value(m: re.Match[str]) -> float | None:
+    if m.group("share"):
+        return _share(m.group("share"))
     digits = m.group("digits").replace(",", "")
     if len(digits) > 15:
         return None
@@ -208,6 +231,8 @@ def _chinese_value(numeral: str) -> float | None:
 
 def _is_other(text: str, span: Span, m: re.Match[str], kind: str, value: float) -> bool:
     """Whether the number is a date, an ordinal, a version, a phone number or the like."""
+    if m.group("share"):
+        return False
     digits = m.group("digits")
     before = text[max(span[0], m.start("digits") - 14) : m.start("digits")]
     after = text[m.end() : m.end() + 6]
@@ -268,6 +293,8 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
         while words and words[-1].group().lower() in _EN_EDGE:
             words.pop()
         return (begin + words[0].start(), begin + words[-1].end()) if words else None
+    if this := _THIS.match(piece):
+        begin, piece = begin + this.end(), piece[this.end() :]
     if tail := _TAIL.search(piece):
         piece = piece[: tail.start()].rstrip()
     if numbers := list(re.finditer(rf"[\d.]+(?:\s?[%％{CJK}]的?)?", piece)):
