@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from digest.rewriting import Rewriter
     from digest.store import Store, Stored
 
-_DRY = "no unused passage can stand alone"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
@@ -103,7 +101,9 @@ def publish(
         sections, dry = _summarize(plan, read_updates(store, plan, schedule))
         if not dry:
             break
-        exhausted += [passed_over(article, f"{theme}: {_DRY}") for article, theme in dry]
+        exhausted += [
+            passed_over(article, f"{theme}: no unused passage can stand alone") for article, theme in dry
+        ]
         candidates = [_without(one, dry) for one in candidates]
     plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
     items = sum(len(section.items) for section in sections)

@@ -532,6 +532,12 @@ async def see_the_operators_page(site: Site) -> None:
         ),
         ("bounce, delivery 7: 5.1.1 no such user", "退信，投递 7：5.1.1 no such user"),
         ("550 mailbox is full {0} %s", "550 mailbox is full {0} %s"),
+        (
+            "its turn comes later: fresh 0.10 + debt 0.50 = 0.60 against 1.00 of the last one taken",
+            "还没轮到：fresh 0.10 + debt 0.50 = 0.60，而最后选上的是 1.00",
+        ),
+        ("craft: no unused passage can stand alone", "craft：没有未用过又能单独成立的段落"),
+        ("80 characters of its share are left, 120 are needed", "可引用的份额还剩 80 字，至少要 120 字"),
         ("", ""),
     ],
 )
@@ -581,7 +587,7 @@ async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) 
             "第 1 条的网页里去掉的内容",
             "天前的",
             "师承",
-            "nothing new",
+            "没有新内容",
             "导语",
             "caution spun",
         ),
