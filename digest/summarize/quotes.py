@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from digest.model import Block
 from digest.people import ADVERB, SAYING, honored, named_in
@@ -41,7 +42,6 @@ _TRANSCRIBED = 0.3  # of the paragraphs must be turns, else the labels are somet
 _ANSWER = ("答", "A", "答案")
 _ASKS = re.compile("^(?:问|Q|记者|提问|主持人?|采访者)|记者$|主持|编辑")
 _HOSTS = re.compile("我是.{0,8}主持")
-_LONGEST_RUN = 8
 _LOOK_BACK = 400
 
 
@@ -152,37 +152,21 @@ def _is_unattributed(text: str, start: int, end: int) -> bool:
 
 def _spans(text: str, paragraphs: Sequence[Block]) -> Iterator[tuple[int, int, bool]]:
     """start, end, whole of the outermost pairs; in a long quotation each paragraph is a span of its own."""
-    carried = ""
-    for number, block in enumerate(paragraphs):
-        depth, opened, mark = (1, block.start, carried) if carried else (0, -1, "")
-        if carried and text[block.start] == carried:
-            depth = 0
+    carried = False
+    for block, following in zip_longest(paragraphs, paragraphs[1:]):
+        depth, opened, mark = 0, -1, ""
         for m in _SPEECH_MARKS.finditer(text, block.start, block.end):
             char = m.group()
             if depth and char == _CLOSE[mark]:
                 depth -= 1
                 if depth == 0:
                     yield opened, m.end(), not carried or opened > block.start
-                    carried = ""
             elif char in _CLOSE and (depth == 0 or char == mark):
                 opened, mark = (m.start(), char) if depth == 0 else (opened, mark)
                 depth += 1
         if depth:
             yield opened, block.end, False
-            carried = mark if carried or _is_closed_later(text, paragraphs, number, mark) else ""
-
-
-def _is_closed_later(text: str, paragraphs: Sequence[Block], number: int, mark: str) -> bool:
-    close = _CLOSE[mark]
-    for block in paragraphs[number + 1 : number + 1 + _LONGEST_RUN]:
-        body = text[block.start : block.end]
-        if close in body and (
-            mark not in body.lstrip(mark) or body.find(close) < body.lstrip(mark).find(mark)
-        ):
-            return True
-        if not body.startswith(mark):
-            return False
-    return False
+        carried = bool(depth and following and text[following.start] == mark)
 
 
 def _is_speech(text: str, start: int, end: int) -> bool:
