@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from digest.address import canonical
 from digest.errors import ConfigError
+from digest.mail.dkim import Key, Signer, load_key
 from digest.mail.maildir import MaildirTransport
 from digest.mail.pace import Pace
 from digest.mail.shared import SharedPace
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from digest.deliver import Progress, Report
     from digest.doctor import Finding
     from digest.installation import Installation
-    from digest.mail.dkim import Key, Signer
     from digest.model import Edition
     from digest.returns import Handled, Returns
     from digest.store import Claim, Recovered
@@ -213,15 +213,11 @@ class Sending:
             lease_s=0.0,
         )
 
-    def signer(self) -> "Signer | None":
+    def signer(self) -> Signer | None:
         """What puts DKIM signatures on mail; None leaves that to the relay."""
-        from digest.mail.dkim import Signer
-
         return Signer(self.dkim_keys()) if self._config.dkim else None
 
-    def dkim_keys(self) -> "list[Key]":
-        from digest.mail.dkim import load_key
-
+    def dkim_keys(self) -> list[Key]:
         return [load_key(key.key_file, domain=key.domain, selector=key.selector) for key in self._config.dkim]
 
     def returns(self) -> "Returns":

@@ -78,16 +78,17 @@ def bounces(
     """Read the mail that came back: bounces and complaints, and what was done about each."""
     with runtime(context) as opened:
         handled = opened.mail.read_bounces(dry_run=dry_run)
-    rows = [
-        {"subscriber": one.subscriber_id, "kind": one.returned.kind, "done": one.done, "stopped": one.stopped}
-        for one in handled
-    ]
     if as_json:
-        emit_json(rows)
+        emit_json(
+            [
+                {"subscriber": o.subscriber_id, "kind": o.returned.kind, "done": o.done, "stopped": o.stopped}
+                for o in handled
+            ]
+        )
         return
-    for row in rows:
-        print(f"{row['kind']}: {row['done']}")
-    say(f"{len(rows)} read, {sum(bool(row['stopped']) for row in rows)} readers get no more mail")
+    for one in handled:
+        print(f"{one.returned.kind}: {one.done}")
+    say(f"{len(handled)} read, {sum(one.stopped for one in handled)} readers get no more mail")
 
 
 @deliveries.command()
@@ -120,21 +121,12 @@ def _change(context: typer.Context, ids: list[int], choose: "Callable[[Ledger], 
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the articles no edition may quote, and why."""
     with runtime(context) as opened:
-        rows = [
-            {
-                "source": stored.article.source_id,
-                "title": stored.article.title,
-                "reasons": [flag.reason for flag in stored.article.flags],
-            }
-            for stored in opened.store.articles.quarantined(limit=1000)
-        ]
+        kept = [stored.article for stored in opened.store.articles.quarantined(limit=1000)]
+    rows = [(one.source_id, one.title, [flag.reason for flag in one.flags]) for one in kept]
     if as_json:
-        emit_json(rows)
+        emit_json([dict(zip(("source", "title", "reasons"), row, strict=True)) for row in rows])
     else:
-        table(
-            ("source", "title", "why"),
-            [(row["source"], row["title"], "; ".join(row["reasons"])) for row in rows],
-        )
+        table(("source", "title", "why"), [(source, title, "; ".join(why)) for source, title, why in rows])
 
 
 @quarantine.command(name="release")

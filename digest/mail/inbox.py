@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from weakref import WeakSet
 
+from digest.charset import decode
+
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -81,12 +83,10 @@ def parsed(content: bytes) -> EmailMessage:
 def part_text(message: EmailMessage, kind: str) -> str | None:
     """The text of the ``plain`` or ``html`` part, decoded; None when there is none."""
     part = message.get_body((kind,))
-    if part is None:
+    raw = part.get_payload(decode=True) if part is not None else None
+    if part is None or not isinstance(raw, bytes):
         return None
-    try:
-        return str(part.get_content())
-    except (LookupError, KeyError):  # a charset or type Python does not know
-        return cast(bytes, part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+    return decode(raw, part.get_content_charset()).text
 
 
 @asynccontextmanager

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _SHOWN = ("from", "to", "subject", "date", "list-unsubscribe")
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; frame-src 'self'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; frame-src 'self'; base-uri 'none';"
+    " form-action 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,

@@ -9,7 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -174,7 +174,7 @@ class Server:
     name: str = ""
     security: Literal["none", "starttls", "tls"] = "starttls"
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     auth: str = "auto"
     token: Callable[[], Awaitable[str]] | None = None
     verify: bool = True
@@ -187,10 +187,6 @@ class Server:
     connect_s: float = 30.0
     command_s: float = 60.0
     reply_s: float = 600.0
-
-    def __repr__(self) -> str:
-        """Without the password, which must not reach a log."""
-        return f"Server({self.label!r}, {self.security}, connections={self.connections})"
 
     @property
     def label(self) -> str:
