@@ -78,7 +78,6 @@ class Recovered:
     resent: int = 0
     held: int = 0
     requeued: int = 0
-    parked: int = 0
 
 
 row = deliveries.c
@@ -193,15 +192,7 @@ _SETTLE = Prepared(
     _settling(sa.func.json_each_text(sa.cast(_GIVEN, sa.JSON)).table_valued("key", "value", name="given")),
     sqlite=_settling(sa.func.json_each(_GIVEN).table_valued("key", "value", name="given")),
 )
-_GIVE_BACK = Prepared(
-    sa.update(deliveries)
-    .where(_MINE)
-    .values(
-        state=DeliveryState.QUEUED,
-        next_at=sa.func.coalesce(_AGAIN_AT, row.next_at),
-        **_FREE,
-    )
-)
+_GIVE_BACK = Prepared(sa.update(deliveries).where(_MINE).values(state=DeliveryState.QUEUED, **_FREE))
 _SENDERS = sa.select(row.owner).where(MOVING).distinct()
 _LEFT = (
     sa.select(row.id, row.state, row.crashes, row.resends)
@@ -282,10 +273,8 @@ def counted(done: Sequence[Any]) -> int:
     return sum(cursor.rowcount for cursor in done)
 
 
-def give_back(quick: Quick, claims: Sequence[Claim], now: datetime, next_at: datetime | None) -> list[Any]:
-    again_at = _moments(quick, next_at)[0]
-    groups = _by_lease(quick, claims, now)
-    return [quick.run(_GIVE_BACK, **these, again_at=again_at) for these in groups]
+def give_back(quick: Quick, claims: Sequence[Claim], now: datetime) -> list[Any]:
+    return [quick.run(_GIVE_BACK, **these) for these in _by_lease(quick, claims, now)]
 
 
 def recover(
@@ -316,7 +305,6 @@ def recover(
         resent=len(again) + len(again_silent),
         held=len(kept) + len(kept_silent) + len(parked),
         requeued=len(leased),
-        parked=len(parked),
     )
 
 

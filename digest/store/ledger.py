@@ -42,7 +42,6 @@ class Ledger:
         *,
         now: datetime,
         due_by_zone: Mapping[str, datetime] | None = None,
-        on_progress: Callable[[int], None] = lambda _: None,
     ) -> int:
         """Queue the edition for everybody who is to have it; how many rows were new.
 
@@ -56,7 +55,6 @@ class Ledger:
 
         Args:
             due_by_zone: When it is due for readers of a time zone; at once for others.
-            on_progress: Called after each step with the rows so far.
         """
         total = 0
         while True:
@@ -66,7 +64,6 @@ class Ledger:
             if added is None:
                 return total
             total += added
-            on_progress(total)
             time.sleep(min(_BREATH_S, time.monotonic() - began))
 
     def unplanned(self) -> tuple[int, ...]:
@@ -145,10 +142,10 @@ class Ledger:
         with self._database.read() as connection:
             return frozenset(number for number in numbers if connection.scalar(READY, {"number": number}))
 
-    def release(self, claims: Sequence[Claim], *, now: datetime, next_at: datetime | None = None) -> int:
+    def release(self, claims: Sequence[Claim], *, now: datetime) -> int:
         """Give rows back that were certainly not sent, whether marked or not; costs them no attempt."""
         with self._database.quick_write() as quick:
-            released = leases.give_back(quick, claims, now, next_at)
+            released = leases.give_back(quick, claims, now)
         return leases.counted(released)
 
     def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
