@@ -31,6 +31,8 @@ _TRADES = {code: pattern(words) for code, words in WORDS["trades"].items()}
 _WEIGHTS |= dict.fromkeys(_TRADES, 1.0)
 _ASKS = ("channel", "address", "evasion", "call")
 """Nothing is an offer that asks nothing of its reader."""
+_ASKING = anywhere([part for name in _ASKS for part in alternatives(joined(WORDS["signs"][name]["words"]))])
+"""All of them at once: nearly every text holds none, and is read only this once."""
 _REPORTING = pattern(WORDS["reporting"])
 _BRAND = pattern(WORDS["brand"])
 _QUOTED = re.compile('"[^"\n]{2,200}"')
@@ -38,6 +40,8 @@ _APART = re.compile(rf"[{CJK}]([^\w\n，。,.、…:;!?])(?:[{CJK}]\1){{4,}}")
 """加 薇 信 免 费: one mark or blank after every character."""
 _MASKS = re.compile(rf"(?<=[{CJK}a-z0-9])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[{CJK}a-z0-9])")
 
+_A_PAGE = 60
+"""Characters around an article under which it stands alone, as in a feed."""
 _COMPANY = re.compile(r"娱乐(?:公司|平台|游戏)")
 _AMID = re.compile(f"[{CJK}]")
 _NAME = 12
@@ -76,7 +80,7 @@ _Signs = dict[str, list[str]]
 
 
 def asks(folded: str) -> bool:
-    return any(_SIGNS[name].search(folded) for name in _ASKS)
+    return _ASKING.search(folded) is not None
 
 
 def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None:
@@ -86,7 +90,7 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
         folded: The article's text.
         asked: A line beside it, left out already, asks something of the reader.
     """
-    places = {m.start() for name in _ASKS for m in _SIGNS[name].finditer(folded)}
+    places = {m.start() for m in _ASKING.finditer(folded)}
     places |= {m.start() for m in _APART.finditer(folded)}
     if not places and not asked:
         return None
@@ -215,6 +219,8 @@ def _in_common(texts: list[str]) -> int:
 
 def host(around: str) -> tuple[str, list[str]] | None:
     """(trade, words) when the lines around an article promote: goods of one trade, and promises or calls."""
+    if len(around) < _A_PAGE:
+        return None
     for code in ("gambling", "adult"):
         words = _distinct(_TRADES[code], around)
         offers = [word for name in ("promise", "evasion") for word in _distinct(_SIGNS[name], around)]
