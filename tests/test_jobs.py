@@ -6,7 +6,6 @@ import mailbox
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -210,7 +209,7 @@ def test_a_host_with_another_secret_is_refused(
     secrets = {"ours": "x" * 40, "theirs": "y" * 40}
     with ExitStack() as stack:
         hosts = {
-            name: Runtime(replace(found, secret=secret.encode()), Clock(SLOT), stack)
+            name: Runtime(found.model_copy(update={"secret": secret.encode()}), Clock(SLOT), stack)
             for name, secret in secrets.items()
         }
         for _ in range(2):
