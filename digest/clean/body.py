@@ -9,12 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import pairwise
 from operator import add
 
 from digest.clean import dates
 from digest.clean.lines import Line
-from digest.clean.marks import Kind, is_bare_date, is_prose, kind
+from digest.clean.marks import Kind, is_prose, kind
 from digest.text import CJK
 
 _GRAM = re.compile(rf"[A-Za-z]{{4,}}|[{CJK}]+")
@@ -37,7 +36,6 @@ _ITEM = re.compile(
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
 _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
 _CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
-_PULL_QUOTE = re.compile(r"[“\"‘'「].{10,238}[”\"’'」]")
 _DIGIT = re.compile(r"\d")
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
 _REPLIES = re.compile(
@@ -92,7 +90,6 @@ class Sheet:
         title: Index of the title's line, None when no line was recognised.
         doubled: Share of the page's prose that stood there a second time.
         voted: Whether tags were seen, and some lines taken for body by them.
-        listed: Dates that stand below one teaser each.
         tests_left: How often more may be asked whether text below a mark is kin: it costs time.
     """
 
@@ -105,7 +102,6 @@ class Sheet:
     doubled: float = 0.0
     tests_left: int = 8
     headings: set[int] = field(default_factory=set)
-    listed: set[int] = field(default_factory=set)
     voted: bool = False
 
     def mass(self, start: int, end: int) -> float:
@@ -149,7 +145,6 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     whole = sheet.mass(0, len(lines))
     _allow_promotion(sheet)
     _allow_verse(sheet)
-    sheet.listed = _listed_dates(sheet)
     sheet.voted = any(line.vote for line in lines)
     _allow_links(sheet)
     _allow_refrains(sheet)
@@ -186,17 +181,6 @@ def _allow_refrains(sheet: Sheet) -> None:
     for alike in marks.values():
         for i in alike if len(alike) >= 3 else ():
             sheet.kinds[i] = Kind.JUNK
-
-
-def _listed_dates(sheet: Sheet) -> set[int]:
-    """Bare dates that come every two to four lines, three times or more: those of a list of articles."""
-    bare = [
-        i
-        for i, found in enumerate(sheet.kinds)
-        if found is Kind.META and len(sheet.lines[i].text) <= 24 and is_bare_date(sheet.lines[i].text)
-    ]
-    rhythm = [(a, b) for a, b in pairwise(bare) if 2 <= b - a <= 4]
-    return {i for pair in rhythm for i in pair} if len(rhythm) >= 2 else set()
 
 
 def _drop_contents(sheet: Sheet) -> None:
@@ -338,7 +322,7 @@ def _runs(sheet: Sheet) -> Iterator[tuple[float, int, int]]:
 def _evidence(sheet: Sheet, start: int, end: int, seen: Counter[str]) -> int:
     """Worth of a run: twice for a byline above, for an end mark below, for a title it shares words with."""
     above = range(max(0, start - 8), start)
-    byline = any(sheet.kinds[i] is Kind.META and i not in sheet.listed for i in above)
+    byline = any(sheet.kinds[i] is Kind.META for i in above)
     titles = [
         sheet.lines[i].text
         for i in (0, *above)
@@ -365,8 +349,7 @@ def _score(sheet: Sheet, i: int) -> float:
         return 0.0
     if found is not Kind.PROSE:
         light = line.heading or (found is Kind.SHORT and (line.bullet or _ITEM.search(line.text)))
-        base = -25.0 if i in sheet.listed else _SCORE[found]
-        return base * (0.3 if light or line.vote else 1)
+        return _SCORE[found] * (0.3 if light or line.vote else 1)
     worth = min(line.size, 300.0) * (1 if line.ends else 0.7)
     return worth if line.vote is not False else min(worth * 0.3, 30) - 25
 
@@ -438,7 +421,7 @@ def trim_head(sheet: Sheet) -> None:
 
 
 def _is_taken_above(sheet: Sheet, title: int) -> bool:
-    return sum(sheet.lines[i].size for i in range(sheet.start, title) if _is_taken(sheet, i)) >= MIN_BODY
+    return sum(sheet.lines[i].size for i in range(sheet.start, title) if _is_taken(sheet, i)) >= 12
 
 
 def _opens(sheet: Sheet, i: int) -> bool:
@@ -646,7 +629,6 @@ def sift(sheet: Sheet) -> None:
     title = sheet.lines[sheet.title].text if sheet.title is not None else None
     for i in range(sheet.start, sheet.end):
         sheet.drop([i] if (why := _why_not(sheet, i, seen, title)) else [], why)
-    _drop_pull_quotes(sheet)
     for streak in _streaks(sheet):
         _judge_streak(sheet, streak)
     _mark_long_headings(sheet)
@@ -682,24 +664,6 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
             "not taken for body by its tags" if line.vote is False and not is_prose(line, strict=True) else ""
         )
     return found.value
-
-
-def _drop_pull_quotes(sheet: Sheet) -> None:
-    """Drop lines that only repeat, in quotation marks, words of a paragraph; at most twenty are looked at."""
-    quoted = [i for i in sheet.kept() if _PULL_QUOTE.fullmatch(sheet.lines[i].text)][:20]
-    whole = "\n".join(sheet.lines[i].text for i in sheet.kept()).lower() if quoted else ""
-    for i in quoted:
-        bare = sheet.lines[i].text.strip("“”\"‘’'「」 .。,，").lower()
-        if whole.count(bare) > 1 and any(len(text) > len(bare) + 12 for text in _lines_with(bare, whole)):
-            sheet.drop([i], "repeats words of a paragraph in large type")
-
-
-def _lines_with(words: str, text: str) -> Iterator[str]:
-    at = text.find(words)
-    while at >= 0:
-        end = text.find("\n", at + len(words))
-        yield text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
-        at = text.find(words, at + len(words))
 
 
 def _is_alone(sheet: Sheet, i: int, reach: int = 2) -> bool:

@@ -81,14 +81,15 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
         return [], Told()
     root.extend([more for more in root.itersiblings() if isinstance(more.tag, str)])  # a second <html>
     _write_out_templates(root)
-    lines = list(islice(_lines(root), MAX_LINES))
+    huge = sum(1 for _ in root.iter()) > _MAX_ELEMENTS
+    lines = list(islice(_lines(root, 0 if huge else _count_paragraphs(root)), MAX_LINES))
     data = _linked_data(root)
     told = _told(root, data)
     if any(line.vote for line in lines):  # the first post of a thread
         return [line if line.vote else line._replace(vote=False) for line in lines], replace(
             told, authors=_opener(root)
         )
-    return _body_in(data, lines) or _voted(lines, "" if alone else _extract(root)), told
+    return _body_in(data, lines) or _voted(lines, "" if alone or huge else _extract(root)), told
 
 
 def _write_out_templates(root: Any) -> None:
@@ -145,7 +146,7 @@ def _extract(root: Any) -> str:
     """What trafilatura takes for the body; empty when it finds none or trips over the page."""
     import trafilatura
 
-    if _is_huge(root) or root.xpath(f"boolean(//*[count(ancestor::*) > {_DEEPEST}])"):
+    if root.xpath(f"boolean(//*[count(ancestor::*) > {_DEEPEST}])"):
         return ""
     try:
         return trafilatura.extract(root, favor_precision=True, include_comments=False) or ""
@@ -153,15 +154,18 @@ def _extract(root: Any) -> str:
         return ""
 
 
-def _lines(root: Any) -> Iterator[Line]:
-    """The page's blocks in order; those in navigation, asides and footers carry a vote against."""
+def _lines(root: Any, whole: int) -> Iterator[Line]:
+    """The page's blocks in order; those in navigation, asides and footers carry a vote against.
+
+    Args:
+        whole: How many paragraphs the page has; 0 where they are not counted.
+    """
     from lxml import etree
 
     parts: list[str] = []
     within: Counter[str] = Counter()
     linked = number = posts = 0
     heading = False
-    whole = 0 if _is_huge(root) else _count_paragraphs(root)
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
         tag, ending = element.tag, event == "end"
@@ -185,10 +189,6 @@ def _lines(root: Any) -> Iterator[Line]:
             parts.append(piece)
     if line := _flush(parts, number, linked, heading, within, posts):
         yield line
-
-
-def _is_huge(root: Any) -> bool:
-    return sum(1 for _ in root.iter()) > _MAX_ELEMENTS
 
 
 def _count_paragraphs(element: Any) -> int:

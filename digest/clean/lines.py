@@ -229,11 +229,11 @@ def _pieces(text: str, *, flat: bool) -> Iterator[tuple[str, bool]]:
 
 
 def _sentences(text: str) -> Iterator[tuple[str, bool]]:
-    """The sentences of a page without line breaks; title and byline are parted from the first one."""
+    """The sentences of a page without line breaks; bylines and the heads of comments are parted from them."""
     for i, (start, end) in enumerate(sentences(text)):
         piece = text[start:end]
-        match = _HEAD_DATE.search(piece[:400]) if i < 8 else None
-        if match:
+        match = _HEAD_DATE.search(piece[:400])
+        if match and (i < 8 or ":" in match.group()):
             parts = [piece[: match.start()].strip(), match.group().strip(), piece[match.end() :].strip()]
             yield from ((part, False) for part in parts if part)
         elif at := _menu_end(piece):

@@ -83,6 +83,8 @@ _BLANKS = re.compile(rf"{_SEPARATOR.pattern}|[/ ]")
 _CLAUSE = re.compile("[，,][^，,]{4}")
 _FIGURE = re.compile(r"\d")
 """In half of the pieces of a line: the row of a table."""
+_CAPITAL = re.compile(r"(?<= )[A-Z]")
+"""In two of five words: headlines in a row."""
 _ELLIPSIS = re.compile(
     r"(?:\.{2,}|…+|\[(?:…|\.{3})\])\s?(?:[\[【(（<]?(?:详细|全文|阅读全文"
     r"|更多|查看全文|详情|展开|more|read more"
@@ -148,7 +150,9 @@ def _is_links(line: Line) -> bool:
 
 def _is_menu(line: Line) -> bool:
     """Whether a piece of an English page on one line is names in a row, not a sentence."""
-    return line.goes_on and not line.chinese and line.size >= 16 and line.common < 0.15
+    if not line.goes_on or line.chinese or line.size < 16:
+        return False
+    return line.common < 0.15 or len(_CAPITAL.findall(line.text)) * 1.6 >= line.size * 0.4
 
 
 def is_byline(text: str) -> bool:
