@@ -220,4 +220,6 @@ def _set(feed: Feed, key: str) -> str:
 
 
 def _span(seconds: int) -> str:
+    if seconds < 1.5 * 3600:
+        return "an hour"
     return f"{seconds / _DAY_S:.0f} days" if seconds >= 2 * _DAY_S else f"{seconds / 3600:.0f} hours"
