@@ -49,16 +49,12 @@ class Explanation:
     """Why an article is, or is not, about a theme.
 
     Args:
-        missing: True when the theme has ``must`` terms and none was found.
-        forbidden: The ``never`` terms that were found.
         passages: Every mention in the text, in order, at most 200.
     """
 
     score: Score
     threshold: float
     about: bool
-    missing: bool
-    forbidden: tuple[str, ...]
     passages: tuple[Passage, ...]
 
 
@@ -115,14 +111,10 @@ def explain(theme: Theme, article: Article) -> Explanation:
     for start, end, term in places:
         if not passages or -end > passages[-1].end:
             passages.append(Passage(term=term, start=start, end=-end))
-    forbidden = tuple(term for term in theme.never if _stands(term, article))
-    missing = bool(theme.must) and not any(_stands(term, article) for term in theme.must)
     return Explanation(
         score=result,
         threshold=theme.threshold,
         about=result.total >= theme.threshold,
-        missing=missing,
-        forbidden=forbidden,
         passages=tuple(passages[:200]),
     )
 
