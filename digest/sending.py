@@ -20,7 +20,7 @@ from digest.mail.shared import SharedPace
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Fate, Limit, Server, Transport
 from digest.mail.verp import make_return_path, read_return_path
-from digest.model import Subscriber
+from digest.model import DeliveryState, Subscriber
 
 if TYPE_CHECKING:
     from digest.config import Config, MailServer
@@ -37,6 +37,13 @@ LEASE_S = 1800.0
 """Longer than any one message takes."""
 TOKEN_S = 300.0
 """How long what ``token_command`` printed is used; a refused login rests the server for as long."""
+
+TO_DO = {
+    DeliveryState.QUEUED: "digest send --resume tries again when it is due",
+    DeliveryState.FAILED: "mend what it minds, then digest deliveries retry {id}",
+    DeliveryState.HELD: "it may have arrived: ask, then digest deliveries retry {id}",
+}
+"""What to do about a mail by hand that is not out."""
 
 
 class Sending:
@@ -143,6 +150,10 @@ class Sending:
         sent = report.sent if report else 0
         lines = [f"Mailed {sent} of {len(addresses)}"]
         lines += [f"  {trouble}" for trouble in (report.trouble if report else ())]
+        for one in self._home.store.ledger.list(edition.number, limit=max(50, len(addresses))):
+            if one.address in addresses and one.text and one.state in TO_DO:
+                do = TO_DO[one.state].format(id=one.id)
+                lines.append(f"  {one.address}: {one.state} ({one.code or 'no reply'} {one.text}); {do}")
         lines += [f"  {path}" for path in sorted(set(self._kept()) - before)]
         return sent == len(addresses), lines
 

@@ -1,5 +1,6 @@
 """The road from the seed documents to a mail, walked as a person walks it: by the command line."""
 
+import asyncio
 import email.policy
 import json
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_smtp import DROP, Hostile, serving
 from running import ROOT, digest
 
 EXPECTED = json.loads((ROOT / "tests/corpus/seeds/expected.json").read_text("utf-8"))
@@ -70,6 +72,28 @@ def test_the_first_three_editions_are_mailed_and_repeat_nothing(installation: Pa
             if excerpt["role"] != "figure":
                 assert not places & seen, excerpt
                 seen |= places
+
+
+async def test_a_mail_by_hand_that_is_not_out_says_why_and_what_to_do(installation: Path) -> None:
+    # The first end is that of the mail whose recipient was refused.
+    ends = ["554 no recipient", "552 5.3.4 too big", DROP, DROP]
+    script: dict[str, Any] = {"RCPT": ["451 4.7.1 greylisted"], "END": ends}
+    async with serving(Hostile(script=script)) as relay:
+        server = (
+            f'id = "relay"\nhost = "127.0.0.1"\nport = {relay.port}\nsecurity = "none"\nconnections = 1\n'
+        )
+        with (installation / "config.toml").open("a", encoding="utf-8") as config:
+            config.write(f"\n[[mail_servers]]\n{server}")
+        to = [word for n in range(3) for word in ("--to", f"r{n}@readers.example.org")]
+        ran = await asyncio.to_thread(digest, installation, "now", *to)
+    assert ran.returncode == 1
+    said = ran.stdout + ran.stderr
+    for words in (
+        "queued (451 4.7.1 greylisted); digest send --resume tries again",
+        "failed (552 5.3.4 too big); mend what it minds, then digest deliveries retry",
+        "held (no reply the server closed the connection); it may have arrived: ask, then digest deliveries",
+    ):
+        assert words in said
 
 
 def test_sources_run_dry_with_a_reason_and_without_a_mail(installation: Path) -> None:
