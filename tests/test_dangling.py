@@ -135,6 +135,8 @@ def test_hearsay_does_not_lead() -> None:
         ('a "b" c', True),
         ('a "b c', False),
         ("the crew’s boat", True),
+        ("the crews' boat isn't 'new'", True),
+        ("She said: 'The crew's boat is new.", False),
         ("(half", False),
     ],
 )

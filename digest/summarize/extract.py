@@ -145,8 +145,9 @@ def _fitness(text: str, units: Sequence[Span]) -> list[float]:
         if marked and not whole:
             worth = _UNENDED
         else:
-            hangs = stands.fix is Fix.JOIN and opened  # nothing stands before the opening
-            worth = _STANDS[stands.fix if hangs or stands.fix is Fix.DROP else Fix.FINE] * stands.weight
+            fix = stands.fix if is_balanced(body) else Fix.DROP
+            fix = fix if opened or fix is Fix.DROP else Fix.FINE  # nothing stands before the opening
+            worth = _STANDS[fix] * stands.weight
             opened = True
         found.append(worth * (0.25 + 0.75 * min(1.0, size / _FULL_SENTENCE)))
     return found

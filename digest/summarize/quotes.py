@@ -18,6 +18,10 @@ _PAIRS = dict(zip("“「『（(《【[〈", "”」』）)》】]〉", strict=T
 _CLOSING = {close: "(" if mark == "（" else mark for mark, close in _PAIRS.items()}
 _MARKS = re.compile('[“”「」『』（）()《》【】\\[\\]〈〉"‘]')
 _SPEECH_MARKS = re.compile('[“”「」"]')
+_STRAIGHT_OPEN, _STRAIGHT_CLOSE = (
+    re.compile(r"(?<![\w'’])'(?=[A-Za-z])"),
+    re.compile(r"(?<=[\w.,!?…])'(?!\w)"),
+)
 _SENTENCE = re.compile(r"[。！？!?\n]")
 _CLAUSE = re.compile(r"[。！？!?；;”」\n]")
 _SAID_BEFORE = re.compile(
@@ -63,7 +67,7 @@ class Quotation:
 
 
 def is_balanced(text: str) -> bool:
-    """Whether no mark of a pair stands alone; ``’`` may be an apostrophe and does not count."""
+    """Whether no mark of a pair stands alone; ``’`` and ``'`` may be apostrophes: only opening ones count."""
     stack: list[str] = []
     straight = single = 0
     for mark in _MARKS.findall(text):
@@ -75,6 +79,8 @@ def is_balanced(text: str) -> bool:
             stack.append("(" if mark == "（" else mark)
         elif not stack or stack.pop() != _CLOSING[mark]:
             return False
+    if "'" in text and len(_STRAIGHT_OPEN.findall(text)) > len(_STRAIGHT_CLOSE.findall(text)):
+        return False
     return not stack and straight % 2 == 0 and single <= text.count("’")
 
 
