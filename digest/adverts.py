@@ -136,7 +136,9 @@ def _weighed(folded: str, block: Block, run: list[Span]) -> Iterator[Span]:
     text = folded[start:end]
     signs = _signs(text)
     goods = any(signs[code] for code in _TRADES)
-    if not any(signs[name] for name in _ASKS) or not (goods or signs["promise"] or signs["evasion"]):
+    if not any(signs[name] for name in _ASKS) or not (
+        goods or signs["promise"] or (signs["evasion"] and signs["call"])
+    ):
         return
     foreign = _is_foreign(text, folded[:start] + folded[end:])
     against = 0.75 * len(set(_REPORTING.findall(text)))

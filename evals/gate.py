@@ -18,6 +18,8 @@ from digest.model import Severity
 
 TEXTS = Path(__file__).parent.parent / "tests" / "corpus" / "gate.txt"
 FLOORS = {"whole": 1.0, "splice": 1.0, "caution": 1.0, "clean": 1.0}
+_STOPS = tuple('。！.!"”」')
+"""Ends of the lines that must be kept: bylines have none, and a question may be taken for the title."""
 _JUNK = re.compile("⟦([^⟧]*)⟧")
 
 
@@ -39,7 +41,7 @@ def is_right(kind: str, text: str) -> bool:
     shown = "".join(article.text.split())
     junk = ["".join(found.split())[:14] for found in _JUNK.findall(text)]
     lines = [_JUNK.sub("", line) for line in text.splitlines()[1:]]
-    ends = ["".join(line.split())[-12:] for line in lines if len(line) > 40]
+    ends = ["".join(line.split())[-12:] for line in lines if line[-1:] in _STOPS]
     kept = sum(end in shown for end in ends) / len(ends)
     allowed = ("clean", "caution") if kind == "splice" else ("clean",)
     return grave in allowed and kept > 0.9 and not any(words in shown for words in junk)
