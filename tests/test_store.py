@@ -52,7 +52,7 @@ def test_a_new_form_is_reached_from_the_last_and_only_once(
         assert store.articles.count() == 1
 
 
-def test_the_tables_of_a_newer_version_are_used_or_left_alone(store: Store) -> None:
+def test_the_tables_of_another_version_are_used_or_left_alone(store: Store) -> None:
     with store.database.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))
     store.migrate()
@@ -61,6 +61,10 @@ def test_the_tables_of_a_newer_version_are_used_or_left_alone(store: Store) -> N
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0100'"))
     try:
         with pytest.raises(StoreError, match="upgrade Digest on this machine"):
+            store.migrate()
+        with store.database.write() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+        with pytest.raises(StoreError, match="from before the first release"):
             store.migrate()
     finally:
         with store.database.write() as connection:

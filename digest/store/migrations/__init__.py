@@ -1,6 +1,6 @@
 """How a database gets from one version's tables to the next's: Alembic, run from the program itself.
 
-The forms of one hundred (0001 to 0099) only add to each other: tables, and columns that need no value. So a
+The forms of one hundred (0005 to 0099, say) only add to each other: tables, and columns that need no value. So a
 version goes on working when a newer one has brought the tables further within its hundred, which is how
 hosts are upgraded one by one. A form that older code could not work on opens the next hundred (0100); all
 workers are stopped for it, and older ones stop by themselves.
@@ -34,6 +34,11 @@ def revision(database: Database) -> str | None:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
         found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    if found and found < _forms()[0]:
+        raise OutdatedError(
+            f"the database is of form {found}, from before the first release: take its readers along with "
+            "`digest subscribers export` of the version that made it, then begin with an empty database"
+        )
     if found and found > newest() and _hundred(found) != _hundred(newest()):
         raise OutdatedError(
             f"a newer version of Digest has brought the database to form {found}, and this one cannot work "
@@ -43,8 +48,12 @@ def revision(database: Database) -> str | None:
 
 
 def newest() -> str:
-    """The last revision; files are named by it, in order: ``0001_start.py``."""
-    return max(path.name.split("_")[0] for path in (HERE / "versions").glob("[0-9]*_*.py"))
+    """The last revision; files are named by it, in order: ``0005_start.py``."""
+    return _forms()[-1]
+
+
+def _forms() -> list[str]:
+    return sorted(path.name.split("_")[0] for path in (HERE / "versions").glob("[0-9]*_*.py"))
 
 
 def create(database: Database) -> bool:
