@@ -15,13 +15,13 @@ from importlib import resources
 from itertools import takewhile
 
 from digest.model import Article, Block, Cut
-from digest.patterns import alternatives, anywhere, joined
+from digest.patterns import Anywhere, alternatives, joined
 from digest.text import CJK, Span, count_cjk, ngrams, sentences
 
 
-def pattern(source: str) -> re.Pattern[str]:
+def pattern(source: str) -> Anywhere:
     """Any of the alternatives of a table of gate.toml."""
-    return anywhere(alternatives(joined(source)))
+    return Anywhere(alternatives(joined(source)))
 
 
 WORDS = tomllib.loads(resources.files("digest").joinpath("gate.toml").read_text("utf-8"))
@@ -31,7 +31,7 @@ _TRADES = {code: pattern(words) for code, words in WORDS["trades"].items()}
 _WEIGHTS |= dict.fromkeys(_TRADES, 1.0)
 _ASKS = ("channel", "address", "evasion", "call")
 """Nothing is an offer that asks nothing of its reader."""
-_ASKING = anywhere([part for name in _ASKS for part in alternatives(joined(WORDS["signs"][name]["words"]))])
+_ASKING = Anywhere([part for name in _ASKS for part in alternatives(joined(WORDS["signs"][name]["words"]))])
 """All of them at once: nearly every text holds none, and is read only this once."""
 _REPORTING = pattern(WORDS["reporting"])
 _BRAND = pattern(WORDS["brand"])
@@ -42,7 +42,7 @@ _MASKS = re.compile(rf"(?<=[{CJK}a-z0-9])[★☆●◆■▲※◇○♠♣*~^_|
 
 _A_PAGE = 60
 """Characters around an article under which it stands alone, as in a feed."""
-_COMPANY = re.compile(r"娱乐(?:公司|平台|游戏)")
+_COMPANY = pattern("娱乐(?:公司|平台|游戏)")
 _AMID = re.compile(f"[{CJK}]")
 _NAME = 12
 """Characters that a name of a site has at most on either side of its last word."""
@@ -153,13 +153,14 @@ def _signs(folded: str) -> _Signs:
     bare = _MASKS.sub("", text)
     if apart := _APART.search(bare):
         bare = bare.replace(apart[1], "")
-    found = {name: _distinct(p, bare) for name, p in (*_SIGNS.items(), *_TRADES.items())}
+    found = {name: distinct(p, bare) for name, p in (*_SIGNS.items(), *_TRADES.items())}
     if apart:
         found["evasion"].append(apart.group()[:12])
     return found
 
 
-def _distinct(pattern: re.Pattern[str], text: str) -> list[str]:
+def distinct(pattern: Anywhere, text: str) -> list[str]:
+    """What it finds, each once, in the order of the text."""
     return list(dict.fromkeys(pattern.findall(text)))
 
 
@@ -224,11 +225,11 @@ def host(around: str) -> tuple[str, list[str]] | None:
     if len(around) < _A_PAGE:
         return None
     for code in ("gambling", "adult"):
-        words = _distinct(_TRADES[code], around)
-        offers = [word for name in ("promise", "evasion") for word in _distinct(_SIGNS[name], around)]
+        words = distinct(_TRADES[code], around)
+        offers = [word for name in ("promise", "evasion") for word in distinct(_SIGNS[name], around)]
         if min(len(words), len(offers)) >= 3:
             return code, [*words, *offers]
-    company = _distinct(_COMPANY, around)
+    company = distinct(_COMPANY, around)
     return ("gambling", company) if len(company) >= 2 else None
 
 

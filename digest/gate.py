@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from operator import add
 
 from digest import adverts
-from digest.adverts import WORDS, pattern
+from digest.adverts import WORDS, distinct, pattern
 from digest.model import Article, Flag, Page, Severity
 from digest.text import CJK, count_cjk, fold, is_cjk, sentences
 
@@ -41,8 +41,12 @@ _ODD = {
     language: _any_of({odd for _, odd in pairs}, before)
     for before, (language, pairs) in zip(("", r"\b"), _PAIRS.items(), strict=True)
 }
+_USUAL = {
+    language: {odd: [a for a, b in pairs if b == odd] for _, odd in pairs}
+    for language, pairs in _PAIRS.items()
+}
 _RUN = re.compile(f"[{CJK}]{{2,}}")
-_ARTICLE_SLIPS = re.compile(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
+_ARTICLE_SLIPS = pattern(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
 _URL = re.compile(r"(?:https?://|www\.)[\w.-]+|\b[\w-]+\.(?:com|net|cn|xyz|top|vip|cc|org)\b")
 
 _SHOWN = 160
@@ -118,10 +122,6 @@ def _host(page: Page) -> Flag | None:
     return Flag(code=found[0], severity=Severity.CAUTION, reason=reason, score=0.6)
 
 
-def _distinct(pattern: re.Pattern[str], text: str) -> list[str]:
-    return list(dict.fromkeys(pattern.findall(text)))
-
-
 def _list(words: Iterable[str]) -> str:
     return ", ".join(list(words)[:6])
 
@@ -154,9 +154,10 @@ def _zai(folded: str) -> tuple[float, str] | None:
 
 def _synonyms(folded: str) -> tuple[float, str] | None:
     """Unusual synonyms where the usual word never occurs: a few by chance, and more in a longer text."""
-    language = "zh" if count_cjk(folded) else "en"
+    language = "zh" if _RUN.search(folded) else "en"
     found = Counter(_ODD[language].findall(folded))
-    swapped = [f"{b} for {a}" for a, b in _PAIRS[language] if b in found and folded.count(a) * 4 <= found[b]]
+    pairs = ((usual, odd) for odd in found for usual in _USUAL[language][odd])
+    swapped = [f"{odd} for {usual}" for usual, odd in pairs if folded.count(usual) * 4 <= found[odd]]
     surplus = len(swapped) / (6 + len(folded) / (500 if language == "zh" else 300))
     if surplus < 1:
         return None
@@ -172,9 +173,9 @@ def _characters(folded: str) -> tuple[float, str] | None:
 
 
 def _english(folded: str) -> tuple[float, str] | None:
-    phrases = _distinct(_TORTURED, folded)
+    phrases = distinct(_TORTURED, folded)
     slips = [
-        slip for slip in _distinct(_ARTICLE_SLIPS, folded) if not re.match(r"a (?:one|uni|use|eu|once)", slip)
+        slip for slip in distinct(_ARTICLE_SLIPS, folded) if not re.match(r"a (?:one|uni|use|eu|once)", slip)
     ]
     if len(phrases) < 2 and not (phrases and len(slips) >= 4):
         return None
@@ -228,11 +229,11 @@ def _links(article: Article, folded: str, page: Page) -> Flag | None:
 
 
 def _boilerplate(article: Article, folded: str, page: Page) -> Flag | None:
-    found = _distinct(_WALL, folded)
+    found = distinct(_WALL, folded)
     if not found or len(article.text) > 1500:
         return None
     spans = sentences(folded)
-    hit = sum(1 for a, b in spans if _WALL.search(folded, a, b))
+    hit = sum(1 for a, b in spans if _WALL.search(folded[a:b]))
     if hit * 3 < len(spans):
         return None
     reason = f"{hit} of {len(spans)} sentences are notices of the site itself ({_list(found)})"

@@ -1,7 +1,8 @@
-"""Lists of regular expressions, tried only where one of them may begin: most of a text is passed over.
+"""Lists of regular expressions, tried only where one of them may match: most of a text is passed over.
 
-The engine of ``re`` skips to where a pattern may begin only when that is a list of plain words. What richer
-patterns may begin with is read here from their source, which must not hold capturing groups.
+RE2 tells in one pass whether any of a list may match at all; the engine of ``re`` says what does, and where.
+It skips to where a pattern may begin only when that is a list of plain words, so what richer patterns may
+begin with is read here from their source, which must not hold capturing groups.
 """
 
 import re
@@ -10,10 +11,14 @@ from functools import cache, lru_cache, partial
 from itertools import pairwise
 from typing import TypeVar
 
+import re2
+
 _ITEM = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]|\\.|\(\?(?:[-a-z]*:|<?[=!])|.", re.DOTALL)
 _TIMES = re.compile(r"(?:[*+?]|\{\d*,?\d*\})\??")
 _EVERY = r"\s\S"
-_NEVER = re.compile("(?!)")
+_ANY = "(?s:.)"
+_WIDER = {r"\d": r"\p{Nd}", r"\w": r"\p{L}\p{N}_", r"\s": r"\s\x0b\x1c-\x1f\x{85}\p{Z}", "[": r"\["}
+_IN_CLASS = re.compile(r"(?<!^)\[|\\.", re.DOTALL)
 
 T = TypeVar("T")
 
@@ -80,12 +85,56 @@ def _item_begins(item: str, inside: str) -> tuple[str, bool]:
     return item if item[0] == "\\" else re.escape(item), False
 
 
-def anywhere(patterns: Sequence[str], flags: int = 0) -> re.Pattern[str]:
-    """One pattern for any of *patterns*, to search with."""
-    begin = "|".join(dict.fromkeys(map(begins, patterns)))
-    plain = all(begins(pattern) == f"[{re.escape(pattern[0])}]" for pattern in patterns)
-    listed = "|".join(f"(?:{pattern})" for pattern in patterns)
-    return re.compile(listed if plain else f"(?={begin})(?:{listed})", flags) if patterns else _NEVER
+def _wider(pattern: str) -> str:
+    """What RE2 is asked for: it finds whatever *pattern* matches, and perhaps more.
+
+    RE2 knows no look-around, and takes ``\\w``, ``\\d`` and ``\\s`` for ASCII.
+    """
+    found, at = "", 0
+    while at < len(pattern):
+        item = next(_items(pattern[at:]))[1]
+        end = at + len(item)
+        if item in ("(?=", "(?!", "(?<=", "(?<!"):
+            end = at + next(n for n, sign, depth in _items(pattern[at:]) if sign == ")" and depth == 0) + 1
+        elif item in (".", r"\D", r"\W", r"\S"):
+            found += _ANY
+        elif item[0] == "[":
+            found += _ANY if re.search(r"\\[DWS]", item) else _IN_CLASS.sub(_widened, item)
+        elif item not in ("^", "$", r"\b", r"\B"):
+            found += f"[{_WIDER[item]}]" if item in _WIDER else item
+        at = end
+    return found
+
+
+def _widened(match: re.Match[str]) -> str:
+    return _WIDER.get(match.group(), match.group())
+
+
+class Anywhere:
+    """One pattern for any of several. Texts that RE2 finds nothing in, nearly all, are not searched again.
+
+    RE2 reads a text once, however many the alternatives.
+    """
+
+    def __init__(self, patterns: Sequence[str], flags: int = 0) -> None:
+        begin = "|".join(dict.fromkeys(map(begins, patterns)))
+        listed = "|".join(f"(?:{pattern})" for pattern in patterns)
+        self._exact = re.compile(f"(?={begin})(?:{listed})" if patterns else "(?!)", flags)
+        options = re2.Options()
+        options.never_capture = True
+        options.case_sensitive = not flags & re.IGNORECASE
+        options.max_mem = 64 << 20
+        wide = "|".join(f"(?:{_wider(pattern)})" for pattern in patterns)
+        self._may = re2.compile(wide.encode() or b"[^\\x00-\\x{10ffff}]", options).search
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return self._exact.search(text) if self._may(text.encode("utf-8", "replace")) else None
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        return self._exact.finditer(text) if self._may(text.encode("utf-8", "replace")) else iter(())
+
+    def findall(self, text: str) -> list[str]:
+        return [match.group() for match in self.finditer(text)]
 
 
 def at_start(patterns: Iterable[tuple[T, str]], flags: int = 0) -> Callable[[str], T | None]:

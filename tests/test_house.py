@@ -35,6 +35,7 @@ HOMES = {
     "opencc": "text",
     "procrastinate": "jobs",
     "psycopg": "store/",
+    "re2": "patterns",
     "pydantic": "config/ seeds toml",
     "rich": "cli/",
     "sqlalchemy": "store/",

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import resources
 
 from digest.clean.lines import Line
-from digest.patterns import alternatives, anywhere, at_start, joined
+from digest.patterns import Anywhere, alternatives, at_start, joined
 from digest.text import fold
 
 
@@ -52,9 +52,9 @@ class _Tests:
         held = [(rank, part) for rank, part in listed if part[0] != "^"]
         self._kinds = kinds
         self._begins = at_start([(rank, part) for rank, part in listed if part[0] == "^"], re.IGNORECASE)
-        self._any = anywhere([part for _, part in held], re.IGNORECASE).search
+        self._any = Anywhere([part for _, part in held], re.IGNORECASE).search
         self._each = [
-            (rank, anywhere([part for other, part in held if other == rank], re.IGNORECASE).search)
+            (rank, Anywhere([part for other, part in held if other == rank], re.IGNORECASE).search)
             for rank in sorted({rank for rank, _ in held})
         ]
 

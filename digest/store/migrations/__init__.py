@@ -1,7 +1,7 @@
 """How a database gets from one version's tables to the next's: Alembic, run from the program itself.
 
-The forms of one hundred (0005 to 0099, say) only add to each other: tables, and columns that need no value. So a
-version goes on working when a newer one has brought the tables further within its hundred, which is how
+The forms of one hundred (0005 to 0099, say) only add to each other: tables, and columns that need no value.
+So a version goes on working when a newer one has brought the tables further within its hundred, which is how
 hosts are upgraded one by one. A form that older code could not work on opens the next hundred (0100); all
 workers are stopped for it, and older ones stop by themselves.
 """
