@@ -17,7 +17,7 @@ from digest.clean.marks import Kind, is_prose, kind
 from digest.text import CJK
 
 _GRAM = re.compile(rf"[A-Za-z]{{4,}}|[{CJK}]+")
-_NUMBERED = re.compile(
+NUMBERED = re.compile(
     r"^(?:[一二三四五六七八九十]{1,3}[、.．]|第[一二三四五六七八九十\d]{1,3}[章节部分]|[(（][一二三四五六七八九十\d]{1,2}[)）]"
     r"|0?\d{1,2}[.、．:：]?\s|0\d$|(?:part|chapter|section) \w+"
     r"|结语|尾声|写在最后|引言|前言|后记|总结|小结|Q\d|[IVX]{1,4}\.)",
@@ -46,7 +46,7 @@ _REPLIES = re.compile(
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
 _PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這那不会會與及為]")
 _BREAKS = (Kind.END, Kind.FINAL, Kind.LINKS, Kind.NOTICE, Kind.CALL)
-_MOMENT = re.compile(
+MOMENT = re.compile(
     r"\d[-/.年月]\s?\d{1,2}(?:日|[-/.]\d{2,4})?,?\s{0,3}(?:[上下]午\s?)?\d{1,2}:\d\d"
     r"|\d{4},? (?:at )?\d{1,2}:\d\d"
     r"|\d ?(?:秒|分钟|小时|天|周|个月|年)前|\b\d+ (?:min\w*|hour|day|week|month|year)s? ago\b",
@@ -258,7 +258,7 @@ def keep_first_post(sheet: Sheet, page_title: str) -> None:
     posts: list[int] = []
     for i in range(max(0, top - 8), len(sheet.lines)):
         text = sheet.lines[i].text
-        if len(text) > 90 or sheet.kinds[i] is Kind.PROSE or not _MOMENT.search(text):
+        if len(text) > 90 or sheet.kinds[i] is Kind.PROSE or not MOMENT.search(text):
             continue
         if text.startswith("answered"):
             return
@@ -427,7 +427,7 @@ def _is_taken_above(sheet: Sheet, title: int) -> bool:
 def _opens(sheet: Sheet, i: int) -> bool:
     """Whether the short line *i* above the first paragraph is the body's: a heading, or taken by its tags."""
     line = sheet.lines[i]
-    marked = line.vote or line.heading or _NUMBERED.match(line.text) or _OPENING.search(line.text)
+    marked = line.vote or line.heading or NUMBERED.match(line.text) or _OPENING.search(line.text)
     return bool(marked) and sheet.kinds[i] is Kind.SHORT and i != sheet.title and not sheet.dropped[i]
 
 
@@ -706,13 +706,13 @@ def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
 def _is_heading(line: Line) -> bool:
     if line.bullet or line.ends or not 2 <= line.size <= (45 if line.chinese else 28):
         return False
-    return dates.locate(line.text) is None or bool(_NUMBERED.match(line.text))
+    return dates.locate(line.text) is None or bool(NUMBERED.match(line.text))
 
 
 def _is_caption(sheet: Sheet, i: int) -> bool:
     """Whether a line between paragraphs names the person shown: office and name, or follows a file name."""
     line = sheet.lines[i]
-    if line.heading or _NUMBERED.match(line.text):
+    if line.heading or NUMBERED.match(line.text):
         return False
     after_picture = i > 0 and re.search(r"\.(?:jpe?g|png|gif|webp)$", sheet.lines[i - 1].text)
     return bool(

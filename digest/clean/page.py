@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.clean import body, dates, metadata, splices, titles
+from digest.clean import body, dates, listing, metadata, splices, titles
 from digest.clean.body import Sheet
 from digest.clean.lines import Line, read
 from digest.clean.marks import Kind, is_prose
@@ -61,6 +61,9 @@ def clean_page(
     _select(sheet, told)
     found = _assemble(sheet, told, source_id=source_id, url=url, now=now, rules=fit, evergreen=evergreen)
     reason = "" if found else _no_article(sheet)
+    if found and not alone and listing.is_listing(sheet, told):
+        sheet.drop(sheet.kept(), "teaser of another article")
+        found, reason = None, "nothing but links and teasers to other pages"
     return Page(article=found, reason=reason, decisions=_decisions(sheet))
 
 
