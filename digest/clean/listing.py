@@ -17,6 +17,8 @@ _LONGEST = 200.0
 """Reading weight of neighbouring paragraphs in the body from which they are an article's."""
 _TEASER = 130.0
 """Reading weight up to which one or two lines below a headline are a teaser."""
+_HEADLINE = 7.0
+"""Reading weight from which a line is one; names of people and sections are shorter."""
 _MOST = 0.6
 """Share of the chosen body, or of the teasers, that decides."""
 
@@ -97,17 +99,18 @@ def _is_teaser(sheet: Sheet, place: _Place, links: bool) -> bool:
         return True
     for i in range(place.start - 1, max(place.after, place.start - 4) - 1, -1):
         line = sheet.lines[i]
-        if (line.linked > 0.66 and line.size >= 7) if links else _is_headline(sheet, i, 5):
+        if (line.linked > 0.66 and line.size >= _HEADLINE) if links else _is_headline(sheet, i):
             return True
         if line.heading:
             return False  # a section's, with a link to more below the one before
     return False
 
 
-def _is_headline(sheet: Sheet, i: int, least: float) -> bool:
+def _is_headline(sheet: Sheet, i: int) -> bool:
     line = sheet.lines[i]
-    short = sheet.kinds[i] in (Kind.SHORT, Kind.LINKS) and least <= line.size <= 45
-    return short and not line.ends and not body.NUMBERED.match(line.text)
+    if sheet.kinds[i] not in (Kind.SHORT, Kind.LINKS) or line.ends or not _HEADLINE <= line.size <= 45:
+        return False
+    return not (body.NUMBERED.match(line.text) or body.MOMENT.search(line.text))
 
 
 def _is_dated(sheet: Sheet, place: _Place) -> bool:
@@ -121,8 +124,8 @@ def _is_dated(sheet: Sheet, place: _Place) -> bool:
 
 def _is_front(sheet: Sheet, teasers: int) -> bool:
     """Whether headlines alone outnumber the teasers by far, as on fronts of sites."""
-    headlines = sum(1 for i in range(len(sheet.lines)) if _is_headline(sheet, i, 7))
-    return teasers >= 5 and headlines >= max(20, teasers * 3)
+    headlines = sum(1 for i in range(len(sheet.lines)) if _is_headline(sheet, i))
+    return teasers >= 5 and headlines >= max(20, teasers * 4)
 
 
 def _is_titled(sheet: Sheet, told: Told, first: int) -> bool:
@@ -144,4 +147,4 @@ def _is_titled(sheet: Sheet, told: Told, first: int) -> bool:
         return True
     about = set(body.grams(sheet.text(sheet.start, sheet.end)[: body.SUBJECT]))
     named = body.share_known(title, about) >= (0.3 if said else 0.15)
-    return named and (said or (bylined and any(_is_headline(sheet, i, 5) for i in below)))
+    return named and (said or (bylined and any(_is_headline(sheet, i) for i in below)))
