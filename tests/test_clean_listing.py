@@ -24,6 +24,13 @@ def cards(link: str = '<a href="/s">{}</a>', dated: bool = True) -> str:
     )
 
 
+def blog() -> str:
+    return "".join(
+        f"<h1><a href=/{i}>{head}</a></h1><time>{i + 1} March 2024</time><p>{text}</p>"
+        for i, (head, text) in enumerate(STORIES)
+    )
+
+
 def page(body: str, title: str) -> str:
     return f"<html><head><title>{title}</title></head><body>{NAV}{body}</body></html>"
 
@@ -41,6 +48,7 @@ def text(*, above: tuple[str, ...] = (), dated: bool = True) -> str:
         (page(f"<h1>Local</h1>{cards()}", "Local - The Courier"), True),
         (page(cards(dated=False), "The Courier"), True),
         (page(cards(link="{}"), "The Courier"), True),
+        (page(blog(), "The Courier"), True),
         (text(above=("Home", "News", "Local")), False),
         (
             text(dated=False)
@@ -49,7 +57,7 @@ def text(*, above: tuple[str, ...] = (), dated: bool = True) -> str:
             False,
         ),
     ],
-    ids=["section", "front", "headings without links", "text with dates", "text of a front"],
+    ids=["section", "front", "headings without links", "blog", "text with dates", "text of a front"],
 )
 def test_a_list_of_other_pages_is_no_article(raw: str, html: bool) -> None:
     found = clean_page(raw, source_id="s", html=html)

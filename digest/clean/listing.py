@@ -134,15 +134,14 @@ def _is_titled(sheet: Sheet, told: Told, first: int) -> bool:
     The page says that it is its title, and it has a byline below or the body is about it; or it has a byline,
     headlines begin below that, and the body is about it.
     """
-    if sheet.title is None:
+    if sheet.title is None or sheet.lines[sheet.title].size < _HEADLINE:
         return False
     title = sheet.lines[sheet.title].text
     above = (line.text for line in sheet.lines[: min(sheet.title, 5)])
-    said = any(title in other for other in (*told.titles, *above))
+    titles = (told.page_title,) if sheet.lines[sheet.title].linked > 0.66 else (*told.titles, *above)
+    said = any(title in other for other in titles)
     below = range(sheet.title + 1, first)
     bylined = any(sheet.kinds[i] is Kind.META for i in below[:2])
-    if len(set(body.grams(title))) < 4:
-        return False
     if said and bylined:
         return True
     about = set(body.grams(sheet.text(sheet.start, sheet.end)[: body.SUBJECT]))
