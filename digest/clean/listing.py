@@ -55,7 +55,7 @@ def is_listing(sheet: Sheet, told: Told) -> bool:
             return not _opens(first, teasers)
         return not (tags or _is_dated(sheet, first)) and _is_front(sheet, len(teasers))
     rows = not tags and sheet.lines[0].number != sheet.lines[-1].number
-    return rows and len(teasers) >= max(20, len(places) * 0.55) and share < 0.2
+    return rows and len(teasers) >= max(20, len(places) * 0.5) and share < 0.2
 
 
 def _are_most(teasers: list[_Place], own: dict[int, float]) -> bool:
