@@ -161,6 +161,7 @@ def test_text_part_reads_well(language: str) -> None:
         assert columns(line) <= WIDTH or re.match(r"\s*(https?|mailto):\S+$", line), line
         assert not re.match(r"\s*[，。、：；？！）》”’」,.;:!?]", line), line
         assert not re.search(r"[“‘「（《]$", line), line
+        assert not re.match(r" \S", line), line
     assert not re.search(r"\*\*|\]\(|^#|\|---|<\w|&\w+;|\\", text, re.MULTILINE)
     assert "\n\n\n\n" not in text
 

@@ -109,7 +109,7 @@ def fold(line: str) -> str:
     line = line.rstrip()
     if columns(line) <= WIDTH or re.search(_SLOT, line) or re.fullmatch(r"\s*\S+:\S+", line):
         return line
-    indent = re.match(r"\s*(?:- )?", line)
+    indent = re.match(" *(?:- )?", line)
     head = indent.group() if indent else ""
     rows, row = [], head
     for unit in _units(line[len(head) :]):
