@@ -36,7 +36,9 @@ _LONGEST_PAUSE_S = 15.0
 
 
 class Scribe:
-    """One thread on the ledger. Pauses and retries while it cannot be written.
+    """The ledger's threads: one group at a time, and beside it, where that helps, a claim of the next rows.
+
+    Pauses and retries while the ledger cannot be written.
 
     Args:
         give_up_s: How long it may stay unwritable once stopping; then StoreError is raised.
@@ -59,7 +61,7 @@ class Scribe:
         self._stop = stop
         self._give_up_s = give_up_s
         self._at_work = at_work
-        self._thread: Executor = ThreadPoolExecutor(1, "ledger")
+        self._threads: Executor = ThreadPoolExecutor(ledger.at_once, "ledger")
         self._marks: list[tuple[Claim, asyncio.Future[bool]]] = []
         self._outcomes: list[Outcome] = []
         self._on_refused = on_refused
@@ -103,7 +105,7 @@ class Scribe:
             self._refusals.append((claim, code, text))
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a ledger function in the thread, again and again until the store takes it.
+        """Run a ledger function in a thread, again and again until the store takes it.
 
         Raises:
             StoreError: still unwritable a while after being asked to stop.
@@ -112,7 +114,7 @@ class Scribe:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                result = await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+                result = await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
             except StoreError as error:
                 if not self.paused:
                     log.warning(
@@ -152,7 +154,7 @@ class Scribe:
         self._wake.set()
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False)
+        self._threads.shutdown(wait=False)
 
     async def _write_group(self) -> None:
         outcomes, self._outcomes = self._outcomes, []

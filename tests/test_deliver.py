@@ -326,6 +326,8 @@ class Failing:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._ledger, name)
+        if not callable(real):
+            return real
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.calls[name] += 1

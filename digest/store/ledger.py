@@ -36,6 +36,11 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def at_once(self) -> int:
+        """How many of its transactions gain by running side by side: SQLite has one writer at a time."""
+        return 1 if self._database.is_sqlite else 2
+
     def plan(
         self,
         edition: int,
