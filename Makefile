@@ -30,6 +30,7 @@ style: .venv/.dev
 
 types: .venv/.dev
 	$(BIN)/mypy
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases benchmarks evals
 
 layers: .venv/.dev
 	$(BIN)/lint-imports

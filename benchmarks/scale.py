@@ -219,13 +219,13 @@ def blocks(url: str) -> int:
     import sqlalchemy as sa
 
     from digest.store import open_store
-    from digest.store.ledger import QUEUED, row
+    from digest.store.leases import QUEUED, row
 
     query = sa.select(row.id).where(row.edition == 1, QUEUED, row.next_at <= NOW)
     query = query.order_by(row.next_at, row.id).limit(CLAIM)
     with open_store(url) as store, store.database.read() as connection:
         text = query.compile(store.database.engine, compile_kwargs={"literal_binds": True})
-        found = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}").scalar()
+        found = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}").scalar_one()
         return int(found[0]["Plan"]["Shared Hit Blocks"]) + int(found[0]["Plan"]["Shared Read Blocks"])
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import uvicorn
 
-from digest.mail.transport import Fate, Letter, Result
+from digest.mail.transport import Fate, Letter, Result, Source, Transport
 from digest.model import ConsentState, Edition, Newsletter, Schedule, Section, Subscriber, Term, Theme
 from digest.publish import Paper
 from digest.render import make_renderer
@@ -45,7 +45,7 @@ ROUNDS = 3
 THEME = Theme(id="craft", names={"zh": "师承"}, terms={"zh": (Term(text="徒弟"),)})
 
 
-class Counting:
+class Counting(Transport):
     """A transport that takes everything, and tells how much in a file."""
 
     connections = 8
@@ -62,6 +62,9 @@ class Counting:
         if self._count % 100 == 0:
             self._file.write_text(str(self._count))
         return Result(fate=Fate.SENT)
+
+    async def carry(self, letter: Letter, source: Source) -> None:
+        raise AssertionError("pages send only what stands in no ledger")
 
     def trouble(self) -> tuple[str, ...]:
         return ()
@@ -82,7 +85,7 @@ def make_parts(store: Store, base: str) -> tuple[Signup, Newsletter]:
 
 
 def serve_pages(listening: socket.socket, base: str, url: str, sent: Path) -> None:
-    async def open_transport(_: AsyncExitStack) -> Counting:
+    async def open_transport(_: AsyncExitStack) -> Transport:
         return Counting(sent)
 
     with open_store(url) as store:
@@ -248,14 +251,9 @@ def measure_list(rows: int) -> dict[str, float]:
             out.writelines(f"reader{n}@example{n % 1000}.org,Ann,Lee{n},craft\n" for n in range(imported))
         with open_store(url) as store:
             store.migrate()
-            signup, _ = make_parts(store, "http://127.0.0.1")
-            importer = Importer(
-                store=store,
-                hash_address=signup.hash_address,
-                language="zh-CN",
-                timezone="UTC",
-                themes=(THEME,),
-            )
+            signup, newsletter = make_parts(store, "http://127.0.0.1")
+            paper = Paper(store=store, newsletter=newsletter, themes=(THEME,))
+            importer = Importer(paper=paper, hash_address=signup.hash_address, reason="import of list.csv")
             began = time.process_time()
             with file.open(newline="") as text:
                 taken = sum(line.result == "taken" for line in importer.run(text, now=NOW))
@@ -265,10 +263,16 @@ def measure_list(rows: int) -> dict[str, float]:
                 raise RuntimeError(f"{taken} of {imported} taken")
             _copy(store, rows // imported)
             section = Section(theme=THEME, items=(), why="")
-            values = {"number": 0, "schedule": "daily", "slot": NOW, "made_at": NOW, "sections": (section,)}
-            made = store.editions.freeze(
-                Edition(subject="a", preheader="b", **values), now=NOW, to_readers=True
+            edition = Edition(
+                number=0,
+                schedule="daily",
+                slot=NOW,
+                made_at=NOW,
+                subject="a",
+                preheader="b",
+                sections=(section,),
             )
+            made = store.editions.freeze(edition, now=NOW, to_readers=True)
             store.ledger.plan(made.number, now=NOW)
             list_ms = _best(lambda: store.subscribers.list(limit=50))
             demand_ms = _best(lambda: store.subscribers.demand(["craft"]))

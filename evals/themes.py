@@ -66,7 +66,9 @@ def article(row: dict[str, Any]) -> Article:
 
 def _membership() -> Iterator[Row]:
     """Share of labelled (text, theme) pairs that reach the threshold, and of the others that do not."""
-    told, others, wrong = [], [], []
+    told: list[bool] = []
+    others: list[bool] = []
+    wrong: list[str] = []
     for row in lines("articles.jsonl"):
         for theme in themes():
             about = score(theme, article(row)).total >= theme.threshold
