@@ -226,8 +226,10 @@ def host(around: str) -> tuple[str, list[str]] | None:
         return None
     for code in ("gambling", "adult"):
         words = distinct(_TRADES[code], around)
+        if len(words) < 3:
+            continue
         offers = [word for name in ("promise", "evasion") for word in distinct(_SIGNS[name], around)]
-        if min(len(words), len(offers)) >= 3:
+        if len(offers) >= 3:
             return code, [*words, *offers]
     company = distinct(_COMPANY, around)
     return ("gambling", company) if len(company) >= 2 else None

@@ -7,9 +7,9 @@ begin with is read here from their source, which must not hold capturing groups.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import re2
 
@@ -90,19 +90,18 @@ def _wider(pattern: str) -> str:
 
     RE2 knows no look-around, and takes ``\\w``, ``\\d`` and ``\\s`` for ASCII.
     """
-    found, at = "", 0
-    while at < len(pattern):
-        item = next(_items(pattern[at:]))[1]
-        end = at + len(item)
-        if item in ("(?=", "(?!", "(?<=", "(?<!"):
-            end = at + next(n for n, sign, depth in _items(pattern[at:]) if sign == ")" and depth == 0) + 1
+    found, left_out = "", -1  # depth of the look-around that is being passed over
+    for _, item, depth in _items(pattern):
+        if left_out >= 0:
+            left_out = -1 if item == ")" and depth == left_out else left_out
+        elif item in ("(?=", "(?!", "(?<=", "(?<!"):
+            left_out = depth
         elif item in (".", r"\D", r"\W", r"\S"):
             found += _ANY
         elif item[0] == "[":
             found += _ANY if re.search(r"\\[DWS]", item) else _IN_CLASS.sub(_widened, item)
         elif item not in ("^", "$", r"\b", r"\B"):
             found += f"[{_WIDER[item]}]" if item in _WIDER else item
-        at = end
     return found
 
 
@@ -113,19 +112,28 @@ def _widened(match: re.Match[str]) -> str:
 class Anywhere:
     """One pattern for any of several. Texts that RE2 finds nothing in, nearly all, are not searched again.
 
-    RE2 reads a text once, however many the alternatives.
+    RE2 reads a text once, however many the alternatives. Both engines compile when first needed.
     """
 
     def __init__(self, patterns: Sequence[str], flags: int = 0) -> None:
-        begin = "|".join(dict.fromkeys(map(begins, patterns)))
-        listed = "|".join(f"(?:{pattern})" for pattern in patterns)
-        self._exact = re.compile(f"(?={begin})(?:{listed})" if patterns else "(?!)", flags)
+        self._patterns, self._flags = patterns, flags
+
+    @cached_property
+    def _exact(self) -> re.Pattern[str]:
+        begin = "|".join(dict.fromkeys(map(begins, self._patterns)))
+        listed = "|".join(f"(?:{pattern})" for pattern in self._patterns)
+        return re.compile(f"(?={begin})(?:{listed})", self._flags)
+
+    @cached_property
+    def _may(self) -> Callable[[bytes], object]:
+        if not self._patterns:
+            return lambda text: None
         options = re2.Options()
         options.never_capture = True
-        options.case_sensitive = not flags & re.IGNORECASE
+        options.case_sensitive = not self._flags & re.IGNORECASE
         options.max_mem = 64 << 20
-        wide = "|".join(f"(?:{_wider(pattern)})" for pattern in patterns)
-        self._may = re2.compile(wide.encode() or b"[^\\x00-\\x{10ffff}]", options).search
+        wide = "|".join(f"(?:{_wider(pattern)})" for pattern in self._patterns)
+        return cast(Callable[[bytes], object], re2.compile(wide.encode(), options).search)
 
     def search(self, text: str) -> re.Match[str] | None:
         return self._exact.search(text) if self._may(text.encode("utf-8", "replace")) else None
