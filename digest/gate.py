@@ -41,10 +41,10 @@ _ODD = {
     language: _any_of({odd for _, odd in pairs}, before)
     for before, (language, pairs) in zip(("", r"\b"), _PAIRS.items(), strict=True)
 }
-_USUAL = {
-    language: {odd: [a for a, b in pairs if b == odd] for _, odd in pairs}
-    for language, pairs in _PAIRS.items()
-}
+_USUAL: dict[str, dict[str, list[str]]] = {language: {} for language in _PAIRS}
+for _language, _pairs_there in _PAIRS.items():
+    for _usual, _odd in _pairs_there:
+        _USUAL[_language].setdefault(_odd, []).append(_usual)
 _RUN = re.compile(f"[{CJK}]{{2,}}")
 _ARTICLE_SLIPS = pattern(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
 _URL = re.compile(r"(?:https?://|www\.)[\w.-]+|\b[\w-]+\.(?:com|net|cn|xyz|top|vip|cc|org)\b")

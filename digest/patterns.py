@@ -119,7 +119,8 @@ class Anywhere:
         self._patterns, self._flags = patterns, flags
 
     @cached_property
-    def _exact(self) -> re.Pattern[str]:
+    def exact(self) -> re.Pattern[str]:
+        """For texts in which one is known to match."""
         begin = "|".join(dict.fromkeys(map(begins, self._patterns)))
         listed = "|".join(f"(?:{pattern})" for pattern in self._patterns)
         return re.compile(f"(?={begin})(?:{listed})", self._flags)
@@ -136,10 +137,10 @@ class Anywhere:
         return cast(Callable[[bytes], object], re2.compile(wide.encode(), options).search)
 
     def search(self, text: str) -> re.Match[str] | None:
-        return self._exact.search(text) if self._may(text.encode("utf-8", "replace")) else None
+        return self.exact.search(text) if self._may(text.encode("utf-8", "replace")) else None
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
-        return self._exact.finditer(text) if self._may(text.encode("utf-8", "replace")) else iter(())
+        return self.exact.finditer(text) if self._may(text.encode("utf-8", "replace")) else iter(())
 
     def findall(self, text: str) -> list[str]:
         return [match.group() for match in self.finditer(text)]

@@ -54,7 +54,7 @@ class _Tests:
         self._begins = at_start([(rank, part) for rank, part in listed if part[0] == "^"], re.IGNORECASE)
         self._any = Anywhere([part for _, part in held], re.IGNORECASE).search
         self._each = [
-            (rank, Anywhere([part for other, part in held if other == rank], re.IGNORECASE).search)
+            (rank, Anywhere([part for other, part in held if other == rank], re.IGNORECASE))
             for rank in sorted({rank for rank, _ in held})
         ]
 
@@ -62,7 +62,7 @@ class _Tests:
         first = self._begins(text)
         if self._any(text):
             last = len(self._kinds) if first is None else first
-            first = next((rank for rank, search in self._each if rank < last and search(text)), first)
+            first = next((rank for rank, one in self._each if rank < last and one.exact.search(text)), first)
         return None if first is None else self._kinds[first]
 
 
