@@ -1,6 +1,6 @@
 """The pages' speed against a bare Starlette route in the same run, and lists of many readers.
 
-    python -m benchmarks.web [--requests 1500] [--rounds 9] [--rows 10000,1000000] [--json]
+    python -m benchmarks.web [--requests 1500 (0: lists only)] [--rounds 9] [--rows 10000,1000000] [--json]
 
 One-click unsubscribes count when they are answered, and so durable (SQLite, synchronous=FULL); sign-ups when
 their confirmation has been handed to the transport. Both servers are uvicorn in processes of their own; the
@@ -18,9 +18,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -240,53 +241,68 @@ IMPORTED = 50_000
 """Rows at most that are taken in by import, which does each alike; the others are copies of them."""
 
 
-def measure_list(rows: int) -> dict[str, float]:
-    """Import, and the first pages of lists of so many readers; in a process of its own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        url, file = f"sqlite:///{folder / 'list.db'}", folder / "list.csv"
-        imported = min(rows, IMPORTED)
-        with file.open("w") as out:
-            out.write("Email Address,First Name,Last Name,TAGS\n")
-            out.writelines(f"reader{n}@example{n % 1000}.org,Ann,Lee{n},craft\n" for n in range(imported))
-        with open_store(url) as store:
-            store.migrate()
-            signup, newsletter = make_parts(store, "http://127.0.0.1")
-            paper = Paper(store=store, newsletter=newsletter, themes=(THEME,))
-            importer = Importer(paper=paper, hash_address=signup.hash_address, reason="import of list.csv")
-            began = time.process_time()
-            with file.open(newline="") as text:
-                taken = sum(line.result == "taken" for line in importer.run(text, now=NOW))
-            import_s = time.process_time() - began
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            if taken != imported:
-                raise RuntimeError(f"{taken} of {imported} taken")
-            _copy(store, rows // imported)
-            section = Section(theme=THEME, items=(), why="")
-            edition = Edition(
-                number=0,
-                schedule="daily",
-                slot=NOW,
-                made_at=NOW,
-                subject="a",
-                preheader="b",
-                sections=(section,),
-            )
-            made = store.editions.freeze(edition, now=NOW, to_readers=True)
-            store.ledger.plan(made.number, now=NOW)
-            list_ms = _best(lambda: store.subscribers.list(limit=50))
-            demand_ms = _best(lambda: store.subscribers.demand(["craft"]))
-        with serving(serve_pages, url, folder / "sent") as pages:
-            time.sleep(3)  # the count of the deliveries that runs at the start
-            page_ms = min(timed(pages, [("GET", "/operator", b"")])["CPU us"] / 1000 for _ in range(40))
-        return {
-            "rows": rows,
-            "import CPU us a row": import_s / imported * 1e6,
-            "import peak MB": peak,
-            "list first page CPU ms": list_ms,
-            "demand by theme CPU ms": demand_ms,
-            "operator page CPU ms": page_ms,
-        }
+def fill(url: str, rows: int) -> dict[str, float]:
+    """Keep so many readers with an edition queued for all; what the import took, in a process of its own."""
+    imported = min(rows, IMPORTED)
+    with tempfile.TemporaryFile("w+", newline="") as file, open_store(url) as store:
+        file.write("Email Address,First Name,Last Name,TAGS\n")
+        file.writelines(f"reader{n}@example{n % 1000}.org,Ann,Lee{n},craft\n" for n in range(imported))
+        file.seek(0)
+        store.migrate()
+        signup, newsletter = make_parts(store, "http://127.0.0.1")
+        paper = Paper(store=store, newsletter=newsletter, themes=(THEME,))
+        importer = Importer(paper=paper, hash_address=signup.hash_address, reason="import of list.csv")
+        began = time.process_time()
+        taken = sum(line.result == "taken" for line in importer.run(file, now=NOW))
+        import_s = time.process_time() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        if taken != imported:
+            raise RuntimeError(f"{taken} of {imported} taken")
+        _copy(store, rows // imported)
+        edition = Edition(
+            number=0,
+            schedule="daily",
+            slot=NOW,
+            made_at=NOW,
+            subject="a",
+            preheader="b",
+            sections=(Section(theme=THEME, items=(), why=""),),
+        )
+        made = store.editions.freeze(edition, now=NOW, to_readers=True)
+        store.ledger.plan(made.number, now=NOW)
+    return {"rows": rows, "import CPU us a row": import_s / imported * 1e6, "import peak MB": peak}
+
+
+def measure_lists(folder: Path, sizes: Sequence[int]) -> list[dict[str, float]]:
+    """First pages of lists of so many readers, taken in turns: a busy machine slows all alike."""
+    urls = [f"sqlite:///{folder / f'{rows}.db'}" for rows in sizes]
+    found = []
+    for url, rows in zip(urls, sizes, strict=True):
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            found.append(pool.submit(fill, url, rows).result())
+    with ExitStack() as stack:
+        pages = [stack.enter_context(serving(serve_pages, url, folder / "sent")) for url in urls]
+        stores = [stack.enter_context(open_store(url)) for url in urls]
+        time.sleep(3)  # the count of the deliveries that runs at the start
+        for name, times, asks in (
+            ("list first page", 200, [partial(_ms, store.subscribers.list) for store in stores]),
+            ("demand by theme", 200, [partial(_ms, store.subscribers.demand) for store in stores]),
+            ("operator page", 40, [partial(_page_ms, page) for page in pages]),
+        ):
+            turns = [[ask() for ask in asks] for _ in range(times)]
+            for n, figures in enumerate(found):
+                figures[f"{name} CPU ms"] = median(turn[n] for turn in turns)
+    return found
+
+
+def _ms(ask: Callable[[], object]) -> float:
+    began = time.thread_time()
+    ask()
+    return (time.thread_time() - began) * 1000
+
+
+def _page_ms(pages: Served) -> float:
+    return timed(pages, [("GET", "/operator", b"")])["CPU us"] / 1000
 
 
 def _copy(store: Store, times: int) -> None:
@@ -306,16 +322,6 @@ def _copy(store: Store, times: int) -> None:
                 connection.exec_driver_sql(statement)
 
 
-def _best(work: Callable[[], object]) -> float:
-    """CPU ms, at best."""
-    took = []
-    for _ in range(200):
-        began = time.thread_time()
-        work()
-        took.append(time.thread_time() - began)
-    return min(took) * 1000
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=1500)
@@ -324,11 +330,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        steps = measure_steps(Path(folder), arguments.requests, arguments.rounds)
-    lists = []
-    for rows in filter(None, arguments.rows.split(",")):
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            lists.append(pool.submit(measure_list, int(rows)).result())
+        steps = (
+            measure_steps(Path(folder), arguments.requests, arguments.rounds) if arguments.requests else {}
+        )
+        lists = measure_lists(Path(folder), [int(rows) for rows in arguments.rows.split(",") if rows])
     if arguments.json:
         print(json.dumps({"steps": steps, "lists": lists}))
         return

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,17 +19,18 @@ from babel.messages.pofile import read_po
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import SECRET, START, Site, a_site, links, path_of
+from starlette.requests import Request
 from stored import COST, DAY, NOW, add_readers, article, edition, frozen_edition, reader
 
 from digest.model import ConsentState, DeliveryState, Dropped, FeedConfig, Severity, Subscriber
 from digest.render.recorded import told
 from digest.render.wording import languages
 from digest.store import Outcome, Store, open_store
-from digest.store.schema import consent_events, subscribers, suppressions
+from digest.store.schema import consent_events, deliveries, editions, subscribers, suppressions
 from digest.tokens import Purpose
 from digest.web import Limits
 from digest.web.limits import Window, ip_network, network, visitor
-from digest.web.operator import marked, tally
+from digest.web.operator import Counted, OperatorPages, marked, tally
 
 ROOT = Path(__file__).parents[1]
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
@@ -603,6 +604,60 @@ def test_terms_are_marked_in_passages_and_nothing_else_is_markup() -> None:
     assert marked("GPU 和 gpu<b>", ["gpu"]) == "<mark>GPU</mark> 和 <mark>gpu</mark>&lt;b&gt;"
     assert marked("大模型的模型", ["模型", "大模型"]) == "<mark>大模型</mark>的<mark>模型</mark>"
     assert marked("a < b", []) == "a &lt; b"
+
+
+def work(store: Store, ask: Callable[[], object]) -> int:
+    """What the database does for *ask*, on a busy machine as on a quiet one: SQLite's steps, PostgreSQL's rows."""
+    asked: list[tuple[str, object]] = []
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    def note(connection: sa.Connection, _: object, sql: str, parameters: object, *__: object) -> None:
+        if store.database.is_sqlite:
+            connection.connection.dbapi_connection.set_progress_handler(step, 1)  # type: ignore[union-attr]
+        elif sql.startswith("SELECT"):
+            asked.append((sql, parameters))
+
+    sa.event.listen(store.database.engine, "before_cursor_execute", note)
+    ask()
+    sa.event.remove(store.database.engine, "before_cursor_execute", note)
+    with store.database.read() as connection:
+        for sql, parameters in asked:
+            found = connection.exec_driver_sql(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters
+            ).scalar_one()  # type: ignore[arg-type]
+            steps += sum(map(int, re.findall(r"'(?:Actual Rows|Rows Removed by Filter)': (\d+)", str(found))))
+    return steps
+
+
+async def test_lists_and_the_operators_page_read_no_more_of_many_readers(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digest.store.subscribers.LOOKED_BACK", 50)
+
+    def send(readers: int) -> None:
+        add_readers(store, readers)
+        store.ledger.plan(number, now=NOW)
+        with store.database.write() as connection:
+            connection.execute(sa.update(deliveries).values(state="sent"))
+            connection.execute(sa.update(editions).values(planned_at=None))
+            if not store.database.is_sqlite:
+                connection.exec_driver_sql("ANALYZE")
+        counted.recount(now=NOW)
+
+    async with a_site(store, tmp_path) as site:
+        number, counted = frozen_edition(store), Counted(store)
+        request = Request({"type": "http", "headers": [], "query_string": b""})
+        operator = OperatorPages(site.door, counted)
+        asked = {"list": store.subscribers.list, "page": lambda: operator.page(request, {})}
+        send(60)
+        few = {name: work(store, ask) for name, ask in asked.items()}
+        send(2000)
+        for name, ask in asked.items():
+            assert work(store, ask) <= 1.2 * few[name], name
 
 
 async def test_a_proxy_of_ours_is_believed_and_no_other(sqlite_url: str, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from .schema import askings, consent_events, deliveries, editions, reader_counts
 
 BATCH = 1000
 """Rows a statement when importing; more gains nothing."""
+LOOKED_BACK = 5000
+"""Steps among which the last bounces are looked for, so that it costs the same however many there are."""
 PENDING, CONFIRMED, ERASED = ConsentState.PENDING, ConsentState.CONFIRMED, ConsentState.ERASED
 GONE = frozenset({ConsentState.UNSUBSCRIBED, ConsentState.BOUNCED, ConsentState.COMPLAINED, ERASED})
 
@@ -241,8 +243,8 @@ class Subscribers:
     def recent(
         self, states: Sequence[ConsentState], *, limit: int = 20
     ) -> tuple[tuple[int, ConsentEvent], ...]:
-        """The last steps into one of *states*, newest first; looks back over 5,000 steps, not over all."""
-        last = sa.select(consent_events).order_by(consent_events.c.id.desc()).limit(5000).subquery()
+        """The last steps into one of *states*, newest first, of the last *LOOKED_BACK* steps."""
+        last = sa.select(consent_events).order_by(consent_events.c.id.desc()).limit(LOOKED_BACK).subquery()
         query = sa.select(last).where(last.c.to_state.in_(states), last.c.from_state != last.c.to_state)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(last.c.id.desc()).limit(limit)).all()
