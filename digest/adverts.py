@@ -80,7 +80,7 @@ _Signs = dict[str, list[str]]
 
 
 def asks(folded: str) -> bool:
-    return _ASKING.search(folded) is not None
+    return _ASKING.first(folded) is not None
 
 
 def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None:
@@ -99,7 +99,7 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
     rest = "".join(_outside(folded, (0, len(folded)), spans))
     share = 1 - len(rest) / max(1, len(folded))
     rest = rest[:_SAMPLE]
-    if not spans and not _SIGNS["promise"].search(rest):
+    if not spans and _SIGNS["promise"].first(rest) is None:
         return None
     signs = _signs("".join(folded[a:b] for a, b in spans) if spans else rest)
     left = _signs(rest)

@@ -1,26 +1,27 @@
-"""Lists of regular expressions, tried only where one of them may match: most of a text is passed over.
+"""Lists of regular expressions, of which only those are tried that a text may match: most are passed over.
 
-RE2 tells in one pass whether any of a list may match at all; the engine of ``re`` says what does, and where.
-It skips to where a pattern may begin only when that is a list of plain words, so what richer patterns may
-begin with is read here from their source, which must not hold capturing groups.
+Whatever a pattern matches holds one of a few strings, read here from its source: a link farm's holds
+"http" or "www". One walk over a text tells which of all those strings stand in it (Aho and Corasick 1975).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, cached_property, lru_cache, partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from heapq import heapify, heappop, heapreplace
 from itertools import pairwise
-from typing import TypeVar, cast
 
-import re2
+from ahocorasick_rs import BytesAhoCorasick
 
-_ITEM = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]|\\.|\(\?(?:[-a-z]*:|<?[=!])|.", re.DOTALL)
-_TIMES = re.compile(r"(?:[*+?]|\{\d*,?\d*\})\??")
-_EVERY = r"\s\S"
-_ANY = "(?s:.)"
-_WIDER = {r"\d": r"\p{Nd}", r"\w": r"\p{L}\p{N}_", r"\s": r"\s\x0b\x1c-\x1f\x{85}\p{Z}", "[": r"\["}
-_IN_CLASS = re.compile(r"(?<!^)\[|\\.", re.DOTALL)
-
-T = TypeVar("T")
+_ITEM = re.compile(
+    r"\[\^?\]?(?:[^\]\\]|\\.)*\]|\\(?:x..|u.{4}|.)|\(\?(?:[-a-z]*:|<?[=!]|P<\w+>)|(?:[*+?]|\{\d*,?\d*\})\??|.",
+    re.DOTALL,
+)
+_SETTLED = re.compile(r"\[(?:[^\\^-]|\\[^\w])+\]", re.DOTALL)
+"""A class without ranges and kinds of characters."""
+_MOST = 64
+"""Strings that are looked for in the place of one pattern."""
+_PIECE = 100_000
+"""Bytes that are walked over at a time, then as many again: all that is met in them is held at once."""
 
 
 def joined(pattern: str) -> str:
@@ -28,140 +29,143 @@ def joined(pattern: str) -> str:
     return "".join(line.strip() for line in pattern.split("\n")) if "\n" in pattern else pattern
 
 
-def _items(pattern: str) -> Iterator[tuple[int, str, int]]:
-    """(place, item, groups open around it) of a pattern's characters, classes, escapes and brackets."""
-    depth = 0
-    for match in _ITEM.finditer(pattern):
-        depth -= match.group() == ")"
-        yield match.start(), match.group(), depth
-        depth += match.group()[0] == "("
-
-
 def alternatives(pattern: str) -> list[str]:
     """The parts of a pattern between the bars that stand in no bracket."""
-    bars = [-1, *(at for at, item, depth in _items(pattern) if item == "|" and depth == 0), len(pattern)]
-    return [pattern[a + 1 : b] for a, b in pairwise(bars)]
+    bars, depth = [-1], 0
+    for match in _ITEM.finditer(pattern):
+        item = match.group()
+        depth += (item[0] == "(") - (item == ")")
+        if item == "|" and not depth:
+            bars.append(match.start())
+    return [pattern[a + 1 : b] for a, b in pairwise([*bars, len(pattern)])]
 
 
-def begins(pattern: str) -> str:
-    """The characters a match may begin with, as a class."""
-    found, may_be_empty = _begins(pattern)
-    return f"[{_EVERY if may_be_empty else found}]"
+_Strings = frozenset[str]
+_ANY: _Strings = frozenset()
+_EMPTY: _Strings = frozenset({""})
 
 
-def _begins(pattern: str) -> tuple[str, bool]:
-    each = [_part_begins(part) for part in alternatives(pattern)]
-    return "".join(dict.fromkeys(found for found, _ in each)), any(empty for _, empty in each)
+def needs(pattern: str) -> frozenset[str]:
+    """Strings of which every match holds at least one; none when there is no telling."""
+    strings, _, _ = _choice(_ITEM.findall(pattern), 0)
+    return strings if "" not in strings else _ANY
 
 
-def _part_begins(part: str) -> tuple[str, bool]:
-    """(inside of the class, whether the part may match nothing at all)."""
-    found, at = "", 0
-    while at < len(part):
-        item = next(_items(part[at:]))[1]
-        end = at + len(item)
-        if item[0] == "(":
-            end = (
-                at + next(place for place, sign, depth in _items(part[at:]) if sign == ")" and depth == 0) + 1
-            )
-        inside, empty = _item_begins(item, part[at + len(item) : end - 1])
-        times = _TIMES.match(part, end)
-        at = times.end() if times else end
-        found += inside
-        if not empty and not (times and times.group().startswith(("*", "?", "{0", "{,"))):
-            return found, False
-    return found, True
+def _choice(items: list[str], at: int) -> tuple[_Strings, bool, int]:
+    """(strings, whether they are all that may match, place behind) of the alternatives from *at* on."""
+    found: list[tuple[_Strings, bool]] = []
+    while not found or (at < len(items) and items[at] == "|"):
+        strings, exact, at = _sequence(items, at + bool(found))
+        found.append((strings, exact))
+    exact = all(exact for _, exact in found)
+    if not exact and any(_worth(strings) == (0, 0) for strings, _ in found):
+        return _ANY, False, at
+    return _ANY.union(*(strings for strings, _ in found)), exact, at
 
 
-def _item_begins(item: str, inside: str) -> tuple[str, bool]:
-    if item[0] == "(" and item[-1] == ":":
-        return _begins(inside)
-    if item[0] == "(" or item in ("^", "$", r"\b", r"\B"):
-        return "", True
-    if item[0] == "[" and item[1] != "^":
-        return item[1:-1], False
-    if item[0] == "[" or item == ".":
-        return _EVERY, False
-    return item if item[0] == "\\" else re.escape(item), False
+def _sequence(items: list[str], at: int) -> tuple[_Strings, bool, int]:
+    best, run, whole = _ANY, _EMPTY, True
+    while at < len(items) and items[at] not in ("|", ")"):
+        strings, exact, at = _repeated(items, at)
+        if exact and len(run) * len(strings) <= _MOST:
+            run = frozenset(a + b for a in run for b in strings)
+            continue
+        whole = False
+        best = max(best, run, strings, key=_worth)
+        run = strings if exact else _EMPTY
+    return run if whole else max(best, run, key=_worth), whole, at
 
 
-def _wider(pattern: str) -> str:
-    """What RE2 is asked for: it finds whatever *pattern* matches, and perhaps more.
-
-    RE2 knows no look-around, and takes ``\\w``, ``\\d`` and ``\\s`` for ASCII.
-    """
-    found, left_out = "", -1  # depth of the look-around that is being passed over
-    for _, item, depth in _items(pattern):
-        if left_out >= 0:
-            left_out = -1 if item == ")" and depth == left_out else left_out
-        elif item in ("(?=", "(?!", "(?<=", "(?<!"):
-            left_out = depth
-        elif item in (".", r"\D", r"\W", r"\S"):
-            found += _ANY
-        elif item[0] == "[":
-            found += _ANY if re.search(r"\\[DWS]", item) else _IN_CLASS.sub(_widened, item)
-        elif item not in ("^", "$", r"\b", r"\B"):
-            found += f"[{_WIDER[item]}]" if item in _WIDER else item
-    return found
+def _worth(strings: _Strings) -> tuple[int, int]:
+    """Long strings are rare, and so are few."""
+    least = min(map(len, strings), default=0)
+    return (least, -len(strings)) if least else (0, 0)
 
 
-def _widened(match: re.Match[str]) -> str:
-    return _WIDER.get(match.group(), match.group())
+def _repeated(items: list[str], at: int) -> tuple[_Strings, bool, int]:
+    strings, exact, at = _item(items, at)
+    times = items[at] if at < len(items) else ""
+    if times in ("?", "??") and exact:
+        return strings | _EMPTY, True, at + 1
+    if times and (times[0] in "*?" or times.startswith(("{0", "{,"))):
+        return _ANY, False, at + 1
+    if times and (times[0] == "+" or (times[0] == "{" and len(times) > 1)):
+        return strings, False, at + 1
+    return strings, exact, at
+
+
+def _item(items: list[str], at: int) -> tuple[_Strings, bool, int]:
+    item, at = items[at], at + 1
+    if item[0] == "(":
+        strings, exact, at = _choice(items, at)
+        around = item[-1] in "=!"  # it takes up no character
+        return (_EMPTY, True, at + 1) if around else (strings, exact, at + 1)
+    if item in ("^", "$", r"\b", r"\B"):
+        return _EMPTY, True, at
+    if item[0] == "[":
+        settled = _SETTLED.fullmatch(item)
+        return (frozenset(item[1:-1].replace("\\", "")), True, at) if settled else (_ANY, False, at)
+    if item == "." or (item[0] == "\\" and item[1].isalnum()):
+        return _ANY, False, at
+    return frozenset({item[-1]}), True, at
 
 
 class Anywhere:
-    """One pattern for any of several. Texts that RE2 finds nothing in, nearly all, are not searched again.
-
-    RE2 reads a text once, however many the alternatives. Both engines compile when first needed.
-    """
+    """One pattern for any of several. Each compiles when a text first holds what it needs."""
 
     def __init__(self, patterns: Sequence[str], flags: int = 0) -> None:
         self._patterns, self._flags = patterns, flags
+        self._tests: dict[int, Callable[..., re.Match[str] | None]] = {}
 
     @cached_property
-    def exact(self) -> re.Pattern[str]:
-        """For texts in which one is known to match."""
-        begin = "|".join(dict.fromkeys(map(begins, self._patterns)))
-        listed = "|".join(f"(?:{pattern})" for pattern in self._patterns)
-        return re.compile(f"(?={begin})(?:{listed})", self._flags)
+    def _held(self) -> tuple[BytesAhoCorasick, list[list[int]], list[int]]:
+        """What finds the strings, the patterns that need each of them, and those that are always tried."""
+        held: dict[str, list[int]] = {}
+        always = []
+        for n, pattern in enumerate(self._patterns):
+            strings = {string.casefold() for string in needs(pattern)}
+            for string in strings:
+                held.setdefault(string, []).append(n)
+            if not strings:
+                always.append(n)
+        return BytesAhoCorasick([string.encode() for string in held]), list(held.values()), always
 
-    @cached_property
-    def _may(self) -> Callable[[bytes], object]:
-        if not self._patterns:
-            return lambda text: None
-        options = re2.Options()
-        options.never_capture = True
-        options.case_sensitive = not self._flags & re.IGNORECASE
-        options.max_mem = 64 << 20
-        wide = "|".join(f"(?:{_wider(pattern)})" for pattern in self._patterns)
-        return cast(Callable[[bytes], object], re2.compile(wide.encode(), options).search)
+    def _possible(self, text: str) -> list[int]:
+        """Numbers of the patterns that *text* may match, in order."""
+        find, held, always = self._held
+        sought = (text.casefold() if self._flags & re.IGNORECASE else text).encode("utf-8", "replace")
+        pieces = (sought[at : at + 2 * _PIECE] for at in range(0, len(sought), _PIECE))
+        met = {hit[0] for piece in pieces for hit in find.find_matches_as_indexes(piece, overlapping=True)}
+        return sorted({n for which in met for n in held[which]}.union(always))
 
-    def search(self, text: str) -> re.Match[str] | None:
-        return self.exact.search(text) if self._may(text.encode("utf-8", "replace")) else None
+    def _test(self, n: int) -> Callable[..., re.Match[str] | None]:
+        if n not in self._tests:
+            compiled = re.compile(self._patterns[n], self._flags)
+            self._tests[n] = compiled.match if self._patterns[n][0] == "^" else compiled.search
+        return self._tests[n]
+
+    def first(self, text: str) -> int | None:
+        """The number of the first of the patterns that *text* matches, wherever."""
+        return next((n for n in self._possible(text) if self._test(n)(text)), None)
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
-        return self.exact.finditer(text) if self._may(text.encode("utf-8", "replace")) else iter(())
+        """What ``re.finditer`` finds of all of them, in the order of the text."""
+        tests = [(n, self._test(n)) for n in self._possible(text)]
+        ahead = [(match.start(), n, test, match) for n, test in tests if (match := test(text))]
+        heapify(ahead)
+        end = 0
+        while ahead:
+            start, n, test, match = ahead[0]
+            if start >= end:
+                yield match
+                end = match.end()
+            if following := test(text, end):
+                heapreplace(ahead, (following.start(), n, test, following))
+            else:
+                heappop(ahead)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return next(self.finditer(text), None)
 
     def findall(self, text: str) -> list[str]:
         return [match.group() for match in self.finditer(text)]
-
-
-def at_start(patterns: Iterable[tuple[T, str]], flags: int = 0) -> Callable[[str], T | None]:
-    """What the first of the named *patterns* that matches at a text's start is called; None when none does.
-
-    Those that cannot begin with the text's first character are not tried.
-    """
-    listed = [(re.compile(begins(pattern), flags).match, name, pattern) for name, pattern in patterns]
-    compiled = cache(partial(re.compile, flags=flags))  # when first needed: most never are, and it takes long
-
-    @lru_cache(maxsize=4096)
-    def fitting(first: str) -> Sequence[tuple[T, Callable[[str], object]]]:
-        return [(name, compiled(pattern).match) for begin, name, pattern in listed if begin(first)]
-
-    def named(text: str) -> T | None:
-        for name, match in fitting(text[:1]):
-            if match(text):
-                return name
-        return None
-
-    return named

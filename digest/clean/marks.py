@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import resources
 
 from digest.clean.lines import Line
-from digest.patterns import Anywhere, alternatives, at_start, joined
+from digest.patterns import Anywhere, alternatives, joined
 from digest.text import fold
 
 
@@ -45,33 +45,24 @@ def _vocabulary() -> tuple[dict[str, list[str]], str]:
 
 
 class _Tests:
-    """Kinds of furniture in the order they are asked for: by how a line begins, and by what stands in it."""
+    """Kinds of furniture in the order they are asked for."""
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
-        listed = [(rank, part) for rank, found in enumerate(kinds) for part in _LISTS[found.name.lower()]]
-        held = [(rank, part) for rank, part in listed if part[0] != "^"]
-        self._kinds = kinds
-        self._begins = at_start([(rank, part) for rank, part in listed if part[0] == "^"], re.IGNORECASE)
-        self._any = Anywhere([part for _, part in held], re.IGNORECASE).search
-        self._each = [
-            (rank, Anywhere([part for other, part in held if other == rank], re.IGNORECASE))
-            for rank in sorted({rank for rank, _ in held})
-        ]
+        listed = [(found, part) for found in kinds for part in _LISTS[found.name.lower()]]
+        self._kinds = [found for found, _ in listed]
+        self._first = Anywhere([part for _, part in listed], re.IGNORECASE).first
 
     def __call__(self, text: str) -> Kind | None:
-        first = self._begins(text)
-        if self._any(text):
-            last = len(self._kinds) if first is None else first
-            first = next((rank for rank, one in self._each if rank < last and one.exact.search(text)), first)
-        return None if first is None else self._kinds[first]
+        which = self._first(text)
+        return None if which is None else self._kinds[which]
 
 
 _LISTS, _DATE = _vocabulary()
 _OF_ALL = _Tests((Kind.FINAL, Kind.CAPTION, Kind.END, Kind.CALL, Kind.JUNK, Kind.NOTICE))
 _OF_LONG = _Tests((Kind.END, Kind.CALL, Kind.NOTICE))
 """Of paragraphs only these are asked."""
-_META = at_start([(Kind.META, part) for part in _LISTS["meta"]], re.IGNORECASE)
-_FINAL = at_start([(Kind.FINAL, part) for part in _LISTS["final"]], re.IGNORECASE)
+_META = _Tests((Kind.META,))
+_FINAL = _Tests((Kind.FINAL,))
 _BARE_DATE = re.compile(_DATE, re.IGNORECASE)
 _BYLINE = re.compile(
     r"^(?:By|BY|by):? (?:[A-Z][\w.'’-]*[ ,&]*|and |for |in |of |the |de |van |von )+"
