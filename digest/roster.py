@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
+from unicodedata import category
+from zoneinfo import available_timezones
 
 from digest import consent
 from digest.address import canonical
@@ -37,7 +40,7 @@ _GONE = (
     "unsubscribed", "cleaned", "bounced", "complained", "disabled", "blocklisted", "blacklisted", "erased",
 )  # fmt: skip
 _HERE = ("", "confirmed", "subscribed", "enabled", "active", "paused")
-_ZONE = re.compile(r"[A-Za-z_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+_THEMES = ("themes", "tags", "主题", "标签")
 
 
 class Result(StrEnum):
@@ -121,8 +124,8 @@ class Importer:
             name=_first(cells, _NAME) or _both(cells),
             state=ConsentState.CONFIRMED,
             language=_tag(cells.get("language", "")) or letter.language,
-            timezone=zone if is_zone(zone := cells.get("timezone", "")) else letter.timezone,
-            themes=self._themes(_first(cells, ("themes", "tags"))),
+            timezone=zone if (zone := cells.get("timezone", "")) in zones() else letter.timezone,
+            themes=self._themes(_first(cells, _THEMES)),
             schedules=tuple(s for s in _listed(cells.get("schedules", "")) if s in schedules),
             send_hour=_hour(cells.get("send_hour", "")),
         )
@@ -201,10 +204,11 @@ def _safe(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A cell without the ``'`` of :func:`_safe`, blanks around it and controls."""
+    """A cell without the ``'`` of :func:`_safe` and what cannot be seen; controls count as blanks."""
     text = text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
-    text = text.strip()
-    return text if text.isprintable() else "".join(c for c in text if c.isprintable())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " * (category(c) in {"Cc", "Zs"}) for c in text)
+    return " ".join(text.split())
 
 
 def _delimiter(file: IO[str]) -> str:
@@ -242,14 +246,10 @@ def _tag(text: str) -> str:
     return text if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", text) else ""
 
 
-def is_zone(text: str) -> bool:
-    """Whether *text* names a time zone of the tz database."""
-    from zoneinfo import ZoneInfo
-
-    try:
-        return bool(_ZONE.fullmatch(text) and ZoneInfo(text))
-    except (KeyError, ValueError, OSError):
-        return False
+@cache
+def zones() -> frozenset[str]:
+    """The names of the tz database."""
+    return frozenset(available_timezones())
 
 
 def _hour(text: str) -> int | None:

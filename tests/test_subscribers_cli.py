@@ -142,6 +142,12 @@ def test_importing_twice_changes_nothing_and_a_dry_run_never_does(home: Path) ->
         ("", "utf-8", "no column of addresses"),
         ("邮箱;姓名\nli@example.org;李明\n", "gb18030", "1 taken"),
         ("email\tname\nli@example.org\tLi\n", "utf-8-sig", "1 taken"),
+        ("email\tname\nli@example.org\t李明\n", "utf-16", "1 taken"),
+        (
+            'email\n"li\nming@example.org"\nli\x00@example.org\n',
+            "utf-8",
+            "0 taken, 0 known, 0 suppressed, 2 refused",
+        ),
         ('email,name\r\nli@example.org,"Li\r\nMing"\r\n\r\n', "utf-8", "1 taken"),
         (
             "email\n" + "x" * 200_000 + "@example.org\nli@example.org\n",
@@ -157,6 +163,21 @@ def test_odd_files(home: Path, text: str, encoding: str, said: str) -> None:
     ran = imported(home, text, encoding=encoding)
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Email;Name;标签\nli@example.org;李\u3000雷;师承 vip\n", "gbk"),
+        ("E-Mail;Name;Tags\nli@example.org;Jürgen Groß-Müller;mentorship\n", "cp1252"),
+        ("email\tname\ttags\nli@example.org\tЛи\u200b\tMentorship\n", "utf-16"),
+    ],
+)
+def test_names_are_read_in_the_charset_they_are_written_in(home: Path, text: str, encoding: str) -> None:
+    imported(home, text, encoding=encoding)
+    name = text.splitlines()[1].replace("\t", ";").split(";")[1]
+    found = listed(home)[0]
+    assert (found["name"], found["themes"]) == (" ".join(name.replace("\u200b", "").split()), ["mentorship"])
 
 
 def test_what_a_spreadsheet_would_run_is_exported_as_text_and_comes_back(home: Path) -> None:
