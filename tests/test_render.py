@@ -63,7 +63,7 @@ from digest.model import (
     Update,
 )
 from digest.render import Renderer, edition_json, encoded_size, make_renderer
-from digest.render.plain import WIDTH, fold
+from digest.render.plain import WIDTH, fold, to_text
 from digest.render.typeset import (
     Typesetter,
     clean,
@@ -248,7 +248,8 @@ def test_size_is_kept_and_what_is_cut_is_said(count: int) -> None:
     assert encoded_size(parts.html) <= 90_000
     assert count - parts.left_out == parts.html.count("阅读原文：") + parts.html.count("没有原文链接")
     if count == 10:
-        assert encoded_size(parts.html) < 40_000
+        assert encoded_size(parts.html) < 38_000
+        assert encoded_size(renderer().mail(many(10), language="en").html) < 38_000
     if count >= 50:
         assert parts.left_out > 0
         assert f"另有 {parts.left_out} 条，见网页版" in parts.text
@@ -389,19 +390,25 @@ def test_omissions_are_shown() -> None:
 
 def test_chinese_marks_get_a_chinese_face() -> None:
     html = '<p class="src">“甲”</p><p>他说“好”——走 "no" don’t “yes”……</p>'
-    dressed = dress(html, marks="<m>")
-    assert dressed.count("<m>") == 5
+    dressed = dress(html, faces="F", budget=200)
+    face = '<span style="font-family:F">'
+    assert dressed.count(face) == 3
+    assert f"{face}“好”</span>" in dressed, "one face for a quotation that is all Chinese"
     assert "<nobr>——</nobr>" in dressed
     assert "don’t" in dressed
-    small = dress(html, marks="<m>", budget=35)
-    assert small.startswith('<p class="src">“甲”')
-    assert small.count("<m>") == 3
-    assert "<m>" not in dress(html, marks="<m>", budget=10)
-    assert dress("<nobr>甲——乙</nobr>——丙", marks="<m>") == "<nobr>甲——乙</nobr><nobr>——</nobr>丙"
-    mixed = dress("<p>见“OK”了：“Small teams”: x ‘a“中”b’</p>", marks="<m>")
-    assert "<m>“</span>OK" in mixed
+    assert dress(html, faces="F", budget=20) == dress(html), (
+        "the style sheet's, when they would cost too much"
+    )
+    assert dress(html).count('<span class="m">') == 3
+    assert dress("<nobr>甲——乙</nobr>——丙") == "<nobr>甲——乙</nobr><nobr>——</nobr>丙"
+    mixed = dress("<p>见“OK”了：“Small teams”: x ‘a“中”b’</p>")
+    assert '<span class="m">“</span>OK' in mixed
     assert "：“Small teams”:" in mixed
-    assert mixed.count("<m>") == 6
+    assert mixed.count('<span class="m">') == 5
+    serif = dress('<h1 class="h1">“窑”</h1><p>“火”</p>')
+    assert '<span class="m">“</span>窑' in serif, "the words keep the title's own face"
+    assert '<span class="m">“火”</span>' in serif
+    assert "<span" not in dress('<div class="pre">“甲”</div>')
 
 
 @pytest.mark.parametrize(
@@ -748,6 +755,21 @@ def test_folding_loses_nothing(line: str) -> None:
     for row in folded.splitlines():
         assert columns(row) <= WIDTH or len(row.split()) == 1
         assert not re.match(r"[，。”]", row.strip())
+
+
+def test_the_text_part_breaks_where_the_mail_does() -> None:
+    """Labels stay whole and titles break between clauses: no last character stands alone on a line."""
+    label = "旧文重读：2023 年"
+    html = f"<p>{'经' * 30} · <nobr>{label}</nobr></p><h3>{'窑' * 30}，<nobr>只学看火里的声音</nobr></h3>"
+    lines = to_text(html).splitlines()
+    assert label in lines
+    assert "只学看火里的声音" in lines
+
+
+def test_subject_and_preheader_are_set_like_the_headline() -> None:
+    parts = renderer().mail(replace(ONE, subject="谁在影响AI世界", preheader="3年看1800篇"), language="zh-CN")
+    assert parts.subject == "谁在影响 AI 世界"
+    assert parts.preheader == "3 年看 1800 篇"
 
 
 def test_same_edition_same_text() -> None:

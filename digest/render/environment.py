@@ -84,7 +84,8 @@ class _Inline(Extension):
     """Puts ``mail.css`` into the style attributes of each template as it is loaded.
 
     Statements stand in the HTML as comments meanwhile, so that a parser cannot move them; therefore
-    tables in templates need their ``<tbody>`` written out, and no file starts with a row.
+    tables in templates need their ``<tbody>`` written out (it is taken out again), and no file starts with
+    a row.
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
@@ -107,7 +108,7 @@ class _Inline(Extension):
         )
         inlined = inliner.inline(html) if "<html" in html else inliner.inline_fragment(html, self._css)
         inlined = re.sub(r'style="[^"]*"', lambda m: m[0].replace(": ", ":").replace(';"', '"'), inlined)
-        inlined = re.sub(r' class="([^"]*)"', self._hooks, inlined)
+        inlined = re.sub("</?tbody>", "", re.sub(r' class="([^"]*)"', self._hooks, inlined))
         return _MARKER.sub(lambda m: pieces[int(m.group(1) or m.group(2))], inlined)
 
     @property
@@ -116,8 +117,8 @@ class _Inline(Extension):
 
     def _hooks(self, found: re.Match[str]) -> str:
         """Only the classes the style sheet for dark and small screens asks for, and what Python looks for."""
-        used = str(self.environment.globals["extras"])
-        kept = [name for name in found[1].split() if name in ("pre", "src") or f".{name}" in used]
+        used = re.findall(r"\.([a-z]\w*)", str(self.environment.globals["extras"]))
+        kept = [name for name in found[1].split() if name in ("pre", "src", *used)]
         return f' class="{" ".join(kept)}"' if kept else ""
 
 

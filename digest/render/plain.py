@@ -14,7 +14,7 @@ WIDTH = 76
 _NEVER_FIRST = f"{CLOSERS}，。、：；？！,.:;?!%…—·〕〗～"
 _NEVER_LAST = "“‘「『（《〈【([{"
 _WIDE_MARKS = "—…“”‘’「」『』（）《》〈〉【】，。、：；？！"
-_PIECE = re.compile(rf"——+|…+|[{CJK}]|[^\S\n]+|[^\s{CJK}{_WIDE_MARKS}]+|.", re.DOTALL)
+_PIECE = re.compile(rf"\ufdd2[^\ufdd3]*\ufdd3|——+|…+|[{CJK}]|[^\S\n]+|[^\s{CJK}{_WIDE_MARKS}]+|.", re.DOTALL)
 _BEHIND = re.compile(r"\n( *(?:https?://|mailto:)\S+) +(\S.*)")
 """What stands behind a link stands behind its words when the address gets a line of its own."""
 _SLOT = f"{SLOT_OPEN}[^{SLOT_CLOSE}]*{SLOT_CLOSE}"
@@ -28,7 +28,8 @@ def to_text(html: str) -> str:
     body, converter = _converter(html, plain=True)
     text = _BEHIND.sub(r" \2\n\1", converter.convert_soup(body))
     once = re.sub(r"\n{3,}", "\n\n", "\n".join(map(fold, text.split("\n"))))
-    return re.sub(r"(?<=-\n\n)\x1e|^\x1e", "", once).replace("\x1e", "\n").strip() + "\n"
+    shown = re.sub(r"(?<=-\n\n)\x1e|^\x1e|[\ufdd2\ufdd3]", "", once)
+    return shown.replace("\x1e", "\n").strip() + "\n"
 
 
 def to_markdown(html: str) -> str:
@@ -68,6 +69,9 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
 
         convert_strong = convert_em = convert_i = convert_b
 
+        def convert_nobr(self, el: Any, text: str, parent_tags: Any) -> str:
+            return f"\ufdd2{text}\ufdd3" if text.strip("—") else text
+
         def convert_blockquote(self, el: Any, text: str, parent_tags: Any) -> str:
             return "\n\n" + re.sub(r"(?m)^(?=.)", "    ", text.strip()) + "\n\n"
 
@@ -84,7 +88,7 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
             return f"\n\n\x1e{text.strip()}\n"
 
         def under(self, text: str, mark: str) -> str:
-            widest = max(map(columns, fold(text.strip()).splitlines()), default=0)
+            widest = max(map(_width, fold(text.strip()).splitlines()), default=0)
             return f"\n\n\x1e{text.strip()}\n{mark * widest}\n\n"
 
     kind = Plain if plain else Layout
@@ -103,22 +107,27 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
 def fold(line: str) -> str:
     """*line* on as many lines of ``WIDTH`` columns as it needs; lists and quotations stay indented.
 
-    No line starts with a closing mark or ends with an opening one; addresses, Latin words, —— and ……
-    are never broken; a line that holds a reader's own value is left alone.
+    No line starts with a closing mark or ends with an opening one; addresses, Latin words, ——, …… and what
+    stands between ``\\ufdd2`` and ``\\ufdd3`` are never broken; a line that holds a reader's own value is
+    left alone.
     """
     line = line.rstrip()
-    if columns(line) <= WIDTH or re.search(_SLOT, line) or re.fullmatch(r"\s*\S+:\S+", line):
+    if _width(line) <= WIDTH or re.search(_SLOT, line) or re.fullmatch(r"\s*\S+:\S+", line):
         return line
     indent = re.match(" *(?:- )?", line)
     head = indent.group() if indent else ""
     rows, row = [], head
     for unit in _units(line[len(head) :]):
-        if columns(row + unit.rstrip()) > WIDTH and row.strip(" -"):
+        if _width(row + unit.rstrip()) > WIDTH and row.strip(" -"):
             rows.append(row.rstrip())
             row = " " * len(head) + unit.lstrip()
         else:
             row += unit
     return "\n".join([*rows, row.rstrip()])
+
+
+def _width(text: str) -> int:
+    return columns(re.sub("[\ufdd2\ufdd3]", "", text))
 
 
 def _units(text: str) -> list[str]:

@@ -99,47 +99,50 @@ class Typesetter:
         return shown
 
 
-def dress(html: str, *, marks: str, budget: int | None = None) -> str:
+def dress(html: str, *, faces: str | None = None, budget: int = 0) -> str:
     """Faces for Chinese quotation marks and dots, and no line end inside ——, in the body's text.
 
-    A Latin face would set the marks a third as wide. Over *budget* octets of spans the small print goes
-    without, then all marks do. ``nobr`` because Outlook on Windows has no ``white-space``.
+    A Latin face would set the marks a third as wide. ``nobr`` because Outlook on Windows has no
+    ``white-space``.
 
     Args:
-        marks: Opening tag of a span round marks.
+        faces: Named at each mark, for clients that drop style sheets, unless that costs more than *budget*
+            octets; else the style sheet has them for the class ``m``.
     """
     head, body_tag, body = html.partition("<body") if "<body" in html else ("", "", html)
-    for kinds in (_ALL_TEXT, _LARGE_TEXT, None):
-        dressed, spent = _dressed(body, kinds, marks)
-        if budget is None or spent <= budget:
-            break
+    dressed, spent = _dressed(body, f'<span style="font-family:{faces}">') if faces else ("", 0)
+    if not faces or spent > budget:
+        dressed, _ = _dressed(body, '<span class="m">')
     return head + body_tag + dressed
 
 
-_ALL_TEXT = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
-_LARGE_TEXT = re.compile(r'(<!--.*?-->|<p class="src".*?</p>|<[^>]*>)', re.DOTALL)
+_BETWEEN = re.compile(r'(<!--.*?-->|<div class="pre".*?</div>|<[^>]*>)', re.DOTALL)
+_SERIF = re.compile(r'<\w+ class="(?:h1|h3x|said)\b')
+_MIXED = re.compile("[!-~—“”‘’]")
+"""What one face for a whole quotation would not do for."""
 
 
-def _dressed(body: str, skipped: re.Pattern[str] | None, marks: str) -> tuple[str, int]:
-    spent, held, out = 0, False, []
+def _dressed(body: str, marks: str) -> tuple[str, int]:
+    spent, held, serif, out = 0, False, False, []
 
     def wrap(found: re.Match[str]) -> str:
         nonlocal spent
         whole = found.group()
         if whole.startswith("—"):  # browsers end a nobr where one begins inside it
             return whole if held else f"<nobr>{whole}</nobr>"
-        inner = (
-            _MARKS.sub(wrap, whole[1:-1]) if len(whole) > 1 and whole[0] in "“‘" and whole[-1] in "”’" else ""
-        )
-        if skipped is None or (inner and not _is_chinese_pair(found)):
-            return whole[0] + inner + whole[-1] if inner else whole
-        pieces = [whole[0], whole[-1]] if inner else [whole]
-        spent += len(pieces) * len(f"{marks}</span>")
-        return inner.join(f"{marks}{piece}</span>" for piece in pieces)
+        quoted = whole[1:-1] if whole[0] in "“‘" and whole[-1] in "”’" else ""
+        plain = quoted and not _is_chinese_pair(found)
+        apart = quoted and (plain or serif or _MIXED.search(quoted))
+        pieces = [whole[0], whole[-1]] if apart else [whole]
+        if not plain:
+            pieces = [f"{marks}{piece}</span>" for piece in pieces]
+            spent += len(pieces) * len(f"{marks}</span>")
+        return (_MARKS.sub(wrap, quoted) if apart else "").join(pieces)
 
-    for n, piece in enumerate((skipped or _ALL_TEXT).split(body)):
+    for n, piece in enumerate(_BETWEEN.split(body)):
         out.append(piece if n % 2 else _MARKS.sub(wrap, _breakable(piece)))
         held = piece == "<nobr>" or (held and piece != "</nobr>")
+        serif = bool(_SERIF.match(piece)) or (serif and piece not in ("</h1>", "</h3>", "</p>"))
     return "".join(out), spent
 
 

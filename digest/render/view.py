@@ -192,7 +192,7 @@ class Viewer:
         shares = bar_lengths(excerpts)
         return tuple(
             View(
-                number=escape(clean(excerpt.number or "")),
+                number=self.type.shown(excerpt.number or ""),
                 label=self.type.shown(excerpt.label or excerpt.text),
                 url=None if hides_host(article) or not article.url else passage_url(article, excerpt),
                 share=share,
@@ -227,13 +227,14 @@ def has_contents(sections: Sequence[Section]) -> bool:
     return sum(len(section.items) for section in sections) >= CONTENTS_FROM
 
 
-def unbroken(part: Markup, *, more: bool = False) -> Markup:
+def unbroken(part: Markup, *, more: bool = False, first: bool = False) -> Markup:
     """On one line, with a dot when there is *more* to come, unless it is too long for a phone's.
 
-    A tag with no blank beside it counts as hiding words from a spam filter; so blanks stand round these.
+    What begins a line, as the *first* does, needs no holding. A tag with no blank beside it counts as hiding
+    words from a spam filter; so blanks stand round these.
     """
     part += DOT if more else ""
-    return Markup("<nobr>{}</nobr>").format(part) if columns(part) <= UNBROKEN else part
+    return part if first or columns(part) > UNBROKEN else Markup("<nobr>{}</nobr>").format(part)
 
 
 def hides_host(article: Article) -> bool:
