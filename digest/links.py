@@ -24,6 +24,7 @@ _TIDY = re.compile(
 )
 """What most addresses look like: nothing about them can be untidy save their query."""
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\xa0]+")
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\ufeff]")
 _TAG = re.compile(
     r"</?(?:a|abbr|b|bdi|big|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|iframe|input|ins|kbd|li|mark|ol|p|q|s|"
     r"small|span|strike|strong|sub|sup|svg|table|td|tr|tt|u|ul|var|object|embed|form|script|style|video)\b[^>]*>",
@@ -32,6 +33,8 @@ _TAG = re.compile(
 _SILENT = re.compile(r"<(script|style|iframe|noscript)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _BREAK = re.compile(r"</(?:p|div|h[1-6]|li|tr|blockquote)>|<br\b[^>]*>", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+_PARAGRAPHS = re.compile(r"(?:<p>[^<>&\r\xa0]*+</p>[ \t\n]*+(?!\ufeff))*+")
+"""Beginning of a body that comes out of the cleaner as it went in."""
 _TINY = re.compile(r"\b(?:width|height)\s*[=:]\s*[\"']?\s*[01](?:px)?\s*(?=[\"';\s/>]|$)", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -76,7 +79,9 @@ def tidy_html(markup: str, base: str = "") -> str:
     """
     if len(markup) > 5_000 and _is_deep(markup):
         return f"<p>{html.escape(one_line(plain(markup)), quote=False)}</p>"
-    return str(_cleaner(base).clean(_IMAGE.sub(_visible, markup)))
+    paragraphs = _PARAGRAPHS.match(markup)
+    done = paragraphs.end() if paragraphs else 0
+    return markup[:done] + str(_cleaner(base).clean(_IMAGE.sub(_visible, markup[done:])))
 
 
 @lru_cache(32)
@@ -141,9 +146,7 @@ def plain_title(title: str) -> str:
 
 def one_line(text: str) -> str:
     """Control characters gone, every run of blanks one blank."""
-    return " ".join(
-        re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\ufeff]", "", text).split()
-    )
+    return " ".join(_UNSEEN.sub("", text).split())
 
 
 def _is_deep(markup: str) -> bool:

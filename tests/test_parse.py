@@ -98,6 +98,8 @@ def test_links(url: str, tidied: str | None) -> None:
         ("<iframe src=x>q</iframe><form><input>r</form><style>s</style>t", "t"),
         ("</div></article><!-- x -->y", "y"),
         ("<marquee>z</marquee>", "z"),
+        ("<p>水塔</p>\n<p>账本<script>x()</script></p>y</p>", "<p>水塔</p>\n<p>账本</p>y<p></p>"),
+        ("<p>水塔</p>\r<p>a\xa0&nbsp;</p>", "<p>水塔</p>\n<p>a&nbsp;&nbsp;</p>"),
         ("<div>" * 3000 + "深" + "</div>" * 3000, "<p>深</p>"),
     ],
 )
