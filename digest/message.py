@@ -6,25 +6,27 @@ The result holds no line over 998 octets, none that starts with a dot, no octet 
 """
 
 import hashlib
-import hmac
+import itertools
 import re
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from binascii import b2a_base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.quoprimime import body_encode
 from email.utils import format_datetime
 from html import escape
 from typing import NamedTuple
 
 from digest.errors import RenderError
 from digest.model import SLOT_CLOSE, SLOT_OPEN, MailParts, Newsletter
+from digest.tokens import seal
 
 _WORD = 75
 """Octets of an encoded word, delimiters included (RFC 2047 section 2)."""
 _NAME_LIMIT = 80
 """Characters of a reader's name; longer ones are cut."""
-_BASE64_LINE = re.compile(rb".{1,76}")
+_VALUES = ("name", "unsubscribe_url", "preferences_url")
 _A_SLOT, _FEW = f"{SLOT_OPEN}[a-z_]+{SLOT_CLOSE}", f"[^{SLOT_OPEN}]{{0,28}}"
 _SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
 _RUN = re.compile(f"({_A_SLOT}(?:{_FEW}{_A_SLOT})*(?:{_FEW}\\Z)?)")
@@ -35,7 +37,6 @@ _CONTROL = re.compile(
 )
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-_MARKUP = re.compile(rb"[&<>\"']")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\\,;:\"@\x00-\x20\x7f-\U0010ffff]+@[A-Za-z0-9.-]+")
 _URL = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x7e]+")
@@ -58,8 +59,7 @@ class Personal(NamedTuple):
 
 def message_id(secret: bytes, edition: int, subscriber: int, domain: str) -> str:
     """``<hmac@domain>``: the same for every try, telling nothing about the reader."""
-    digest = hmac.digest(secret, f"message-id:{edition}:{subscriber}".encode(), "sha256")
-    return f"<{urlsafe_b64encode(digest[:18]).decode()}@{domain}>"
+    return f"<{seal(secret, b'message-id:%d:%d' % (edition, subscriber), octets=18)}@{domain}>"
 
 
 # --- headers -----------------------------------------------------------------------------------------
@@ -111,12 +111,13 @@ def mailbox(name: str, address: str, *, first: int = 0) -> str:
 
 def _one_line(name: str) -> str:
     """A reader's name without controls and marks that turn the direction of text, cut to the limit."""
+    if name.isprintable() and "  " not in name:  # nearly all
+        return name[:_NAME_LIMIT].strip()
     return " ".join(_CONTROL.sub(" ", name).split())[:_NAME_LIMIT]
 
 
 def _phrase(name: str, *, first: int) -> str:
     """A phrase (RFC 5322 section 3.2.5): atoms or a quoted string when short, else encoded words."""
-    name = _CONTROL.sub(" ", name).strip()
     if not _PLAIN.fullmatch(name) or "=?" in name or len(name) > 50:
         return _words(name, first)
     return name if _ATOMS.fullmatch(name) else '"' + re.sub(r'([\\"])', r"\\\1", name) + '"'
@@ -132,15 +133,14 @@ def _url_value(url: str | None) -> str:
     return _plain_value("address", url, _URL) if url is not None else ""
 
 
-def _header_block(fixed: str, mailto: str, personal: Personal) -> bytes:
+def _header_block(fixed: str, url: str, mailto: str, personal: Personal) -> bytes:
     """*fixed* with what is the reader's own put in.
 
     Args:
-        mailto: Where leaving goes by mail; empty when there is nothing to leave.
+        url, mailto: Where leaving goes; empty where it does not.
     """
-    url = _url_value(personal.unsubscribe_url)
-    ways = ",\r\n ".join(f"<{way}>" for way in (url, mailto) if way)
-    leave = f"List-Unsubscribe: {ways}\r\n" if ways else ""
+    ways = f"<{url}>,\r\n <{mailto}>" if url and mailto else f"<{url or mailto}>"
+    leave = f"List-Unsubscribe: {ways}\r\n" if url or mailto else ""
     block = fixed % {
         "to": mailbox(personal.name, personal.address, first=4),
         "id": _plain_value("message id", personal.message_id),
@@ -171,12 +171,12 @@ _BLOCK = re.compile(
 
 def _wrapped(octets: bytes) -> bytes:
     """Base64 lines of at most 76 with CRLF after each."""
-    return b"\r\n".join([*_BASE64_LINE.findall(b2a_base64(octets, newline=False)), b""])
+    encoded = b2a_base64(octets, newline=False)
+    return b"".join([encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)])
 
 
-_Values = Mapping[bytes, bytes]
-_Fill = Callable[[_Values], list[bytes]]
-"""Gives a part's octets with the values in it, by their names."""
+_Fill = Callable[[Sequence[bytes]], list[bytes]]
+"""Gives a part's octets with the values in it, which are in the order of ``_VALUES``."""
 
 
 def _base64_body(text: str) -> _Fill:
@@ -185,18 +185,24 @@ def _base64_body(text: str) -> _Fill:
     start = first.encode()
     whole = len(start) // 3 * 3
     head, begun = _wrapped(start[:whole]), start[whole:]
-    runs = [_SLOT.sub(r"%(\1)b", run.replace("%", "%%")).encode() for run in rest[::2]]
+    runs = [_pieces(run) for run in rest[::2]]
     spliced = list(zip(runs, [_phases(piece.encode()) for piece in rest[1::2]], strict=True))
 
-    def fill(values: _Values) -> list[bytes]:
+    def fill(values: Sequence[bytes]) -> list[bytes]:
         out, carried = [head], begun
         for run, phases in spliced:
-            chunk = carried + run % values
+            chunk = b"".join([carried, *[values[one] if isinstance(one, int) else one for one in run]])
             lent, middle, carried = phases[-len(chunk) % 3]
             out += (_wrapped(chunk + lent), middle)
         return [*out, _wrapped(carried)] if carried else out
 
     return fill
+
+
+def _pieces(text: str) -> list[bytes | int]:
+    """Fixed octets, and between them places in ``_VALUES``."""
+    pieces = _SLOT.split(text)
+    return [_VALUES.index(piece) if n % 2 else piece.encode() for n, piece in enumerate(pieces)]
 
 
 def _phases(octets: bytes) -> list[tuple[bytes, bytes, bytes]]:
@@ -205,41 +211,26 @@ def _phases(octets: bytes) -> list[tuple[bytes, bytes, bytes]]:
     return [(octets[:lent], _wrapped(octets[lent:end]), octets[end:]) for lent, end in ends]
 
 
-_ESCAPES = [b"=%02X" % n for n in range(256)]
-_SAFE = [bytes([n]) if n < 128 and chr(n).isalnum() else _ESCAPES[n] for n in range(256)]
-_READABLE = [bytes([n]) if 32 <= n <= 126 and n != 61 else _ESCAPES[n] for n in range(256)]
+_READABLE = bytes(n for n in (10, 13, *range(32, 127)) if n != ord("="))
 
 
-def _quoted(octets: bytes, table: Sequence[bytes] = _READABLE) -> bytes:
-    """Quoted-printable (RFC 2045 section 6.7), CRLF kept as line ends, lines up to 76.
-
-    Dots and blanks at the start or end of a line are encoded, so that no relay has to touch them.
-    """
-    return b"\r\n".join(_soft_broken([table[n] for n in row]) for row in octets.split(b"\r\n"))
+def _quoted(octets: bytes) -> bytes:
+    """Quoted-printable (RFC 2045 section 6.7), CRLF kept as line ends; no line starts with a dot."""
+    return re.sub(rb"(?m)^\.", b"=2E", body_encode(octets.decode("latin-1"), 74, "\r\n").encode())
 
 
-def _soft_broken(row: list[bytes]) -> bytes:
-    """One line's characters and escapes, with soft breaks between them."""
-    if row and row[-1] == b" ":
-        row[-1] = b"=20"
-    rest, lines = b"".join(row), list[bytes]()
-    while True:
-        if rest[:1] in (b".", b" "):
-            rest = _ESCAPES[rest[0]] + rest[1:]
-        if len(rest) <= 75:
-            return b"=\r\n".join([*lines, rest])
-        end = next(n for n in (75, 74, 73) if b"=" not in rest[n - 2 : n])
-        lines.append(rest[:end])
-        rest = rest[end:]
+def _quoted_value(octets: bytes) -> bytes:
+    """Every octet written as its number, on lines of their own between soft breaks."""
+    pieces = [octets[at : at + 25].hex("=").upper() for at in range(0, len(octets), 25)]
+    return "".join(["=\r\n", *[f"={piece}=\r\n" for piece in pieces]]).encode()
 
 
 def _quoted_body(text: str) -> _Fill:
-    """Fixed pieces encoded beforehand; each value on lines of its own between soft breaks."""
-    pieces = _SLOT.split(text)
-    made = [piece.encode() if n % 2 else _quoted(piece.encode()) for n, piece in enumerate(pieces)]
+    """Fixed pieces encoded beforehand."""
+    made = [piece if isinstance(piece, int) else _quoted(piece) for piece in _pieces(text)]
 
-    def fill(values: _Values) -> list[bytes]:
-        return [b"=\r\n%b=\r\n" % _quoted(values[p], _SAFE) if n % 2 else p for n, p in enumerate(made)]
+    def fill(values: Sequence[bytes]) -> list[bytes]:
+        return [_quoted_value(values[piece]) if isinstance(piece, int) else piece for piece in made]
 
     return fill
 
@@ -248,8 +239,8 @@ def _part(kind: str, text: str) -> tuple[bytes, _Fill]:
     """The head of a text part and its body, in the shorter of the two encodings."""
     text = re.sub(r"\r\n|\r|\n", "\r\n", text)
     fixed = _SLOT.sub("", text).encode()
-    way, body = "base64", _base64_body
-    if len(_quoted(fixed)) < len(_wrapped(fixed)):
+    way, body = "base64", _base64_body  # a third longer; the other is by two for each octet it escapes
+    if 6 * len(fixed.translate(None, _READABLE)) < len(fixed):
         way, body = "quoted-printable", _quoted_body
     head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {way}\r\n\r\n"
     return head.encode(), body(text)
@@ -275,7 +266,7 @@ class MessageTemplate:
     headers: str
     mailto: str
     boundary: bytes
-    variants: dict[tuple[bytes, ...], tuple[bytes, _Fill, bytes, _Fill]] = field(default_factory=dict)
+    variants: dict[tuple[bool, ...], tuple[bytes, _Fill, bytes, _Fill]] = field(default_factory=dict)
 
     def fill(self, personal: Personal) -> bytes:
         """The complete message.
@@ -283,19 +274,17 @@ class MessageTemplate:
         Raises:
             RenderError: A value that no header or link can hold.
         """
-        given = {
-            b"name": _one_line(personal.name).encode(),
-            b"unsubscribe_url": _url_value(personal.unsubscribe_url).encode(),
-            b"preferences_url": _url_value(personal.preferences_url).encode(),
-        }
-        known = tuple([key for key, value in given.items() if value])
+        leave, change = _url_value(personal.unsubscribe_url), _url_value(personal.preferences_url)
+        name = _one_line(personal.name)
+        known = name != "", leave != "", change != ""
         if known not in self.variants:
-            self.variants[known] = self._variant(frozenset(key.decode() for key in known))
+            self.variants[known] = self._variant(frozenset(itertools.compress(_VALUES, known)))
         opening, text, between, html = self.variants[known]
-        out = [_header_block(self.headers, self.mailto, personal), opening]
-        out += text(given)
+        lines = f"{name}\n{leave}\n{change}"  # encoded and escaped in one go
+        out = [_header_block(self.headers, leave, self.mailto, personal), opening]
+        out += text(lines.encode().split(b"\n"))
         out.append(between)
-        out += html({key: _escape(value) for key, value in given.items()})
+        out += html(escape(lines).encode().split(b"\n"))
         out.append(b"\r\n--%s--\r\n" % self.boundary)
         return b"".join(out)
 
@@ -304,10 +293,6 @@ class MessageTemplate:
         html_head, html = _part("html", choose(self.parts.html, names))
         line = b"\r\n--%s\r\n" % self.boundary
         return line + text_head, text, line + html_head, html
-
-
-def _escape(value: bytes) -> bytes:
-    return escape(value.decode()).encode() if _MARKUP.search(value) else value
 
 
 def compile_message(
@@ -331,7 +316,7 @@ def compile_message(
     subject = encode_words(parts.subject, first=9)
     middle = f"\r\nSubject: {subject}\r\nDate: {format_datetime(date)}\r\nMessage-ID: "
     after = (
-        f"List-Id: {_phrase(newsletter.name, first=9)}"
+        f"List-Id: {_phrase(_one_line(newsletter.name), first=9)}"
         f"\r\n <{_plain_value('list id', newsletter.list_id.strip('<>'))}>\r\n"
         f"Feedback-ID: {edition}:{feedback}:digest:{newsletter.sender.rpartition('@')[2]}\r\n"
         f"Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\n{reply}MIME-Version: 1.0\r\n"

@@ -109,6 +109,7 @@ def check(raw: bytes, personal: Personal, source: MessageTemplate) -> EmailMessa
     assert b"\n" not in raw.replace(b"\r\n", b"")
     assert b"\r" not in raw.replace(b"\r\n", b"")
     assert max(map(len, lines)) <= 998
+    assert max(map(len, lines[lines.index(b"") :])) <= 76
     assert not [line for line in lines if line.startswith(b".")]
     message = parsed(raw)
     assert not message.defects

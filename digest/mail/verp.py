@@ -31,4 +31,4 @@ def read_return_path(address: str, base: str, *, secret: bytes) -> int | None:
 
 def _seal(delivery: int, secret: bytes) -> str:
     digest = hmac.digest(secret, b"return-path %d" % delivery, "sha256")
-    return base64.b32encode(digest)[:10].decode().lower()
+    return base64.b32encode(digest[:10])[:10].decode().lower()
