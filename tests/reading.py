@@ -73,6 +73,7 @@ class Site:
     visitor: aiohttp.ClientSession
     door: Door
     headers: Mapping[str, str] = field(default_factory=dict)
+    redirected: bool = False
 
     async def get(self, path: str, **more: object) -> tuple[int, str]:
         async with self.visitor.get(self.at(path), allow_redirects=False, **more) as answer:  # type: ignore[arg-type]
@@ -80,9 +81,10 @@ class Site:
             return answer.status, await answer.text()
 
     async def post(self, path: str, *fields: tuple[str, str], **more: object) -> tuple[int, str]:
+        """Followed to the page that shows what was done; *redirected* tells whether there was one."""
         more.setdefault("data", aiohttp.FormData(fields) if fields else b"")
-        async with self.visitor.post(self.at(path), allow_redirects=False, **more) as answer:  # type: ignore[arg-type]
-            self.headers = answer.headers
+        async with self.visitor.post(self.at(path), **more) as answer:  # type: ignore[arg-type]
+            self.headers, self.redirected = answer.headers, bool(answer.history)
             return answer.status, await answer.text()
 
     def at(self, path: str) -> str:

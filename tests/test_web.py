@@ -111,6 +111,19 @@ async def test_a_reader_comes_chooses_and_goes(site: Site) -> None:
     assert "enough <b>now</b>" in site.store.subscribers.events(one.id)[-1].reason
 
 
+async def test_coming_back_to_a_page_or_loading_it_again_sends_no_form(site: Site) -> None:
+    """A browser that went back to what a form had answered would ask whether to send it once more."""
+    mine = await site.confirmed(ANN)
+    assert site.redirected
+    _, page = await site.get(mine["confirm"])
+    assert ("订阅成功" in page, "<button" in page) == (True, False)
+    _, page = await site.post(mine["preferences"], ("do", "pause"), ("until", "2026-03-20"))
+    assert (site.redirected, "已保存" in page) == (True, True)
+    assert "已保存" not in (await site.get(mine["preferences"]))[1]
+    _, page = await site.post(mine["preferences"], ("do", "pause"), ("until", "never"))
+    assert (site.redirected, "明天到一年" in page) == (False, True)
+
+
 async def test_a_reader_sees_and_erases_what_is_kept(site: Site) -> None:
     mine = await site.confirmed(ANN)
     _, data = await site.get(mine["preferences"] + "/data")
@@ -244,7 +257,7 @@ async def test_one_click_acts_at_once_and_again(site: Site, body: dict[str, obje
         status, said = await site.post(mine["unsubscribe"], **body)
         assert (status, said) == (200, "Unsubscribed.\n")
         assert "set-cookie" not in site.headers
-        assert "location" not in site.headers
+        assert not site.redirected
         assert site.state(ANN) == "unsubscribed"
     assert len([e for e in everything(site.store) if "unsubscribed" in e]) == 3  # reader, event, suppression
 
@@ -705,7 +718,7 @@ async def test_metrics_are_prometheus_text(site: Site) -> None:
     assert 'digest_readers{state="confirmed"} 1\n' in text
     samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert samples['digest_events_total{event="confirmation sent"}'] == "1"
-    assert samples['digest_http_requests_total{page="confirm",method="POST",status="200"}'] == "1"
+    assert samples['digest_http_requests_total{page="confirm",method="POST",status="303"}'] == "1"
     assert all(float(value) >= 0 for value in samples.values())
     assert all(f"# TYPE {sample.partition('{')[0]} " in text for sample in samples)
 

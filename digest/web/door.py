@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from digest.mail.transport import Transport
 from digest.model import Newsletter, Subscriber
@@ -151,6 +151,10 @@ class Door:
             button=words.html(ask) if ask else "",
             reason=reason,
         )
+
+    def done(self, request: Request, query: str = "") -> Response:
+        """To the same page to look at: coming back to it or loading it again sends no form once more."""
+        return RedirectResponse(f"{self.root}{request.url.path}{query}", 303)
 
     def problem(self, request: Request, status: int, message: str) -> Response:
         """*message* on a page; where nothing is to be found, with the way to the form."""

@@ -144,10 +144,10 @@ class OperatorPages:
                 self.store.editions.set_status(int(name), "ready")
         else:
             raise HTTPException(400)
-        return self.page(request, form)
+        return self.door.done(request, f"?lang={self.door.language(request, forms.one(form, 'lang'))}")
 
-    def page(self, request: Request, form: forms.Form) -> Response:
-        language = self.door.language(request, forms.one(form, "lang"))
+    def page(self, request: Request, _: forms.Form) -> Response:
+        language = self.door.language(request)
         now, store = self.door.clock(), self.store
         days, readers = readers_by_day(store), store.subscribers.counts()
         days[now.date().isoformat()] = {str(state): count for state, count in readers.items()}

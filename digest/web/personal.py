@@ -48,44 +48,51 @@ class PersonalPages:
         return answer
 
     def ask_to_confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
+        """The question, and once it is answered what follows."""
         if reader.state in GONE:
             raise ConsentError(EXPIRED)
-        title, path = "Confirm your subscription to {name}", request.url.path
-        return self.door.say(reader.language, title, ask="Confirm", at=path)
-
-    def confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
-        confirmed = self.signup.confirm(reader, now=self.door.clock())
-        next_at = self.door.next_at(confirmed)
-        words = self.door.words(confirmed.language)
+        if reader.state is ConsentState.PENDING:
+            title, path = "Confirm your subscription to {name}", request.url.path
+            return self.door.say(reader.language, title, ask="Confirm", at=path)
+        next_at = self.door.next_at(reader)
+        words = self.door.words(reader.language)
         return self.door.say(
-            confirmed.language,
+            reader.language,
             "Confirmed.",
             "Next edition: {when}." if next_at else "",
-            onward=("Choose themes and times", self.signup.link(Purpose.PREFERENCES, confirmed)),
-            when=words.moment(next_at, confirmed.timezone) if next_at else "",
+            onward=("Choose themes and times", self.signup.link(Purpose.PREFERENCES, reader)),
+            when=words.moment(next_at, reader.timezone) if next_at else "",
         )
+
+    def confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
+        self.signup.confirm(reader, now=self.door.clock())
+        return self.door.done(request)
 
     def preferences(self, request: Request, reader: Subscriber, form: forms.Form) -> Response:
         if reader.state in GONE or reader.state is ConsentState.PENDING:
             return self._ended(reader.language, "This subscription has ended.")
         if request.method != "POST":
-            return self._preferences(reader)
+            return self._preferences(reader, saved="saved" in request.query_params)
         try:
-            return self._preferences(self._changed(reader, form), saved=True)
+            self._change(reader, form)
         except forms.FormError as wrong:
             return self._preferences(reader, wrong=str(wrong))
+        return self.door.done(request, "?saved=1")
 
-    def _changed(self, reader: Subscriber, form: forms.Form) -> Subscriber:
-        """The reader after what was chosen."""
+    def _change(self, reader: Subscriber, form: forms.Form) -> None:
         now = self.door.clock()
         match forms.one(form, "do"):
             case "pause":
                 until = forms.resume_at(forms.one(form, "until"), reader.timezone, now=now)
                 if until is None:
                     raise forms.FormError(BAD_DAY)
-                return self.signup.pause(reader, until, now=now)
+                self.signup.pause(reader, until, now=now)
             case "resume":
-                return self.signup.resume(reader, now=now)
+                self.signup.resume(reader, now=now)
+            case _:
+                self._choose(reader, form)
+
+    def _choose(self, reader: Subscriber, form: forms.Form) -> None:
         language, zone, hour = (forms.one(form, name) for name in ("language", "timezone", "hour"))
         if not (language in self.door.languages and zone in _zones(reader) and hour in HOURS):
             raise forms.FormError("Choose from the lists.")
@@ -94,14 +101,14 @@ class PersonalPages:
             len(self.door.paper.schedules) > 1 and "schedule" not in form
         ):  # of one alone the page does not ask
             raise forms.FormError("Choose from the lists.")
-        return self.door.store.subscribers.set_preferences(
+        self.door.store.subscribers.set_preferences(
             reader.id,
             themes=themes,
             schedules=schedules,
             language=language,
             timezone=zone,
             send_hour=int(hour) if hour else None,
-            now=now,
+            now=self.door.clock(),
         )
 
     def _preferences(self, reader: Subscriber, *, saved: bool = False, wrong: str = "") -> Response:
