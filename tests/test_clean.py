@@ -123,9 +123,19 @@ def test_traditional_and_gbk_bytes_survive() -> None:
          "When the pier got power, the keeper went on climbing the stairs of the lamp room every evening.\nView comments (2)\nMy uncle was the keeper of the lamp on that pier, and the stairs were steep.\n"
          "The lamp room of the pier had a stove, and the keeper let us warm our hands there.",
          "the lamp room every evening.", "My uncle"),
+        ("Song of the ferryman\nHome\nSongs\n" + "\n".join((
+            "I was born on the water side", "My father gave me the rope and the pole", "You called me over the river", "And we never asked the toll",
+            "Row me, my love, to the willows", "Row me, and we shall be home", "I know every stone in the shallows", "I know where they used to roam"))
+         + "\nMore songs\nShare", "I know every stone in the shallows", "Share"),
+        ("A lamp for the northern pier - River Post\nHome\n" + "\n".join(
+            f"Neighbours of street {n} are angry about the noise of the mill again\nThe mill owner said that street {n} will be quiet by the spring, and nobody believed a word of it at the meeting."
+            for n in range(12)) + "\n" + "Sponsored\n" * 12
+         + "The northern pier has a lamp again after nine dark years. The town paid for the lamp, and the pier is open at night.\n"
+         "Boats had hit the pier twice while the lamp was out, said the harbour master of the northern pier.\nShare",
+         "nine dark years", "the mill"),
     ],
     ids=["signed notice", "table of contents", "list of dated teasers", "short news above a long stream", "lines without marks",
-         "sections with their links", "dated list in the middle", "comments on the subject"],
+         "sections with their links", "dated list in the middle", "comments on the subject", "English verse", "article below longer text"],
 )  # fmt: skip
 def test_edges_of_bodies(raw: str, kept: str, gone: str) -> None:
     found = article(raw).text

@@ -40,6 +40,18 @@ def test_the_headline_is_told_from_other_headings(told: str, headings: tuple[str
     assert found.title == headings[0]
 
 
+def test_headings_and_items_that_are_links_are_kept_and_cards_are_not() -> None:
+    card = "<div><a href=/c>What nobody told the council about the cost of the new bridge, and why it matters now</a></div>"
+    body = "".join(
+        f"<h2><a href=/{n}>Part {n}</a></h2><p>{text}</p>{card}" for n, text in enumerate(PARAGRAPHS * 2)
+    )
+    found = article(
+        f"<html><head><title>The ferry</title></head><body><h1>The ferry</h1><article>{body}</article></body></html>"
+    )
+    assert found.headings()[1:3] == ("Part 1", "Part 2")
+    assert "What nobody told" not in found.text
+
+
 def test_a_tag_in_utc_is_dated_by_the_address_beside_it() -> None:
     """A page of the evening of 8 November in Denver tells 9 November, 01:09Z."""
     tag = '<meta property="article:published_time" content="2023-11-09T01:09:49Z">'

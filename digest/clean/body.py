@@ -5,6 +5,7 @@ against). Everything after that takes lines away for a stated reason: what stand
 follows an end mark, captions, promotion, lists of links and teasers inside.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -45,6 +46,7 @@ _REPLIES = re.compile(
 )
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
 _PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這那不会會與及為]")
+_PRONOUN = re.compile(r"\b(?:I|you|your|me|my|we|our|us|it|he|him|she|her|they)\b", re.IGNORECASE)
 _BREAKS = (Kind.END, Kind.FINAL, Kind.LINKS, Kind.NOTICE, Kind.CALL)
 MOMENT = re.compile(
     r"\d[-/.年月]\s?\d{1,2}(?:日|[-/.]\d{2,4})?,?\s{0,3}(?:[上下]午\s?)?\d{1,2}:\d\d"
@@ -59,12 +61,16 @@ _FLOOR = re.compile(
     re.IGNORECASE,
 )
 """What stands around the posts of a thread, at the beginning of a line."""
+_LINK_IN_TEXT = 15.0
+"""Reading weight up to which a line that is a link may be a heading or an item of the body."""
 MIN_BODY = 30.0
 """Reading weight under which what is left is no article."""
 _REACH = 60
 """Lines beyond the best run that are looked at for more of the article."""
 SUBJECT = 2_000
 """Characters of a text by which its title is known."""
+_FALL = 150.0
+"""Score of some twenty lines of furniture in a row."""
 _RIVAL = 0.1
 """Share of the largest score from which a run may still be the body."""
 _SCORE = {
@@ -199,19 +205,21 @@ def _allow_verse(sheet: Sheet) -> None:
     """A long row of short lines that talk is text without marks: verse, or captions of a row of pictures.
 
     Headlines have few particles: in a row of eight at most three of four lines have one, in such texts nearly
-    all. Where a page has no sentences at all, half of the lines are enough.
+    all; English ones have few pronouns. Where a page has no sentences at all, half of the lines are enough.
     """
     poor = sheet.mass(0, len(sheet.lines)) < 30
     row: list[int] = []
     rows = [row]
-    for i, found in enumerate(sheet.kinds):
-        if found is Kind.SHORT and sheet.lines[i].size >= (2 if poor else 8):
+    for i, (line, found) in enumerate(zip(sheet.lines, sheet.kinds, strict=True)):
+        least = 2 if poor else 8 if line.chinese else 5
+        if (found is Kind.SHORT and line.size >= least) or (row and found is Kind.PROSE and line.size < 30):
             row.append(i)
         elif row:
             rows.append(row := [])
     for row in [max(rows, key=len)] if poor else rows:
         talking = sum(1 for i in row if _talks(sheet.lines[i], poor))
-        if len(row) >= 8 and talking >= len(row) * (0.5 if poor else 0.85):
+        enough = 0.5 if poor else 0.85 if row and sheet.lines[row[0]].chinese else 0.6
+        if len(row) >= 8 and talking >= len(row) * enough:
             for i in row:
                 sheet.kinds[i] = Kind.PROSE
 
@@ -219,7 +227,8 @@ def _allow_verse(sheet: Sheet) -> None:
 def _talks(line: Line, poor: bool) -> bool:
     if poor:
         return line.common > 0 or bool(_TALK.search(line.text))
-    return line.chinese and not line.heading and line.linked < 0.3 and bool(_PARTICLE.search(line.text))
+    words = _PARTICLE if line.chinese else _PRONOUN
+    return not line.heading and line.linked < 0.3 and bool(words.search(line.text))
 
 
 def _copies(lines: Sequence[Line]) -> set[int]:
@@ -293,7 +302,7 @@ def _last_title(sheet: Sheet, page_title: str) -> int:
 
 def choose_run(sheet: Sheet) -> None:
     """Set start and end to the most convincing of the runs of lines with the largest scores."""
-    runs = list(_runs(sheet))
+    runs = [*_runs(sheet, math.inf), *_runs(sheet, _FALL)]
     most = max((score for score, _, _ in runs), default=0.0)
     likely = [run for run in runs if run[0] >= most * _RIVAL]
     if likely:
@@ -303,13 +312,17 @@ def choose_run(sheet: Sheet) -> None:
         )
 
 
-def _runs(sheet: Sheet) -> Iterator[tuple[float, int, int]]:
-    """(score, start, end) of the best run between each two places where it pays to begin anew (Kadane)."""
+def _runs(sheet: Sheet, fall: float) -> Iterator[tuple[float, int, int]]:
+    """(score, start, end) of the best run between each two places where it pays to begin anew (Kadane).
+
+    Args:
+        fall: Begin anew, too, where that much was lost since the best: an article below long furniture.
+    """
     best = total = 0.0
     start = first = end = 0
     for i in range(len(sheet.lines)):
         total += _score(sheet, i)
-        if total <= 0:
+        if total <= 0 or total < best - fall:
             if best:
                 yield best, first, end
             best, total, start = 0.0, 0.0, i + 1
@@ -320,19 +333,22 @@ def _runs(sheet: Sheet) -> Iterator[tuple[float, int, int]]:
 
 
 def _evidence(sheet: Sheet, start: int, end: int, seen: Counter[str]) -> int:
-    """Worth of a run: twice for a byline above, for an end mark below, for a title it shares words with."""
+    """Worth of a run: twice for a byline above, for an end mark below, for a title it shares words with.
+
+    A page copied as text begins with the browser's title: four times for a run that has half of its words.
+    """
     above = range(max(0, start - 8), start)
     byline = any(sheet.kinds[i] is Kind.META for i in above)
-    titles = [
-        sheet.lines[i].text
-        for i in (0, *above)
-        if sheet.kinds[i] is Kind.SHORT
-        and sheet.lines[i].size >= 6
-        and (i == 0 or sheet.lines[i].heading or seen[sheet.lines[i].text] > 1)
-    ]
-    known = set(grams(sheet.text(start, end)[:SUBJECT])) if titles else set()
-    titled = any(share_known(title, known) >= 0.3 for title in titles)
-    return 1 << (byline + titled + (Kind.FINAL in sheet.kinds[end : end + 3]))
+    page = sheet.lines[0].text[:200]
+    texts = (sheet.lines[i].text for i in sheet.prose(start, end))
+    known = set(grams("\n".join(text for text in texts if text[:200] not in page)[:SUBJECT]))
+    named = share_known(page, known) if sheet.lines[0].size >= 6 else 0.0
+    titled = named >= 0.3 or any(
+        share_known(line.text, known) >= 0.3
+        for line in sheet.lines[above.start : start]
+        if line.size >= 6 and not line.ends and (line.heading or seen[line.text] > 1)
+    )
+    return 1 << (byline + titled + 2 * (named >= 0.5) + (Kind.FINAL in sheet.kinds[end : end + 3]))
 
 
 def _score(sheet: Sheet, i: int) -> float:
@@ -654,8 +670,10 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
         return "" if followed or _is_alone(sheet, i) else found.value
     if found in (Kind.NOTICE, Kind.CALL) and is_prose(line) and _is_alone(sheet, i, 1):
         return "" if sheet.mass(i, sheet.end) > sheet.mass(sheet.start, sheet.end) * 0.1 else found.value
+    if found is Kind.LINKS and _is_inside(sheet, i):
+        return ""
     if found is Kind.SHORT:
-        if line.vote is False and not line.heading:
+        if line.vote is False and not (line.heading and NUMBERED.match(line.text)):
             return "not taken for body by its tags"
         repeated = seen[line.text] >= 3 and not line.vote and not _CODE.search(line.text)
         return "short line repeated on the page" if repeated else ""
@@ -664,6 +682,17 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
             "not taken for body by its tags" if line.vote is False and not is_prose(line, strict=True) else ""
         )
     return found.value
+
+
+def _is_inside(sheet: Sheet, i: int) -> bool:
+    """Whether a few words that are a link stand where tags show body: as a heading, or between two of it.
+
+    More words are the headline of another article, set in between.
+    """
+    if sheet.lines[i].size > _LINK_IN_TEXT:
+        return False
+    beside = [bool(sheet.lines[k].vote) for k in (i - 1, i + 1) if sheet.start <= k < sheet.end]
+    return any(beside) if sheet.lines[i].heading else len(beside) == 2 and all(beside)
 
 
 def _is_alone(sheet: Sheet, i: int, reach: int = 2) -> bool:

@@ -112,7 +112,7 @@ def _plain(read: Sequence[tuple[str, float]], title: str) -> _Plain | None:
     if len({title, *paragraphs}) <= end or any(title_removals(text, title, None) for text in paragraphs):
         return None
     # A date below may belong to a signature, and so to the text; a name may be spliced into it.
-    if below and (brand([title], below) or any(re.search(r"\d", text) for text in below)):
+    if any(re.search(r"\d", text) for text in below) or (len(below) > 1 and brand([title], below)):
         return None
     sizes = [_size(text, linked) for text, linked in read[:end]]
     return _Plain(title, paragraphs, below) if all(sizes) and sum(sizes) >= _LEAST else None
