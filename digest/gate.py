@@ -16,6 +16,7 @@ from operator import add
 from digest import adverts
 from digest.adverts import WORDS, distinct, pattern
 from digest.model import Article, Flag, Page, Severity
+from digest.patterns import Anywhere
 from digest.text import CJK, count_cjk, fold, is_cjk, sentences
 
 _WALL = pattern(WORDS["wall"])
@@ -30,15 +31,9 @@ def _pairs_of(table: str) -> tuple[tuple[str, str], ...]:
     return tuple((usual.replace("_", " "), odd.replace("_", " ")) for usual, odd in pairs)
 
 
-def _any_of(words: set[str], before: str) -> re.Pattern[str]:
-    """One of many: two classes of characters tell in a third of the time where none can begin."""
-    first, second = ("".join(map(re.escape, sorted({word[at] for word in words}))) for at in (0, 1))
-    return re.compile(f"{before}(?=[{first}][{second}])(?:{'|'.join(sorted(words, reverse=True))})")
-
-
 _PAIRS = {"zh": _pairs_of(WORDS["swapped"]), "en": _pairs_of(WORDS["swapped_en"])}
 _ODD = {
-    language: _any_of({odd for _, odd in pairs}, before)
+    language: Anywhere([before + odd for odd in sorted({odd for _, odd in pairs}, reverse=True)])
     for before, (language, pairs) in zip(("", r"\b"), _PAIRS.items(), strict=True)
 }
 _USUAL: dict[str, dict[str, list[str]]] = {language: {} for language in _PAIRS}
@@ -128,8 +123,10 @@ def _list(words: Iterable[str]) -> str:
 
 def _spun(article: Article, folded: str, page: Page) -> Flag | None:
     """Caution when two independent signs of machine rewriting agree, or one speaks very loudly."""
-    tests = (_synonyms, _english) if article.language == "en" else (_zai, _synonyms, _characters)
+    tests = (_synonyms, _english) if article.language == "en" else (_zai, _synonyms)
     signs = [sign for sign in (test(folded) for test in tests) if sign]
+    if signs and (sign := _characters(folded)):  # too weak to speak alone
+        signs.append(sign)
     strength = sum(weight for weight, _ in signs)
     if any(flag.code == "spliced" for flag in article.flags) and signs:
         strength += 0.2
@@ -157,7 +154,7 @@ def _synonyms(folded: str) -> tuple[float, str] | None:
     language = "zh" if _RUN.search(folded) else "en"
     found = Counter(_ODD[language].findall(folded))
     pairs = ((usual, odd) for odd in found for usual in _USUAL[language][odd])
-    swapped = [f"{odd} for {usual}" for usual, odd in pairs if folded.count(usual) * 4 <= found[odd]]
+    swapped = [f"{usual} → {odd}" for usual, odd in pairs if folded.count(usual) * 4 <= found[odd]]
     surplus = len(swapped) / (6 + len(folded) / (500 if language == "zh" else 300))
     if surplus < 1:
         return None
@@ -189,11 +186,12 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     squeezed = "".join(folded.split())[:50_000]
     if len(squeezed) < 120:
         return None
-    units = _frequent_fours(squeezed) if count_cjk(squeezed) else _word_pairs(folded)
+    chinese = _RUN.search(squeezed) is not None
+    units = _frequent_fours(squeezed) if chinese else _word_pairs(folded)
     top, n = Counter(units).most_common(1)[0] if units else ("", 0)
     share = n * len(top.replace(" ", "")) / len(squeezed)
     limit = 0.1 if len(squeezed) > 600 else 0.16
-    if words := [] if count_cjk(squeezed) else _LONG_WORD.findall(folded[:200_000]):
+    if words := [] if chinese else _LONG_WORD.findall(folded[:200_000]):
         word, often = Counter(words).most_common(1)[0]
         if often >= 8 and often >= 0.08 * folded.count(" "):
             top, n, share, limit = word, often, often / folded.count(" "), 0.08
@@ -204,8 +202,14 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
 
 
 def _frequent_fours(text: str) -> list[str]:
-    """Every four characters that are all frequent: a string that fills a tenth of a text has no others."""
+    """Every four characters that are all frequent: a string that fills a tenth of a text has no others.
+
+    One of the four stands in each fourth place of the text as often as the string does: a quick look there.
+    """
     least = max(8, len(text) // 40)
+    looked_at = Counter(text[::4]).most_common()
+    if sum(islice((n for c, n in looked_at if is_cjk(c)), 4)) < least:
+        return []
     frequent = "".join(c for c, n in Counter(text).items() if n >= least and is_cjk(c))
     runs = re.findall(f"[{frequent}]{{4,}}", text) if frequent else ()
     return [run[i : i + 4] for run in runs for i in range(len(run) - 3)]

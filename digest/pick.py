@@ -437,9 +437,11 @@ def _left_out(
 
 
 def _lost(loser: Candidate, winner: Candidate, theme_id: str) -> Skipped:
-    numbers = " to ".join(f"{_score(c, theme_id):.2f} ({len(c.used)} sent before)" for c in (loser, winner))
-    why = f"{theme_id}: after {winner.article.title!r}; scores {numbers}"
-    return passed_over(loser.article, why)
+    scores = (
+        f"{_score(loser, theme_id):.2f} ({len(loser.used)} sent before) to "
+        f"{_score(winner, theme_id):.2f} ({len(winner.used)} sent before)"
+    )
+    return passed_over(loser.article, f"{theme_id}: after {winner.article.title!r}; scores {scores}")
 
 
 def passed_over(article: Article, why: str) -> Skipped:

@@ -142,7 +142,7 @@ def load_seed(path: Path) -> Seed:
     decoded = decode(raw)
     if not decoded.text.strip():
         raise SeedError(path, "is empty")
-    repaired = Flag(code="charset-repaired", severity=Severity.NOTE, reason=f"{decoded.note}.")
+    repaired = Flag(code="charset-repaired", severity=Severity.NOTE, reason=decoded.note)
     return Seed(
         name=path.name,
         source_id=f"seeds/{path.name}",

@@ -651,6 +651,13 @@ def test_a_broken_template_is_named(tmp_path: Path, source: str, names: str) -> 
         make_renderer(NEWSLETTER, template_dirs=[tmp_path]).mail(ONE, language="zh-CN")
 
 
+def test_a_template_that_does_not_compile_is_told_before_it_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/archive.html").write_text("<p>\n{{ rows|nosuch }}</p>")
+    with pytest.raises(RenderError, match="web/archive.html, line 2"):
+        make_renderer(NEWSLETTER, template_dirs=[tmp_path])
+
+
 def test_tokens_change_the_look() -> None:
     html = make_renderer(NEWSLETTER, tokens={"ink": "#000001"}).mail(ONE, language="en").html
     assert "color:#000001" in html

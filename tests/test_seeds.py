@@ -65,7 +65,7 @@ def test_one_bad_file_never_stops_the_others(tmp_path: Path) -> None:
 def test_damage_is_flagged(tmp_path: Path) -> None:
     put(tmp_path, a__txt=TEXT.encode("gbk") + b"\xff\xff\n")
     [flag] = load_seed(tmp_path / "a.txt").flags
-    assert (flag.code, flag.reason) == ("charset-repaired", "2 characters could not be read as gb18030.")
+    assert (flag.code, flag.reason) == ("charset-repaired", "2 characters could not be read as gb18030")
 
 
 @pytest.mark.parametrize("missing", [True, False])

@@ -548,8 +548,28 @@ async def see_the_operators_page(site: Site) -> None:
         ("550 mailbox is full {0} %s", "550 mailbox is full {0} %s"),
         (
             "its turn comes later: fresh 0.10 + debt 0.50 = 0.60 against 1.00 of the last one taken",
-            "还没轮到：fresh 0.10 + debt 0.50 = 0.60，而最后选上的是 1.00",
+            "还没轮到：新鲜度 0.10 + 轮换欠账 0.50 = 0.60，而最后选上的是 1.00",
         ),
+        (
+            "caution spun: reads as rewritten by a machine: 在 is written 正在 9 of 10 times; "
+            "2 usual words are missing and stand replaced (大模型 → 大模子, 利用 → 诈骗)",
+            "慎读 spun：读来像机器改写：10 处“在”有 9 处写成“正在”；"
+            "2 个常用词没有出现，被换成了别的词（大模型 → 大模子, 利用 → 诈骗）",
+        ),
+        (
+            "quarantine loan: the text itself promotes (channel: 加微信; loan: 秒批, 放款)",
+            "隔离 贷款：正文本身在推销（联系方式：加微信；贷款：秒批, 放款）",
+        ),
+        ("above the body: list of links", "正文之前：链接列表"),
+        (
+            "craft: after '窑火'; scores 1.20 (0 sent before) to 2.50 (3 sent before)",
+            "craft：排在 '窑火' 之后，得分 1.20（已发过 0 段），对方 2.50（已发过 3 段）",
+        ),
+        (
+            "the number '41' does not stand in the source; the article's own words are used",
+            "原文里没有数字 '41'；改用原文",
+        ),
+        ("550 full; see x: a = b + c", "550 full; see x: a = b + c"),
         ("craft: no unused passage can stand alone", "craft：没有未用过又能单独成立的段落"),
         ("80 characters of its share are left, 120 are needed", "可引用的份额还剩 80 字，至少要 120 字"),
         ("", ""),
@@ -561,7 +581,8 @@ def test_what_was_recorded_is_told_in_the_pages_language(recorded: str, shown: s
 
 
 def test_every_wording_that_is_told_is_one_that_is_recorded() -> None:
-    source = "".join(path.read_text("utf-8") for path in ROOT.joinpath("digest").rglob("*.py"))
+    files = [path for path in ROOT.joinpath("digest").rglob("*.*") if path.suffix in (".py", ".toml")]
+    source = "".join(path.read_text("utf-8") for path in files)
     with languages()["en"].open("rb") as file:
         ours = [str(one.id) for one in read_po(file) if one.context == "recorded"]
     pieces = {one: re.split(r" ?\(?{\w+}\)?", one) for one in ours}
@@ -585,7 +606,7 @@ async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) 
             "rotation debt",
             "score 1.50",
             "Terms of item 1",
-            '<td>3</td><td lang="en">below the body: teaser</td>',
+            '<td>3</td><td><span lang="en">below the body: teaser</span></td>',
             "相关文章 · 热门",
             "freshness 0.40",
             "theme",
@@ -603,7 +624,9 @@ async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) 
             "师承",
             "没有新内容",
             "导语",
-            "caution spun",
+            "慎读 spun",
+            "新鲜度 0.40 + 轮换欠账 1.00 + 读者需求 0.10 = 1.50",
+            '<span lang="zh-CN">正文之后：teaser</span>',
         ),
     }
     for language, expected in told.items():

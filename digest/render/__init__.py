@@ -11,7 +11,7 @@ import jinja2
 
 from digest.language import detect
 from digest.model import Edition, Enclosure, Item, MailParts, Newsletter, Section, Theme
-from digest.render.environment import Slots, design_tokens, make_environment, run
+from digest.render.environment import Slots, compile_own, design_tokens, make_environment, run
 from digest.render.plain import to_markdown, to_text
 from digest.render.typeset import Typesetter, clean, dress, gap, safe_url
 from digest.render.view import Viewer, has_contents, hides_host, reading_minutes, unbroken
@@ -225,6 +225,7 @@ def make_renderer(
             "headline": typesetter.headline,
             "unbroken": unbroken,
         }
+        compile_own(environment, template_dirs)
     return Renderer(
         newsletter=newsletter,
         mail_templates=environments[0],

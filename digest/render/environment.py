@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -150,6 +151,19 @@ def make_environment(
     return environment
 
 
+def compile_own(environment: jinja2.Environment, folders: Sequence[Path]) -> None:
+    """Compile every template of *folders*, so that a mistake in one is known before a page or mail needs it.
+
+    Raises:
+        RenderError: Naming template and line.
+    """
+    for folder in folders:
+        for path in sorted(folder.rglob("*.html")):
+            name = path.relative_to(folder).as_posix()
+            with _named(name):
+                environment.get_template(name)
+
+
 def _css(environment: jinja2.Environment, name: str) -> str:
     text = run(environment, name)
     return re.sub(r"\s*\n\s*", "", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
@@ -161,8 +175,15 @@ def run(environment: jinja2.Environment, name: str, /, **values: object) -> str:
     Raises:
         RenderError: Naming template and line.
     """
-    try:
+    with _named(name):
         return environment.get_template(name).render(values)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What jinja2 raises, told with template and line."""
+    try:
+        yield
     except jinja2.TemplateSyntaxError as error:
         raise RenderError(f"template {error.name or name}, line {error.lineno}: {error.message}") from error
     except jinja2.TemplateNotFound as error:
