@@ -34,6 +34,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "address", "name", "state", "language", "timezone", "themes", "schedules", "send_hour", "paused_until",
 )  # fmt: skip
+ASKED_BACK = "when its owner has asked you to: digest subscribers add ADDRESS --reinstate"
 _ADDRESS = ("address", "email address", "email", "e-mail", "邮箱", "电子邮箱", "邮件地址")
 _NAME = ("name", "full name", "姓名", "名字")
 _GONE = (
@@ -160,7 +161,7 @@ class Importer:
             elif key in known or key in new:
                 result, why = Result.KNOWN, f"is {known[key].state}" if key in known else "stands here twice"
             elif hashes[row.given] in barred:
-                why = "on the suppression list: only its owner can subscribe it again"
+                why = f"on the suppression list; {ASKED_BACK}"
             else:
                 result, new[key] = Result.TAKEN, row.reader
             found.append(Line(number=row.number, result=result, address=row.given, why=why))
@@ -176,9 +177,7 @@ def add_by_hand(store: "Store", reader: Subscriber, *, hashed: str, now: datetim
     """
     known = store.subscribers.find(reader.address)
     if known is None and store.subscribers.is_suppressed(hashed):
-        raise ConsentError(
-            "This address is on the suppression list; only its owner can subscribe, with the form."
-        )
+        raise ConsentError(f"This address is on the suppression list; {ASKED_BACK}")
     consent.step(known.state if known else None, Step.ADD)
     return known or store.subscribers.add(reader, actor="operator", now=now, reason="added by hand")
 

@@ -178,6 +178,22 @@ def test_leaving_suppresses_and_only_confirming_again_lifts_it(signup: Signup) -
     assert not signup.store.subscribers.is_suppressed(hashed)
 
 
+@pytest.mark.parametrize(
+    ("reason", "asked"), [("import: unsubscribed", 1), ("import: complained", 0), ("erased", 0)]
+)
+def test_who_left_a_list_that_was_imported_comes_back_by_the_form(
+    signup: Signup, reason: str, asked: int
+) -> None:
+    hashed = signup.hash_address(ADDRESS)
+    signup.store.subscribers.suppress(hashed, reason=reason, now=NOW)
+    letters = ask(signup, wish())
+    assert len(letters) == asked
+    assert signup.store.subscribers.is_suppressed(hashed)
+    for letter in letters:
+        signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), now=NOW)
+        assert not signup.store.subscribers.is_suppressed(hashed)
+
+
 def test_links_are_good_for_their_own_page_only_and_unsubscribing_outlives_everything(signup: Signup) -> None:
     one = signup.store.subscribers.get(subscribed(signup))
     made = {purpose: signup.link(purpose, one).rpartition("/")[2] for purpose in Purpose}

@@ -74,6 +74,10 @@ def test_a_readers_life_by_command(home: Path) -> None:
     assert run(home, "show", "ann@example.org").returncode == 1
     suppressed = run(home, "add", "ann@example.org")
     assert (suppressed.returncode, "suppression list" in suppressed.stderr) == (1, True)
+    assert "with the form" in run(home, "add", "ann@example.org", "--reinstate").stderr
+    assert run(home, "add", "ann@example.org").returncode == 0
+    nobody = run(home, "add", "bob@example.org", "--reinstate")
+    assert (nobody.returncode, "no reader bob@example.org" in nobody.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,11 @@ def add(
     language: Annotated[str | None, typer.Option(help="Of the words around the excerpts.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Like Asia/Shanghai.")] = None,
     reinstate: Annotated[
-        bool, typer.Option("--reinstate", help="Take back a reader who was stopped by a bounce.")
+        bool,
+        typer.Option(
+            "--reinstate",
+            help="Take back a reader whom a bounce stopped; let who is suppressed use the form again.",
+        ),
     ] = False,
 ) -> None:
     """Add somebody who has agreed to get the digest. No mail is sent.
@@ -63,6 +67,11 @@ def add(
         raise typer.BadParameter(f"{timezone!r} is not a time zone", param_hint="--timezone")
     with runtime(context) as opened:
         wanted = mail_address(address, "ADDRESS")
+        hashed = opened.hash_address(wanted)
+        known = opened.store.subscribers.find(wanted)
+        if reinstate and not known and opened.store.subscribers.lift(hashed):
+            say(f"{wanted} may subscribe again, with the form")
+            return
         if reinstate:
             after = opened.signup.reinstate(_find(opened, address), now=opened.now)
             say(f"{after.address} is {after.state}")
@@ -78,7 +87,6 @@ def add(
             themes=tuple(opened.theme(one).id for one in theme or ()),
             schedules=tuple(opened.schedule(one).id for one in schedule or ()),
         )
-        hashed = opened.hash_address(wanted)
         added = add_by_hand(opened.store, reader, hashed=hashed, now=opened.now)
     say(f"{added.address} is {added.state}")
 

@@ -21,6 +21,8 @@ from . import documents
 from .database import Database
 from .schema import askings, consent_events, deliveries, editions, reader_counts, subscribers, suppressions
 
+LEFT_ELSEWHERE = "import: unsubscribed"
+"""The reason kept of who left a list that was taken in: no import brings them back, but the form does."""
 BATCH = 1000
 """Rows a statement when importing; more gains nothing."""
 LOOKED_BACK = 5000
@@ -301,6 +303,12 @@ class Subscribers:
         with self._database.write() as connection:
             self._suppress(connection, {address_hash: reason}, now)
 
+    def lift(self, address_hash: str) -> bool:
+        """Let the address subscribe again; False when it was not suppressed."""
+        this = suppressions.c.address_hash == address_hash
+        with self._database.write() as connection:
+            return connection.execute(sa.delete(suppressions).where(this)).rowcount > 0
+
     def is_suppressed(self, address_hash: str) -> bool:
         return bool(self.suppressed([address_hash]))
 
@@ -411,10 +419,11 @@ def prove(
     connection.execute(sa.insert(consent_events).from_select(list(event), rows))
 
 
-def barred(connection: sa.Connection, hashes: Iterable[str]) -> frozenset[str]:
-    """Those of *hashes* that are suppressed."""
+def barred(connection: sa.Connection, hashes: Iterable[str], *, but: str = "") -> frozenset[str]:
+    """Those of *hashes* that are suppressed, for another reason than *but*."""
     column = suppressions.c.address_hash
-    return frozenset(connection.scalars(sa.select(column).where(any_of(column, hashes))))
+    found = sa.select(column).where(any_of(column, hashes), suppressions.c.reason != but)
+    return frozenset(connection.scalars(found))
 
 
 def make_subscriber(row: Any) -> Subscriber:

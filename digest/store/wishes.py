@@ -19,6 +19,7 @@ from .database import Database
 from .schema import askings, consent_events, subscribers
 from .schema import wishes as table
 from .subscribers import (
+    LEFT_ELSEWHERE,
     PENDING,
     Subscribers,
     Turn,
@@ -69,8 +70,8 @@ class Wishes:
         """Whose mail is to be sent now, and how often it was tried; nobody comes again before *HELD* is over.
 
         First what failed before or was never settled, then the wishes that wait, a batch of each, oldest
-        first. Of several wishes of an address the last counts; none does for addresses that are suppressed
-        and unknown, wait for a mail already, or were asked as often as may be.
+        first. Of several wishes of an address the last counts; none does for addresses that are unknown
+        and suppressed (save who left elsewhere), wait for a mail already, or were asked as often as may be.
 
         Args:
             decide: What becomes of somebody known who would be asked; None: is not asked.
@@ -101,7 +102,7 @@ class Wishes:
         """Those to be asked, as readers, of *wanted* (casefolded address to wish)."""
         known = known_as(connection, list(wanted))
         hashes = {key: hash_address(wish.address) for key, wish in wanted.items() if key not in known}
-        never = barred(connection, hashes.values())
+        never = barred(connection, hashes.values(), but=LEFT_ELSEWHERE)
         new = {key: wanted[key] for key, hashed in hashes.items() if hashed not in never}
         self._readers.insert(connection, list(new.values()), actor=READER, now=now, reason=FORM)
         enough = _asked_enough(connection, [one.id for one in known.values()], now)
