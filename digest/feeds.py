@@ -207,7 +207,7 @@ class Reader:
         feed = poll.feed
         reading = await self._reading(poll, answer)
         fresh, parsed = reading.found, reading.parsed
-        sights = Counter(one.met.sight for one in fresh)
+        sights = Counter(one.sight for one in fresh)
         poll.say(
             f"{parsed.kind}, {len(reading.dates)} entries: "
             f"{sights[Sight.NEW]} new, {sights[Sight.EDITED]} edited, {reading.known} known"
@@ -220,7 +220,7 @@ class Reader:
             teasers=parsed.teasers,
             note="; ".join(notes),
         )
-        poll.seen = [one.met.seen for one in fresh if one.met.sight is not Sight.KNOWN]
+        poll.seen = [one.seen for one in fresh if one.sight is not Sight.KNOWN]
         for one in await self._cleaned(poll, reading):
             await self._weigh(poll, one)
         if poll.counts["quarantined"] >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
@@ -273,31 +273,31 @@ class Reader:
                 raw = await self.workers.run_briefly(read_entries, [one], source, reading.parsed)
                 cleaned += unpack(raw, list[Found])
             except WorkError as error:
-                poll.say(f"{one.met.entry.title}: left out, its markup could not be read: {error}")
+                poll.say(f"{one.title}: left out, its markup could not be read: {error}")
                 cleaned.append(replace(one, page=Page(article=None, reason=str(error))))
         return cleaned
 
     async def _full_texts(self, poll: _Poll, fresh: Sequence[Found], source: Source) -> None:
         """Fetch the newest entries' own pages; those not had are asked for again later."""
         feed = poll.feed
-        wanted = [one.met for one in fresh if one.met.entry.link][:FULL_TEXTS]
-        for m in wanted:
+        wanted = [one.seen for one in fresh if one.seen.link][:FULL_TEXTS]
+        for entry in wanted:
             if len(source.missed) == 2:
                 break
             try:
                 # The allow-list opens the feed's own host only, not where its entries point.
-                own = self._allow(feed) if _same_site(m.entry.link, feed.fetch_url) else ()
-                answer = await self.fetcher.get(m.entry.link, source_id=feed.id, allow=own, accept=PAGES)
+                own = self._allow(feed) if _same_site(entry.link, feed.fetch_url) else ()
+                answer = await self.fetcher.get(entry.link, source_id=feed.id, allow=own, accept=PAGES)
                 if answer.status == 200:
-                    source.pages[m.seen.id] = answer.body, answer.charset
+                    source.pages[entry.id] = answer.body, answer.charset
                 else:
-                    source.missed[m.seen.id] = _status(answer)
+                    source.missed[entry.id] = _status(answer)
             except FetchError as error:
-                source.missed[m.seen.id] = error.what
+                source.missed[entry.id] = error.what
         if wanted:
             asked, failed = len(source.pages) + len(source.missed), len(source.missed)
             poll.say(f"{asked} article pages asked for, {failed} of them in vain")
-        without = [m.seen.id for m in wanted if m.seen.id not in source.pages]
+        without = [entry.id for entry in wanted if entry.id not in source.pages]
         poll.feed = replace(feed, missed=polling.missed(feed, without, now=self.now))
 
     async def _compare(self, old: str, new: str) -> tuple[bool, tuple[Flag, ...]]:
@@ -308,13 +308,12 @@ class Reader:
 
     async def _weigh(self, poll: _Poll, one: Found) -> None:
         """Count what one entry came to, and keep it unless it is nothing new."""
-        page, m = one.page, one.met
+        page, title = one.page, one.title
         article = page.article if page else None
-        title = m.entry.title
         if page is None or article is None:
             poll.counts["empty"] += 1
             return poll.say(f"{title}: no article: {page.reason if page else 'it was not read'}")
-        old = self.store.articles.find(article.source_id) if m.sight is not Sight.NEW else None
+        old = self.store.articles.find(article.source_id) if one.sight is not Sight.NEW else None
         if old is not None:
             material, added = await self._compare(old.article.text, article.text)
             if not material:

@@ -27,11 +27,14 @@ class Found:
     """An entry that is new or edited, or whose own page is due, and what became of it.
 
     Args:
-        page: What cleaning made of it; None while it is not cleaned.
+        entry: None when it was cleaned; *page* is what cleaning made of it, None before.
         marks: The sketch of its text.
     """
 
-    met: Met
+    title: str
+    seen: SeenEntry
+    sight: Sight
+    entry: Entry | None = None
     page: Page | None = None
     marks: tuple[int, ...] = ()
 
@@ -100,20 +103,25 @@ def read_feed(
     """
     parsed = parse(body, url=url, now=source.now, content_type=content_type, charset=charset)
     met = meet(parsed.entries, seen, now=source.now, first_news=first_news)
-    fresh = [m for m in met if m.sight is not Sight.KNOWN or m.seen.id in again]
     bare = replace(parsed, entries=())
-    found = [_read_entry(Found(met=m), source, bare) if clean else Found(met=m) for m in fresh]
+    found = [
+        _read_entry(m.entry, m, source, bare)
+        if clean
+        else Found(title=m.entry.title, seen=m.seen, sight=m.sight, entry=m.entry)
+        for m in met
+        if m.sight is not Sight.KNOWN or m.seen.id in again
+    ]
     known = sum(m.sight is Sight.KNOWN for m in met)
     return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=tuple(found)))
 
 
 def read_entries(found: Iterable[Found], source: Source, parsed: ParsedFeed) -> bytes:
     """Clean, complete and judge entries; a tuple of `Found`, packed."""
-    return pack([_read_entry(one, source, parsed) for one in found])
+    return pack([_read_entry(one.entry, one, source, parsed) for one in found if one.entry])
 
 
-def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
-    entry, seen = found.met.entry, found.met.seen
+def _read_entry(entry: Entry, of: Found | Met, source: Source, parsed: ParsedFeed) -> Found:
+    seen = of.seen
     about: dict[str, Any] = {
         "source_id": f"feeds/{source.feed.id}/{seen.id}",
         "url": entry.link or None,
@@ -127,15 +135,13 @@ def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
         own = clean_page(_page_text(*told), html=True, **about)
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
             page = own
-    bare = replace(found.met, entry=replace(entry, html=""))
     if page.article is None:
-        return Found(met=bare, page=replace(page, decisions=()))
+        return Found(title=entry.title, seen=seen, sight=of.sight, page=replace(page, decisions=()))
     outlet = source.feed.title or parsed.title
     flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
-    article = _completed(page.article, entry, outlet, tuple(flags), source.now)
-    article = replace(article, dropped=page.dropped())
-    judged = judge(replace(page, article=article, decisions=()))
-    return Found(met=bare, page=judged, marks=tuple(sketch(article.text)))
+    article = _completed(page, page.article, entry, outlet, tuple(flags))
+    judged = judge(Page(article=article))
+    return Found(title=entry.title, seen=seen, sight=of.sight, page=judged, marks=sketch(article.text))
 
 
 def _page_text(body: bytes, charset: str | None) -> str:
@@ -143,7 +149,7 @@ def _page_text(body: bytes, charset: str | None) -> str:
     return decode(body, charset or (own[1].decode("ascii") if own else None)).text
 
 
-def _completed(article: Article, entry: Entry, feed: str, flags: tuple[Flag, ...], now: datetime) -> Article:
+def _completed(page: Page, article: Article, entry: Entry, feed: str, flags: tuple[Flag, ...]) -> Article:
     """What the feed says of an entry is better known than what its text looks like."""
     outlet = article.outlet or feed or None
     return replace(
@@ -154,6 +160,7 @@ def _completed(article: Article, entry: Entry, feed: str, flags: tuple[Flag, ...
         outlet=outlet,
         republisher=article.republisher or (feed if feed != outlet else None) or None,
         flags=(*article.flags, *flags),
+        dropped=page.dropped(),
         enclosures=entry.enclosures,
     )
 

@@ -16,7 +16,7 @@ import random
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -96,24 +96,25 @@ def sketch(text: str) -> tuple[int, ...]:
     halvings = 2 * (count >= _ITEM) + (count // _GROWS).bit_length()
     rest = (1 << max(0, halvings - len(_ANCHORS) + 1)) - 1
     anchors = _anchors(_hashes(row)[2 : count + 2], min(halvings, len(_ANCHORS) - 1))
-    codes = {_code(row[4 * at : 4 * at + 20]) for at in anchors}
-    return tuple(sorted(code for code in codes if not code & rest))
+    codes = map(_code, {row[4 * at : 4 * at + 20] for at in anchors})
+    return tuple(sorted({code for code in codes if not code & rest}))
 
 
-def _anchors(hashes: bytes, halvings: int) -> Iterator[int]:
+def _anchors(hashes: bytes, halvings: int) -> list[int]:
     """Places chosen by what stands there (Muthitacharoen, Chen and Mazières 2001): where the hash is small.
 
     Within a stretch of twice the usual distance without any, the smallest: every passage leaves its mark.
     """
     stretch, at, end = 2 * _APART << halvings, -1, len(hashes)
-    for anchor in [*(m.start() for m in _ANCHORS[halvings].finditer(hashes)), end]:
+    places = [found.start() for found in _ANCHORS[halvings].finditer(hashes)]
+    between = []
+    for anchor in [*places, end]:
         while anchor - at > stretch or (at < 0 and anchor == end):
             ahead = hashes[at + 1 : at + 1 + stretch]
             at += 1 + ahead.index(min(ahead))
-            yield at
-        if anchor < end:
-            at = anchor
-            yield at
+            between.append(at)
+        at = anchor
+    return places + between
 
 
 def _code(run: bytes) -> int:
