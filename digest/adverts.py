@@ -36,8 +36,8 @@ _ASKING = Anywhere([part for name in _ASKS for part in alternatives(joined(WORDS
 _REPORTING = pattern(WORDS["reporting"])
 _BRAND = pattern(WORDS["brand"])
 _QUOTED = re.compile('"[^"\n]{2,200}"')
-_APART = re.compile(rf"[{CJK}]([^\w\n，。,.、…:;!?])(?:[{CJK}]\1){{4,}}")
-"""加 薇 信 免 费: one mark or blank after every character."""
+_APART = re.compile(rf"([^\w\n，。,.、…:;!?])(?<=[{CJK}].)(?:[{CJK}]\1){{4,}}")
+"""加 薇 信 免 费: one mark or blank after every character. It begins with what is rarest."""
 _MASKS = re.compile(rf"(?<=[{CJK}a-z0-9])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[{CJK}a-z0-9])")
 
 _A_PAGE = 60

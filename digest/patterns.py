@@ -10,7 +10,7 @@ from functools import cached_property
 from heapq import heapify, heappop, heapreplace
 from itertools import pairwise
 
-from ahocorasick_rs import BytesAhoCorasick
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 _ITEM = re.compile(
     r"\[\^?\]?(?:[^\]\\]|\\.)*\]|\\(?:x..|u.{4}|.)|\(\?(?:[-a-z]*:|<?[=!]|P<\w+>)|(?:[*+?]|\{\d*,?\d*\})\??|.",
@@ -128,7 +128,8 @@ class Anywhere:
                 held.setdefault(string, []).append(n)
             if not strings:
                 always.append(n)
-        return BytesAhoCorasick([string.encode() for string in held]), list(held.values()), always
+        finder = BytesAhoCorasick([string.encode() for string in held], implementation=Implementation.DFA)
+        return finder, list(held.values()), always
 
     def _possible(self, text: str) -> list[int]:
         """Numbers of the patterns that *text* may match, in order."""
