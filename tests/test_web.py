@@ -23,8 +23,7 @@ from starlette.requests import Request
 from stored import COST, DAY, NOW, add_readers, article, edition, frozen_edition, reader
 
 from digest.model import ConsentState, DeliveryState, Dropped, FeedConfig, Severity, Subscriber
-from digest.render.recorded import told
-from digest.render.wording import languages
+from digest.render.wording import languages, load_wording
 from digest.store import Outcome, Store, open_store
 from digest.store.schema import consent_events, deliveries, editions, subscribers, suppressions
 from digest.tokens import Purpose
@@ -576,8 +575,8 @@ async def see_the_operators_page(site: Site) -> None:
     ],
 )
 def test_what_was_recorded_is_told_in_the_pages_language(recorded: str, shown: str) -> None:
-    assert told(recorded, languages()["zh-CN"]) == shown
-    assert told(recorded, languages()["en"]) == recorded
+    assert load_wording("zh-CN").told(recorded) == shown
+    assert load_wording("en").told(recorded) == recorded
 
 
 def test_every_wording_that_is_told_is_one_that_is_recorded() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import jinja2
+from markupsafe import Markup
 
 from digest.language import detect
 from digest.model import Edition, Enclosure, Item, MailParts, Newsletter, Section, Theme
@@ -141,6 +143,7 @@ class Renderer:
             "newsletter": self.newsletter,
             "_": words.html,
             "ngettext": words.html_n,
+            "told": words.told,
         }
 
     def web(self, edition: Edition, *, language: str) -> str:
@@ -188,15 +191,18 @@ class Renderer:
 
     def atom(self, editions: Sequence[Edition], *, language: str) -> str:
         """RFC 4287 feed of the editions, newest first as given."""
-        from digest.render.atom import feed
-
         words = self.words(language)
-        pages = []
+        entries = []
         for edition in editions:
             values = self._values(edition, words, edition.sections, "")
             values["jump"] = values["links"]["web"]
-            pages.append((edition, run(self.page_templates, "partials/edition.html", **values)))
-        return feed(self.newsletter, pages, language)
+            values["subject"] = edition.subject
+            values["published"], values["updated"] = edition.slot.isoformat(), edition.made_at.isoformat()
+            body = run(self.page_templates, "partials/edition.html", **values)
+            values["body"] = Markup(escape(body))  # noqa: S704  quotes stay quotes, for the sake of size
+            entries.append(values)
+        values = {**self._frame(words), "links": _links(self.newsletter, 0), "entries": entries}
+        return run(self.page_templates, "web/atom.xml", **values)
 
 
 def make_renderer(

@@ -5,6 +5,7 @@ template directory; a file more is a language more. They are compiled when first
 """
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -43,6 +44,24 @@ def _translations(path: Path) -> Translations:
     return Translations(compiled)
 
 
+@cache
+def _recorded(path: Path) -> tuple[tuple[re.Pattern[str], str, bool], ...]:
+    """What may be recorded (the context ``recorded``), as a pattern; its words, and whether it has any."""
+    with path.open("rb") as file:
+        found = [(str(one.id), str(one.string)) for one in read_po(file) if one.context == "recorded"]
+    bare = {message: re.sub(r"{\w+}", "", message) for message, _ in found}
+    return tuple(
+        (_pattern(message), words, bool(re.search(r"\w", bare[message]))) for message, words in found
+    )
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    pieces = re.split(r"\{(\w+)\}", message)
+    for n in range(1, len(pieces), 2):
+        pieces[n] = rf"(?P<{pieces[n]}>{'[0-9.]+' if pieces[n] == 'n' else '.+?'})"
+    return re.compile("".join(piece if n % 2 else re.escape(piece) for n, piece in enumerate(pieces)))
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """What the interface says in one language.
@@ -54,6 +73,7 @@ class Wording:
     language: str
     locale: Locale
     translations: Translations
+    catalog: Path
 
     def plain(self, message: str, **values: object) -> str:
         return gap(self.translations.gettext(message).format(**values))
@@ -67,6 +87,18 @@ class Wording:
     def _filled(self, message: str, values: dict[str, object]) -> Markup:
         safe = {key: clean(value) if type(value) is str else value for key, value in values.items()}
         return Markup(gap(Markup(message).format(**safe)))  # noqa: S704  a catalog's text, values escaped
+
+    def told(self, recorded: str) -> str:
+        """What was *recorded* in English, where the words are ours; a server's stay as they are.
+
+        A message of marks alone, such as ``{one}; {more}``, is for what holds words of ours.
+        """
+        for pattern, message, has_words in _recorded(self.catalog):
+            if found := pattern.fullmatch(recorded):
+                values = {name: self.told(value) for name, value in found.groupdict().items()}
+                if has_words or values != found.groupdict():
+                    return gap(message.format(**values))
+        return recorded
 
     def dated(self, skeleton: str, day: date) -> str:
         """The parts of *day* that *skeleton* names (Unicode TR 35)."""
@@ -125,7 +157,7 @@ def load_wording(language: str, folders: tuple[Path, ...] = ()) -> Wording:
     base = language.split("-")[0]
     near = [tag for tag in known if tag.split("-")[0] == base]
     tag = language if language in known else (near or [SOURCE_LANGUAGE])[0]
-    return Wording(tag, Locale.parse(tag, sep="-"), _translations(known[tag]))
+    return Wording(tag, Locale.parse(tag, sep="-"), _translations(known[tag]), known[tag])
 
 
 def language_names(folders: Sequence[Path] = ()) -> dict[str, str]:

@@ -10,7 +10,6 @@ import re
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -22,8 +21,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState
-from digest.render.recorded import told
-from digest.render.wording import languages
 from digest.report import explain, feed_overview
 from digest.web import forms
 from digest.web.door import Door, Operator
@@ -190,11 +187,9 @@ class OperatorPages:
         return self._page("web/why.html", language, f"operator/editions/{number}", **found)
 
     def _page(self, template: str, language: str, path: str, **values: Any) -> Response:
-        catalog = languages(self.door.renderer.locale_dirs)[language]
         return self.door.page(
             template,
             language,
-            told=partial(told, catalog=catalog),
             minute=self._minute,
             operator=f"{self.door.root}/operator",
             offered=self.door.offered(path),
