@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from digest.text import CJK, Span, alternatives, count, sentences, word_table
+from digest.text import CJK, Span, alternatives, count, lazy, sentences, word_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ _SHARE = (
 )
 """三分之二, 四成, two-thirds, one in eight."""
 _PARTS = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
-_NUMBER = re.compile(
+_NUMBER = lazy(
     rf"(?P<hedge>{_HEDGE})?\s?(?P<currency>US\$|HK\$|[$¥￥€£])?\s?"
     rf"(?:(?P<share>{_SHARE})|"
     r"(?P<digits>(?<![A-Za-z\d._\-/×:：])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|[._×xX]\d)"
@@ -93,30 +93,31 @@ _NUMBER = re.compile(
     r"|(?:trillion|billion|million|thousand|hundred|bn)\b|(?<=\d)m\b(?!\s?[/²]))?(?:多|余)?\s?"
     f"(?:{'|'.join(f'(?P<{kind}>{alternatives(table)})' for kind, table in _UNITS.items())})?)"
 )
-MAY_HOLD = re.compile(r"\d|[百千万亿]|(?:hundred|thousand|million|billion)\b")
+MAY_HOLD = lazy(r"\d|[百千万亿]|(?:hundred|thousand|million|billion)\b")
 """Found in every sentence that states a figure; a quick look before a thorough one."""
-_OTHER_BEFORE = re.compile(
+_OTHER_BEFORE = lazy(
     r"(?:第|号|[Nn]o\.|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]ages?|[Cc]hapter|[Ff]igure|[Pp]art|[Rr]oom|[Ss]tep|[Ll]evel|[Gg]rade|[Gg]ate|[Ll]ine|[Jj]unctions?|表|图)\s?"
     r"|[A-Za-z]-?|[A-Z][A-Za-z]+\s)$"
 )
-_OTHER_AFTER = re.compile(
+_OTHER_AFTER = lazy(
     r"\s?(?:[月日号点时届]|年代|世纪|年[\s,，]?\d|年(?:初|底|末|间|[春夏秋冬])|[:：/×xX]\d|[-–]\d{3}|版)"
 )
-_YEAR = re.compile(r"(?:1[89]|20)\d\d|[06-9]\d")
-_CLAUSE = re.compile(r"[，,；;。！？!?：:（）()“”「」『』《》、\n\"]|——|……|\s[-–]\s")
-_TAIL = re.compile(
+_YEAR = lazy(r"(?:1[89]|20)\d\d|[06-9]\d")
+_CLAUSE = lazy(r"[，,；;。！？!?：:（）()“”「」『』《》、\n\"]|——|……|\s[-–]\s")
+_TAIL = lazy(
     r"(?:已经?|将|就|便)?(?:达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看)+$"
 )
-_THIS = re.compile("[这那][条个座款家项本种份套次台部栋起]|该")
-_MODAL = re.compile("也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
-_NO_LABEL = re.compile(
-    "[我你您他她它这那吗呢吧]|^[以之左右上下内外来后前多余就时而但也都并和与至到或，]|^(?:是|为|有|了|在|的)"
+_THIS = lazy("[这那][条个座款家项本种份套次台部栋起]|该")
+_MODAL = lazy("也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
+_NO_LABEL = lazy(
+    "[我你您他她它这那吗呢吧]|^[以之左右上下内外来后前多余就时而但也都并和与至到或，]|^(?:是|为|有|了|在|的)|[就才都也会能]$"
 )
-_EN_STOP = re.compile(
+_EN_STOP = lazy(
     r"[,.;:?!“”\"()\n，。；：、！？]|\s(?:and|but|which|that|who|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
 )
+_EN_JOINT = lazy(r"\b(?:and|but|or|that|which|who|be|been|is|are|was|were)\s")
 _EN_EDGE = word_table("in to from on at for is was were a an the per of their its by than about and")
-_DOUBT = re.compile(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
+_DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
     "money": 0.9,
     "percent": 0.85,
@@ -289,6 +290,8 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
     piece = text[begin:at].rstrip()
     if piece.strip() and piece.isascii():
         piece = re.split(r"\d", piece, maxsplit=1)[0] or piece
+        joint = max((m.end() for m in _EN_JOINT.finditer(piece)), default=0)
+        begin, piece = begin + joint, piece[joint:]
         words = list(re.finditer(r"\S+", piece))[-_LABEL_WORDS:]
         while words and words[-1].group().lower() in _EN_EDGE:
             words.pop()

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Set
 
-from digest.text import CJK, count, is_cjk, word_table
+from digest.text import CJK, count, is_cjk, lazy, word_table
 
 SAYING = (
     r"(?:说道|表示|认为|以为|指出|谈道|谈到|提到|强调|坦言|透露|回忆|解释|补充|介绍|告诉|称|感慨|总结|回答|评价|写道|写下"
@@ -28,7 +28,7 @@ _SURNAME = (
 )
 
 
-_NOT_IN_NAMES = re.compile(
+_NOT_IN_NAMES = lazy(
     "[的了是在不有和我他她它这那们个与及或等也都还就而但为之其正会能要被把说从到对名位些每各三两]"
 )
 _COMMON = word_table(
@@ -53,33 +53,33 @@ _COMMON = word_table(
     毛病 万事 严峻 武装 莫名 莫过 孔子 向来 温和 文艺 安心 安静 齐鲁 易懂 伍德 齐声
     """
 )
-_BEFORE_SAYING = re.compile(
+_BEFORE_SAYING = lazy(
     rf"({_SURNAME}[{CJK}]{{1,2}})(?:{TITLE})?(?:[（(][^（）()]{{1,20}}[)）])?{ADVERB}?{SAYING}"
 )
-_AFTER_TITLE = re.compile(
-    rf"{TITLE}({_SURNAME}[{CJK}]{{1,2}})(?=[，,。、：:（()）\s]|{TITLE}|{ADVERB}?{SAYING}|正?在|$)"
-)
-_TITLE_FIRST = re.compile(rf"{TITLE}({_SURNAME}[{CJK}]{{1,2}})(?!·)")
-_BEFORE_TITLE = re.compile(rf"(?:^|[，,。、：:“”「」\s与和给对向])({_SURNAME}[{CJK}]{{1,2}}){TITLE}")
-_REPEATED = re.compile(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
-_FOREIGN = re.compile(
+_TITLE_FIRST = lazy(rf"{TITLE}({_SURNAME}[{CJK}]{{1,2}})(?!·)")
+_ENDED_NAME = lazy(rf"{_SURNAME}[{CJK}]{{1,2}}(?=[，,。、：:（()）\s]|{TITLE}|{ADVERB}?{SAYING}|正?在|$)")
+_BEFORE_TITLE = lazy(rf"(?:^|[，,。、：:“”「」\s与和给对向])({_SURNAME}[{CJK}]{{1,2}}){TITLE}")
+_REPEATED = lazy(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
+_FOREIGN = lazy(
     rf"(?:(?<![{CJK}·]){TITLE}?|{TITLE})([{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+)(?={ADVERB}?{SAYING}|{TITLE}|[^{CJK}·]|$)"
 )
-_LATIN_NAME = r"[A-Z][a-zé]+(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)|[A-Z][a-zé’'-]+)){1,3}"
-_LATIN = re.compile(rf"\b{_LATIN_NAME}")
-_LATIN_IN_CHINESE = re.compile(
-    rf"(?:{TITLE}|[主员人、])\s?({_LATIN_NAME})|({_LATIN_NAME})\s?(?:等人|{ADVERB}?{SAYING})"
-)
+_LATIN_WORD = r"(?:[A-Z][’']|Mc|Mac)?[A-Z][a-zé]+(?:-[A-Z][a-zé]+)?"
+_LATIN_NAME = rf"{_LATIN_WORD}(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)(?=[ -][A-Z])|{_LATIN_WORD})){{1,3}}"
+_LATIN = lazy(rf"\b{_LATIN_NAME}")
+_LATIN_IN_CHINESE = lazy(_LATIN_NAME)
+_LATIN_BEFORE, _LATIN_BEHIND = lazy(rf"(?:{TITLE}|[主员人、])\s?$"), lazy(rf"\s?(?:等人|{ADVERB}?{SAYING})")
 _READ, _MOST = 200_000, 400  # characters read and candidates weighed, to keep the cost in bounds
-_MAY_PRECEDE = re.compile(rf"(?:^|[^{CJK}·]|{TITLE}|[与和给向由被让据问是者])$")
-_LATIN_SAYS = re.compile(
-    r"\b([A-Z][a-zé’'-]{2,})\s+(?:said|says|told|added|asked|wrote|argued|explained|recalled|warned|noted)\b"
-    r"|\b(?:said|says|added|asked|Mr|Mrs|Ms|Dr|Prof)\.?\s+([A-Z][a-zé’'-]{2,})"
+_MAY_PRECEDE = lazy(rf"(?:^|[^{CJK}·]|{TITLE}|[与和给向由被让据问是者])$")
+_LATIN_SAYS = lazy(
+    rf"\b({_LATIN_WORD})\s+(?:said|says|told|added|asked|wrote|argued|explained|recalled|warned|noted)\b"
+    rf"|\b(?:said|says|added|asked|Mr|Mrs|Ms|Dr|Prof)\.?\s+({_LATIN_WORD})"
 )
 _NOT_LATIN = word_table(
     """
     The This That They But And She His Her Who What When There Its Police Officials New In On At For A An
-    It He We You I Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April
+    It He We You I As After Before Not If Many Both Despite With While Since Though Although Because Most
+    Some One Former Even Early
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April
     May June July August September October November December
     """
 )
@@ -89,18 +89,19 @@ _INSTITUTION = word_table(
     Party Bank Association Court County Police Union Group League Hospital Church College House Commission
     Agency Board News Times Post Road Avenue Park Museum Center Centre Airport Station Lake Bay Island Act
     Cup Games Office Ministry Fund Foundation Society Network Service Team Press Journal Corp Ltd Labs
+    Academy Committee Congress Corps Leadership Live Ocean Poll Sea Security Senate Show Studies Studios War
     Kingdom States Nations America Africa Europe Asia Hall Square Valley Beach Forest Series Week Day
     """
 )
-_TITLED = re.compile(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
-_HONORED = re.compile(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院长|院士)")
+_TITLED = lazy(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
+_HONORED = lazy(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院长|院士)")
 _SPEAKER_CHARS = 20
-_OFFICE = re.compile(
+_OFFICE = lazy(
     rf"[{CJK}A-Za-z0-9 ]*(?:教授|博士|院士|院长|所长|校长|主任|总裁|董事长|经理|创始人|科学家|研究员|负责人"
     r"|理事长|董事|工程师|主席|部长|局长|书记|分析师|律师|医生|学生|CEO|CTO|COO|CFO)\s?$"
 )
-_JOINING = re.compile("[和与及我他访的对是在了由被让给向从到位]")
-_ENDS_IN_TITLE = re.compile(f"{TITLE}$|^.{TITLE}")
+_JOINING = lazy("[和与及我他访的对是在了由被让给向从到位]")
+_ENDS_IN_TITLE = lazy(f"{TITLE}$|^.{TITLE}")
 
 
 def people(text: str) -> frozenset[str]:
@@ -109,18 +110,25 @@ def people(text: str) -> frozenset[str]:
     A Chinese name needs a verb of saying or a title beside it, or three uses with different neighbours.
     """
     text = text[:_READ]
-    patterns = (_BEFORE_SAYING, _AFTER_TITLE, _BEFORE_TITLE)
-    uses = Counter(m.group(1) for pattern in patterns for m in pattern.finditer(text))
-    found = {name for name, _ in uses.most_common(_MOST)} | _often_used(text) | _named_again(text)
+    uses = Counter(m.group(1) for pattern in (_BEFORE_SAYING, _BEFORE_TITLE) for m in pattern.finditer(text))
+    titled = list(_TITLE_FIRST.finditer(text))
+    uses.update(name.group() for m in titled if (name := _ENDED_NAME.match(text, m.start(1))))
+    found = {name for name, _ in uses.most_common(_MOST)} | _often_used(text)
+    found |= _named_again(text, Counter(m.group(1) for m in titled))
     names = {name for name in found if _can_be_a_name(name) and _begins_a_word(name, text)}
     names = {name for name in names if not _is_misread(name, names, text)}
-    names.update(m.group(1) for m in _FOREIGN.finditer(text))
+    if "·" in text:
+        names.update(m.group(1) for m in _FOREIGN.finditer(text))
     if any(is_cjk(c) for c in text[:200]):
-        names.update(m.group(1) or m.group(2) for m in _LATIN_IN_CHINESE.finditer(text))
+        for m in _LATIN_IN_CHINESE.finditer(text):
+            before = _LATIN_BEFORE.search(text, max(0, m.start() - 8), m.start())
+            if before or _LATIN_BEHIND.match(text, m.end()):
+                names.add(m.group())
         return frozenset(names)
-    full = [m.group().split() for m in _LATIN.finditer(text)]
-    for words in full:
-        if words[0] not in _NOT_LATIN and words[-1] not in _INSTITUTION:
+    for m in _LATIN.finditer(text):
+        words = m.group().split()
+        words = words[words[0] in _NOT_LATIN :]
+        if len(words) > 1 and words[-1] not in _INSTITUTION:
             names.update((" ".join(words), words[-1]))
     said = (m.group(1) or m.group(2) for m in _LATIN_SAYS.finditer(text))
     names.update(name for name in said if name not in _NOT_LATIN)
@@ -151,10 +159,10 @@ def _often_used(text: str) -> Set[str]:
     return {name for name in often_used if followers[name] >= 3 and _can_be_a_name(name)}
 
 
-def _named_again(text: str) -> Set[str]:
+def _named_again(text: str, titled: Counter[str]) -> Set[str]:
     """What follows a title and stands elsewhere too, with something else behind it."""
     found = set()
-    for longest, _ in Counter(_TITLE_FIRST.findall(text)).most_common(_MOST):
+    for longest, _ in titled.most_common(_MOST):
         name = longest if text.count(longest) >= 0.7 * text.count(longest[:-1]) else longest[:-1]
         if len({text[m.end() : m.end() + 1] for m in re.finditer(name, text)}) > 1:
             found.add(name)
@@ -187,9 +195,11 @@ def in_title(title: str, names: Set[str]) -> str | None:
 
 
 def named_in(sentence: str, names: Set[str]) -> list[tuple[int, str]]:
-    """``(offset, name)`` of every known person in *sentence*, in order; longer names first."""
-    found = [(sentence.find(name), name) for name in names if name in sentence]
-    return sorted(found, key=lambda pair: (pair[0], -len(pair[1])))
+    """``(offset, name)`` of every known person in *sentence*, in order; no name that is part of another."""
+    found = sorted(((sentence.find(name), name) for name in names if name in sentence), key=lambda f: f[0])
+    return [
+        (at, name) for at, name in found if not any(name != other and name in other for _, other in found)
+    ]
 
 
 def with_office(name: str, text: str) -> str:

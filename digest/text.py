@@ -8,6 +8,7 @@ import string
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from typing import Any, cast
 
 Span = tuple[int, int]
 """start, end; end exclusive."""
@@ -55,6 +56,22 @@ def word_table(table: str) -> frozenset[str]:
 def alternatives(table: str) -> str:
     """A regular expression for any of the blank-separated pieces of *table*; ``_`` is a blank in one."""
     return "(?:" + "|".join(table.replace("_", r"\s").split()) + ")"
+
+
+class _Lazy:
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._source = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        compiled = re.compile(*self._source)
+        for method in ("search", "match", "fullmatch", "finditer", "findall", "sub", "split"):
+            setattr(self, method, getattr(compiled, method))
+        return getattr(compiled, name)
+
+
+def lazy(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """A pattern that compiles when first used: large ones, at every start, take a tenth of a second."""
+    return cast(re.Pattern[str], _Lazy(pattern, flags))
 
 
 def is_cjk(char: str) -> bool:

@@ -46,6 +46,10 @@ from digest.figures import find
             "Roughly one in eight adults reads no books.",
             [("one in eight", "adults reads no books", 12.5, "percent")],
         ),
+        (
+            "The mill went on to win prizes and be valued at more than $3 billion, but closed.",
+            [("more than $3 billion", "valued", 3e9, "money")],
+        ),
         ("The museum drew 640,000 visitors.", [("640,000 visitors", "The museum drew", 640_000.0, "count")]),
         (
             "Some two million users signed the letter.",

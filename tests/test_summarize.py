@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from digest.model import Article, Block, BlockKind, Cut, Excerpt, Flag, Role, Severity, Size
 from digest.summarize import extract, share, summarize
+from digest.summarize.passages import passages, read
 from digest.summarize.quotes import is_balanced
 from digest.text import count
 
@@ -343,3 +344,48 @@ def test_half_a_quotation_is_never_set_large() -> None:
 “新码头可以停靠五万吨级的货轮和所有的客轮，”祝海宁说，“年吞吐量会达到八百万吨。”
 代表们用了两个小时参观老码头，并对仓库的改造提出了十七条意见和建议。"""
     assert not [e for e in summary(make(text, title="祝海宁谈新码头")) if e.role is Role.QUOTE]
+
+
+@pytest.mark.parametrize(
+    ("opening", "begins"),
+    [
+        (
+            "新华社江东3月5日电（记者 田野）江东港新码头周三动工，工期三年，可以停靠五万吨级的货轮。",
+            "江东港新",
+        ),
+        ("【江东消息】3月5日消息，江东港新码头周三动工，工期三年，可以停靠五万吨级的货轮。", "江东港新"),
+        ("3月5日，江东港新码头动工，工期三年，可以停靠五万吨级的货轮，投资二十亿元。", "3月5日，"),
+        ("PORTLAND, Ore. (AP) -- The old pier will be rebuilt within three years, the port said.", "The old"),
+        (
+            "Portland, Oregon - The old pier will be rebuilt within three years, the port said on Monday.",
+            "Portland",
+        ),
+    ],
+)
+def test_a_lead_begins_behind_the_dateline(opening: str, begins: str) -> None:
+    (lead, *_) = summary(make(opening, title="江东港新码头动工"))
+    assert lead.role is Role.LEAD and lead.text.startswith(begins)
+
+
+def test_quotations_beside_the_turns_of_an_interview_keep_their_speakers() -> None:
+    text = """\
+The harbour has lost half of its boats in ten years, and Dana Whitcombe runs what is left.
+“The pier needed new steel, and nobody wanted to pay for a single beam of it,” Whitcombe said. “Now every \
+company in the harbour pays its share of the work.”
+Dana Whitcombe: The boats that went to the other side of the bay are never coming back to this pier.
+Reporter: What did the new steel cost the town, and who paid for the work on the northern end of it?
+Dana Whitcombe: Two million dollars, most of it from the companies that land their fish on the pier."""
+    found = summary(make(text, title="The harbour that was left", language="en"), room=1000)
+    assert {e.speaker for e in found} <= {None, "Whitcombe", "Dana Whitcombe"}
+    own = [e for e in found if "share of the work" in e.text or "never coming" in e.text]
+    assert own and all("Whitcombe" in (e.speaker or e.text) for e in own)
+
+
+def test_a_comma_before_said_is_not_set_large() -> None:
+    text = """\
+Dana Whitcombe, who runs the harbour, spoke about the new pier to a crowd of two hundred on Monday night.
+“The boats that went to the other side of the bay are never coming back to the harbour,” Whitcombe said.
+The town council will vote on the plan for the northern end of the pier in March, after a third hearing."""
+    article = make(text, title="A pier for the harbour", language="en")
+    spoken = [p for p in passages(read(article, {}), least=20, most=200) if p.spoken]
+    assert [article.text[p.start : p.end][-7:] for p in spoken] == ["harbour"]

@@ -1,6 +1,5 @@
 """The item of one article for one theme: lead, points, quote and figures, all exact spans."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from digest.summarize.extract import ENGLISH, quotable
 from digest.summarize.passages import Passage, Reading, Sentence, passages, read
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, places, terms
-from digest.text import Span, count, fold, is_chinese
+from digest.text import Span, count, fold, is_chinese, lazy
 
 # Characters without white space, from the editorial guide, section 2.
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
@@ -34,7 +33,7 @@ _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 """How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
-_POINTING = re.compile("这|那(?!么)|你")
+_POINTING = lazy(r"这|那(?!么)|你|\b(?:[Tt]his|[Tt]hese|[Tt]hose)\b")
 _FIGURE_SENTENCE = 90
 
 
@@ -189,7 +188,7 @@ class _Page:
     def keeps_to_theme(self, points: Sequence[Excerpt]) -> bool:
         """Whether the item says enough of the theme: by a point, or at least by a lead of full length."""
         lead = self.chosen[0]
-        alone = lead.about >= 2 * _THEMED and (self.is_report or lead.size >= _LEAD[0] * self.scale)
+        alone = lead.about >= 2 * _THEMED and self.is_report
         return (
             not self.asked
             or any(map(self._is_themed, self.chosen[1:]))
@@ -210,7 +209,7 @@ class _Page:
             (
                 p
                 for p in self.free
-                if p.size >= least and p.ended and (self.titled or p.paragraph in self.near)
+                if p.size >= least and p.telling and (self.titled or p.paragraph in self.near)
             ),
             key=lambda p: -p.score * _length_fit(p.size / self.scale),
         )[:_CONSIDERED]
@@ -244,7 +243,7 @@ class _Page:
         able = [
             p
             for p in self.free
-            if p.spoken and p.spoken.whole and least <= p.size <= most
+            if p.spoken and p.spoken.whole and p.telling and least <= p.size <= most
             if (self.titled or p.paragraph in self.near) and self._is_new(p)
             if not _POINTING.search(self.reading.article.text, p.start, p.end)
         ]
@@ -275,6 +274,7 @@ class _Page:
         for s in self.reading.sentences:
             body = article.text[s.start : s.end]
             usable = s.standing.fix is Fix.FINE and not s.spoken and not s.is_cut(article)
+            usable = usable and body[0] not in '“「『"'
             if usable and MAY_HOLD.search(body) and is_balanced(body):
                 best = max(find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
                 if best and best.weight >= _TELLING:

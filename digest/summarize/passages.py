@@ -22,17 +22,27 @@ from digest.summarize.salience import (
     soundness,
     terms,
 )
-from digest.text import CJK, Span, count, fold, is_chinese, sentences
+from digest.text import CJK, Span, count, fold, is_chinese, lazy, sentences
 
 _MOST_SENTENCES = 3
 _THEMED = 0.5
 """Share of the theme in a sentence's score."""
 _DOUBTFUL = 0.5
 """Trust below which a sentence too likely says something else than was written (guide, section 5)."""
+_HOLLOW = 0.4
+"""Weight below which a sentence only announces or exclaims."""
 _SHORTEST = 10
 """Characters of an opening sentence: shorter ones (张宏江尤其。) lean on what stood before."""
-_STANDFIRST = re.compile(r"(?:核心提示|内容提要|内容摘要|提要|摘要|导读|导语|编者按)\s*[:：]\s*")
-_INFORMS = re.compile(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
+_PRELUDE = lazy(
+    r"(?:核心提示|内容提要|内容摘要|提要|摘要|导读|导语|编者按)\s*[:：]\s*"
+    r"|(?:【[^】\n]{2,20}】\s*|[^，,。：:“\n]{0,16}?(?:本报|\d+月\d+日[^，。\n]{0,6}?)(?:讯|电|消息)(?=[\s（(，,：:]))+"
+    r"\s*(?:[（(][^（()）\n]{2,30}[)）])?\s*(?:\d+日)?[，,：:]?\s*"
+    r"|(?:[A-Z][A-Z.' ]{2,20}[A-Z](?:, [A-Z][a-z.]+)?(?: \([^)\n]{2,20}\))?"
+    r"|[A-Z][A-Za-z ]{2,20} \([A-Z][A-Za-z]+\))"
+    r" ?(?:--|—|–|(?<= )-) ?(?=[A-Z“\"])"
+)
+"""What stands before an article's first sentence: 导语：, 新华社北京3月5日电, LONDON (Reuters) -."""
+_INFORMS = lazy(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
 
 
 class Sentence(NamedTuple):
@@ -56,6 +66,7 @@ class Passage(NamedTuple):
 
     Args:
         about: Sum of the weights of the theme's terms in it.
+        telling: It ends as a sentence does, and is no notice or slogan: fit to be a point.
     """
 
     start: int
@@ -65,7 +76,7 @@ class Passage(NamedTuple):
     own: float
     about: float
     leads: bool
-    ended: bool
+    telling: bool
     terms: frozenset[str]
     paragraph: int
     speaker: str | None
@@ -108,8 +119,10 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     names = people(f"{article.title}\n{text}")
     paragraphs = article.paragraphs()
     turns = labelled(text, paragraphs, names, _main_person(article, names))
-    quotes = turns or quotations(text, paragraphs, names)
-    begins = {b.start: m.end() for b in paragraphs if (m := _STANDFIRST.match(text, b.start, b.end))}
+    heard = {turn.start for turn in turns}
+    told = quotations(text, [block for block in paragraphs if block.start not in heard], names)
+    quotes = tuple(sorted((*turns, *told), key=lambda quote: quote.start))
+    begins = {b.start: m.end() for b in paragraphs if (m := _PRELUDE.match(text, b.start, b.end))}
     begins |= {turn.start: turn.words[0] for turn in turns}
     spans = [
         (span, n)
@@ -222,10 +235,10 @@ def _quoted(reading: Reading) -> Iterator[list[Sentence]]:
         if not quote.whole or not quote.speaker or quote.words[0] == quote.start or goes_on:
             continue
         inside = []
-        for start, end in sentences(text, *quote.words):
+        first, last = quote.words
+        for start, end in sentences(text, first, last - (text[last - 1] in "，,")):
             body, at = text[start:end], reading.sentence_at(start)
-            ended = body if body[-1] in "。！!？?.…" else body.rstrip("，,") + "。"
-            stands = reading.stands(ended, spoken=True)
+            stands = reading.stands(body if body[-1] in "。！!？?.…" else f"{body}。", spoken=True)
             words = terms(fold(body))
             inside.append(
                 at._replace(
@@ -260,7 +273,7 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
         own=clean * sum(s.own * s.size for s in run) / max(1, size),
         about=reading.about(start, end),
         leads=run[0].standing.leads,
-        ended=body[-1] not in "，,",
+        telling=body.rstrip("'’”")[-1:] not in ("，", ",", "…") and clean > _HOLLOW,
         terms=frozenset().union(*(s.terms for s in run)),
         paragraph=run[0].paragraph,
         speaker=speaker,

@@ -12,40 +12,48 @@ from itertools import zip_longest
 
 from digest.model import Block
 from digest.people import ADVERB, SAYING, honored, named_in
-from digest.text import CJK, Span
+from digest.text import CJK, Span, lazy
 
 _PAIRS = dict(zip("“「『（(《【[〈", "”」』）)》】]〉", strict=True))
 _CLOSING = {close: "(" if mark == "（" else mark for mark, close in _PAIRS.items()}
-_MARKS = re.compile('[“”「」『』（）()《》【】\\[\\]〈〉"‘]')
-_SPEECH_MARKS = re.compile('[“”「」"]')
+_MARKS = lazy('[“”「」『』（）()《》【】\\[\\]〈〉"‘]')
+_SPEECH_MARKS = lazy('[“”「」"]')
 _STRAIGHT_OPEN, _STRAIGHT_CLOSE = (
-    re.compile(r"(?<![\w'’])'(?=[A-Za-z])"),
-    re.compile(r"(?<=[\w.,!?…])'(?!\w)"),
+    lazy(r"(?<![\w'’])'(?=[A-Za-z])"),
+    lazy(r"(?<=[\w.,!?…])'(?!\w)"),
 )
-_SENTENCE = re.compile(r"[。！？!?\n]")
-_CLAUSE = re.compile(r"[。！？!?；;”」\n]")
-_SAID_BEFORE = re.compile(
+_SENTENCE = lazy(r"[。！？!?\n]")
+_CLAUSE = lazy(r"[。！？!?；;”」\n]")
+_SAID_BEFORE = lazy(
     rf"{SAYING}(?:道|着|说|过|了)?[^，。,：:]{{0,8}}[：:，,]?\s*$|[：:]\s*$"
     r"|\b(?:said|says|added|told .{1,30}|asked|wrote|explained|argued|noted|warned|recalled)[,:]?\s*$"
 )
-_SAID_AFTER_CHINESE = re.compile(
+_SAID_AFTER_CHINESE = lazy(
     rf"\s*[，,]?\s*([^，。,！？“「]{{1,20}}?){ADVERB}?{SAYING}(?:道|着|过|了)?(?=[。，,：:]|$)"
 )
-_SAID_AFTER_ENGLISH = re.compile(
+_SAID_AFTER_ENGLISH = lazy(
     r"\s*(?:(?:said|says|added|asked|wrote|explained|argued|noted|warned|recalled)\s+([^,.;]{2,60})"
     r"|([^,.;“\"]{2,60}?)\s+(?:said|says|added|asked|told|wrote|explained|argued|noted|warned|recalled)\b)"
 )
-_PRONOUN = re.compile(r"他|她|\b(?:[Hh]e|[Ss]he)\b")
-_REPORTER = re.compile(
+_SAID_BETWEEN = lazy(
+    rf"\s*[，,]?[^“”「」\"\n]{{0,60}}?(?:{SAYING}|\b(?:said|says|added|told|explained)\b)[^“”「」\"\n。.]{{0,60}}[。.]\s*"
+)
+"""All that stands between two parts of one quotation: “……，”X说。“……”"""
+_PRONOUN = lazy(r"他|她|\b(?:[Hh]e|[Ss]he)\b")
+_REPORTER = lazy(
     r"(?:^|[，,\s])(?:我|记者|笔者|本刊|主持人)|问\S{0,12}$|\b[Ii]\b|援引|引用|台词|歌词|俗话|名言"
 )
+_QUOTED = lazy('“[^“”]*”|「[^「」]*」|"[^"]*"')
 _CLOSE = {"“": "”", "「": "」", '"': '"'}
-_LABEL = re.compile(rf"(?P<who>[QA]|[{CJK}A-Za-z·]{{1,10}})(?:[（(][^（）()]{{1,20}}[)）])?\s?[:：]\s*(?=\S)")
-_NO_LABEL = re.compile(rf"{SAYING}$|^[他她我]")
+_LABEL = lazy(
+    rf"(?P<who>[QA]|[{CJK}A-Za-z·]{{1,10}}|[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]+){{1,3}})"
+    r"(?:[（(][^（）()]{1,20}[)）])?\s?[:：]\s*(?=\S)"
+)
+_NO_LABEL = lazy(rf"{SAYING}$|^[他她我]")
 _TRANSCRIBED = 0.3  # of the paragraphs must be turns, else the labels are something else
 _ANSWER = ("答", "A", "答案")
-_ASKS = re.compile("^(?:问|Q|记者|提问|主持人?|采访者)|记者$|主持|编辑")
-_HOSTS = re.compile("我是.{0,8}主持")
+_ASKS = lazy("^(?:问|Q|记者|提问|主持人?|采访者)|记者$|主持|编辑")
+_HOSTS = lazy("我是.{0,8}主持")
 _LOOK_BACK = 400
 
 
@@ -143,9 +151,9 @@ def _with_main_speaker(text: str, names: Set[str], found: Sequence[Quotation]) -
 
 
 def _of_this_line(text: str, start: int, names: Set[str]) -> str | None:
-    line = text[max(text.rfind("\n", 0, start) + 1, start - 120) : start]
-    inside = {name for _, name in named_in(line, names)}
-    return inside.pop() if len(inside) == 1 else None
+    line = _QUOTED.sub("", text[max(text.rfind("\n", 0, start) + 1, start - 120) : start])
+    inside = named_in(line, names)
+    return inside[0][1] if len(inside) == 1 else None
 
 
 def _is_unattributed(text: str, start: int, end: int) -> bool:
@@ -199,6 +207,9 @@ def _speaker(text: str, start: int, end: int, names: Set[str], earlier: Sequence
         above = text[max(0, line - 160) : line].rstrip()
         if above.endswith(("：", ":")):
             before = above[above.rfind("\n") + 1 :]
+    last = earlier[-1] if earlier and earlier[-1].end > line else None
+    if last and last.speaker and _SAID_BETWEEN.fullmatch(text, last.end, start):
+        return last.speaker
     clause = _CLAUSE.split(before)[-1]
     if clause.strip() and _SAID_BEFORE.search(clause):
         return _who(text, clause, start, names, earlier)
@@ -214,7 +225,7 @@ def _who(text: str, clause: str, start: int, names: Set[str], earlier: Sequence[
     if _REPORTER.search(clause):
         return None
     if inside := named_in(clause, names):
-        return inside[0][1]
+        return max((name for _, name in inside), key=lambda name: name.count(" "))
     if _PRONOUN.search(clause):
         return _antecedent(text, start, names, earlier)
     return honored(clause, names)
@@ -234,7 +245,7 @@ def _antecedent(text: str, start: int, names: Set[str], earlier: Sequence[Quotat
     recent = [name for _, name in named_in(after, names)]
     if not recent and (called := honored(after, names)):
         recent = [called]
-    if last and last.speaker and set(recent) <= {last.speaker}:
+    if last and last.speaker and all(name in last.speaker for name in recent):
         return last.speaker
     recent = recent or [name for _, name in named_in(told, names)]
     return recent[0] if len(set(recent)) == 1 else None

@@ -16,9 +16,9 @@ from importlib import resources
 from operator import add
 
 from digest.model import Article, BlockKind
-from digest.text import CJK, Span, alternatives, chinese_characters, fold, latin_words, word_table
+from digest.text import CJK, Span, alternatives, chinese_characters, fold, latin_words, lazy, word_table
 
-_RUN = re.compile(rf"[{CJK}]+|[a-z0-9][a-z0-9'’.+\-]*")
+_RUN = lazy(rf"[{CJK}]+|[a-z0-9][a-z0-9'’.+\-]*")
 _FUNCTION = frozenset(
     "的了是在就这那我你他她它们个么吗呢吧啊嗯呃哦哎呀嘛有也都还和与或不说要会能可以为着过上下没很对把被让给从到去来做想看得地"
     "之其而且但因所如果然后里面一些样什怎谁哪几多大家觉时候现在其实应该比较非常已经可能需必"
@@ -107,7 +107,7 @@ def overlap(one: frozenset[str], other: frozenset[str] | set[str]) -> float:
     return len(one & other) / len(one) if one else 0.0
 
 
-_HARM = re.compile(
+_HARM = lazy(
     alternatives(r"""
     诈骗 欺骗 骗取 敲诈 勒索 盗取 盗窃 窃取 抢劫 掠夺 霸占 侵占 侵吞 侵略 贪污 行贿 贿赂 杀 毒 死 嫖 淫 奸
     猥亵 胁迫 逼迫 威逼 编造 捏造 伪造 假造 冒充 作弊 背叛 勾结 阴谋 消灭 歼灭 失事 失败 煽动 炮制
@@ -151,14 +151,12 @@ def soundness(article: Article) -> Callable[[str], float]:
     return sound
 
 
-_SPEAKER = re.compile(
+_SPEAKER = lazy(
     rf"^\s*(?:[QA问答]\s*[:：]|[{CJK}A-Za-z·. ]{{1,12}}\s*(?:[（(][^（）()]{{1,12}}[)）])?\s*[:：])", re.M
 )
-_QUOTED = re.compile(r"“[^“”\n]*”|「[^「」\n]*」|\"[^\"\n]*\"")
-_FIRST_PERSON = re.compile(r"我们?|咱们|\b(?:I|we|We|my|our)\b")
-_FILLER = re.compile(
-    r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|\b(?:um|uh|yeah|okay)\b", re.I
-)
+_QUOTED = lazy(r"“[^“”\n]*”|「[^「」\n]*」|\"[^\"\n]*\"")
+_FIRST_PERSON = lazy(r"我们?|咱们|\b(?:I|we|We|my|our)\b")
+_FILLER = lazy(r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|\b(?:um|uh|yeah|okay)\b", re.I)
 
 
 def newsness(text: str, lines: Sequence[str]) -> float:
