@@ -16,7 +16,7 @@ from itertools import takewhile
 
 from digest.model import Article, Block, Cut
 from digest.patterns import Anywhere, alternatives, joined
-from digest.text import CJK, Span, count_cjk, ngrams, sentences
+from digest.text import Span, count_cjk, is_cjk, ngrams, sentences
 
 
 def pattern(source: str) -> Anywhere:
@@ -36,14 +36,13 @@ _ASKING = Anywhere([part for name in _ASKS for part in alternatives(joined(WORDS
 _REPORTING = pattern(WORDS["reporting"])
 _BRAND = pattern(WORDS["brand"])
 _QUOTED = re.compile('"[^"\n]{2,200}"')
-_APART = re.compile(rf"([^\w\n，。,.、…:;!?])(?<=[{CJK}].)(?:[{CJK}]\1){{4,}}")
+_APART = re.compile(r"([^\w\n，。,.、…:;!?])(?<=[^\W\d_a-z].)(?:[^\W\d_a-z]\1){4,}")
 """加 薇 信 免 费: one mark or blank after every character. It begins with what is rarest."""
-_MASKS = re.compile(rf"(?<=[{CJK}a-z0-9])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[{CJK}a-z0-9])")
+_MASKS = re.compile(r"(?<=[^\W_])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[^\W_])")
 
 _A_PAGE = 60
 """Characters around an article under which it stands alone, as in a feed."""
 _COMPANY = pattern("娱乐(?:公司|平台|游戏)")
-_AMID = re.compile(f"[{CJK}]")
 _NAME = 12
 """Characters that a name of a site has at most on either side of its last word."""
 
@@ -207,9 +206,7 @@ def brands(folded: str, title: str) -> tuple[Span, ...]:
         after = _in_common([folded[at + len(word) : at + _NAME] for at in starts])
         spans = [(at - before, at + len(word) + after) for at in starts]
         name = folded[slice(*spans[0])]
-        amid = sum(
-            _AMID.match(folded, a - 1) is not None and _AMID.match(folded, b) is not None for a, b in spans
-        )
+        amid = sum(is_cjk(folded[max(0, a - 1) : a]) and is_cjk(folded[b : b + 1]) for a, b in spans)
         if len(name) >= 4 and name not in title and amid * 2 > len(spans):
             found += spans
     return tuple(sorted(found))

@@ -8,10 +8,11 @@ frequent is no name; a missing link costs nothing, a wrong one misleads.
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from digest.model import Article
 from digest.people import people
-from digest.text import CJK, fold, is_cjk
+from digest.text import fold, is_cjk
 
 _ORGANISATION = (
     "大学|学院|研究院|研究所|研究中心|实验室|公司|集团|科技|银行|基金会|协会|学会|委员会|出版社|医院|"
@@ -117,14 +118,19 @@ def _organisations(articles: Sequence[Article], folded: Sequence[str]) -> Iterat
 
 def _run_before(ending: re.Match[str], text: str) -> tuple[str, str]:
     """What stands before an ending without a break, at most 14 characters, and the ending."""
-    run = re.search(rf"[{CJK}a-z]*$", text[max(0, ending.start() - 14) : ending.start()])
-    return run.group() if run else "", ending.group()
+    before = text[max(0, ending.start() - 14) : ending.start()]
+    return "".join(takewhile(_is_letter, before[::-1]))[::-1], ending.group()
+
+
+def _is_letter(char: str) -> bool:
+    """Chinese, or Latin as folded."""
+    return is_cjk(char) or "a" <= char <= "z"
 
 
 def _begins(name: str, text: str) -> bool:
     """Whether *name* stands somewhere in *text* with nothing before it that could be a part of it."""
     starts = (text[max(0, m.start() - 4) : m.start()] for m in re.finditer(re.escape(name), text))
-    return any(not re.search(f"[{CJK}a-z]$", start) or _BEFORE.sub("", start) == "" for start in starts)
+    return any(not _is_letter(start[-1:]) or _BEFORE.sub("", start) == "" for start in starts)
 
 
 def _latin(articles: Sequence[Article], folded: Sequence[str]) -> Iterator[tuple[str, set[int]]]:
