@@ -269,11 +269,12 @@ def _same(old: Article, new: Article) -> bool:
 
 
 def _columns(article: Article, *, released: bool) -> dict[str, Any]:
+    severity = article.severity
     return {
         "title": documents.printable(article.title),
-        "severity": article.severity,
+        "severity": severity,
         "released": released,
-        "usable": released or article.severity is not Severity.QUARANTINE,
+        "usable": released or severity is not Severity.QUARANTINE,
         "evergreen": article.evergreen,
     }
 
@@ -291,16 +292,14 @@ def _insert_all(
     connection: sa.Connection, new: Sequence[tuple[Article, Sequence[int]]], now: datetime
 ) -> None:
     """A few statements however many there are; none of them may be known."""
-    if not new:
-        return
     moment = Moment().process_bind_param(now, connection.dialect)
     moments = {"version": 1, "first_seen_at": moment, "changed_at": moment}
     rows = [
         {"source_id": article.source_id, **moments, **_columns(article, released=False)} for article, _ in new
     ]
-    _insert(connection, articles, rows)
+    insert_rows(connection, articles, rows)
     ids = _known(connection, [article.source_id for article, _ in new])
-    _insert(
+    insert_rows(
         connection,
         article_versions,
         [_version(ids[article.source_id], 1, article, sketch, moment) for article, sketch in new],
@@ -317,7 +316,7 @@ def _version(
         "text_hash": _text_hash(article),
         "document": documents.write(article),
         "saved_at": saved_at,
-        "sketch": json.dumps(sketch),
+        "sketch": documents.write(sketch),
     }
 
 
@@ -342,10 +341,17 @@ def _mark(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]])
     _run(connection, "INSERT INTO sketches (hash, article_id) VALUES (?, ?)", rows)
 
 
-def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of the same columns, with values as the driver has them; at least one."""
-    places = ", ".join("?" * len(rows[0]))
-    statement = f"INSERT INTO {table.name} ({', '.join(rows[0])}) VALUES ({places})"  # noqa: S608 - ours
+def insert_rows(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], otherwise: str = ""
+) -> None:
+    """Rows of the same columns, with values as the driver has them.
+
+    Args:
+        otherwise: A clause that says what becomes of those that are there already.
+    """
+    names = list(rows[0]) if rows else []
+    places = ", ".join("?" * len(names))
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}) {otherwise}"  # noqa: S608 - ours
     _run(connection, statement, [tuple(row.values()) for row in rows])
 
 

@@ -4,6 +4,7 @@ Decoding restores tuples, enums, dates and times (with the offset they were writ
 ``read(write(x)) == x`` for every value of the model.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from digest.model import Article, Edition, Feed
 Document = TypeVar("Document", Article, Edition, Feed)
 
 
-def write(value: Article | Edition | Feed) -> str:
+def write(value: Article | Edition | Feed | Sequence[int]) -> str:
     return msgspec.json.encode(value).decode()
 
 

@@ -11,9 +11,9 @@ from digest.errors import StoreError
 from digest.model import Article, Feed, FeedConfig, SeenEntry
 
 from . import documents
-from .articles import save_found
+from .articles import insert_rows, save_found
 from .database import Database
-from .schema import feed_entries, feeds
+from .schema import Moment, feed_entries, feeds
 
 
 class Feeds:
@@ -85,21 +85,11 @@ class Feeds:
         Args:
             now: When the articles were found.
         """
-        rows = [
-            {"feed_id": feed_id, **{key: getattr(entry, key) for key in _SEEN}}
-            for feed_id, entries in (seen or {}).items()
-            for entry in entries
-        ]
         updates = [{f"new_{key}": value for key, value in _row(feed).items()} for feed in changed]
         with self._database.write() as connection:
             if now:
                 save_found(connection, found, now)
-            if rows:
-                insert = self._database.insert(feed_entries)
-                fresh = {key: insert.excluded[key] for key in ("guid", "link", "mark", "text_mark")}
-                connection.execute(
-                    insert.on_conflict_do_update(index_elements=["feed_id", "id"], set_=fresh), rows
-                )
+            _remember(connection, seen or {})
             if updates:
                 connection.execute(_UPDATE, updates)
 
@@ -126,6 +116,17 @@ _UPDATE = (
     .where(feeds.c.id == sa.bindparam("new_id"))
     .values({key: sa.bindparam(f"new_{key}") for key in ("url", "next_at", "document")})
 )
+
+
+def _remember(connection: sa.Connection, seen: Mapping[str, Iterable[SeenEntry]]) -> None:
+    def row(feed_id: str, entry: SeenEntry) -> dict[str, Any]:
+        moment = Moment().process_bind_param(entry.first_seen_at, connection.dialect)
+        told = {key: getattr(entry, key) for key in _SEEN}
+        return {"feed_id": feed_id, **told, "first_seen_at": moment}
+
+    rows = [row(feed_id, entry) for feed_id, entries in seen.items() for entry in entries]
+    fresh = ", ".join(f"{key} = excluded.{key}" for key in ("guid", "link", "mark", "text_mark"))
+    insert_rows(connection, feed_entries, rows, f"ON CONFLICT (feed_id, id) DO UPDATE SET {fresh}")
 
 
 def _written(config: FeedConfig) -> dict[str, Any]:
