@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from stored import DAY, HOUR, NOW, add_readers, frozen_edition, reader
 
 from digest.errors import StoreError
@@ -343,6 +343,22 @@ def test_policy_hold_keeps_uncertain_ones_for_a_person(store: Store) -> None:
     assert [one.text for one in held] == ["sent or not: the sender died"] * 2
     assert store.ledger.retry([one.id for one in held], now=NOW) == 2
     assert send(store, claim(store)) == 2
+
+
+def test_an_older_version_beside_us_and_we_know_each_others_rows(store: Store) -> None:
+    """Before form 0006 a claim stored ``leased``, a mark ``wire``, and a row may have an old ``unbegun``."""
+    number = planned(store, 4)
+    ours, begun = claim(store, limit=2)
+    store.ledger.to_wire([begun], now=NOW)
+    claim(store, limit=2)
+    as_before = "UPDATE deliveries SET state = :state, lease = 2, unbegun = 1, owner = 'old' WHERE id = :id"
+    with store.database.write() as connection:
+        for state, id_ in (("leased", begun.id + 1), ("wire", begun.id + 2)):
+            connection.execute(text(as_before), {"state": state, "id": id_})
+        stored = "SELECT state FROM deliveries WHERE id = :id"
+        assert connection.scalar(text(stored), {"id": ours.id}) == "wire", "older ones would send it again"
+    assert store.ledger.counts(number) == {LEASED: 2, WIRE: 2}
+    assert recover(store, policy="hold") == Recovered(unknown=2, held=2, requeued=2)
 
 
 def test_the_third_crash_parks_a_row(store: Store) -> None:

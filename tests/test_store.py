@@ -52,6 +52,18 @@ def test_a_new_form_is_reached_from_the_last_and_only_once(
         assert store.articles.count() == 1
 
 
+def test_a_database_of_the_first_form_gets_what_a_new_one_has(empty_url: str) -> None:
+    with open_store(empty_url) as store:
+        store.migrate()
+        before = sa.inspect(store.database.engine).get_columns("deliveries")
+        with store.database.write() as connection:
+            connection.execute(sa.text("ALTER TABLE deliveries DROP COLUMN unbegun"))
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0005'"))
+        store.migrate()
+        found = sa.inspect(store.database.engine).get_columns("deliveries")
+        assert is_current(store.database) and str(found) == str(before)
+
+
 def test_the_tables_of_another_version_are_used_or_left_alone(store: Store) -> None:
     with store.database.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))

@@ -301,7 +301,8 @@ class _Grouped(Quick):
     """On PostgreSQL statements line up and go out as one message, with the COMMIT or when rows are fetched.
 
     So a transaction costs one way there and back, one write and one wake-up on either side: libpq's
-    pipeline mode, as psycopg drives it, sends each statement by itself.
+    pipeline mode, as psycopg drives it, sends each statement by itself. What goes out as one message is a
+    transaction by itself, too: BEGIN and COMMIT are said only where rows are fetched between them.
     """
 
     def __init__(self, connection: Any, dialect: sa.Dialect) -> None:
@@ -325,6 +326,10 @@ class _Grouped(Quick):
     def send(self) -> None:
         from psycopg import ClientCursor
 
+        if self._texts[0] == "BEGIN" and self._texts[-1] == "COMMIT":
+            self._texts, self._waiting = self._texts[1:-1], self._waiting[1:-1]
+        if not self._texts:
+            return
         with ClientCursor(self._driver) as cursor:
             cursor.execute("; ".join(self._texts), self._values)
             for ran, _ in zip(self._waiting, cursor.results(), strict=True):

@@ -92,11 +92,18 @@ def is_any_of(*states: DeliveryState) -> sa.ColumnElement[bool]:
 
 
 QUEUED = is_any_of(DeliveryState.QUEUED)
-CLAIMED = is_any_of(DeliveryState.LEASED, DeliveryState.WIRE)
 ENDED = is_any_of(DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRESSED)
 
 MOVING = row.owner.is_not(None)
 """Leased, on the wire or unknown: a row keeps its owner until its fate is known."""
+
+known_state: sa.ColumnElement[str] = sa.case(
+    ((row.state == DeliveryState.WIRE) & (row.unbegun == row.lease), sa.literal(DeliveryState.LEASED.value)),
+    else_=row.state,
+)
+"""A row's state as people know it. A claim stores ``wire`` at once, so that the mark changes no column that
+an index has: PostgreSQL then writes the row alone instead of every index, too. And a version that knows
+nothing of ``unbegun`` takes for uncertain what was claimed, instead of sending it again."""
 
 _MOMENT = Moment()
 _AT = sa.bindparam("at", type_=Moment)
@@ -122,8 +129,32 @@ def _among_in_postgresql(element: _IsAmong, compiler: Any, **more: Any) -> str:
     return f"{column} = ANY (CAST(translate({ids}, '[]', '{{}}') AS bigint[]))"
 
 
+class _SaidOf(sa.sql.functions.FunctionElement[str]):
+    """What a JSON object says of an id."""
+
+    inherit_cache = True
+
+
+@compiles(_SaidOf, "sqlite")
+def _said_in_sqlite(element: _SaidOf, compiler: Any, **more: Any) -> str:
+    id_, texts = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"json_extract({texts}, '$.' || {id_})"
+
+
+@compiles(_SaidOf, "postgresql")
+def _said_in_postgresql(element: _SaidOf, compiler: Any, **more: Any) -> str:
+    id_, texts = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"(SELECT CAST({texts} AS jsonb)) ->> CAST({id_} AS text)"  # read once, not for each row
+
+
 _THESE = _IsAmong(row.id, sa.bindparam("ids", type_=sa.Text))
-_MINE = _THESE & (row.owner == sa.bindparam("by")) & (row.lease == sa.bindparam("under")) & CLAIMED
+_MINE = (
+    _THESE
+    # So written that no index but that of the ids fits: PostgreSQL would read all that is moving.
+    & (sa.func.coalesce(row.owner, sa.literal_column("''")) == sa.bindparam("by", type_=sa.Text))
+    & (row.lease == sa.bindparam("under"))
+    & (row.state == DeliveryState.WIRE)
+)
 _MAY_GO = row.subscriber_id.is_(None) | (
     sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(_AT)).exists()
 )
@@ -145,20 +176,19 @@ _LEASE = Prepared(
     sa.update(deliveries)
     .where(_THESE)
     .values(
-        state=DeliveryState.LEASED,
+        state=DeliveryState.WIRE,
         owner=sa.bindparam("by"),
         lease=row.lease + 1,
+        unbegun=row.lease + 1,
         lease_until=_UNTIL,
         first_at=sa.func.coalesce(row.first_at, _AT),
         updated_at=_AT,
     )
 )
 _MARK = Prepared(
-    sa.update(deliveries)
-    .where(_MINE, _MAY_GO)
-    .values(state=DeliveryState.WIRE, lease_until=_UNTIL, updated_at=_AT)
+    sa.update(deliveries).where(_MINE, _MAY_GO).values(unbegun=sa.null(), lease_until=_UNTIL, updated_at=_AT)
 )
-_MARKED = Prepared(sa.select(row.id).where(_MINE, row.state == DeliveryState.WIRE))
+_MARKED = Prepared(sa.select(row.id).where(_MINE, row.unbegun.is_(None)))
 _SUPPRESS = Prepared(
     sa.update(deliveries)
     .where(_MINE, ~_MAY_GO)
@@ -166,36 +196,22 @@ _SUPPRESS = Prepared(
 )
 
 
-def _settling(given: Any) -> sa.Update:
-    """Settle rows of one lease alike; *given* has their ids, and what was said of each."""
-    return (
-        sa.update(deliveries)
-        .where(
-            row.id == sa.cast(given.c.key, sa.BigInteger),
-            row.owner == sa.bindparam("by"),
-            row.lease == sa.bindparam("under"),
-            (row.state == sa.literal_column("'wire'")) | (row.state == sa.bindparam("or_from")),
-        )
-        .values(
-            state=sa.bindparam("becomes"),
-            code=sa.bindparam("said", type_=sa.Integer),
-            text=given.c.value,
-            next_at=sa.func.coalesce(_AGAIN_AT, row.next_at),
-            attempts=row.attempts + sa.literal_column("1"),
-            **_FREE | {"owner": sa.bindparam("stays", type_=sa.Text)},
-        )
-    )
-
-
-_GIVEN = sa.bindparam("rows", type_=sa.Text)
 _SETTLE = Prepared(
-    _settling(sa.func.json_each_text(sa.cast(_GIVEN, sa.JSON)).table_valued("key", "value", name="given")),
-    sqlite=_settling(sa.func.json_each(_GIVEN).table_valued("key", "value", name="given")),
+    sa.update(deliveries)
+    .where(_MINE, row.unbegun.is_(None) | sa.bindparam("unbegun_too", type_=sa.Boolean))
+    .values(
+        state=sa.bindparam("becomes"),
+        code=sa.bindparam("said", type_=sa.Integer),
+        text=_SaidOf(row.id, sa.bindparam("texts", type_=sa.Text)),
+        next_at=sa.func.coalesce(_AGAIN_AT, row.next_at),
+        attempts=row.attempts + sa.literal_column("1"),
+        **_FREE | {"owner": sa.bindparam("stays", type_=sa.Text)},
+    )
 )
 _GIVE_BACK = Prepared(sa.update(deliveries).where(_MINE).values(state=DeliveryState.QUEUED, **_FREE))
 _SENDERS = sa.select(row.owner).where(MOVING).distinct()
 _LEFT = (
-    sa.select(row.id, row.state, row.crashes, row.resends)
+    sa.select(row.id, known_state.label("state"), row.crashes, row.resends)
     .where(
         MOVING,
         row.owner.in_(sa.bindparam("dead", expanding=True))
@@ -254,10 +270,11 @@ def settle(quick: Quick, outcomes: Sequence[Outcome], now: datetime) -> list[Any
         only_from_wire = state is DeliveryState.SENT or state is DeliveryState.UNKNOWN
         one = quick.run(
             _SETTLE,
-            rows=msgspec.json.encode(texts).decode(),
+            ids=str(list(texts)),
+            texts=msgspec.json.encode(texts).decode(),
             by=owner,
             under=lease,
-            or_from=DeliveryState.WIRE.value if only_from_wire else DeliveryState.LEASED.value,
+            unbegun_too=not only_from_wire,
             becomes=state.value,
             stays=owner if state is DeliveryState.UNKNOWN else None,
             said=code,

@@ -22,7 +22,7 @@ from digest.model import Delivery, DeliveryState
 
 from . import documents, leases
 from .database import Database
-from .leases import ENDED, MOVING, QUEUED, Claim, Outcome, Policy, Recovered, row
+from .leases import ENDED, MOVING, QUEUED, Claim, Outcome, Policy, Recovered, known_state, row
 from .schema import UNPLANNED, deliveries, editions, subscribers
 from .subscribers import deliverable, takes
 
@@ -387,7 +387,7 @@ def _counts(connection: sa.Connection, edition: int) -> dict[DeliveryState, int]
         return {DeliveryState(state): count for state, count in json.loads(tally).items()}
     mine = row.edition == edition
     total = sa.select(sa.func.count()).select_from(deliveries).where(mine)
-    by_state = sa.select(row.state, sa.func.count()).where(mine).group_by(row.state)
+    by_state = sa.select(known_state, sa.func.count()).where(mine).group_by(known_state)
     found = {
         DeliveryState(state): count
         for some in (MOVING, ENDED)
@@ -426,7 +426,8 @@ def _page(
         query = query.where(row.id >= (first or 0), row.edition + 0 == edition)
         return [query if state is None else query.where(row.state == state)]
     part = ENDED if state in {DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRESSED} else MOVING
-    return [query.where(mine, part, row.state == state)]
+    stored = DeliveryState.WIRE if state is DeliveryState.LEASED else state
+    return [query.where(mine, part, row.state == stored, known_state == state)]
 
 
 HOP = sa.select(sa.func.min(row.edition)).where(QUEUED, row.edition > sa.bindparam("last"))
@@ -444,7 +445,9 @@ def _editions_to_send(connection: sa.Connection, only: int | None) -> list[int]:
 
 def _listed() -> sa.Select[Any]:
     return sa.select(
-        deliveries, sa.func.coalesce(subscribers.c.address, row.address, "").label("to")
+        deliveries,
+        known_state.label("known_state"),
+        sa.func.coalesce(subscribers.c.address, row.address, "").label("to"),
     ).select_from(deliveries.outerjoin(subscribers, subscribers.c.id == row.subscriber_id))
 
 
@@ -454,7 +457,7 @@ def _delivery(found: Any) -> Delivery:
         edition=found.edition,
         subscriber_id=found.subscriber_id,
         address=found.to,
-        state=DeliveryState(found.state),
+        state=DeliveryState(found.known_state),
         attempts=found.attempts,
         code=found.code,
         text=found.text,
