@@ -31,6 +31,13 @@ FAILED_FOR_NOW = frozenset({Fate.DEFERRED, Fate.UNTOUCHED, Fate.WITHDRAWN})
 FORGET_AFTER = timedelta(days=30)
 """Who never confirmed is forgotten then; the link in the mail is good for seven days."""
 EPOCH = datetime.fromtimestamp(0, UTC)
+REASONS = {
+    Step.CONFIRM: "confirmed by link",
+    Step.PAUSE: "paused",
+    Step.RESUME: "resumed",
+    Step.REINSTATE: "reinstated",
+}
+"""What is kept with a step for which nobody gives a reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,21 +142,20 @@ class Signup:
         """Whom an unsubscribe link is for: without a look into the database, and however old it is."""
         return read_token(token, Purpose.UNSUBSCRIBE, keys=self.keys, now=EPOCH).subscriber_id
 
-    def confirm(self, reader: Subscriber, *, now: datetime) -> Subscriber:
-        """Raises ConsentError when there is nothing to confirm any more."""
-        return self._step(reader, Step.CONFIRM, "confirmed by link", now=now)
-
-    def pause(
-        self, reader: Subscriber, until: datetime | None, *, now: datetime, actor: str = READER
+    def take(
+        self,
+        reader: Subscriber,
+        happened: Step,
+        until: datetime | None = None,
+        *,
+        now: datetime,
+        actor: str = READER,
     ) -> Subscriber:
-        return self._step(reader, Step.PAUSE, "paused", until, now=now, actor=actor)
+        """The reader after a step: confirming, a pause (for good or *until*), its end, coming back.
 
-    def resume(self, reader: Subscriber, *, now: datetime, actor: str = READER) -> Subscriber:
-        return self._step(reader, Step.RESUME, "resumed", now=now, actor=actor)
-
-    def reinstate(self, reader: Subscriber, *, now: datetime) -> Subscriber:
-        """Take back a reader whom a bounce had stopped. Raises ConsentError for all others."""
-        return self._step(reader, Step.REINSTATE, "reinstated", now=now, actor="operator")
+        Raises ConsentError when that cannot be from where the reader stands.
+        """
+        return self._take(happened, {reader.id: REASONS[happened]}, until, now=now, actor=actor)[reader.id]
 
     def unsubscribe(self, leaving: Mapping[int, str], *, now: datetime, actor: str = READER) -> None:
         """Nobody of *leaving* (id to reason, or none) gets mail any more; who left before stays so."""
@@ -165,18 +171,6 @@ class Signup:
     def tidy(self, *, now: datetime) -> int:
         """Forget who never confirmed; how many."""
         return self.store.subscribers.forget_unconfirmed(now - FORGET_AFTER)
-
-    def _step(
-        self,
-        reader: Subscriber,
-        happened: Step,
-        reason: str,
-        until: datetime | None = None,
-        *,
-        now: datetime,
-        actor: str = READER,
-    ) -> Subscriber:
-        return self._take(happened, {reader.id: reason}, until, now=now, actor=actor)[reader.id]
 
     def _take(
         self,

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from digest.model import Schedule
 from digest.publish import Paper, publish
-from digest.timing import Late, by_zone, judge, slots
+from digest.timing import by_zone, slots
 
 if TYPE_CHECKING:
     from digest.rewriting import Rewriter
     from digest.store import Store
 
 READERS = "reader"
+HOUR = timedelta(hours=1)
 _AHEAD = timedelta(hours=26)
 """A reader's morning comes at most so long before the newsletter's (UTC-12 and UTC+14)."""
 _ASTRAY = timedelta(days=2)
@@ -116,10 +117,10 @@ def _settle(
         paper.store.slots.close(schedule.id, slot, state, now=now, reason=reason)
         return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
 
-    fate = judge(due_at, now=now, grace=timedelta(seconds=schedule.grace_s), late=Late(schedule.late))
-    if fate is not Late.SEND:
-        state = {Late.FOLD: SlotState.FOLDED, Late.DROP: SlotState.DROPPED}[fate]
-        return close(state, f"found {(now - due_at).total_seconds() / 3600:.1f} h late")
+    late = now - due_at
+    if late > timedelta(seconds=schedule.grace_s) and schedule.late != "send":
+        state = SlotState.FOLDED if schedule.late == "fold" else SlotState.DROPPED
+        return close(state, f"found {late / HOUR:.1f} h late")
     made = publish(paper, schedule, slot=slot, now=now, rewrite=rewriter())
     if made.edition is None:
         return close(SlotState.MADE, made.plan.skipped[-1].why)

@@ -7,19 +7,10 @@ neither doubles nor skips an edition.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 _LONGEST = timedelta(days=2)
 """Two zones, and a gap between them, are never further apart (UTC-12 to UTC+14)."""
-
-
-class Late(StrEnum):
-    """What becomes of a slot found after its grace: made all the same, left to the next one, or dropped."""
-
-    SEND = "send"
-    FOLD = "fold"
-    DROP = "drop"
 
 
 def slots(cron: str, zone: str, *, after: datetime, until: datetime) -> Iterator[datetime]:
@@ -62,8 +53,3 @@ def by_zone(slot: datetime, zone: str, zones: Iterable[str]) -> Mapping[str, dat
     """When clocks in each of *zones* show what a clock in *zone* shows at *slot*."""
     wall = slot.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     return {other: in_zone(wall, other) for other in zones}
-
-
-def judge(due_at: datetime, *, now: datetime, grace: timedelta, late: Late) -> Late:
-    """What to do with a slot that is due: make it while its grace lasts, else what the schedule says."""
-    return Late.SEND if now - due_at <= grace else late

@@ -8,6 +8,7 @@ import pytest
 from reading import KEYS, NEWSLETTER, a_renderer, links
 from stored import DAY, HOUR, NOW, reader
 
+from digest.consent import Step
 from digest.errors import ConsentError, TokenError
 from digest.mail.transport import Fate, Letter
 from digest.model import ConsentState, Subscriber
@@ -51,7 +52,7 @@ def token_in(letter: Letter, page: str = "/confirm/") -> str:
 
 def subscribed(signup: Signup, address: str = ADDRESS) -> int:
     [letter] = ask(signup, wish(address))
-    return signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), now=NOW).id
+    return signup.take(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), Step.CONFIRM, now=NOW).id
 
 
 def test_a_sign_up_asks_once_an_hour_and_three_times_a_day(signup: Signup) -> None:
@@ -96,7 +97,7 @@ def test_a_letter_that_is_not_out_is_tried_again_for_a_while(
 
 def test_who_came_or_left_meanwhile_is_not_asked(signup: Signup) -> None:
     [first] = ask(signup, wish(), fate=Fate.DEFERRED)
-    signup.confirm(signup.who(token_in(first), Purpose.CONFIRM, now=NOW), now=NOW)
+    signup.take(signup.who(token_in(first), Purpose.CONFIRM, now=NOW), Step.CONFIRM, now=NOW)
     assert ask(signup, wish("gone@example.org"), fate=Fate.DEFERRED)
     gone = signup.store.subscribers.find("gone@example.org")
     assert gone
@@ -152,10 +153,10 @@ def test_confirming_twice_is_confirming_and_late_is_too_late(signup: Signup) -> 
         signup.who(token, Purpose.CONFIRM, now=NOW + 7 * DAY + MINUTE)
     one = signup.who(token, Purpose.CONFIRM, now=NOW + 6 * DAY)
     for _ in range(2):
-        assert signup.confirm(one, now=NOW).state is ConsentState.CONFIRMED
+        assert signup.take(one, Step.CONFIRM, now=NOW).state is ConsentState.CONFIRMED
     signup.unsubscribe({one.id: ""}, now=NOW)
     with pytest.raises(ConsentError, match="expired"):
-        signup.confirm(one, now=NOW)
+        signup.take(one, Step.CONFIRM, now=NOW)
     events = [
         (event.actor, event.to_state, event.reason) for event in signup.store.subscribers.events(one.id)
     ]
@@ -174,7 +175,9 @@ def test_leaving_suppresses_and_only_confirming_again_lifts_it(signup: Signup) -
     assert signup.store.subscribers.is_suppressed(hashed)
     [letter] = ask(signup, wish(), now=NOW + 2 * HOUR)
     assert signup.store.subscribers.is_suppressed(hashed)
-    signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW + 2 * HOUR), now=NOW + 2 * HOUR)
+    signup.take(
+        signup.who(token_in(letter), Purpose.CONFIRM, now=NOW + 2 * HOUR), Step.CONFIRM, now=NOW + 2 * HOUR
+    )
     assert not signup.store.subscribers.is_suppressed(hashed)
 
 
@@ -190,7 +193,7 @@ def test_who_left_a_list_that_was_imported_comes_back_by_the_form(
     assert len(letters) == asked
     assert signup.store.subscribers.is_suppressed(hashed)
     for letter in letters:
-        signup.confirm(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), now=NOW)
+        signup.take(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), Step.CONFIRM, now=NOW)
         assert not signup.store.subscribers.is_suppressed(hashed)
 
 
@@ -237,11 +240,11 @@ def test_erasing_forgets_and_never_asks_again(signup: Signup) -> None:
 
 def test_pausing_ends_by_itself_or_by_hand(signup: Signup) -> None:
     one = signup.store.subscribers.get(subscribed(signup))
-    paused = signup.pause(one, NOW + DAY, now=NOW)
+    paused = signup.take(one, Step.PAUSE, NOW + DAY, now=NOW)
     assert (paused.state, paused.paused_until) == (ConsentState.PAUSED, NOW + DAY)
-    longer = signup.pause(one, NOW + 2 * DAY, now=NOW)
+    longer = signup.take(one, Step.PAUSE, NOW + 2 * DAY, now=NOW)
     assert longer.paused_until == NOW + 2 * DAY
-    resumed = signup.resume(one, now=NOW)
+    resumed = signup.take(one, Step.RESUME, now=NOW)
     assert (resumed.state, resumed.paused_until) == (ConsentState.CONFIRMED, None)
 
 

@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from digest.timing import Late, by_zone, check, judge, slots
+from digest.timing import by_zone, check, slots
 
 
 def moments(cron: str, zone: str, start: datetime, days: int) -> list[datetime]:
@@ -70,10 +70,3 @@ def test_each_zone_gets_the_same_wall_clock_time() -> None:
 def test_what_is_no_time_is_refused(cron: str) -> None:
     with pytest.raises(ValueError, match=r"cron|time"):
         check(cron)
-
-
-def test_a_late_slot_goes_by_its_rule_only_after_its_grace() -> None:
-    due, grace = datetime(2026, 1, 5, 8, tzinfo=UTC), timedelta(hours=6)
-    for late in Late:
-        assert judge(due, now=due + grace, grace=grace, late=late) is Late.SEND
-        assert judge(due, now=due + grace * 2, grace=grace, late=late) is late

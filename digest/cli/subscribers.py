@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from digest.cli.output import console, emit_json, mail_address, runtime, say, table, visible
+from digest.consent import Step
 from digest.errors import ConsentError
 from digest.model import ConsentState
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 subscribers = typer.Typer(
     help="The readers: add, list, show, remove, pause, renew, erase, import, export.", no_args_is_help=True
 )
+OPERATOR = "operator"
 Address = Annotated[str, typer.Argument(help="The reader's mail address.", metavar="ADDRESS")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 State = Annotated[ConsentState | None, typer.Option(help="Only who is in this state.")]
@@ -73,7 +75,7 @@ def add(
             say(f"{wanted} may subscribe again, with the form")
             return
         if reinstate:
-            after = opened.signup.reinstate(_find(opened, address), now=opened.now)
+            after = opened.signup.take(_find(opened, address), Step.REINSTATE, now=opened.now, actor=OPERATOR)
             say(f"{after.address} is {after.state}")
             return
         newsletter = opened.config.newsletter
@@ -151,7 +153,7 @@ def remove(
     """Unsubscribe a reader. The address stays suppressed; erase forgets it."""
     with runtime(context) as opened:
         leaving = {_find(opened, address).id: reason}
-        opened.signup.unsubscribe(leaving, now=opened.now, actor="operator")
+        opened.signup.unsubscribe(leaving, now=opened.now, actor=OPERATOR)
     say(f"{address} gets no more mail")
 
 
@@ -172,11 +174,9 @@ def pause(
         moment = resume_at(until, reader.timezone, now=opened.now) if until else None
         if until and moment is None:
             raise typer.BadParameter(f"{until!r} is no day within a year from tomorrow", param_hint="--until")
-        if resume:
-            after = opened.signup.resume(reader, now=opened.now, actor="operator")
-        else:
-            after = opened.signup.pause(reader, moment, now=opened.now, actor="operator")
-    say(f"{address} is {after.state}{f' until {until}' if moment and not resume else ''}")
+        step, moment = (Step.RESUME, None) if resume else (Step.PAUSE, moment)
+        after = opened.signup.take(reader, step, moment, now=opened.now, actor=OPERATOR)
+    say(f"{address} is {after.state}{f' until {until}' if moment else ''}")
 
 
 @subscribers.command()

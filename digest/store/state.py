@@ -72,10 +72,7 @@ class State:
 
     def set_paused(self, schedule: str, paused: bool) -> None:
         """Whether a schedule makes no editions until it is resumed."""
-        if paused:
-            self.set(f"paused:{schedule}", "yes")
-        else:
-            self.forget(f"paused:{schedule}")
+        self.set(f"paused:{schedule}", "yes" if paused else "")
 
     def is_paused(self, schedule: str) -> bool:
         return bool(self.get(f"paused:{schedule}"))

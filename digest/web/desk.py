@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 
@@ -37,7 +36,9 @@ class Desk:
         # One thread for what visitors wait for: more would only wait for one another.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._wishes = Clerk(door.store.wishes.keep, self._thread)
-        self._leaving = Clerk(self._unsubscribe, self._thread)
+        self._leaving: Clerk[tuple[int, str]] = Clerk(
+            lambda leaving: self._signup.unsubscribe(dict(leaving), now=door.clock()), self._thread
+        )
         self._ended: list[tuple[Asking, Fate]] = []
         self._stack = AsyncExitStack()
 
@@ -74,9 +75,6 @@ class Desk:
         await self._note()
         await self._stack.aclose()
         self._thread.shutdown()
-
-    def _unsubscribe(self, leaving: Sequence[tuple[int, str]]) -> None:
-        self._signup.unsubscribe(dict(leaving), now=self._door.clock())
 
     async def _work(self) -> None:
         """Whenever somebody signed up or a letter's time has come: letters, as many as there is room for."""

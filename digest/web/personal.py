@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from digest.consent import Step
 from digest.errors import ConsentError
 from digest.model import ConsentState, Subscriber
 from digest.signup import personal_data
@@ -65,7 +66,7 @@ class PersonalPages:
         )
 
     def confirm(self, request: Request, reader: Subscriber, _: forms.Form) -> Response:
-        self.signup.confirm(reader, now=self.door.clock())
+        self.signup.take(reader, Step.CONFIRM, now=self.door.clock())
         return self.door.done(request)
 
     def preferences(self, request: Request, reader: Subscriber, form: forms.Form) -> Response:
@@ -86,9 +87,9 @@ class PersonalPages:
                 until = forms.resume_at(forms.one(form, "until"), reader.timezone, now=now)
                 if until is None:
                     raise forms.FormError(BAD_DAY)
-                self.signup.pause(reader, until, now=now)
+                self.signup.take(reader, Step.PAUSE, until, now=now)
             case "resume":
-                self.signup.resume(reader, now=now)
+                self.signup.take(reader, Step.RESUME, now=now)
             case _:
                 self._choose(reader, form)
 
