@@ -5,28 +5,19 @@ configuration is wrong and nothing ran, 130 interrupted.
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from digest import __version__
-from digest.cli import (
-    collecting,
-    databases,
-    doctor,
-    editions,
-    feeds,
-    inbox,
-    making,
-    operating,
-    preview,
-    reading,
-    serving,
-    subscribers,
-    themes,
-)
 from digest.errors import ConfigError, DigestError
+
+_COMMANDS = """
+    making serving collecting feeds subscribers themes editions operating databases doctor reading preview inbox
+""".split()
+"""The modules beside this one that register commands, in the order of the help."""
 
 app = typer.Typer(
     name="digest",
@@ -67,22 +58,8 @@ def options(
     context.obj = {"config": config, "clock": clock}
 
 
-for module in (
-    making,
-    serving,
-    collecting,
-    feeds,
-    subscribers,
-    themes,
-    editions,
-    operating,
-    databases,
-    doctor,
-    reading,
-    preview,
-    inbox,
-):
-    module.register(app)
+for _name in _COMMANDS:
+    import_module(f"digest.cli.{_name}").register(app)
 
 
 def main() -> None:
