@@ -14,9 +14,10 @@ import typer
 from digest import __version__
 from digest.errors import ConfigError, DigestError
 
-_COMMANDS = """
-    making serving collecting feeds subscribers themes editions operating databases doctor reading preview inbox
-""".split()
+_COMMANDS = (
+    "making", "serving", "collecting", "feeds", "subscribers", "themes", "editions",
+    "operating", "databases", "doctor", "reading", "preview", "inbox",
+)  # fmt: skip
 """The modules beside this one that register commands, in the order of the help."""
 
 app = typer.Typer(
