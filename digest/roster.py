@@ -176,7 +176,7 @@ def add_by_hand(store: "Store", reader: Subscriber, *, hashed: str, now: datetim
         ConsentError: Known here and not mailable, or suppressed: only the reader can come back.
     """
     known = store.subscribers.find(reader.address)
-    if known is None and store.subscribers.is_suppressed(hashed):
+    if known is None and store.subscribers.suppressed([hashed]):
         raise ConsentError(f"This address is on the suppression list; {ASKED_BACK}")
     consent.step(known.state if known else None, Step.ADD)
     return known or store.subscribers.add(reader, actor="operator", now=now, reason="added by hand")

@@ -202,14 +202,14 @@ def test_a_hard_bounce_stops_and_the_operator_can_see_why(store: Store) -> None:
     assert handle(store, dsn(1)) == "stopped: bounced"
     reader = store.subscribers.find("r0@readers.example.org")
     assert reader is not None and reader.state is ConsentState.BOUNCED
-    assert store.subscribers.is_suppressed("#r0@readers.example.org")
+    assert store.subscribers.suppressed(["#r0@readers.example.org"])
     assert "5.1.1" in store.subscribers.events(reader.id)[-1].reason
     assert handle(store, dsn(1)) == "already bounced"
 
 
 def test_a_complaint_stops(store: Store) -> None:
     assert handle(store, complaint(2)) == "stopped: complained"
-    assert store.subscribers.is_suppressed("#r1@readers.example.org")
+    assert store.subscribers.suppressed(["#r1@readers.example.org"])
 
 
 def test_three_mails_refused_within_a_month_stop_and_the_same_one_counts_once(store: Store) -> None:

@@ -172,13 +172,13 @@ def test_leaving_suppresses_and_only_confirming_again_lifts_it(signup: Signup) -
     one = subscribed(signup)
     signup.unsubscribe({one: "too many"}, now=NOW)
     hashed = signup.hash_address(ADDRESS)
-    assert signup.store.subscribers.is_suppressed(hashed)
+    assert signup.store.subscribers.suppressed([hashed])
     [letter] = ask(signup, wish(), now=NOW + 2 * HOUR)
-    assert signup.store.subscribers.is_suppressed(hashed)
+    assert signup.store.subscribers.suppressed([hashed])
     signup.take(
         signup.who(token_in(letter), Purpose.CONFIRM, now=NOW + 2 * HOUR), Step.CONFIRM, now=NOW + 2 * HOUR
     )
-    assert not signup.store.subscribers.is_suppressed(hashed)
+    assert not signup.store.subscribers.suppressed([hashed])
 
 
 @pytest.mark.parametrize(
@@ -191,10 +191,10 @@ def test_who_left_a_list_that_was_imported_comes_back_by_the_form(
     signup.store.subscribers.suppress(hashed, reason=reason, now=NOW)
     letters = ask(signup, wish())
     assert len(letters) == asked
-    assert signup.store.subscribers.is_suppressed(hashed)
+    assert signup.store.subscribers.suppressed([hashed])
     for letter in letters:
         signup.take(signup.who(token_in(letter), Purpose.CONFIRM, now=NOW), Step.CONFIRM, now=NOW)
-        assert not signup.store.subscribers.is_suppressed(hashed)
+        assert not signup.store.subscribers.suppressed([hashed])
 
 
 def test_links_are_good_for_their_own_page_only_and_unsubscribing_outlives_everything(signup: Signup) -> None:

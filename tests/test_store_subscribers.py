@@ -192,12 +192,12 @@ def test_suppression_is_by_keyed_hash_and_has_a_way_back(store: Store) -> None:
     assert hashed == address_hash(KEY, "ann@EXAMPLE.org") != address_hash(b"other", "ann@example.org")
     store.subscribers.suppress(hashed, reason="complaint", now=NOW)
     store.subscribers.suppress(hashed, reason="again", now=NOW)
-    assert store.subscribers.is_suppressed(hashed)
+    assert store.subscribers.suppressed([hashed])
     assert store.subscribers.suppressed([hashed, "other"]) == {hashed}
     one = store.subscribers.add(reader("ann", state=ConsentState.BOUNCED), actor="test", now=NOW)
     lifted = Turn(state=ConsentState.CONFIRMED, reason="reinstated", hashed=hashed)
     store.subscribers.turn([one.id], lambda _: lifted, actor="operator", now=NOW)
-    assert not store.subscribers.is_suppressed(hashed)
+    assert not store.subscribers.suppressed([hashed])
 
 
 def test_erasing_forgets_the_person_and_keeps_the_hash(store: Store, store_url: str) -> None:
@@ -208,7 +208,7 @@ def test_erasing_forgets_the_person_and_keeps_the_hash(store: Store, store_url: 
     hashed = address_hash(KEY, one.address)
     store.subscribers.erase(one.id, address_hash=hashed, now=NOW)
 
-    assert store.subscribers.is_suppressed(hashed)
+    assert store.subscribers.suppressed([hashed])
     assert store.subscribers.find("ann@example.org") is None
     assert store.subscribers.events(one.id) == ()
     assert store.subscribers.list() == ()

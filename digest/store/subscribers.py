@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from digest.errors import StoreError
@@ -250,7 +251,7 @@ class Subscribers:
         query = sa.select(last).where(last.c.to_state.in_(states), last.c.from_state != last.c.to_state)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(last.c.id.desc()).limit(limit)).all()
-        return tuple((row.subscriber_id, _consent_event(row)) for row in rows)
+        return tuple((row.subscriber_id, _event(row)) for row in rows)
 
     def forget_unconfirmed(self, before: datetime) -> int:
         """Delete who asked, never confirmed, and was never heard of since *before*; how many."""
@@ -309,9 +310,6 @@ class Subscribers:
         with self._database.write() as connection:
             return connection.execute(sa.delete(suppressions).where(this)).rowcount > 0
 
-    def is_suppressed(self, address_hash: str) -> bool:
-        return bool(self.suppressed([address_hash]))
-
     def suppressed(self, hashes: Iterable[str]) -> frozenset[str]:
         """Those of *hashes* that are suppressed."""
         with self._database.read() as connection:
@@ -322,7 +320,7 @@ class Subscribers:
         mine = consent_events.c.subscriber_id == subscriber_id
         query = sa.select(consent_events).where(mine).order_by(consent_events.c.id)
         with self._database.read() as connection:
-            return tuple(_consent_event(row) for row in connection.execute(query))
+            return tuple(_event(row) for row in connection.execute(query))
 
     def note(self, subscriber_id: int, *, actor: str, now: datetime, reason: str) -> None:
         """Keep something that happened without a step: a soft bounce, an export."""
@@ -468,16 +466,8 @@ def choices(one: Subscriber) -> dict[str, str]:
 
 
 def _turned(one: Subscriber, turn: Turn) -> Subscriber:
-    wish = turn.wish or one
-    return replace(
-        one,
-        state=turn.state,
-        paused_until=turn.paused_until,
-        themes=wish.themes,
-        schedules=wish.schedules,
-        language=wish.language,
-        timezone=wish.timezone,
-    )
+    chosen = {name: getattr(turn.wish or one, name) for name in choices(one)}
+    return replace(one, state=turn.state, paused_until=turn.paused_until, **chosen)
 
 
 def _kinds(one: Subscriber) -> Iterator[tuple[str, str]]:
@@ -488,11 +478,5 @@ def _kinds(one: Subscriber) -> Iterator[tuple[str, str]]:
         yield "timezone", one.timezone
 
 
-def _consent_event(row: Any) -> ConsentEvent:
-    return ConsentEvent(
-        at=row.at,
-        actor=row.actor,
-        from_state=ConsentState(row.from_state) if row.from_state else None,
-        to_state=ConsentState(row.to_state),
-        reason=row.reason,
-    )
+def _event(row: Any) -> ConsentEvent:
+    return msgspec.convert(row, ConsentEvent, from_attributes=True)
