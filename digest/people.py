@@ -16,8 +16,8 @@ SAYING = (
 )
 TITLE = (
     r"(?:教授|博士|院士|院长|所长|校长|老师|先生|女士|主任|总裁|董事长|总经理|经理|创始人|科学家|研究员|负责人|理事长|董事"
-    r"|工程师|导师|主席|[部局市省县镇村区馆队社厂站船会秘组班]长|书记|分析师|律师|医生|护士|教师"
-    r"|作者|作家|诗人|画家|导演|演员|主编|教练|总监|总理|总统|(?:执行|检察|指挥)官|法官|民警|发言人|店主|同学|学生|学者|专家|CEO|CTO|COO|CFO)"
+    rf"|工程师|导师|主席|{'|'.join(f'{of}长' for of in '部局市省县镇村区馆队社厂站船会秘组班')}|书记|分析师"
+    r"|律师|医生|护士|教师|作者|作家|诗人|画家|导演|演员|主编|教练|总监|总理|总统|执行官|检察官|指挥官|法官|民警|发言人|店主|同学|学生|学者|专家|CEO|CTO|COO|CFO)"
 )
 ADVERB = r"(?:却|还|也|则|又|曾|都|就|再次|随后|进一步|特别|特意|这样|如此|笑|同样|明确|最后|接着)"
 _SURNAME = (
@@ -117,8 +117,9 @@ def people(text: str) -> frozenset[str]:
     found |= _named_again(text, Counter(m.group(1) for m in titled))
     names = {name for name in found if _can_be_a_name(name) and _begins_a_word(name, text)}
     names = {name for name in names if not _is_misread(name, names, text)}
-    if "·" in text:
-        names.update(m.group(1) for m in _FOREIGN.finditer(text))
+    for line in text.splitlines() if "·" in text else ():
+        if "·" in line:
+            names.update(m.group(1) for m in _FOREIGN.finditer(line))
     if any(is_cjk(c) for c in text[:200]):
         for m in _LATIN_IN_CHINESE.finditer(text):
             before = _LATIN_BEFORE.search(text, max(0, m.start() - 8), m.start())

@@ -25,6 +25,7 @@ INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad"
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 CLOSERS = "”’」』）)】》〉\"'］]"
+_MARK = re.compile(r"[。！？!?….]")
 _END = re.compile(
     rf"(?:[。！？!?]+|…{{1,2}}|\.{{3,6}}"
     rf"|(?<=[{CJK}”」])\.(?![A-Za-z0-9_.])"
@@ -160,7 +161,10 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> tuple[Span, 
 
 def _in_line(text: str, at: int, stop: int) -> Iterator[Span]:
     seen, quoted = at, False
-    for mark in _END.finditer(text, at, stop):
+    for sign in _MARK.finditer(text, at, stop):  # many times faster than looking for an end everywhere
+        mark = _END.match(text, sign.start(), stop) if sign.start() >= seen else None
+        if mark is None:
+            continue
         close = mark.end()
         quoted ^= text.count('"', seen, mark.start()) % 2 == 1
         for i in range(mark.start(), close):

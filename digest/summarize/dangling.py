@@ -60,7 +60,9 @@ _ZH_FURNITURE = alternatives(
     记得.{0,6}(?:关注|转发|订阅|报名|分享|点赞|留言) https?: www\. -\d{7,8} @\w
     """
 )
-_ZH_DROP = lazy(f"{_ZH_POINTS_OUT}|{_ZH_FURNITURE}|(?P<person>{_ZH_FIRST_PERSON})")
+_ZH_DROP = lazy("|".join((_ZH_POINTS_OUT[3:-1], _ZH_FURNITURE[3:-1], _ZH_FIRST_PERSON)))
+"""Flat: of plain alternatives ``re`` looks for their first characters only, ten times as fast."""
+_ZH_SELF = frozenset("我咱你您大各")
 _ZH_START = lazy(
     alternatives(
         r"""
@@ -265,7 +267,7 @@ def _chinese(sentence: str, outer: str, bare: str, names: Set[str], spoken: bool
     for m in _ZH_DROP.finditer(outer):
         before = outer[: m.start()]
         told = spoken or (_ZH_TOLD.search(before) and named_in(before, names))
-        if not (told and m.group("person")):
+        if not (told and m.group()[0] in _ZH_SELF):
             return Fix.DROP, False, m.group()
     if m := _ZH_SERIES.match(bare):
         return Fix.DROP, False, m.group()

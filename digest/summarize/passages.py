@@ -42,7 +42,10 @@ _PRELUDE = lazy(
     r" ?(?:--|—|–|(?<= )-) ?(?=[A-Z“\"])"
 )
 """What stands before an article's first sentence: 导语：, 新华社北京3月5日电, LONDON (Reuters) -."""
-_INFORMS = lazy(rf"\d|[A-Z][A-Za-z]{{2,}}|{SAYING}|因为|由于|使得|导致|意味着|because|said|according")
+_INFORMS = (
+    lazy(r"[\dA-Z](?:(?<=\d)|[A-Za-z]{2,})"),
+    lazy(SAYING.removesuffix(")") + "|因为|由于|使得|导致|意味着|because|said|according)"),
+)
 
 
 class Sentence(NamedTuple):
@@ -189,7 +192,8 @@ def _spoken(start: int, end: int, quotes: Sequence[Quotation], starts: Sequence[
 
 def _own_scores(article: Article, spans: Sequence[Span], words: Bag, news: float) -> list[float]:
     """How much each sentence says of the article as a whole, 0 to 1."""
-    informs = (min(1.0, len(set(_INFORMS.findall(article.text, *span))) / 5) for span in spans)
+    told = ({m for pattern in _INFORMS for m in pattern.findall(article.text, *span)} for span in spans)
+    informs = (min(1.0, len(found) / 5) for found in told)
     return [
         0.5 * central + 0.3 * informing + 0.2 * news / (1 + 0.3 * i)
         for i, (central, informing) in enumerate(zip(centrality(words), informs, strict=True))
@@ -274,7 +278,7 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
         about=reading.about(start, end),
         leads=run[0].standing.leads,
         telling=body.rstrip("'’”")[-1:] not in ("，", ",", "…") and clean > _HOLLOW,
-        terms=frozenset().union(*(s.terms for s in run)),
+        terms=run[0].terms.union(*(s.terms for s in run[1:])),
         paragraph=run[0].paragraph,
         speaker=speaker,
         spoken=run[0].spoken,

@@ -156,7 +156,9 @@ _SPEAKER = lazy(
 )
 _QUOTED = lazy(r"“[^“”\n]*”|「[^「」\n]*」|\"[^\"\n]*\"")
 _FIRST_PERSON = lazy(r"我们?|咱们|\b(?:I|we|We|my|our)\b")
-_FILLER = lazy(r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|\b(?:um|uh|yeah|okay)\b", re.I)
+_FILLER = lazy(
+    r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|[Uu][mh]\b(?<!\w..)|[Yy]eah\b|[Oo]kay\b"
+)
 
 
 def newsness(text: str, lines: Sequence[str]) -> float:
