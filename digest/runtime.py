@@ -45,6 +45,14 @@ class Runtime(Installation):
     def mail(self) -> Sending:
         return Sending(self)
 
+    def check(self) -> None:
+        """Make what a wrong configuration, template, key or database stops.
+
+        Raises:
+            DigestError: It would be stopped.
+        """
+        _ = self.store, self.renderer, self.keys, self.mail.signer()
+
     def web_app(self, base_url: str = "http://127.0.0.1:8000") -> "Starlette":
         """The web pages. They have a loop of their own, and a transport in it.
 

@@ -96,8 +96,13 @@ def test_feeds_travel_as_opml(installation: Path, tmp_path: Path) -> None:
 def test_an_edition_is_sent_to_subscribers_looked_at_stopped_and_sent_on(installation: Path) -> None:
     for name in ("a", "b"):
         assert digest(installation, "subscribers", "add", f"{name}@example.org").returncode == 0
+    config = installation / "config.toml"
+    ready = config.read_text("utf-8")
+    config.write_text(ready.replace("# review = false", "review = true"), "utf-8")
     dry = digest(installation, "send", "--dry-run")
     assert "2 subscribers" in dry.stderr
+    assert "digest editions approve 1" in dry.stderr
+    config.write_text(ready, "utf-8")
     assert json.loads(digest(installation, "editions", "list", "--json").stdout) == []
     sent = digest(installation, "send")
     assert "sent 2" in sent.stderr, sent.stderr

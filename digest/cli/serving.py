@@ -95,14 +95,14 @@ def _run(context: typer.Context, speed: float, *, at: tuple[str, int] | None = N
                 raise ConfigError(opened.config.path, [(0, "database.url", what)])
             if is_sqlite:
                 stack.enter_context(only_one(opened.lock_file))
-            _ = opened.store  # what is wrong with it ends the start, not one part after the other
+            opened.check()  # what is wrong ends the start, not one part after the other
             for warning in opened.config.warnings:
                 log.warning("%s", warning)
             yield Service(opened, pages=pages(), **options)
 
     def check() -> None:
         with open_runtime(context.obj["config"], clock, lasting=True) as new:
-            _ = new.renderer, new.keys, new.mail.signer(), new.store  # what a wrong configuration stops
+            new.check()
 
     loop(run(open_service, check))
 
@@ -147,7 +147,7 @@ def send(
                 return
         if dry_run:
             if made:
-                _queued(made, opened.store.ledger.plan(made.number, now=opened.now))
+                _say_queued(opened, made, opened.store.ledger.plan(made.number, now=opened.now))
             return
         report = loop(deliver_due(opened, number, plan=made))
         if report and (report.failed or report.trouble):
@@ -166,8 +166,10 @@ def _make(opened: "Runtime", schedule: str) -> "Edition | None":
     return made.edition
 
 
-def _queued(edition: "Edition", readers: int) -> None:
+def _say_queued(opened: "Runtime", edition: "Edition", readers: int) -> None:
     say(f"Edition {edition.number}: {edition.subject}; queued for {readers} subscribers")
+    if opened.store.editions.status(edition.number) == "review":
+        say(f"It waits for review; let it out with: digest editions approve {edition.number}")
 
 
 def _again(opened: "Runtime", schedule: str, addresses: list[str]) -> int:
@@ -218,7 +220,7 @@ async def deliver_due(
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if plan is not None:
-        _queued(plan, readers)
+        _say_queued(opened, plan, readers)
     if report is None:
         say("Nothing is due.")
         return None
