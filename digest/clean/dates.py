@@ -55,6 +55,8 @@ _AGO = re.compile(
 _DAY_WORD = re.compile(
     r"(?P<word>今天|昨天|昨日|今日|前天|\btoday\b|\byesterday\b)" + _TIME.replace("word", "w2"), re.IGNORECASE
 )
+_MENU_DAYS = ("today", "今天", "今日")
+"""Menus say so, too: believed with an hour only."""
 _UNIT_S = {
     "秒": 1,
     "s": 1,
@@ -215,7 +217,7 @@ def _relative(text: str, now: datetime, zone: tzinfo) -> Published | None:
     if match := _AGO.search(text):
         return _ago(match, local)
     match = _DAY_WORD.search(text)
-    if match and (match["hour"] or match["word"].lower() != "today"):  # menus say Today
+    if match and (match["hour"] or match["word"].lower() not in _MENU_DAYS):
         back = {"昨": 1, "y": 1, "前": 2}.get(match["word"][0].lower(), 0)
         day = local - timedelta(days=back)
         return _with_time(match, day, zone)

@@ -75,7 +75,7 @@ _SURNAMES = (
 )
 """The hundred commonest, both scripts: a name alone on a line must begin with one."""
 _NO_TOKEN = re.compile(
-    r"[:：]|^(?:于|在|发[布表]于?|发消息|加好友|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
+    r"[:：]|^(?:于|在|发[布表]于?|发消息|加好友|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|我来说两句|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
     r"|^\d|浏览|阅读|评论|查看|回复|字体|字号|星期|楼|关注"
     r"|最后|来源|责任|记者|作者|时间|收藏|报道$|(?<!官方[账帐])号$|政务|支部|整合|[】]"
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
@@ -347,10 +347,11 @@ def published(
     Args:
         first: The first paragraph.
 
-    A line that says 发布 or Published is believed before one that says 更新 or Updated.
+    A full date is believed before 昨天 and July 7, a line that says 发布 or Published before one that
+    says 更新 or Updated.
     """
     below = [line for line in tail if _SAYS_DATE.search(line)]
-    for lines, relative in ((head, True), (below, False)):
+    for lines, relative in ((head, False), (head, True), (below, False)):
         fit = [line for line in lines if not _NO_DATE.search(line)]
         for line in sorted(fit, key=lambda text: not _PUBLISHED_FIRST.search(text)):
             if found := dates.find(line[:300], now=now, chinese=chinese, relative=relative):

@@ -102,8 +102,10 @@ def _told_title(sheet: Sheet, told: Told) -> int | None:
         last += 1
     near = range(min(last, len(sheet.lines) - 1), -1, -1)
     forms = {form for title in told.titles for form in (title, titles.strip_site(title))}
-    forms -= {form for form in forms if told.page_title.endswith(form) and form != told.page_title}
-    if exact := [i for i in near if sheet.lines[i].text in forms]:
+    page_title = told.page_title.rstrip(" :：|-–—·»")
+    forms -= {form for form in forms if page_title.endswith(form) and form != page_title}
+    exact = [i for i in near if sheet.lines[i].text in forms]
+    if exact:
         return max(exact, key=lambda i: len(sheet.lines[i].text))  # the longest: names of sections are short
     for i in near:
         text = sheet.lines[i].text

@@ -14,7 +14,7 @@ _SITE_SEPARATOR = re.compile(
 _LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
 _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
 _NO_TITLE = re.compile(
-    r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
+    r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
 )
 _CODE = re.compile(r"\|.*\d.*\||[={}]|\w\(\S*\)|;$")
 _ENOUGH = 0.95
