@@ -391,13 +391,14 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
 async def _engine(
     contender: Contender, port: int, messages: int, connections: int, folder: Path
 ) -> tuple[float, float]:
-    from digest.deliver import deliver
+    from digest.deliver import Policy, deliver
     from digest.letters import make_builder
     from digest.mail.dkim import Signer, load_key, make_key
     from digest.mail.smtp import SmtpTransport
     from digest.mail.transport import Server
     from digest.model import MailParts
     from digest.outgoing import make_writer
+    from digest.sending import MAKERS
 
     html, text = html_and_text()
     parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
@@ -422,7 +423,8 @@ async def _engine(
         store.ledger.plan_addresses(warm.number, [f"w{n}@x.example" for n in range(50)], now=NOW)
         await deliver(store.ledger, write, transport, owner=owner, edition=warm.number)
         with timed(took):
-            report = await deliver(store.ledger, write, transport, owner=owner)
+            policy = Policy(makers=MAKERS if keys else 0)
+            report = await deliver(store.ledger, write, transport, owner=owner, policy=policy)
         await transport.close()
         if report.sent != messages:
             raise RuntimeError(f"not all were sent: {report}")

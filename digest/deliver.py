@@ -41,6 +41,7 @@ class Policy:
         give_up_at: No retry after this moment (the schedule's next slot); None leaves *give_up_after*.
         lease_s: Longer than any one message can take, or another sender takes over.
         batch: Rows claimed in one transaction.
+        makers: Threads that make letters ahead: worth it where they are signed, which needs no interpreter.
         patience_s: How long to wait, with nothing else to do, for a server or a retry to come due.
         grace_s: After a stop, how long a message that is not out yet may go on trying to be, and how
             long the ledger may stay unwritable before that is an error.
@@ -53,6 +54,7 @@ class Policy:
     give_up_at: datetime | None = None
     lease_s: float = 1800.0
     batch: int = 500
+    makers: int = 0
     patience_s: float = 10.0
     grace_s: float = 20.0
     recover_every_s: float = 30.0
@@ -123,9 +125,7 @@ async def deliver(
     """Deliver everything due, and wait a little (*policy.patience_s*) for what comes due.
 
     Args:
-        write: Makes a row's letter; what it raises fails that one row with the reason. Called on the loop:
-            beside a thread that builds and signs ahead, each waits for the other longer than signing takes
-            (docs/performance.md).
+        write: Makes a row's letter; what it raises fails that one row with the reason.
         owner: Names this run among all senders; never used twice.
         edition: Only this one's deliveries.
         at_most: Claim no more rows than this.
@@ -196,7 +196,7 @@ class _Run:
             self.ledger, self.clock, self.stop,
             give_up_s=self.policy.grace_s, at_work=self._at_work, on_refused=self.on_refused,
         )  # fmt: skip
-        self.outgoing = Outgoing(self.transport)
+        self.outgoing = Outgoing(self.transport, self.write, self.policy.makers, self.look_again)
         self.counts: Counter[str] = Counter()
         self.couriers: list[_Courier] = []
         self._pulse = asyncio.Event()
@@ -229,6 +229,7 @@ class _Run:
                 task.cancel()
             await asyncio.gather(*needed, *helping, return_exceptions=True)
             self.scribe.close()
+            self.outgoing.close()
 
     async def _direct(self, workers: list[asyncio.Task[None]]) -> None:
         """From the first claim to the last row given back."""
@@ -270,7 +271,7 @@ class _Run:
 
     def _at_work(self) -> int:
         """How many connections have a letter in hand."""
-        return sum(bool(courier.holding) for courier in self.couriers)
+        return len([courier for courier in self.couriers if courier.holding])
 
     async def _claim(self) -> int:
         """Claim a batch for the couriers; how many rows it had. While no server can be used, wait instead."""
@@ -352,7 +353,7 @@ class _Run:
             if entry is None:
                 return None
             try:
-                entry.letter = entry.letter or self.write(entry.claim)
+                self.outgoing.letter(entry)
             except Exception as error:  # one reader's bad data must not stop the others
                 self._settle(entry.claim, DeliveryState.FAILED, 0, f"cannot be built: {error}")
             else:

@@ -1,11 +1,14 @@
 """Claimed deliveries on their way out: who goes next, who waits, and the letter each becomes."""
 
+import asyncio
+import contextlib
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from digest.mail.transport import Letter, Transport
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST_PARKED = 200
 _LONGEST_PARK_S = 30.0
+_AHEAD, _GROUP = 64, 16
+"""So many letters are made ahead, so many in one errand of a thread: each errand wakes everybody."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +29,7 @@ class Entry:
     Args:
         expires: When its lease is half over, on the monotonic clock: too late to begin.
         letter: Once made, kept for the next attempt.
+        making: A thread is at it; done without a letter, its turn makes it, and tells what is wrong.
         marked: It may be on the wire; from here on only the server's reply ends it.
         blamed: How often a server went into trouble just when it got this one.
     """
@@ -31,15 +37,31 @@ class Entry:
     claim: "Claim"
     expires: float
     letter: Letter | None = None
+    making: "Future[None] | None" = None
     marked: bool = False
     blamed: int = 0
 
 
 class Outgoing:
-    """Rows in the order they were claimed, except that those whose domain must wait are overtaken."""
+    """Rows in the order they were claimed, except that those whose domain must wait are overtaken.
 
-    def __init__(self, transport: Transport) -> None:
+    Args:
+        make: From a claim to its letter.
+        makers: Threads that do so ahead of the letters' turns; without any it is done when it is their turn.
+        told: Called on the loop when letters are made.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        make: "Callable[[Claim], Letter]",
+        makers: int = 0,
+        told: Callable[[], object] = lambda: None,
+    ) -> None:
         self._transport = transport
+        self._make = make
+        self._makers = ThreadPoolExecutor(makers, "letters") if makers else None
+        self._told = told
         self._ready: deque[Entry] = deque()
         self._parked: list[tuple[float, int, Entry]] = []
         self._serial = count()
@@ -66,12 +88,44 @@ class Outgoing:
     def take(self) -> Entry | None:
         """The next that may go now; None when none may."""
         now = time.monotonic()
+        self._make_ahead()
         while (entry := self._first(now)) is not None:
+            if entry.making is not None and not entry.making.done():
+                self._ready.appendleft(entry)
+                break
             if self._may_go(entry, now):
                 return entry
             if self._transport.wait_s(""):
                 break
         return None
+
+    def letter(self, entry: Entry) -> Letter:
+        """Raises whatever making it does."""
+        entry.letter = entry.letter or self._make(entry.claim)
+        return entry.letter
+
+    def _make_ahead(self) -> None:
+        """A group more, once fewer than all but one are in the making or made."""
+        most = _AHEAD - _GROUP
+        if self._makers is None or (len(self._ready) > most and self._ready[most].making):
+            return
+        new = [entry for entry in islice(self._ready, _AHEAD) if entry.letter is None and not entry.making]
+        loop = asyncio.get_running_loop()
+        for at in range(0, len(new), _GROUP):
+            group = new[at : at + _GROUP]
+            making = self._makers.submit(self._make_all, group)
+            making.add_done_callback(lambda _: loop.call_soon_threadsafe(self._told))
+            for entry in group:
+                entry.making = making
+
+    def _make_all(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            with contextlib.suppress(Exception):  # its turn tells
+                self.letter(entry)
+
+    def close(self) -> None:
+        if self._makers is not None:
+            self._makers.shutdown(cancel_futures=True)
 
     def _first(self, now: float) -> Entry | None:
         """One that was parked until now, else one that is ready."""

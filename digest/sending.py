@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import shlex
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +36,8 @@ log = logging.getLogger("digest.sending")
 
 LEASE_S = 1800.0
 """Longer than any one message takes."""
+MAKERS = min(4, os.cpu_count() or 1)
+"""Threads that sign: what else they do needs the interpreter, of which there is one."""
 TOKEN_S = 300.0
 """How long what ``token_command`` printed is used; a refused login rests the server for as long."""
 
@@ -104,13 +107,17 @@ class Sending:
 
         home, store = self._home, self._home.store
         with store.owner() as owner:
-            # Leases count our time, and what they wait for takes the world's.
-            policy = Policy(uncertain=self._config.delivery.uncertain, lease_s=LEASE_S * home.clock.speed)
             recovered = self.recover()
             due = edition is not None or expecting or store.ledger.backlog(now=home.now, most=1)
             if not due and not recovered.resent:
                 return None
             signer, returns = self.signer(), self.returns()
+            policy = Policy(
+                uncertain=self._config.delivery.uncertain,
+                lease_s=LEASE_S
+                * home.clock.speed,  # it counts our time, and what it waits for takes the world's
+                makers=MAKERS if signer else 0,
+            )
             sign = signer.sign if signer else None
 
             def refused(claim: "Claim", code: int, text: str) -> None:

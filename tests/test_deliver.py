@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -169,20 +170,21 @@ async def test_a_message_that_cannot_be_built_fails_alone(tmp_path: Path) -> Non
         assert failed[0].text == "cannot be built: a name with a line break"
 
 
-async def test_messages_are_signed_and_one_that_cannot_be_fails_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("makers", [0, 2])
+async def test_messages_are_signed_and_one_that_cannot_be_fails_alone(tmp_path: Path, makers: int) -> None:
     def sign(message: bytes) -> bytes:
         if b"r7@" in message:
             raise ValueError("no key")
         return b"Signed: yes\r\n" + message
 
     write = make_writer(lambda c: a_letter(c).content, return_path=lambda c: f"b{c.id}@x.example", sign=sign)
-    with a_ledger(tmp_path / "d.db", 9) as (store, number):
+    with a_ledger(tmp_path / "d.db", 99) as (store, number):
         async with serving(Hostile()) as hostile:
-            report = await run(store, smtp(hostile), write=write)
-        assert (report.sent, report.failed) == (8, 1)
+            report = await run(store, smtp(hostile), write=write, policy=replace(QUICK, makers=makers))
+        assert (report.sent, report.failed) == (98, 1)
         assert all(content.startswith(b"Signed: yes\r\n") for _, _, content in hostile.messages)
         assert {sender for sender, _, _ in hostile.messages} == {
-            f"b{n}@x.example" for n in range(1, 10) if n != 8
+            f"b{n}@x.example" for n in range(1, 100) if n != 8
         }
         assert store.ledger.list(number, DeliveryState.FAILED)[0].text == "cannot be built: no key"
 
