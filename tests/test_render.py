@@ -242,6 +242,22 @@ def test_contents_from_five_items_on() -> None:
     assert "#i1" not in renderer(local=True).mail(many(10), language="zh-CN").html
 
 
+def test_names_lead_to_the_other_item_on_pages_and_in_feeds_only() -> None:
+    link = '#i2">四十年的信：一位数学老师和他的三代学生</a>'
+    assert f'周砚秋也出现在：<a class="a" href="{link}' in renderer().web(SIX, language="zh-CN")
+    assert f"/editions/12{link}" in unescape(renderer().atom([SIX], language="zh-CN"))
+    for plain in (
+        renderer().mail(SIX, language="zh-CN").html,
+        unescape(renderer(local=True).atom([SIX], language="zh-CN")),
+    ):
+        assert "周砚秋也出现在：四十年的信：一位数学老师和他的三代学生" in plain
+
+
+def test_no_last_character_of_a_title_stands_alone_in_the_contents() -> None:
+    html = renderer().mail(many(10), language="zh-CN").html
+    assert "推理降价六成，<nobr>账单为什么反而涨了三成</nobr></a> <nobr>原文约 4 分钟" in html
+
+
 @pytest.mark.parametrize("count", [1, 3, 10, 50, 200])
 def test_size_is_kept_and_what_is_cut_is_said(count: int) -> None:
     parts = renderer().mail(many(count), language="zh-CN")
@@ -654,7 +670,7 @@ def test_a_broken_template_is_named(tmp_path: Path, source: str, names: str) -> 
 def test_a_template_that_does_not_compile_is_told_before_it_is_needed(tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
     (tmp_path / "web/archive.html").write_text("<p>\n{{ rows|nosuch }}</p>")
-    with pytest.raises(RenderError, match="web/archive.html, line 2"):
+    with pytest.raises(RenderError, match=re.escape("web/archive.html, line 2")):
         make_renderer(NEWSLETTER, template_dirs=[tmp_path])
 
 

@@ -30,7 +30,7 @@ _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
 """Longer addresses are dropped: some clients cut them, and one must not eat the size budget."""
-COLUMNS = {27: 20, 23: 24, 19: 30}
+COLUMNS = {27: 20, 23: 24, 19: 30, 15: 38}
 """Of type of so many pixels on the narrowest phone, 320 px less the mail's edges."""
 FRAGMENT_CHARS = 24
 """Longest clause used in a text fragment."""
@@ -66,8 +66,12 @@ class Typesetter:
         """Verbatim text as a reader sees it, escaped."""
         return escape(gap(self.plain(text)))
 
-    def headline(self, text: str, px: int = 27) -> Markup:
-        """As :meth:`shown`, Chinese broken between clauses, at quotations in those too long for a phone."""
+    def headline(self, text: str, px: int = 27, *, tail: bool = False) -> Markup:
+        """As :meth:`shown`, Chinese broken between clauses, at quotations in those too long for a phone.
+
+        Args:
+            tail: Hold the last of them alone together: enough for a list, where octets count.
+        """
 
         def fits(part: str) -> bool:
             return columns(part) + part.count("“") + part.count("”") <= COLUMNS[px]
@@ -79,8 +83,9 @@ class Typesetter:
             return shown
         parts = [part for one in clauses for part in ([one] if fits(one) else _PARTS.findall(one))]
         # The first begins a line and needs no holding; before Latin ones there may be no place to break.
+        first = len(parts) - 1 if tail else 1
         held = [
-            f"<nobr>{part}</nobr>" if n and fits(part) and _chinese(part) else part
+            f"<nobr>{part}</nobr>" if n and n >= first and fits(part) and _chinese(part) else part
             for n, part in enumerate(parts)
         ]
         return Markup("".join(held))  # noqa: S704  pieces of what is escaped

@@ -58,12 +58,14 @@ class Viewer:
     def sections(self, sections: Sequence[Section]) -> tuple[View, ...]:
         n = count(1)
         contents = has_contents(sections)
+        items = [item for section in sections for item in section.items]
+        anchors = {item.article.title: f"i{n}" for n, item in enumerate(items, 1)}
         return tuple(
             View(
                 id=section.theme.id,
                 name=section.theme.name(self.words.language),
                 accent=self.colour(section.theme),
-                items=tuple(self.item(item, next(n), contents) for item in section.items),
+                items=tuple(self.item(item, next(n), contents, anchors) for item in section.items),
             )
             for section in sections
         )
@@ -72,7 +74,7 @@ class Viewer:
         given = theme.accent if theme else None
         return given if given and _COLOUR.fullmatch(given) else self.accent
 
-    def item(self, item: Item, n: int, contents: bool) -> View:
+    def item(self, item: Item, n: int, contents: bool, anchors: Mapping[str, str]) -> View:
         """All of an item.
 
         ``headed``: its title does not stand right above it already, as the headline of the edition.
@@ -92,6 +94,7 @@ class Viewer:
             large=large,
             title=title,
             heading=self.type.headline(cut_title(article.title), 23 if large else 19),
+            listed=self.type.headline(cut_title(article.title), 15, tail=True),
             page=None if hidden else safe_url(article.url),
             url=None if hidden or link_from is None else passage_url(article, link_from),
             lang=self.lang(article.language),
@@ -119,7 +122,8 @@ class Viewer:
             files=() if hidden else self.files(article),
             also_from=self.also_from(item),
             also_in=tuple(
-                (self.type.shown(name), self.type.shown(cut_title(other))) for name, other in item.also_in
+                (self.type.shown(name), self.type.shown(cut_title(other)), anchors.get(other))
+                for name, other in item.also_in
             ),
             minutes=item.reading_minutes,
         )
