@@ -561,6 +561,10 @@ async def see_the_operators_page(site: Site) -> None:
         ),
         ("above the body: list of links", "正文之前：链接列表"),
         (
+            "address refused: 10.1.2.3 is private",
+            "地址被拒绝：10.1.2.3 属于不可访问的网段（内网）",
+        ),
+        (
             "craft: after '窑火'; scores 1.20 (0 sent before) to 2.50 (3 sent before)",
             "craft：排在 '窑火' 之后，得分 1.20（已发过 0 段），对方 2.50（已发过 3 段）",
         ),
