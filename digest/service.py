@@ -206,17 +206,17 @@ class Service:
 
     async def _deliver(self) -> None:
         report = await self._runtime.mail.deliver_due(await self._way_out(), stop=self.stop)
-        counts = (
-            (report.sent, report.deferred, report.failed, report.unknown, report.suppressed) if report else ()
-        )
-        if report and any(counts):
+        if report is None:
+            self._trouble = ()
+            return
+        counts = report.sent, report.deferred, report.failed, report.unknown, report.suppressed
+        if any(counts):
             told = "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f"
             log.info(told, *counts, report.seconds)
-        trouble = report.trouble if report else ()
-        for one in trouble:
+        for one in report.trouble:
             if one not in self._trouble:
                 log.warning("delivery: %s", one)
-        self._trouble = trouble
+        self._trouble = report.trouble
 
     async def _bounces(self) -> None:
         handled = await asyncio.to_thread(self._runtime.mail.read_bounces)

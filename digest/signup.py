@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from digest import consent
 from digest.consent import Step
-from digest.errors import ConsentError, TokenError
+from digest.errors import TokenError
 from digest.mail.transport import Fate, Letter
 from digest.message import MessageTemplate, Personal, compile_message, message_id
 from digest.model import ConsentState, Newsletter, Subscriber
@@ -73,11 +73,8 @@ class Signup:
         """
 
         def decide(one: Subscriber) -> Turn | None:
-            try:
-                after = consent.step(one.state, Step.SUBSCRIBE)
-            except ConsentError:
-                return None
-            return Turn(state=after, reason="form") if after is ConsentState.PENDING else None
+            asked = consent.RULES[Step.SUBSCRIBE].get(one.state) is ConsentState.PENDING
+            return Turn(state=ConsentState.PENDING, reason="form") if asked else None
 
         if not self.store.wishes.is_due(now):
             return ()
@@ -127,16 +124,12 @@ class Signup:
             TokenError: Not a good link, or revoked. Unsubscribing cannot be revoked.
         """
         claims = read_token(token, purpose, keys=self.keys, now=now)
-        reader = self.reader(claims.subscriber_id)
-        if reader is None:
+        reader = self.store.subscribers.get(claims.subscriber_id)
+        if reader is None:  # never confirmed, and forgotten
             raise TokenError("This link has expired. Enter your address to get a new one.")
         if purpose is not Purpose.UNSUBSCRIBE and claims.version != reader.token_version:
             raise TokenError("This link is incomplete. Open it from the mail again.")
         return reader
-
-    def reader(self, subscriber_id: int) -> Subscriber | None:
-        """None for who never confirmed and was forgotten."""
-        return self.store.subscribers.get(subscriber_id)
 
     def whom(self, token: str) -> int:
         """Whom an unsubscribe link is for: without a look into the database, and however old it is."""
@@ -167,10 +160,6 @@ class Signup:
         if consent.step(reader.state, Step.ERASE) is not reader.state:
             hashed = self.hash_address(reader.address)
             self.store.subscribers.erase(reader.id, address_hash=hashed, now=now)
-
-    def tidy(self, *, now: datetime) -> int:
-        """Forget who never confirmed; how many."""
-        return self.store.subscribers.forget_unconfirmed(now - FORGET_AFTER)
 
     def _take(
         self,

@@ -22,24 +22,19 @@ Cause = tuple[str, str]
 
 AGAIN, REMIND = timedelta(days=1), timedelta(days=7)
 _TOLD, _PRUNED = "operator was told", "pruned"
+_NEXT = "asked again at"
 
 
 def untold(store: "Store", causes: Iterable[Cause], *, now: datetime) -> list[Cause]:
     """Those the operator should hear of now."""
-    told = json.loads(store.state.get(_TOLD) or "{}")
-    return [(name, what) for name, what in causes if _is_news(told.get(name), what, now)]
+    told: dict[str, tuple[str, str]] = json.loads(store.state.get(_TOLD) or "{}")
+    return [(name, what) for name, what in causes if name not in told or _again(*told[name], what, now)]
 
 
-def _is_news(last: list[str] | None, what: str, now: datetime) -> bool:
-    if last is None:
-        return True
-    age = now - datetime.fromisoformat(last[0])
-    return age >= (AGAIN if _still(last[1]) != _still(what) else REMIND)
-
-
-def _still(what: str) -> str:
-    """Without when a feed is asked again, which changes all the time."""
-    return what.partition("asked again at")[0]
+def _again(at: str, before: str, what: str, now: datetime) -> bool:
+    """Whether it was long ago. When a feed is asked again changes all the time and is no news."""
+    same, age = before.split(_NEXT)[0] == what.split(_NEXT)[0], now - datetime.fromisoformat(at)
+    return age >= (REMIND if same else AGAIN)
 
 
 def remember(store: "Store", causes: Iterable[Cause], *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from digest.consent import Step
 from digest.errors import ConsentError, TokenError
 from digest.mail.transport import Fate, Letter
 from digest.model import ConsentState, Subscriber
-from digest.signup import TRY_AGAIN, Signup, make_signup, personal_data
+from digest.signup import FORGET_AFTER, TRY_AGAIN, Signup, make_signup, personal_data
 from digest.store import Store
 from digest.store.wishes import ASKED, ON_ITS_WAY
 from digest.tokens import Purpose
@@ -253,8 +253,8 @@ def test_who_never_confirms_is_forgotten_and_who_once_left_is_not(signup: Signup
     signup.unsubscribe({left: ""}, now=NOW)
     letters = ask(signup, wish("never@example.org"), wish("left@example.org"), now=NOW + 2 * HOUR)
     token = token_in(next(letter for letter in letters if letter.recipient.startswith("never")))
-    assert signup.tidy(now=NOW + 29 * DAY) == 0
-    assert signup.tidy(now=NOW + 31 * DAY) == 1
+    assert signup.store.subscribers.forget_unconfirmed(NOW + 29 * DAY - FORGET_AFTER) == 0
+    assert signup.store.subscribers.forget_unconfirmed(NOW + 31 * DAY - FORGET_AFTER) == 1
     assert signup.store.subscribers.find("never@example.org") is None
     assert signup.store.subscribers.find("left@example.org") is not None
     with pytest.raises(TokenError):

@@ -258,18 +258,12 @@ def _insert(connection: sa.Connection, edition: Edition, **more: Any) -> None:
 def _insert_excerpts(connection: sa.Connection, edition: Edition) -> None:
     for item in edition.items():
         article_id, version = _quoted_version(connection, item)
-        place = {"article_id": article_id, "version": version, "edition": edition.number}
-        rows = [
-            {
-                **place,
-                "schedule": edition.schedule,
-                "start": one.start,
-                "end": one.end,
-                "sent_at": edition.made_at,
-            }
-            for one in item.excerpts
-            if one.by == "source"
-        ]
+        place = {
+            "article_id": article_id, "version": version,
+            "edition": edition.number, "schedule": edition.schedule, "sent_at": edition.made_at,
+        }  # fmt: skip
+        quoted = [one for one in item.excerpts if one.by == "source"]
+        rows = [{**place, "start": one.start, "end": one.end} for one in quoted]
         if rows:
             connection.execute(sa.insert(excerpts), rows)
         this = articles.c.id == article_id

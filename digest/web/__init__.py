@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from digest.errors import ConsentError, StoreError, TokenError
 from digest.report import overdue
+from digest.signup import FORGET_AFTER
 from digest.tokens import Purpose
 from digest.web.archive import Archive
 from digest.web.desk import Desk
@@ -46,7 +47,7 @@ def make_app(door: Door) -> Starlette:
     operator = OperatorPages(door, counted)
 
     def tidy() -> None:
-        door.signup.tidy(now=door.clock())
+        door.store.subscribers.forget_unconfirmed(door.clock() - FORGET_AFTER)
         tally(door.store, now=door.clock())
         counted.recount(now=door.clock())
 

@@ -187,7 +187,7 @@ class PersonalPages:
             raise HTTPException(503, headers={"retry-after": "60"})
         if not form or "List-Unsubscribe" in form:
             return PlainTextResponse("Unsubscribed.\n")
-        reader = await asyncio.to_thread(self.signup.reader, subscriber_id)
+        reader = await asyncio.to_thread(self.door.store.subscribers.get, subscriber_id)
         return self._ended(reader.language if reader else self.door.language(request))
 
     def _ended(self, language: str, title: str = "Unsubscribed. You will get no further mail.") -> Response:
