@@ -187,9 +187,9 @@ def serve(cpu_s: int, memory_bytes: int, preload: Iterable[str]) -> None:
     """The zygote's side: a worker for each channel that comes through standard input, until that closes."""
     import gc
 
+    gc.set_threshold(100_000)  # trees of elements are made and dropped whole; looking often costs a fifth
     for name in preload:
         import_module(name)
-    gc.set_threshold(100_000)  # trees of elements are made and dropped whole; looking often costs a fifth
     gc.freeze()  # what is shared stays shared
     os.dup2(2, 1)  # what a library prints
     forked: set[int] = set()
@@ -208,6 +208,7 @@ def serve(cpu_s: int, memory_bytes: int, preload: Iterable[str]) -> None:
     for pid in forked:  # whoever is still at work, works for nobody
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+    os._exit(0)  # to take apart what was imported would take as long as an import
 
 
 def _work(channel: socket.socket, cpu_s: int, memory_bytes: int) -> None:
