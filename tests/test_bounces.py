@@ -100,6 +100,19 @@ EXIM = by_hand(
 ).replace(b"Subject:", b"Auto-Submitted: auto-replied\nSubject:")
 QQ_GONE = "<style>p { a: b }</style><p>您的邮件没有送到</p><p>收件人 r0@qq.example 的邮箱地址不存在</p>"
 POSTMASTER = "Postmaster@163.example"
+SAID = "<p>host mx.qq.example[203.0.113.9] said: 550 {} (in reply to RCPT TO)</p>"
+DELAYED = by_hand(
+    "Mail Delivery System <Mailer-Daemon@mx.example.net>",
+    "Warning: message 1abc-0 delayed 24 hours",
+    "It waits since yesterday: 451 4.7.1 come back later. Nothing need be done, it is tried again.",
+)
+READ = (
+    f"From: r0@readers.example.org\r\nTo: {path_of(4)}\r\nSubject: Not read: daily\r\nMIME-Version: 1.0\r\n"
+    'Content-Type: multipart/report; report-type=disposition-notification; boundary="b"\r\n\r\n'
+    "--b\r\nContent-Type: text/plain\r\n\r\nDeleted unread\r\n"
+    "--b\r\nContent-Type: message/disposition-notification\r\n\r\nFinal-Recipient: rfc822;r0@readers.example.org"
+    "\r\nDisposition: manual-action/MDN-sent-manually; deleted\r\n\r\n--b--\r\n"
+).encode()
 GLOBAL = dsn(4).replace(b"message/delivery-status", b"message/global-delivery-status")
 
 
@@ -126,6 +139,19 @@ GLOBAL = dsn(4).replace(b"message/delivery-status", b"message/global-delivery-st
         (dsn(4, status="none", text="smtp; 550 mailbox not found"), Kind.HARD, "5.0.0"),
         (dsn(4, action="delayed", status="4.4.1"), Kind.OTHER, "4.4.1"),
         (dsn(4, action="delivered", status="2.0.0"), Kind.OTHER, "2.0.0"),
+        (
+            by_hand("PostMaster@qq.example", "退信", SAID.format("Mailbox not found"), "html"),
+            Kind.HARD,
+            "5.0.0",
+        ),
+        (
+            by_hand("PostMaster@qq.example", "退信", SAID.format("Domain frequency limited"), "html"),
+            Kind.SOFT,
+            "5.0.0",
+        ),
+        (by_hand(POSTMASTER, "系统退信", "原因：554 DT:SPM 疑似垃圾邮件"), Kind.SOFT, "5.0.0"),
+        (DELAYED, Kind.OTHER, ""),
+        (READ, Kind.OTHER, ""),
         (complaint(4), Kind.COMPLAINT, ""),
         (complaint(4, "not-spam"), Kind.OTHER, ""),
         (QMAIL, Kind.HARD, "5.1.1"),
@@ -159,18 +185,50 @@ def test_nothing_in_a_message_breaks_the_reading(content: bytes) -> None:
     read_returned(content, delivery_of)
 
 
-@pytest.mark.parametrize(
-    ("code", "text", "kind"),
-    [
-        (550, "5.1.1 gone", Kind.HARD),
-        (550, "No such user here", Kind.HARD),
-        (550, "5.7.1 blocked by policy", Kind.SOFT),
-        (554, "spam", Kind.SOFT),
-        (452, "4.2.2 full", Kind.SOFT),
-    ],
-)
-def test_replies_in_the_session_are_judged_alike(code: int, text: str, kind: Kind) -> None:
-    assert judge_reply(code, text) is kind
+GONE = """
+550 5.1.1 gone
+550 No such user here
+550 5.2.1 The account is inactive
+550 5.4.1 Recipient address rejected: Access denied. AS(2018)
+550 5.5.0 Requested action not taken: mailbox unavailable (S2017)
+554 delivery error: dd This user doesn't have a mail.example account [0]
+550 Mailbox not found. http://help.example/
+550 User not found: r0@readers.example.org
+550 Invalid User
+550 Unknown recipient
+553 RCPT (r0@readers.example.org) dosn't exist
+550 #5.1.0 Address rejected
+550 Unrouteable address
+550 This address no longer accepts mail
+550 收件人不存在
+"""
+UNCLEAR = """
+550 5.7.1 blocked by policy
+554 spam
+452 4.2.2 full
+552 5.2.2 over quota
+554 5.7.1 Recipient address rejected: Access denied
+550 5.7.26 unauthenticated mail is not accepted
+550 Requested mail action not taken: mailbox unavailable
+550 Mailbox unavailable or access denied
+"""
+ABOUT_US = """
+550 5.2.1 The user is receiving mail too quickly
+550 5.1.0 Sender denied
+553 sender address is invalid
+554 5.7.1 IP in a blocklist: unknown user
+554 5.7.1 Client host [203.0.113.9] blocked, see the block list
+"""
+JUDGED = [
+    (line, kind)
+    for lines, kind in ((GONE, Kind.HARD), (UNCLEAR, Kind.SOFT), (ABOUT_US, Kind.OTHER))
+    for line in lines.strip().split("\n")
+]
+
+
+@pytest.mark.parametrize(("reply", "kind"), JUDGED)
+def test_replies_in_the_session_are_judged_alike(reply: str, kind: Kind) -> None:
+    assert judge_reply(int(reply[:3]), reply[4:]) is kind
 
 
 def test_a_return_path_cannot_be_made_up() -> None:

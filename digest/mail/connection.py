@@ -16,7 +16,7 @@ from digest.mail.transport import Fate, Letter, Result, Server, Source, printabl
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
 
-_OVERTAXED_WORDS = ("frequency limited", "rate limit", "too many", "try again later", "频率")
+_OVERTAXED_WORDS = ("frequency limited", "rate limit", "too many", "too quickly", "try again later", "频率")
 _AUTH_CODES = frozenset({530, 534, 535, 538})
 
 
