@@ -144,7 +144,7 @@ class Importer:
         people = self.paper.store.subscribers
         hashes = {row.given: self.hash_address(row.given) for row in rows if row.reader}
         known = people.find_all(hashes)
-        barred = set(people.suppressed(hashes.values()))
+        barred, gone = people.suppressed(hashes.values()), dict[str, str]()
         new: dict[str, Subscriber] = {}
         found: list[Line] = []
         for row in rows:
@@ -154,17 +154,18 @@ class Importer:
             elif why and key in known:
                 why = f"{why} there, {known[key].state} here: left as it is"
             elif why:
-                people.suppress(hashes[row.given], reason=f"import: {why}", now=now)
-                barred.add(hashes[row.given])
+                gone[hashes[row.given]] = f"import: {why}"
                 new.pop(key, None)
                 result, why = Result.SUPPRESSED, f"{why} there; never mailed from here"
             elif key in known or key in new:
                 result, why = Result.KNOWN, f"is {known[key].state}" if key in known else "stands here twice"
-            elif hashes[row.given] in barred:
+            elif hashes[row.given] in barred or hashes[row.given] in gone:
                 why = f"on the suppression list; {ASKED_BACK}"
             else:
                 result, new[key] = Result.TAKEN, row.reader
             found.append(Line(number=row.number, result=result, address=row.given, why=why))
+        if gone:
+            people.suppress(gone, now=now)
         people.add_all(new.values(), actor=ACTOR, now=now, reason=self.reason)
         return found
 

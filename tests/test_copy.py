@@ -31,7 +31,7 @@ def fill(store: Store) -> None:
     add_readers(store, 30)
     for name in ODD:
         store.state.set(f"key {name}", name * 2)
-        store.subscribers.suppress(f"hash {name}", reason="bounce", now=NOW)
+        store.subscribers.suppress({f"hash {name}": "bounce"}, now=NOW)
         store.slots.add(f"schedule {name}", [NOW, NOW + DAY], now=NOW)
     store.slots.close("schedule a", NOW, SlotState.MADE, now=NOW)
     store.articles.save(article("other"), sketch=(-(2**63), 7, 2**63 - 1), now=NOW)

@@ -188,7 +188,7 @@ def test_who_left_a_list_that_was_imported_comes_back_by_the_form(
     signup: Signup, reason: str, asked: int
 ) -> None:
     hashed = signup.hash_address(ADDRESS)
-    signup.store.subscribers.suppress(hashed, reason=reason, now=NOW)
+    signup.store.subscribers.suppress({hashed: reason}, now=NOW)
     letters = ask(signup, wish())
     assert len(letters) == asked
     assert signup.store.subscribers.suppressed([hashed])
@@ -205,7 +205,7 @@ def test_links_are_good_for_their_own_page_only_and_unsubscribing_outlives_every
             if page is not purpose:
                 with pytest.raises(TokenError):
                     signup.who(token, page, now=NOW)
-    signup.store.subscribers.renew_tokens(one.id, now=NOW)
+    signup.store.subscribers.set_preferences(one.id, now=NOW, token_version=one.token_version + 1)
     later = NOW + 3650 * DAY
     assert signup.whom(made[Purpose.UNSUBSCRIBE]) == one.id
     assert signup.who(made[Purpose.UNSUBSCRIBE], Purpose.UNSUBSCRIBE, now=later).id == one.id

@@ -103,7 +103,7 @@ def test_preferences_change_what_is_given(store: Store) -> None:
         "安",
         None,
     )
-    store.subscribers.renew_tokens(one.id, now=NOW)
+    store.subscribers.set_preferences(one.id, now=NOW, token_version=one.token_version + 1)
     assert store.subscribers.get(one.id).token_version == 2
 
 
@@ -190,8 +190,8 @@ def test_counts_stay_true_through_every_change(store: Store) -> None:
 def test_suppression_is_by_keyed_hash_and_has_a_way_back(store: Store) -> None:
     hashed = address_hash(KEY, "Ann@example.org")
     assert hashed == address_hash(KEY, "ann@EXAMPLE.org") != address_hash(b"other", "ann@example.org")
-    store.subscribers.suppress(hashed, reason="complaint", now=NOW)
-    store.subscribers.suppress(hashed, reason="again", now=NOW)
+    store.subscribers.suppress({hashed: "complaint"}, now=NOW)
+    store.subscribers.suppress({hashed: "again"}, now=NOW)
     assert store.subscribers.suppressed([hashed])
     assert store.subscribers.suppressed([hashed, "other"]) == {hashed}
     one = store.subscribers.add(reader("ann", state=ConsentState.BOUNCED), actor="test", now=NOW)

@@ -169,7 +169,7 @@ async def test_the_form_says_the_same_for_every_address(site: Site) -> None:
         one = site.store.subscribers.add(reader(str(state), state=state), actor="test", now=START)
         if state is not ConsentState.CONFIRMED:
             hashed = site.signup.hash_address(one.address)
-            site.store.subscribers.suppress(hashed, reason=str(state), now=START)
+            site.store.subscribers.suppress({hashed: str(state)}, now=START)
     answers = {await site.subscribe(address) for address in (*addresses.values(), "new@example.org")}
     assert len(answers) == 1
     assert {status for status, _ in answers} == {200}

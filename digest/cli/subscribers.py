@@ -186,7 +186,9 @@ def renew(context: typer.Context, address: Address) -> None:
     Those to unsubscribe stay good: leaving must always work. The next mail brings new ones.
     """
     with runtime(context) as opened:
-        opened.store.subscribers.renew_tokens(_find(opened, address).id, now=opened.now)
+        reader = _find(opened, address)
+        newer = reader.token_version + 1
+        opened.store.subscribers.set_preferences(reader.id, now=opened.now, token_version=newer)
     say(f"{address} gets new links with the next mail")
 
 

@@ -224,7 +224,10 @@ class Subscribers:
         return {number: _turned(found[number], turn) for number, turn in turns.items()}
 
     def set_preferences(self, subscriber_id: int, *, now: datetime, **changes: Any) -> Subscriber:
-        """Change what is given of themes, schedules (empty: all), language, timezone, name and send_hour."""
+        """Change what is given of themes, schedules (empty: all), language, timezone, name and send_hour.
+
+        Another *token_version* makes every link sent so far invalid, save those to unsubscribe.
+        """
         this = subscribers.c.id == subscriber_id
         with self._database.write() as connection:
             row = connection.execute(sa.select(subscribers).where(this).with_for_update()).first()
@@ -236,12 +239,6 @@ class Subscribers:
             connection.execute(sa.update(subscribers).where(this).values(updated_at=now, **kept))
             self.count(connection, [before], [after])
         return after
-
-    def renew_tokens(self, subscriber_id: int, *, now: datetime) -> None:
-        """Make every link sent so far invalid, save those to unsubscribe."""
-        change = {"token_version": subscribers.c.token_version + 1, "updated_at": now}
-        with self._database.write() as connection:
-            connection.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(change))
 
     def recent(
         self, states: Sequence[ConsentState], *, limit: int = 20
@@ -299,10 +296,10 @@ class Subscribers:
             before = make_subscriber(row)
             self.count(connection, [before], [replace(before, state=ERASED)])
 
-    def suppress(self, address_hash: str, *, reason: str, now: datetime) -> None:
-        """Never mail the address again, whoever imports it; the first reason stays."""
+    def suppress(self, reasons: Mapping[str, str], *, now: datetime) -> None:
+        """Never mail these again (hash to reason), whoever imports them; the first reason of each stays."""
         with self._database.write() as connection:
-            self._suppress(connection, {address_hash: reason}, now)
+            self._suppress(connection, reasons, now)
 
     def lift(self, address_hash: str) -> bool:
         """Let the address subscribe again; False when it was not suppressed."""
