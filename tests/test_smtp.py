@@ -383,7 +383,7 @@ async def test_rate_limits_of_servers_and_domains() -> None:
 
 async def test_it_slows_down_when_asked_and_recovers() -> None:
     ticks = Ticks()
-    busy = ["450 4.7.1 greylisted"] * 2
+    busy = ["450 4.7.1 not so fast"] * 2
     async with (
         serving(Hostile(script={"RCPT": busy})) as hostile,
         transport(a_server(hostile), clock=ticks) as out,
@@ -398,6 +398,21 @@ async def test_it_slows_down_when_asked_and_recovers() -> None:
             ticks.now += 1
             await out.send(a_letter("a@x.example"))
         assert out.wait_s("b@x.example") == 0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "451 4.7.1 Greylisting in action",
+        "450 4.2.0 Recipient address rejected: Greylisted",
+        "452 4.2.2 mailbox full",
+    ],
+)
+async def test_what_is_about_one_letter_slows_no_other(reply: str) -> None:
+    async with serving(Hostile(script={"RCPT": reply})) as hostile, transport(a_server(hostile)) as out:
+        for n in range(30):
+            assert (await out.send(a_letter(f"r{n}@x.example"))).fate is Fate.DEFERRED
+            assert out.wait_s("r@x.example") == 0
 
 
 def test_the_breaker_rests_longer_each_time_and_counts_joint_failures_once() -> None:
