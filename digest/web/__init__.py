@@ -85,7 +85,9 @@ def make_app(door: Door) -> Starlette:
         words = {404: "There is no such page.", 503: SORRY}
         if problem.status_code not in words:
             return PlainTextResponse(f"{problem.detail}\n", problem.status_code, problem.headers)
-        return door.problem(request, problem.status_code, words[problem.status_code])
+        page = door.problem(request, problem.status_code, words[problem.status_code])
+        page.headers.update(problem.headers or {})
+        return page
 
     async def bad_link(request: Request, problem: Exception) -> Response:
         return door.problem(request, 404, str(problem))

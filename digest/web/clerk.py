@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
+from starlette.exceptions import HTTPException
+
 Item = TypeVar("Item")
 
 MOST = 200
@@ -24,16 +26,15 @@ class Clerk(Generic[Item]):
         self._waiting: list[tuple[Item, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def take(self, item: Item) -> bool:
-        """Returns, or raises what *work* did, when *item* is written; False when there is no room left."""
+    async def take(self, item: Item) -> None:
+        """Returns, or raises what *work* did, when *item* is written; HTTPException when there is no room."""
         if len(self._waiting) >= ROOM:
-            return False
+            raise HTTPException(503, headers={"retry-after": "60"})
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, written))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         await written
-        return True
 
     async def rest(self) -> None:
         """Wait until everything taken is written, and nothing came in the time it takes to gather more."""

@@ -42,15 +42,14 @@ class Desk:
         self._ended: list[tuple[Asking, Fate]] = []
         self._stack = AsyncExitStack()
 
-    async def wish(self, wish: Subscriber) -> bool:
-        """Take a sign-up; it is durable then, and dealt with after that. False: there is no room."""
-        taken = await self._wishes.take(wish)
+    async def wish(self, wish: Subscriber) -> None:
+        """Take a sign-up; it is durable then, and dealt with after that."""
+        await self._wishes.take(wish)
         self._bell.set()
-        return taken
 
-    async def leave(self, subscriber_id: int, reason: str) -> bool:
-        """Take an unsubscribing; it is durable then. False: there is no room."""
-        return await self._leaving.take((subscriber_id, reason))
+    async def leave(self, subscriber_id: int, reason: str) -> None:
+        """Take an unsubscribing; it is durable then."""
+        await self._leaving.take((subscriber_id, reason))
 
     async def start(self) -> None:
         """Open the transport in the loop that will use it; before the first step is taken."""

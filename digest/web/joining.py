@@ -51,8 +51,8 @@ class Joining:
             themes=themes,
             schedules=schedules,
         )
-        if not forms.one(form, "website") and not await self.desk.wish(wish):
-            return self.door.too_many(language, 60.0)
+        if not forms.one(form, "website"):
+            await self.desk.wish(wish)
         return self._sent(language)
 
     def _wait_s(self, request: Request) -> float:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -183,8 +182,7 @@ class PersonalPages:
         """Acts at once, without cookie, login or redirect, whatever the body (RFC 8058 section 3.2)."""
         form = await forms.read_form(request)
         subscriber_id = self.signup.whom(request.path_params["token"])
-        if not await self.desk.leave(subscriber_id, forms.one(form, "reason")):
-            raise HTTPException(503, headers={"retry-after": "60"})
+        await self.desk.leave(subscriber_id, forms.one(form, "reason"))
         if not form or "List-Unsubscribe" in form:
             return PlainTextResponse("Unsubscribed.\n")
         reader = await asyncio.to_thread(self.door.store.subscribers.get, subscriber_id)
