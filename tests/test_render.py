@@ -435,6 +435,8 @@ def test_chinese_marks_get_a_chinese_face() -> None:
         ("谈窑:「大窑+大火」撑开了整整一条古老的街", 23, "谈窑：|「大窑+大火」|撑开了整整一条古老的街"),
         ("“重修村里老窑”“动员全村老小”，他说", 19, "“重修村里老窑”|“动员全村老小”，|他说"),
         ("他说“好，就这样", 27, "他说“好，就这样"),
+        ("四十年的信", 19, "四十年的信"),
+        ("我和守窑人王师傅从清早聊到半夜AI大模型", 23, "我和守窑人王师傅从清早聊到半夜 |AI 大模型"),
         ("Fire, and what it does", 27, "Fire, and what it does"),
     ],
 )
@@ -787,6 +789,10 @@ def test_the_text_part_breaks_where_the_mail_does() -> None:
     lines = to_text(html).splitlines()
     assert label in lines
     assert "只学看火里的声音" in lines
+
+
+def test_no_last_character_stands_alone_in_the_text_part() -> None:
+    assert [len(row) for row in fold("窑" * 39).split("\n")] == [36, 3]
 
 
 def test_subject_and_preheader_are_set_like_the_headline() -> None:

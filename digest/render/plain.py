@@ -109,20 +109,24 @@ def fold(line: str) -> str:
 
     No line starts with a closing mark or ends with an opening one; addresses, Latin words, ——, …… and what
     stands between ``\\ufdd2`` and ``\\ufdd3`` are never broken; a line that holds a reader's own value is
-    left alone.
+    left alone. Where a last character would stand alone, all lines are a little shorter.
     """
     line = line.rstrip()
     if _width(line) <= WIDTH or re.search(_SLOT, line) or re.fullmatch(r"\s*\S+:\S+", line):
         return line
     indent = re.match(" *(?:- )?", line)
     head = indent.group() if indent else ""
-    rows, row = [], head
-    for unit in _units(line[len(head) :]):
-        if _width(row + unit.rstrip()) > WIDTH and row.strip(" -"):
-            rows.append(row.rstrip())
-            row = " " * len(head) + unit.lstrip()
-        else:
-            row += unit
+    units = _units(line[len(head) :])
+    for width in range(WIDTH, WIDTH - 8, -2):
+        rows, row = [], head
+        for unit in units:
+            if _width(row + unit.rstrip()) > width and row.strip(" -"):
+                rows.append(row.rstrip())
+                row = " " * len(head) + unit.lstrip()
+            else:
+                row += unit
+        if _width(row.strip()) > 4:
+            break
     return "\n".join([*rows, row.rstrip()])
 
 

@@ -26,6 +26,8 @@ _OPENERS = "“‘「『（(【《"
 """What begins right after one of these is whole at its head: nothing was left out there."""
 _CLAUSES = re.compile("[^，。：；？！、]+[，。：；？！、]*|[，。：；？！、]+")
 _PARTS = re.compile("(?:“[^”]*”|「[^」]*」|《[^》]*》|（[^）]*）|[^“「《（]+|.)[，。：；？！、]*")
+_TAIL = re.compile(f"(?:[A-Za-z0-9.+-]+ )?[{CJK}]{{1,4}}[。？！、）]*$")
+"""The end of a clause too long for a phone: so much of it is kept from standing alone in pieces."""
 _CLAUSE = re.compile(r"[，。：；？！、,:;?!…]")
 _URL_SAFE = "%:/?#[]@!$&()*+,;=~-._"
 URL_LIMIT = 2000
@@ -88,6 +90,8 @@ class Typesetter:
             f"<nobr>{part}</nobr>" if n and n >= first and fits(part) and _chinese(part) else part
             for n, part in enumerate(parts)
         ]
+        if not fits(parts[-1]):
+            held[-1] = _TAIL.sub(r"<nobr>\g<0></nobr>", held[-1])
         return Markup("".join(held))  # noqa: S704  pieces of what is escaped
 
     def excerpt(self, excerpt: Excerpt, article: Article) -> Markup:
