@@ -105,7 +105,7 @@ _OTHER_AFTER = lazy(
 _YEAR = lazy(r"(?:1[89]|20)\d\d|[06-9]\d")
 _CLAUSE = lazy(r"[，,；;。！？!?：:（）()“”「」『』《》、\n\"]|——|……|\s[-–]\s")
 _TAIL = lazy(
-    r"(?:已经?|将|就|便)?(?:达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看)+$"
+    r"(?:已经?|将|就|便)?(?:[升降涨跌增减高低](?=[到至了])|达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看)+$"
 )
 _THIS = lazy("[这那][条个座款家项本种份套次台部栋起]|该")
 _MODAL = lazy("也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
@@ -113,10 +113,10 @@ _NO_LABEL = lazy(
     "[我你您他她它这那吗呢吧]|^[以之左右上下内外来后前多余就时而但也都并和与至到或，]|^(?:是|为|有|了|在|的)|[就才都也会能]$"
 )
 _EN_STOP = lazy(
-    r"[,.;:?!“”\"()\n，。；：、！？]|\s(?:and|but|which|that|who|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
+    r"[,.;:?!“”\"()\n，。；：、！？]|\s(?:and|but|which|that|who|is|was|are|were|will|has|have|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
 )
 _EN_JOINT = lazy(r"\b(?:and|but|or|that|which|who|be|been|is|are|was|were)\s")
-_EN_EDGE = word_table("in to from on at for is was were a an the per of their its by than about and")
+_EN_EDGE = word_table("in to from on at for under is was were a an the per of their its by than about and")
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
     "money": 0.9,
@@ -154,6 +154,8 @@ def _in_sentence(text: str, span: Span) -> Iterator[Figure]:
 
 
 def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
+    if text[m.end() : m.end() + 1].isdigit():  # 1米4
+        return None
     kind = _kind(m)
     start = next(m.start(part) for part in ("hedge", "currency", "share", "digits") if m.group(part))
     number = text[start : m.end()].rstrip()
@@ -300,7 +302,7 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
         begin, piece = begin + this.end(), piece[this.end() :]
     if tail := _TAIL.search(piece):
         piece = piece[: tail.start()].rstrip()
-    if numbers := list(re.finditer(rf"[\d.]+(?:\s?[%％{CJK}]的?)?", piece)):
+    if numbers := list(re.finditer(rf"(?<![A-Za-z])[\d.]+(?![A-Za-z\d.])(?:\s?[%％{CJK}]的?)?", piece)):
         begin, piece = begin + numbers[-1].end(), piece[numbers[-1].end() :]
     lead = len(piece) - len(piece.lstrip())
     good = 2 <= count(piece) <= _LABEL_CHARS and not _NO_LABEL.search(piece.lstrip())

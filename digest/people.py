@@ -94,7 +94,7 @@ _INSTITUTION = word_table(
     """
 )
 _TITLED = lazy(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
-_HONORED = lazy(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院长|院士)")
+HONORED = lazy(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院士|医生|律师|书记|主任|[院校所局部市]长)")
 _SPEAKER_CHARS = 20
 _OFFICE = lazy(
     rf"[{CJK}A-Za-z0-9 ]*(?:教授|博士|院士|院长|所长|校长|主任|总裁|董事长|经理|创始人|科学家|研究员|负责人"
@@ -137,7 +137,7 @@ def people(text: str) -> frozenset[str]:
 
 
 def _can_be_a_name(name: str) -> bool:
-    return not (
+    return len(name) > 1 and not (
         _NOT_IN_NAMES.search(name, 1)
         or name[:2] in _COMMON
         or name[1:3] in _COMMON
@@ -181,7 +181,7 @@ def _is_misread(name: str, names: Set[str], text: str) -> bool:
 
 def honored(clause: str, names: Set[str]) -> str | None:
     """The one full name a 王教授 or 王老师 in *clause* stands for."""
-    found = {m.group(1) for m in _HONORED.finditer(clause)}
+    found = {m.group(1) for m in HONORED.finditer(clause)}
     fitting = {name for name in names for surname in found if name.startswith(surname) and not name.isascii()}
     return fitting.pop() if len(fitting) == 1 else None
 

@@ -50,6 +50,11 @@ from digest.figures import find
             "The mill went on to win prizes and be valued at more than $3 billion, but closed.",
             [("more than $3 billion", "valued", 3e9, "money")],
         ),
+        ("测试时，这台5G手机的电量降到38%。", [("38%", "5G手机的电量", 38.0, "percent")]),
+        (
+            "The pier lost about 10 percent of its visitors and was closed.",
+            [("about 10 percent", "its visitors", 10.0, "percent")],
+        ),
         ("The museum drew 640,000 visitors.", [("640,000 visitors", "The museum drew", 640_000.0, "count")]),
         (
             "Some two million users signed the letter.",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from digest.model import Block
-from digest.people import ADVERB, SAYING, honored, named_in
+from digest.people import ADVERB, HONORED, SAYING, honored, named_in
 from digest.text import CJK, Span, lazy
 
 _PAIRS = dict(zip("“「『（(《【[〈", "”」』）)》】]〉", strict=True))
@@ -40,6 +40,10 @@ _SAID_BETWEEN = lazy(
 )
 """All that stands between two parts of one quotation: “……，”X说。“……”"""
 _PRONOUN = lazy(r"他|她|\b(?:[Hh]e|[Ss]he)\b")
+_KIN = lazy(
+    "母亲|父亲|妈妈|爸爸|奶奶|爷爷|妻子|丈夫|儿子|女儿|家属|家长|男子|女子|老人|业主|居民|村民|网友|市民"
+)
+"""Somebody without a name, whom a pronoun behind means."""
 _REPORTER = lazy(
     r"(?:^|[，,\s])(?:我|记者|笔者|本刊|主持人)|问\S{0,12}$|\b[Ii]\b|援引|引用|台词|歌词|俗话|名言"
 )
@@ -243,8 +247,12 @@ def _antecedent(text: str, start: int, names: Set[str], earlier: Sequence[Quotat
         told = told[: max(0, quote.start - since)] + " " + told[max(0, quote.end - since) :]
     after = text[last.end : start] if last else told
     recent = [name for _, name in named_in(after, names)]
-    if not recent and (called := honored(after, names)):
-        recent = [called]
+    *_, called = (None, *HONORED.finditer(after))
+    if called and called.start() > max(map(after.rfind, recent), default=-1):
+        return honored(called.group(), names)
+    line = text[max(since, text.rfind("\n", 0, start)) : start]
+    if _KIN.search(line) and not named_in(line, names):
+        return None
     if last and last.speaker and all(name in last.speaker for name in recent):
         return last.speaker
     recent = recent or [name for _, name in named_in(told, names)]
