@@ -1,7 +1,7 @@
 """Offers: what asks something of the reader, known by independent signs that are added up.
 
-A channel to the seller, the same written so that filters miss it, a call to act, a promise, a seller's
-voice, the goods of a trade, a subject the rest of the text does not share. One sign is nothing: articles
+A channel to the seller, the same written so that filters miss it, a call to act, a promise, its terms,
+others who were glad of it, a seller's voice, the goods of a trade, a subject the rest of the text does not share. One sign is nothing: articles
 give addresses and tell of gambling. Sentences with signs that stand together are weighed together; words
 in quotation marks are somebody else's, and words of reporting speak against an offer.
 """
@@ -31,6 +31,7 @@ _TRADES = {code: pattern(words) for code, words in WORDS["trades"].items()}
 _WEIGHTS |= dict.fromkeys(_TRADES, 1.0)
 _ASKS = ("channel", "address", "evasion", "call")
 """Nothing is an offer that asks nothing of its reader."""
+_GIVES = ("promise", "terms")
 _ASKING = Anywhere([part for name in _ASKS for part in alternatives(joined(WORDS["signs"][name]["words"]))])
 """All of them at once: nearly every text holds none, and is read only this once."""
 _REPORTING = pattern(WORDS["reporting"])
@@ -98,7 +99,7 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
     rest = "".join(_outside(folded, (0, len(folded)), spans))
     share = 1 - len(rest) / max(1, len(folded))
     rest = rest[:_SAMPLE]
-    if not spans and _SIGNS["promise"].first(rest) is None:
+    if not spans and all(_SIGNS[name].first(rest) is None for name in _GIVES):
         return None
     signs = _signs("".join(folded[a:b] for a, b in spans) if spans else rest)
     left = _signs(rest)
@@ -136,7 +137,7 @@ def _weighed(folded: str, block: Block, run: list[Span]) -> Iterator[Span]:
     signs = _signs(text)
     goods = any(signs[code] for code in _TRADES)
     if not any(signs[name] for name in _ASKS) or not (
-        goods or signs["promise"] or (signs["evasion"] and signs["call"])
+        goods or any(signs[name] for name in _GIVES) or (signs["evasion"] and signs["call"])
     ):
         return
     foreign = _is_foreign(text, folded[:start] + folded[end:])
@@ -206,15 +207,20 @@ def brands(folded: str, title: str) -> tuple[Span, ...]:
         after = _in_common([folded[at + len(word) : at + _NAME] for at in starts])
         spans = [(at - before, at + len(word) + after) for at in starts]
         name = folded[slice(*spans[0])]
-        amid = sum(is_cjk(folded[max(0, a - 1) : a]) and is_cjk(folded[b : b + 1]) for a, b in spans)
+        amid = sum(_goes_on(folded[max(0, a - 1) : a]) and is_cjk(folded[b : b + 1]) for a, b in spans)
         if len(name) >= 4 and name not in title and amid * 2 > len(spans):
             found += spans
     return tuple(sorted(found))
 
 
+def _goes_on(before: str) -> bool:
+    return before == "," or is_cjk(before)
+
+
 def _in_common(texts: list[str]) -> int:
-    """How many characters all of them begin with."""
-    return sum(1 for _ in takewhile(lambda chars: len(set(chars)) == 1, zip(*texts, strict=False)))
+    """How many letters all of them begin with."""
+    same = takewhile(lambda chars: len(set(chars)) == 1 and chars[0].isalnum(), zip(*texts, strict=False))
+    return sum(1 for _ in same)
 
 
 def host(around: str) -> tuple[str, list[str]] | None:

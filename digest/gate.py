@@ -187,10 +187,11 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     if len(squeezed) < 120:
         return None
     chinese = _RUN.search(squeezed) is not None
-    units = _frequent_fours(squeezed) if chinese else _word_pairs(folded)
-    top, n = Counter(units).most_common(1)[0] if units else ("", 0)
-    share = n * len(top.replace(" ", "")) / len(squeezed)
+    top, n, share = _most(_frequent(squeezed, 4) if chinese else _word_pairs(folded), len(squeezed))
     limit = 0.1 if len(squeezed) > 600 else 0.16
+    if chinese and share < limit:  # a name of three characters stands before each turn of a long interview
+        top, n, share = _most(_frequent(squeezed, 3), len(squeezed))
+        limit = 0.16
     if words := [] if chinese else _LONG_WORD.findall(folded[:200_000]):
         word, often = Counter(words).most_common(1)[0]
         if often >= 8 and often >= 0.08 * folded.count(" "):
@@ -201,21 +202,27 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     return None
 
 
-def _frequent_fours(text: str) -> list[str]:
-    """Every four characters that are all frequent: a string that fills a tenth of a text has no others.
+def _most(units: list[str], size: int) -> tuple[str, int, float]:
+    """The most frequent unit, how often it stands, and its share of a text of *size* characters."""
+    top, n = Counter(units).most_common(1)[0] if units else ("", 0)
+    return top, n, n * len(top.replace(" ", "")) / size
+
+
+def _frequent(text: str, length: int) -> list[str]:
+    """Every *length* characters that are all frequent: a string that fills a tenth of a text has no others.
 
     A quick look first at the lower half of each code unit: nearly every text is told by that alone.
     """
-    least = max(8, len(text) // 40)
+    least = max(8, len(text) // (40 if length == 4 else 20))
     low = text.encode("utf-16-le", "surrogatepass")[::2]
     often = bytearray(256)
     for octet, n in Counter(low).items():
         often[octet] = n >= least
-    if b"\1" * 4 not in low.translate(often):
+    if b"\1" * length not in low.translate(often):
         return []
     frequent = "".join(c for c, n in Counter(text).items() if n >= least and is_cjk(c))
-    runs = re.findall(f"[{frequent}]{{4,}}", text) if frequent else ()
-    return [run[i : i + 4] for run in runs for i in range(len(run) - 3)]
+    runs = re.findall(f"[{frequent}]{{{length},}}", text) if frequent else ()
+    return [run[i : i + length] for run in runs for i in range(len(run) - length + 1)]
 
 
 def _word_pairs(folded: str) -> list[str]:
