@@ -191,14 +191,11 @@ def test_he_said_is_no_speaker() -> None:
         assert found and all(e.speaker is None or e.speaker.endswith("祝海宁") for e in found)
 
 
-@pytest.mark.parametrize(
-    "between", ["小店的女主人、周师傅的母亲看法不同。", "后来港务局也请来了祝总，他只相信一句话："]
-)
-def test_a_pronoun_behind_somebody_else_is_not_the_last_speaker(between: str) -> None:
-    text = f"""\
+def test_a_pronoun_behind_somebody_else_is_not_the_last_speaker() -> None:
+    text = """\
 江东港务局局长祝海宁周三介绍了新码头的建设情况，副局长祝新民陪同参观。
 祝海宁说：“新码头可以停靠五万吨级的货轮，年吞吐量达到八百万吨。”
-{between}“码头搬走以后，街上一个客人也没有了，店只好关门，货全退了。”她说。"""
+小店的女主人、周师傅的母亲看法不同。“码头搬走以后，街上一个客人也没有了，店只好关门，货全退了。”她说。"""
     (_, quote) = read(make(text, title="新码头"), {}).quotes
     assert quote.speaker is None
 
