@@ -33,7 +33,7 @@ from digest.model import ConsentState, Edition, Newsletter, Schedule, Section, S
 from digest.publish import Paper
 from digest.render import make_renderer
 from digest.roster import Importer
-from digest.signup import Signup, make_signup
+from digest.signup import Signup
 from digest.store import Store, open_store
 from digest.tokens import Purpose
 from digest.web import Door, Limits, Operator, make_app
@@ -82,7 +82,7 @@ def make_parts(store: Store, base: str) -> tuple[Signup, Newsletter]:
         list_id="digest.example.org",
         base_url=base,
     )
-    return make_signup(store, make_renderer(newsletter, themes=(THEME,)), newsletter, KEYS), newsletter
+    return Signup(store, make_renderer(newsletter, themes=(THEME,)), newsletter, KEYS), newsletter
 
 
 def serve_pages(listening: socket.socket, base: str, url: str, sent: Path) -> None:

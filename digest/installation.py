@@ -221,9 +221,9 @@ class Installation:
 
     @cached_property
     def signup(self) -> "Signup":
-        from digest.signup import make_signup
+        from digest.signup import Signup
 
-        return make_signup(self.store, self.renderer, self.config.newsletter, self.keys)
+        return Signup(self.store, self.renderer, self.config.newsletter, self.keys)
 
 
 def _renderer(config: "Config") -> "Renderer":

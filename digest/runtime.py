@@ -61,14 +61,14 @@ class Runtime(Installation):
         """
         from ipaddress import ip_network
 
-        from digest.signup import make_signup
+        from digest.signup import Signup
         from digest.web import Door, Operator, make_app
 
         config = self.config
         newsletter = replace(config.newsletter, base_url=config.newsletter.base_url or base_url.rstrip("/"))
         renderer = replace(self.renderer, newsletter=newsletter)
         door = Door(
-            signup=make_signup(self.store, renderer, newsletter, self.keys),
+            signup=Signup(self.store, renderer, newsletter, self.keys),
             renderer=renderer,
             paper=replace(self.paper, newsletter=newsletter),
             open_transport=self.mail.open_transport,

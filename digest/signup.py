@@ -7,7 +7,7 @@ taken in batches, one transaction each: a burst of them costs one wait for the d
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from digest import consent
@@ -49,20 +49,34 @@ class Asking:
     tries: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signup:
     """Takes readers' steps, over the store.
 
     Args:
+        newsletter: With a ``base_url``, because every mail holds links.
         keys: Sign links, current one first (see ``tokens``).
-        question: The confirmation mail in a language, dated to the minute.
     """
 
     store: "Store"
+    renderer: "Renderer"
     newsletter: Newsletter
     keys: Mapping[str, bytes]
-    hash_address: Callable[[str], str]
-    question: Callable[[str, datetime], MessageTemplate]
+
+    @cached_property
+    def hash_address(self) -> Callable[[str], str]:
+        return make_hasher(self.keys)
+
+    @cached_property
+    def _question(self) -> Callable[[str, datetime], MessageTemplate]:
+        """The confirmation mail in a language, dated to the minute, made once for many."""
+        return lru_cache(maxsize=16)(self._make_question)
+
+    def _make_question(self, language: str, minute: datetime) -> MessageTemplate:
+        """Nothing in it was typed into the form; the link stands where the preferences' does elsewhere."""
+        subject, name = "Confirm your subscription to {name}", self.newsletter.name
+        parts = self.renderer.letter("confirmation.html", language=language, subject=subject, name=name)
+        return compile_message(parts, self.newsletter, edition=0, schedule="confirmation", date=minute)
 
     def askings(self, *, now: datetime) -> tuple[Asking, ...]:
         """The next confirmation mails to send, made of the wishes that wait and of what failed before.
@@ -100,7 +114,7 @@ class Signup:
     def _confirmation(self, reader: Subscriber, now: datetime) -> Letter:
         token = make_token(Purpose.CONFIRM, reader.id, reader.token_version, keys=self.keys, now=now)
         secret, domain = next(iter(self.keys.values())), self.newsletter.sender.rpartition("@")[2]
-        content = self.question(reader.language, now.replace(second=0, microsecond=0)).fill(
+        content = self._question(reader.language, now.replace(second=0, microsecond=0)).fill(
             Personal(
                 address=reader.address,
                 name="",
@@ -180,23 +194,6 @@ class Signup:
             return Turn(state=after, reason=reasons[one.id], paused_until=until, hashed=hashed)
 
         return self.store.subscribers.turn(list(reasons), decide, actor=actor, now=now)
-
-
-def make_signup(
-    store: "Store", renderer: "Renderer", newsletter: Newsletter, keys: Mapping[str, bytes]
-) -> Signup:
-    """The flow over *store*; *newsletter* must have a ``base_url``, because every mail holds links."""
-
-    @lru_cache(maxsize=16)
-    def question(language: str, minute: datetime) -> MessageTemplate:
-        """Nothing in it was typed into the form; the link stands where the preferences' does elsewhere."""
-        name = newsletter.name
-        parts = renderer.letter(
-            "confirmation.html", language=language, subject="Confirm your subscription to {name}", name=name
-        )
-        return compile_message(parts, newsletter, edition=0, schedule="confirmation", date=minute)
-
-    return Signup(store, newsletter, keys, make_hasher(keys), question)
 
 
 def make_hasher(keys: Mapping[str, bytes]) -> Callable[[str], str]:

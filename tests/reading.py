@@ -25,7 +25,7 @@ from digest.mail.transport import Server
 from digest.model import Newsletter, Schedule
 from digest.publish import Paper
 from digest.render import Renderer, make_renderer
-from digest.signup import Signup, make_signup
+from digest.signup import Signup
 from digest.store import Store
 from digest.store.schema import askings, wishes
 from digest.tokens import Purpose
@@ -174,7 +174,7 @@ async def a_site(
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
         newsletter = replace(NEWSLETTER, base_url=base + base_path)
         renderer = replace(a_renderer(), newsletter=newsletter)
-        signup = make_signup(store, renderer, newsletter, KEYS)
+        signup = Signup(store, renderer, newsletter, KEYS)
         door = Door(
             signup=signup,
             renderer=renderer,

@@ -12,7 +12,7 @@ from digest.consent import Step
 from digest.errors import ConsentError, TokenError
 from digest.mail.transport import Fate, Letter
 from digest.model import ConsentState, Subscriber
-from digest.signup import FORGET_AFTER, TRY_AGAIN, Signup, make_signup, personal_data
+from digest.signup import FORGET_AFTER, TRY_AGAIN, Signup, personal_data
 from digest.store import Store
 from digest.store.wishes import ASKED, ON_ITS_WAY
 from digest.tokens import Purpose
@@ -23,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def signup(store: Store) -> Signup:
-    return make_signup(store, a_renderer(), NEWSLETTER, KEYS)
+    return Signup(store, a_renderer(), NEWSLETTER, KEYS)
 
 
 def wish(address: str = ADDRESS, **changes: object) -> Subscriber:
@@ -215,11 +215,11 @@ def test_links_are_good_for_their_own_page_only_and_unsubscribing_outlives_every
 
 def test_a_new_key_keeps_old_links_and_the_suppression_list(signup: Signup) -> None:
     one = signup.store.subscribers.get(subscribed(signup))
-    rotated = make_signup(signup.store, a_renderer(), NEWSLETTER, {"b": b"n" * 40, **KEYS})
+    rotated = Signup(signup.store, a_renderer(), NEWSLETTER, {"b": b"n" * 40, **KEYS})
     assert rotated.hash_address(ADDRESS) == signup.hash_address(ADDRESS)
     token = signup.link(Purpose.PREFERENCES, one).rpartition("/")[2]
     assert rotated.who(token, Purpose.PREFERENCES, now=NOW).id == one.id
-    dropped = make_signup(signup.store, a_renderer(), NEWSLETTER, {"b": b"n" * 40})
+    dropped = Signup(signup.store, a_renderer(), NEWSLETTER, {"b": b"n" * 40})
     with pytest.raises(TokenError):
         dropped.who(token, Purpose.PREFERENCES, now=NOW)
 
