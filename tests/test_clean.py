@@ -143,6 +143,14 @@ def test_edges_of_bodies(raw: str, kept: str, gone: str) -> None:
     assert gone not in found
 
 
+def test_a_title_foreign_to_the_browsers_gives_way_to_it() -> None:
+    raw = (
+        "How the ferry came back to Norcott - River Post\nHome\nFerries\nYou can skip this in five seconds\n2 May 2020\n"
+        "The ferry came back to Norcott on a Tuesday, with a dog on board.\nIt had been gone for two years because of the bridge.\nShare"
+    )
+    assert article(raw).title == "How the ferry came back to Norcott"
+
+
 def test_blocks_tile_the_text() -> None:
     found = article(cleaning.plain(PAGES["zh-cover-long"], airy=True))
     parts = [found.text[block.start : block.end] for block in found.blocks]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from digest.clean import body, dates, listing, metadata, splices, titles
 from digest.clean.body import Sheet
@@ -207,7 +208,10 @@ def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[st
     if sheet.title is not None:
         line = sheet.lines[sheet.title]
         others = [other.text for other in sheet.lines if other.size <= 40 and other.text != line.text]
-        title = line.text if line.heading else titles.bare(line.text, others[:30] + others[-30:])
+        bare = (
+            titles.strip_site if sheet.title == 0 else partial(titles.bare, others=others[:30] + others[-30:])
+        )
+        title = line.text if line.heading else bare(line.text)
     else:
         title = titles.agree(told.titles, [line.text for line in sheet.lines]) or ""
     topic = _TOPIC.match(title)

@@ -48,7 +48,18 @@ def find(sheet: Sheet) -> int | None:
         return above
     if points < _ENOUGH and (points < 0.5 or sheet.lines[-best].size < 6):
         return None
+    if _is_browsers(sheet, -best, first, known):
+        return 0
     return _above_subtitle(sheet, -best, first, known)
+
+
+def _is_browsers(sheet: Sheet, best: int, first: int, known: Set[str]) -> bool:
+    """Whether the first line is the browser's title, of the body's words, and line *best* shares none of it."""
+    named = strip_site(sheet.lines[0].text)
+    if best == 0 or sheet.lines[best].heading or sheet.lines[0].size < 6 or is_medium(named):
+        return False
+    foreign = share_known(sheet.lines[best].text, set(grams(named))) < 0.1
+    return foreign and share_known(named, known) >= 0.2 and _may_be(sheet, 0, first)
 
 
 def _above_byline(sheet: Sheet, first: int) -> int | None:
