@@ -54,7 +54,7 @@ def find(sheet: Sheet) -> int | None:
 
 
 def _is_browsers(sheet: Sheet, best: int, first: int, known: Set[str]) -> bool:
-    """Whether the first line is the browser's title, of the body's words, and line *best* shares none of it."""
+    """Whether line 0 is the browser's title, of the body's words, and line *best* shares none of it."""
     named = strip_site(sheet.lines[0].text)
     if best == 0 or sheet.lines[best].heading or sheet.lines[0].size < 6 or is_medium(named):
         return False
