@@ -560,7 +560,7 @@ async def see_the_operators_page(site: Site) -> None:
         (
             "caution spun: reads as rewritten by a machine: 在 is written 正在 9 of 10 times; "
             "2 usual words are missing and stand replaced (大模型 → 大模子, 利用 → 诈骗)",
-            "慎读 spun：读来像机器改写：10 处“在”有 9 处写成“正在”；"
+            "慎读 机器改写：读来像机器改写：10 处“在”有 9 处写成“正在”；"
             "2 个常用词没有出现，被换成了别的词（大模型 → 大模子, 利用 → 诈骗）",
         ),
         (
@@ -635,7 +635,7 @@ async def test_the_operator_sees_why_an_edition_holds_what_it_holds(site: Site) 
             "师承",
             "没有新内容",
             "导语",
-            "慎读 spun",
+            "慎读 机器改写",
             "新鲜度 0.40 + 轮换欠账 1.00 + 读者需求 0.10 = 1.50",
             '<span lang="zh-CN">正文之后：teaser</span>',
         ),

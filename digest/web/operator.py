@@ -180,6 +180,8 @@ class OperatorPages:
         for theme in found["themes"]:
             parts = [(name, float(value)) for name, value in _PART.findall(theme["why"])]
             theme |= {"name": names.get(theme["id"], theme["id"]), "parts": parts}
+        for one in found["skipped"]:
+            one["name"] = names.get(one["name"], one["name"])
         for item in found["items"]:
             item["theme"] = names.get(item["theme"], item["theme"])
             for excerpt in item["excerpts"]:
