@@ -7,6 +7,7 @@ has the states; :mod:`digest.scribe` groups the two durable steps over all conne
 import asyncio
 import contextlib
 import math
+import sys
 import time
 import zlib
 from collections import Counter, deque
@@ -87,19 +88,13 @@ class Report(Counts):
     Args:
         released: Rows claimed and given back untried.
         fenced: Outcomes refused because another sender had taken over the row.
-        stopped: It was asked to stop before it was done.
         trouble: One sentence for each server (or store) that could not be used at the end.
-        next_due: When the next row comes due, None when none is waiting.
-        more: It claimed as many as it was to; more may be due.
     """
 
     released: int
     fenced: int
     seconds: float
-    stopped: bool
     trouble: tuple[str, ...]
-    next_due: datetime | None
-    more: bool = False
 
 
 def utc_now() -> datetime:
@@ -115,7 +110,7 @@ async def deliver(
     policy: Policy | None = None,
     clock: Clock = utc_now,
     edition: int | None = None,
-    at_most: int | None = None,
+    at_most: int = sys.maxsize,
     stop: asyncio.Event | None = None,
     expecting: Callable[[], bool] = lambda: False,
     owner_gone: Callable[[str], bool] = lambda owner: False,
@@ -184,7 +179,7 @@ class _Run:
     policy: Policy
     clock: Clock
     edition: int | None
-    at_most: int | None
+    at_most: int
     stop: asyncio.Event
     expecting: Callable[[], bool]
     owner_gone: Callable[[str], bool]
@@ -202,7 +197,6 @@ class _Run:
         self._pulse = asyncio.Event()
         self._done = False
         self._is_low = False
-        self._claimed = 0
         self._queued = 0
         self._released = 0
         self._began = time.monotonic()
@@ -245,7 +239,7 @@ class _Run:
     async def _feed(self) -> None:
         """Keep the couriers in work until nothing is due, or somebody says stop."""
         recovered_at = looked_at = time.monotonic()
-        while not self.stop.is_set() and not self._has_all():
+        while not self.stop.is_set() and self.at_most:
             if time.monotonic() - looked_at > _LOOK_AGAIN_S:
                 looked_at = time.monotonic()
                 await self._drop_stopped()
@@ -266,9 +260,6 @@ class _Run:
         if in_hand - ready:
             self._released += await self._release(self.outgoing.clear(ready))
 
-    def _has_all(self) -> bool:
-        return self.at_most is not None and self._claimed >= self.at_most
-
     def _at_work(self) -> int:
         """How many connections have a letter in hand."""
         return len([courier for courier in self.couriers if courier.holding])
@@ -279,16 +270,15 @@ class _Run:
             await self._wait(min(_LOOK_AGAIN_S, resting_s))
             return 1
         expires = time.monotonic() + self.policy.lease_s / 2
-        limit = self.policy.batch
         claims = await self.scribe.call(
             self.ledger.claim,
             self.owner,
-            limit=limit if self.at_most is None else min(limit, self.at_most - self._claimed),
+            limit=min(self.policy.batch, self.at_most),
             lease_s=self.policy.lease_s,
             now=self.clock(),
             edition=self.edition,
         )
-        self._claimed += len(claims)
+        self.at_most -= len(claims)
         now = self.clock()
         late = {claim.id for claim in claims if now >= last_moment(claim, self.policy)}
         for claim in claims:
@@ -435,16 +425,12 @@ class _Run:
     async def _report(self) -> Report:
         if self.on_progress:
             self.on_progress(self._progress(0.0))
-        due = await self.scribe.call(self.ledger.next_due)
         return Report(
             **self.counts,
             released=self._released,
             fenced=self.scribe.fenced,
             seconds=time.monotonic() - self._began,
-            stopped=self.stop.is_set(),
             trouble=self.transport.trouble(),
-            next_due=due,
-            more=self._has_all(),
         )
 
     async def _tick(self) -> None:

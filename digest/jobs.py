@@ -57,24 +57,20 @@ class Kind:
     priority: int
     alone: bool = False
     """Never two at once with the same arguments, on any host."""
+    every: str = ""
+    """When one comes up by itself, as croniter reads it: once for all workers together."""
 
 
 KINDS: Mapping[str, Kind] = {
-    "tend": Kind(queue="editions", priority=30),
-    "notice": Kind(queue="mail", priority=20, alone=True),
+    "tend": Kind(queue="editions", priority=30, every="* * * * * */{tend_s}"),
+    "notice": Kind(queue="mail", priority=20, alone=True, every="*/5 * * * *"),
     "publish": Kind(queue="editions", priority=20, alone=True),
     "deliver": Kind(queue="mail", priority=10),
-    "bounces": Kind(queue="editions", priority=10, alone=True),
-    "seeds": Kind(queue="feeds", priority=10, alone=True),
+    "bounces": Kind(queue="editions", priority=10, alone=True, every="*/5 * * * *"),
+    "seeds": Kind(queue="feeds", priority=10, alone=True, every="*/5 * * * *"),
     "collect": Kind(queue="feeds", priority=0, alone=True),
 }
-EVERY = {
-    "tend": "* * * * * */{tend_s}",
-    "notice": "*/5 * * * *",
-    "bounces": "*/5 * * * *",
-    "seeds": "*/5 * * * *",
-}
-"""When these come up by themselves, as croniter reads it: once for all workers together."""
+"""By name; each is done by the method of :class:`Crew` of that name, with ``_`` before it."""
 
 Wanted = tuple[str, Mapping[str, str | int]]
 """A kind of job and its arguments."""
@@ -178,7 +174,9 @@ class Crew:
         try:
             async with app.open_async(), self._reading(queues):
                 # After a night off first of all what has come in meanwhile; by the clock only from then on.
-                await _queue(app, [(name, {}) for name in EVERY if KINDS[name].queue in queues])
+                await _queue(
+                    app, [(name, {}) for name, kind in KINDS.items() if kind.every and kind.queue in queues]
+                )
                 working = asyncio.ensure_future(worker.run())  # type: ignore[no-untyped-call]
                 helping = [
                     asyncio.ensure_future(stop.wait()),
@@ -199,26 +197,16 @@ class Crew:
         from procrastinate import RetryStrategy
 
         again = RetryStrategy(max_attempts=6, exponential_wait=2)
-        works: dict[str, Callable[..., Awaitable[object]]] = {
-            "tend": self._tend,
-            "notice": self._notice,
-            "publish": self._publish,
-            "deliver": self._deliver,
-            "bounces": self._bounces,
-            "seeds": self._seeds,
-            "collect": self._collect,
-        }
         tend_s = TEND_S if self._runtime.clock.speed < TEND_S else 1
         for name, kind in KINDS.items():
             if kind.queue not in queues:
                 continue
-            work = self._watched(name, works[name], running)
+            work = self._watched(name, getattr(self, f"_{name}"), running)
             task = app.task(
                 name=name, queue=kind.queue, pass_context=True, retry=False if name == "tend" else again
             )(work)
-            if name in EVERY:
-                options = _options(name, {})
-                app.periodic(cron=EVERY[name].format(tend_s=tend_s), **options)(task)
+            if kind.every:
+                app.periodic(cron=kind.every.format(tend_s=tend_s), **_options(name, {}))(task)
 
     def _watched(
         self, name: str, work: Callable[..., Awaitable[object]], running: set[int]

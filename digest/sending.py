@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import shlex
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -96,7 +97,7 @@ class Sending:
         transport: Transport,
         *,
         edition: int | None = None,
-        at_most: int | None = None,
+        at_most: int = sys.maxsize,
         stop: asyncio.Event | None = None,
         expecting: "Callable[[], bool] | None" = None,
         on_progress: "Callable[[Progress], None] | None" = None,

@@ -52,7 +52,7 @@ async def test_everybody_gets_it_once_and_the_edition_is_finished(tmp_path: Path
         async with serving(Hostile()) as hostile:
             seen: list[Progress] = []
             report = await run(store, smtp(hostile), on_progress=seen.append)
-        assert report.sent == 120 and not report.trouble and report.next_due is None
+        assert report.sent == 120 and not report.trouble and store.ledger.next_due() is None
         assert Counter(hostile.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(120))
         assert hostile.messages[0][0] == "b@sender.example.org" and hostile.connections <= 4
         assert store.ledger.counts(number) == {DeliveryState.SENT: 120} and store.ledger.finished(number)
@@ -91,8 +91,10 @@ async def test_each_reply_leads_to_its_state(
         if row is not None:
             assert [(d.code, d.text) for d in others] == [row]
         if counts.get("queued"):
-            assert report.deferred == 1 and report.next_due is not None
-            assert report.next_due > datetime.now(UTC) + timedelta(seconds=200)
+            due = store.ledger.next_due()
+            assert (
+                report.deferred == 1 and due is not None and due > datetime.now(UTC) + timedelta(seconds=200)
+            )
 
 
 async def test_an_unknown_one_is_sent_again_once_with_the_same_bytes(tmp_path: Path) -> None:
@@ -261,7 +263,7 @@ async def test_stopping_ends_in_good_order_and_the_next_run_goes_on(tmp_path: Pa
             limit = Limit(per_second=200)
             report = await run(store, smtp(hostile, limit=limit), stop=stop, on_progress=enough)
             counts = store.ledger.counts(number)
-            assert report.stopped and 0 < report.sent < 150
+            assert 0 < report.sent < 150
             assert counts == {DeliveryState.SENT: report.sent, DeliveryState.QUEUED: 150 - report.sent}
             assert len(hostile.messages) == report.sent
             await run(store, smtp(hostile))
@@ -286,7 +288,7 @@ async def test_a_run_may_be_bounded(tmp_path: Path) -> None:
             few = Policy(patience_s=0.2, lease_s=60, batch=8)
             first = await run(store, smtp(hostile), few, at_most=20)
             second = await run(store, smtp(hostile), few, at_most=20)
-        assert [(first.sent, first.more), (second.sent, second.more)] == [(20, True), (10, False)]
+        assert (first.sent, second.sent) == (20, 10)
         assert store.ledger.finished(number)
 
 

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.errors import StoreError
 
@@ -96,9 +96,9 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
+    def insert(self, table: sa.Table) -> Any:
         """An INSERT that may leave or change what is there already; each dialect has its own."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        return import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}").insert(table)
 
     @contextmanager
     def quick_write(self) -> Iterator["Quick"]:
@@ -250,11 +250,9 @@ class Prepared:
 
     _numbers = count()
 
-    def __init__(self, statement: Any, **others: Any) -> None:
-        """*others*: statements for dialects, by name, that need one of their own."""
+    def __init__(self, statement: Any) -> None:
         self.name = f"digest_{next(self._numbers)}"
         self._statement = statement
-        self._others = others
         self._compiled: dict[str, tuple[str, Sequence[str], dict[str, Any]]] = {}
 
     def compiled(self, dialect: sa.Dialect) -> tuple[str, Sequence[str], dict[str, Any]]:
@@ -262,7 +260,7 @@ class Prepared:
         return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: sa.Dialect) -> tuple[str, Sequence[str], dict[str, Any]]:
-        compiled = self._others.get(dialect.name, self._statement).compile(dialect=dialect)
+        compiled = self._statement.compile(dialect=dialect)
         fixed = {
             name: value.value if isinstance(value, Enum) else value
             for name, value in compiled.params.items()

@@ -111,40 +111,30 @@ _UNTIL = sa.bindparam("until", type_=Moment)
 _AGAIN_AT = sa.bindparam("again_at", type_=Moment)
 
 
-class _IsAmong(sa.sql.functions.FunctionElement[bool]):
+class _Spelled(sa.sql.functions.FunctionElement[Any]):
+    """What the two databases spell each in its own way."""
+
+    sqlite = postgresql = ""
+
+
+@compiles(_Spelled)
+def _spell(element: _Spelled, compiler: Any, **more: Any) -> str:
+    spelling: str = getattr(element, compiler.dialect.name)
+    return spelling.format(*(compiler.process(clause, **more) for clause in element.clauses))
+
+
+class _IsAmong(_Spelled):
     """Whether a column is among the ids of a JSON array: one text, and one plan, whatever their number."""
 
-    inherit_cache = True
+    sqlite = "{} IN (SELECT value FROM json_each({}))"
+    postgresql = "{} = ANY (CAST(translate({}, '[]', '{{}}') AS bigint[]))"
 
 
-@compiles(_IsAmong, "sqlite")
-def _among_in_sqlite(element: _IsAmong, compiler: Any, **more: Any) -> str:
-    column, ids = (compiler.process(clause, **more) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 - a column and a bind mark
+class _SaidOf(_Spelled):
+    """What a JSON object says of an id; PostgreSQL reads it once, not for each row."""
 
-
-@compiles(_IsAmong, "postgresql")
-def _among_in_postgresql(element: _IsAmong, compiler: Any, **more: Any) -> str:
-    column, ids = (compiler.process(clause, **more) for clause in element.clauses)
-    return f"{column} = ANY (CAST(translate({ids}, '[]', '{{}}') AS bigint[]))"
-
-
-class _SaidOf(sa.sql.functions.FunctionElement[str]):
-    """What a JSON object says of an id."""
-
-    inherit_cache = True
-
-
-@compiles(_SaidOf, "sqlite")
-def _said_in_sqlite(element: _SaidOf, compiler: Any, **more: Any) -> str:
-    id_, texts = (compiler.process(clause, **more) for clause in element.clauses)
-    return f"json_extract({texts}, '$.' || {id_})"
-
-
-@compiles(_SaidOf, "postgresql")
-def _said_in_postgresql(element: _SaidOf, compiler: Any, **more: Any) -> str:
-    id_, texts = (compiler.process(clause, **more) for clause in element.clauses)
-    return f"(SELECT CAST({texts} AS jsonb)) ->> CAST({id_} AS text)"  # read once, not for each row
+    sqlite = "json_extract({1}, '$.' || {0})"
+    postgresql = "(SELECT CAST({1} AS jsonb)) ->> CAST({0} AS text)"
 
 
 _THESE = _IsAmong(row.id, sa.bindparam("ids", type_=sa.Text))

@@ -125,9 +125,7 @@ class Ledger:
         ``sent`` and ``unknown`` are taken only from the wire; the others from a lease too (a recipient
         refused before the message). Each counts as an attempt.
         """
-        with self._database.quick_write() as quick:
-            settled = leases.settle(quick, outcomes, now)
-        return leases.counted(settled)
+        return self.exchange(outcomes, (), now=now)[0]
 
     def exchange(
         self, outcomes: Sequence[Outcome], claims: Sequence[Claim], *, now: datetime

@@ -250,8 +250,9 @@ OFTEN_VACUUMED = {
 """Each mail leaves three dead rows that claims step over; PostgreSQL's own rule would wait for a fifth
 of the table, which is a million of five."""
 
-ROOM = 70
-"""Per cent of a page that rows may fill: the rest is for marks, which then need no entry in any index."""
+ROOM = 55
+"""Per cent of a page that rows may fill. The rest is for what a claim and a mark make of them: a mark then
+needs no entry in any index, and the table ends smaller than full pages would."""
 
 # No foreign keys: planning inserts what it has just selected, and PostgreSQL takes three times as long to
 # check a million rows one by one as to plan them.

@@ -11,4 +11,4 @@ def upgrade() -> None:
     comment = "Number of the lease under which it was not on the wire yet."
     op.add_column("deliveries", sa.Column("unbegun", sa.Integer(), comment=comment))
     if op.get_context().dialect.name == "postgresql":
-        op.execute("ALTER TABLE deliveries SET (fillfactor = 70)")
+        op.execute("ALTER TABLE deliveries SET (fillfactor = 55)")
