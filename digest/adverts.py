@@ -1,9 +1,10 @@
 """Offers: what asks something of the reader, known by independent signs that are added up.
 
 A channel to the seller, the same written so that filters miss it, a call to act, a promise, its terms,
-others who were glad of it, a seller's voice, the goods of a trade, a subject the rest of the text does not share. One sign is nothing: articles
-give addresses and tell of gambling. Sentences with signs that stand together are weighed together; words
-in quotation marks are somebody else's, and words of reporting speak against an offer.
+others who were glad of it, a seller's voice, the goods of a trade, a subject the rest of the text does
+not share. One sign is nothing: articles give addresses and tell of gambling. Sentences with signs that
+stand together are weighed together; words in quotation marks are somebody else's, and words of reporting
+speak against an offer.
 """
 
 import re
