@@ -358,6 +358,15 @@ async def test_a_421_in_the_middle_rests_that_server_only() -> None:
     assert (len(busy.messages), len(other.messages)) == (1, 4)
 
 
+async def test_a_server_that_takes_some_letters_a_connection_need_not_rest() -> None:
+    full = [*[NORMAL] * 3, "421 4.7.0 too many messages in this connection"]
+    async with serving(Hostile(script={"MAIL": full * 5})) as hostile, transport(a_server(hostile)) as out:
+        for n in range(12):
+            assert (await out.send(a_letter(f"r{n}@x.example"))).fate is Fate.SENT
+            assert not out.trouble()
+    assert hostile.connections == 4
+
+
 class Ticks:
     """A clock that stands still until told."""
 
@@ -428,6 +437,15 @@ def test_the_breaker_rests_longer_each_time_and_counts_joint_failures_once() -> 
     breaker.served()
     assert breaker.wait_s(6) == 0 and not breaker.reason
     assert breaker.proven, "kept connections that still work prove it too"
+
+
+def test_replies_that_were_under_way_together_slow_down_once() -> None:
+    pace = Pace(Limit())
+    for _ in range(8):
+        pace.slower(100.0)
+    once = pace.interval_s
+    pace.slower(100.0 + once)
+    assert (once, pace.interval_s) == (0.1, 0.2)
 
 
 def test_a_domain_with_a_connection_limit_waits_for_room() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from aiosmtplib import SMTP
 
 _OVERTAXED_WORDS = ("frequency limited", "rate limit", "too many", "too quickly", "try again later", "频率")
+_FULL = re.compile(r"(messages?|mails?|transactions?) .*\b(per|this|one) (connection|session)", re.IGNORECASE)
+"""In a 421 after some letters (Exim, Yahoo): no more of them over this one."""
 _AUTH_CODES = frozenset({530, 534, 535, 538})
 
 
@@ -190,6 +193,8 @@ class Connection:
             return Result(Fate.SENT, code, text)
         if code == 421:
             self.close()
+            if step == 0 and self._carried and _FULL.search(text):
+                return Result(Fate.UNTOUCHED, text=text)  # no code: nothing is wrong with the server
             # After the whole message it is an answer about the message, before it one about the server.
             return Result(Fate.DEFERRED if is_last else Fate.UNTOUCHED, code, text)
         if code < 400:

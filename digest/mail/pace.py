@@ -17,6 +17,7 @@ class Pace:
         self._limit = limit
         self._least_s = limit.interval_s
         self._slow_s = 0.0
+        self._heard = 0.0
         self._next = 0.0
         self.busy = 0
 
@@ -40,9 +41,15 @@ class Pace:
         self.busy -= 1
 
     def slower(self, now: float) -> None:
-        """The other side is overtaxed: double the spacing, at most a message a minute."""
+        """The other side is overtaxed: double the spacing, at most a message a minute.
+
+        What was sent before it was heard says nothing of the new spacing.
+        """
+        if now < self._heard:
+            return
         self._slow_s = min(_SLOWEST_S, max(_FIRST_SLOW_S, 2 * self.interval_s))
         self._next = max(self._next, now + self._slow_s)
+        self._heard = now + self._slow_s
 
     def faster(self) -> None:
         """A message was accepted: a tenth off the extra spacing."""
