@@ -15,12 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from digest import guard, polling
+from digest.drafts import Draft, draft
 from digest.entries import Sight
 from digest.errors import FetchError, ParseError, StoreError
 from digest.fetch import PAGES, Fetched, Fetcher, host_of
 from digest.harvest import Found, Reading, Source, compare, read_entries, read_feed, unpack
 from digest.links import one_line
-from digest.model import Article, Feed, FeedSettings, Flag, Page, SeenEntry, Severity, SiteRule
+from digest.model import Article, Feed, FeedSettings, Flag, SeenEntry, Severity, SiteRule
 from digest.workers import WorkError, Workers
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Polled:
         quarantined: Of the new and changed ones. *empty*: entries without text enough for an article.
         detail: For ``failed``, ``gone`` and ``left``: why.
         steps: Every decision in order, for ``digest feeds check``.
-        articles: New and changed ones as they were kept; only in progress reports and checks.
+        drafts: New and changed articles as they were kept; only in progress reports and checks.
     """
 
     feed: Feed
@@ -56,7 +57,11 @@ class Polled:
     empty: int = 0
     detail: str = ""
     steps: tuple[str, ...] = ()
-    articles: tuple[Article, ...] = ()
+    drafts: tuple[Draft, ...] = ()
+
+    @property
+    def articles(self) -> tuple[Article, ...]:
+        return tuple(draft.article() for draft in self.drafts)
 
 
 @dataclass(slots=True)
@@ -66,7 +71,7 @@ class _Poll:
     feed: Feed
     anew: bool = False
     steps: list[str] = field(default_factory=list)
-    found: list[tuple[Article, tuple[int, ...]]] = field(default_factory=list)
+    found: list[Draft] = field(default_factory=list)
     seen: list[SeenEntry] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     state: str = "unchanged"
@@ -81,7 +86,7 @@ class _Poll:
             state=self.state,
             detail=self.detail,
             steps=tuple(self.steps),
-            articles=tuple(article for article, _ in self.found),
+            drafts=tuple(self.found),
             **self.counts,
         )
 
@@ -122,7 +127,7 @@ class Reader:
                     poll = await self._ask(_Poll(feed))
                     result = poll.result()
                     await keeper.keep(poll)
-                results[feed.id] = replace(result, articles=())
+                results[feed.id] = replace(result, drafts=())
                 on_progress(result)
 
         async with _Keeper(self.store, self.now) as keeper:
@@ -261,7 +266,7 @@ class Reader:
         source = Source(feed=poll.feed, now=self.now, rules=self.rules)
         if poll.feed.full_text:
             await self._full_texts(poll, reading.found, source)
-        if all(one.page for one in reading.found):
+        if not any(one.entry for one in reading.found):
             return reading.found
         cleaned: list[Found] = []
         if poll.feed.full_text:
@@ -274,7 +279,7 @@ class Reader:
                 cleaned += unpack(raw, list[Found])
             except WorkError as error:
                 poll.say(f"{one.title}: left out, its markup could not be read: {error}")
-                cleaned.append(replace(one, page=Page(article=None, reason=str(error))))
+                cleaned.append(replace(one, entry=None, reason=str(error)))
         return cleaned
 
     async def _full_texts(self, poll: _Poll, fresh: Sequence[Found], source: Source) -> None:
@@ -308,13 +313,13 @@ class Reader:
 
     async def _weigh(self, poll: _Poll, one: Found) -> None:
         """Count what one entry came to, and keep it unless it is nothing new."""
-        page, title = one.page, one.title
-        article = page.article if page else None
-        if page is None or article is None:
+        found, title = one.draft, one.title
+        if found is None:
             poll.counts["empty"] += 1
-            return poll.say(f"{title}: no article: {page.reason if page else 'it was not read'}")
-        old = self.store.articles.find(article.source_id) if one.sight is not Sight.NEW else None
+            return poll.say(f"{title}: no article: {one.reason}")
+        old = self.store.articles.find(found.source_id) if one.sight is not Sight.NEW else None
         if old is not None:
+            article = found.article()
             material, added = await self._compare(old.article.text, article.text)
             if not material:
                 poll.say(f"{title}: nothing new that a reader would notice; kept as it was")
@@ -322,15 +327,13 @@ class Reader:
                     return None
                 was = old.article
                 article = replace(article, text=was.text, blocks=was.blocks, cuts=was.cuts)
-            article = replace(article, flags=(*article.flags, *added))
-        poll.found.append((article, one.marks))
+            found = draft(replace(article, flags=(*article.flags, *added)), found.sketch)
+        poll.found.append(found)
         poll.counts["changed" if old else "new"] += 1
-        poll.counts["background"] += bool(article.evergreen and not old)
-        quarantined = article.severity is Severity.QUARANTINE
-        poll.counts["quarantined"] += quarantined
-        verdict = "changed" if old else "background" if article.evergreen else "news"
-        grave = next((flag.reason for flag in article.flags if flag.severity is Severity.QUARANTINE), "")
-        return poll.say(f"{title}: {verdict}{f', kept from readers: {grave}' if quarantined else ''}")
+        poll.counts["background"] += bool(found.evergreen and not old)
+        poll.counts["quarantined"] += found.severity is Severity.QUARANTINE
+        verdict = "changed" if old else "background" if found.evergreen else "news"
+        return poll.say(f"{title}: {verdict}{f', kept from readers: {found.grave}' if found.grave else ''}")
 
 
 async def _within(seconds: float, work: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -397,7 +400,7 @@ class _Keeper:
 
     def _write(self) -> "asyncio.Future[None]":
         polls, self._polls, self._found = self._polls, [], 0
-        found = [pair for poll in polls for pair in poll.found]
+        found = [draft for poll in polls for draft in poll.found]
         seen = {poll.feed.id: poll.seen for poll in polls if poll.seen}
         save = partial(
             self._store.feeds.save, [poll.feed for poll in polls], seen, found=found, now=self._now

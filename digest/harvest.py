@@ -11,6 +11,7 @@ import msgspec
 from digest.charset import decode
 from digest.clean import clean_page
 from digest.clean.entry import clean_entry
+from digest.drafts import Draft, draft
 from digest.entries import Met, Sight, additions, is_material, meet
 from digest.gate import judge
 from digest.links import one_line
@@ -27,16 +28,16 @@ class Found:
     """An entry that is new or edited, or whose own page is due, and what became of it.
 
     Args:
-        entry: None when it was cleaned; *page* is what cleaning made of it, None before.
-        marks: The sketch of its text.
+        entry: None when it was cleaned.
+        draft: What came of it; None before, and when there is no article in it; then *reason* says why.
     """
 
     title: str
     seen: SeenEntry
     sight: Sight
     entry: Entry | None = None
-    page: Page | None = None
-    marks: tuple[int, ...] = ()
+    draft: Draft | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +137,13 @@ def _read_entry(entry: Entry, of: Found | Met, source: Source, parsed: ParsedFee
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
             page = own
     if page.article is None:
-        return Found(title=entry.title, seen=seen, sight=of.sight, page=replace(page, decisions=()))
+        return Found(title=entry.title, seen=seen, sight=of.sight, reason=page.reason)
     outlet = source.feed.title or parsed.title
     flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
     article = _completed(page, page.article, entry, outlet, tuple(flags))
-    judged = judge(Page(article=article))
-    return Found(title=entry.title, seen=seen, sight=of.sight, page=judged, marks=sketch(article.text))
+    marks = sketch(article.text)
+    judged = judge(Page(article=article)).article or article
+    return Found(title=entry.title, seen=seen, sight=of.sight, draft=draft(judged, marks))
 
 
 def _page_text(body: bytes, charset: str | None) -> str:

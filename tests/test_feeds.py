@@ -127,7 +127,7 @@ class Script:
         feed = self.feed()
         progress: list[Polled] = []
         (result,) = await self.reader(now).poll([feed], on_progress=progress.append)
-        assert result == replace(progress[0], articles=())
+        assert result == replace(progress[0], drafts=())
         return progress[0]
 
     def feed(self) -> Feed:

@@ -1,6 +1,5 @@
 """Articles, every version of their text, and the index of their sketches."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from digest.drafts import Draft, draft
 from digest.errors import StoreError
 from digest.model import Article, Severity
 
@@ -61,7 +61,7 @@ class Articles:
         """`save` for many in one transaction, in their order."""
         with self._database.write() as connection:
             self._database.alone(connection, "articles")
-            return save_found(connection, found, now)
+            return save_found(connection, [draft(article, sketch) for article, sketch in found], now)
 
     def find(self, source_id: str, version: int | None = None) -> Stored | None:
         """The article, in its present version unless another is named; None when there is none."""
@@ -215,51 +215,43 @@ def _stored_from(row: Any) -> Stored:
     )
 
 
-def save_found(
-    connection: sa.Connection, found: Iterable[tuple[Article, Sequence[int]]], now: datetime
-) -> tuple[Saved, ...]:
+def save_found(connection: sa.Connection, found: Sequence[Draft], now: datetime) -> tuple[Saved, ...]:
     """`Articles.save_all` inside a transaction that keeps something else, too."""
-    pairs = list(found)
-    known = _known(connection, [article.source_id for article, _ in pairs])
-    fresh = {a.source_id: (a, sketch) for a, sketch in reversed(pairs) if a.source_id not in known}
+    known = _known(connection, [one.source_id for one in found])
+    fresh = {one.source_id: one for one in reversed(found) if one.source_id not in known}
     _insert_all(connection, list(fresh.values())[::-1], now)
-    return tuple(
-        "new"
-        if fresh.get(article.source_id, (None,))[0] is article
-        else _save(connection, article, sketch, now)
-        for article, sketch in pairs
-    )
+    return tuple("new" if fresh.get(one.source_id) is one else _save(connection, one, now) for one in found)
 
 
-def _save(connection: sa.Connection, article: Article, sketch: Sequence[int], now: datetime) -> Saved:
+def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
     known = connection.execute(
         sa.select(
             articles.c.id, articles.c.version, articles.c.released,
             article_versions.c.text_hash, article_versions.c.document,
         )
         .join(article_versions, article_versions.c.article_id == articles.c.id)
-        .where(articles.c.source_id == article.source_id, article_versions.c.version == articles.c.version)
+        .where(articles.c.source_id == found.source_id, article_versions.c.version == articles.c.version)
     ).first()  # fmt: skip
     if known is None:
-        _insert_all(connection, [(article, sketch)], now)
+        _insert_all(connection, [found], now)
         return "new"
-    if _same(documents.read(Article, known.document), article):
+    if _same(documents.read(Article, known.document), found.article()):
         return "unchanged"
-    same_text = known.text_hash == _text_hash(article)
+    same_text = known.text_hash == found.text_hash
     version = known.version if same_text else known.version + 1
     connection.execute(
         sa.update(articles)
         .where(articles.c.id == known.id)
-        .values(version=version, changed_at=now, **_columns(article, released=known.released and same_text))
+        .values(version=version, changed_at=now, **_columns(found, released=known.released and same_text))
     )
     _unmark(connection, [known.id])
-    row = _version(known.id, version, article, sketch, now)
+    row = _version(known.id, version, found, now)
     if same_text:
         this = (article_versions.c.article_id == known.id) & (article_versions.c.version == version)
         connection.execute(sa.update(article_versions).where(this).values(row))
     else:
         connection.execute(sa.insert(article_versions), row)
-    _mark(connection, [(known.id, sketch)])
+    _mark(connection, [(known.id, found.sketch)])
     return "changed"
 
 
@@ -268,14 +260,13 @@ def _same(old: Article, new: Article) -> bool:
     return replace(old, dropped=()) == replace(new, dropped=())
 
 
-def _columns(article: Article, *, released: bool) -> dict[str, Any]:
-    severity = article.severity
+def _columns(found: Draft, *, released: bool) -> dict[str, Any]:
     return {
-        "title": documents.printable(article.title),
-        "severity": severity,
+        "title": documents.printable(found.title),
+        "severity": found.severity,
         "released": released,
-        "usable": released or severity is not Severity.QUARANTINE,
-        "evergreen": article.evergreen,
+        "usable": released or found.severity is not Severity.QUARANTINE,
+        "evergreen": found.evergreen,
     }
 
 
@@ -288,40 +279,27 @@ def _known(connection: sa.Connection, source_ids: Sequence[str]) -> dict[str, in
     return known
 
 
-def _insert_all(
-    connection: sa.Connection, new: Sequence[tuple[Article, Sequence[int]]], now: datetime
-) -> None:
+def _insert_all(connection: sa.Connection, new: Sequence[Draft], now: datetime) -> None:
     """A few statements however many there are; none of them may be known."""
     moment = Moment().process_bind_param(now, connection.dialect)
     moments = {"version": 1, "first_seen_at": moment, "changed_at": moment}
-    rows = [
-        {"source_id": article.source_id, **moments, **_columns(article, released=False)} for article, _ in new
-    ]
+    rows = [{"source_id": one.source_id, **moments, **_columns(one, released=False)} for one in new]
     insert_rows(connection, articles, rows)
-    ids = _known(connection, [article.source_id for article, _ in new])
-    insert_rows(
-        connection,
-        article_versions,
-        [_version(ids[article.source_id], 1, article, sketch, moment) for article, sketch in new],
-    )
-    _mark(connection, [(ids[article.source_id], sketch) for article, sketch in new])
+    ids = _known(connection, [one.source_id for one in new])
+    versions = [_version(ids[one.source_id], 1, one, moment) for one in new]
+    insert_rows(connection, article_versions, versions)
+    _mark(connection, [(ids[one.source_id], one.sketch) for one in new])
 
 
-def _version(
-    article_id: int, version: int, article: Article, sketch: Sequence[int], saved_at: Any
-) -> dict[str, Any]:
+def _version(article_id: int, version: int, found: Draft, saved_at: Any) -> dict[str, Any]:
     return {
         "article_id": article_id,
         "version": version,
-        "text_hash": _text_hash(article),
-        "document": documents.write(article),
+        "text_hash": found.text_hash,
+        "document": str(found.document, "utf-8"),
         "saved_at": saved_at,
-        "sketch": documents.write(sketch),
+        "sketch": documents.write(found.sketch),
     }
-
-
-def _text_hash(article: Article) -> str:
-    return hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _unmark(connection: sa.Connection, article_ids: Sequence[int]) -> None:

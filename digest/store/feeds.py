@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from digest.drafts import Draft
 from digest.errors import StoreError
-from digest.model import Article, Feed, FeedConfig, SeenEntry
+from digest.model import Feed, FeedConfig, SeenEntry
 
 from . import documents
 from .articles import insert_rows, save_found
@@ -77,10 +78,10 @@ class Feeds:
         changed: Iterable[Feed],
         seen: Mapping[str, Iterable[SeenEntry]] | None = None,
         *,
-        found: Iterable[tuple[Article, Sequence[int]]] = (),
+        found: Sequence[Draft] = (),
         now: datetime | None = None,
     ) -> None:
-        """Keep the state of feeds, entries by feed id, and articles with their sketches, in one transaction.
+        """Keep the state of feeds, entries by feed id, and articles, in one transaction.
 
         Args:
             now: When the articles were found.
