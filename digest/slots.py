@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from digest.store import Store
 
 READERS = "reader"
-HOUR = timedelta(hours=1)
 _AHEAD = timedelta(hours=26)
 """A reader's morning comes at most so long before the newsletter's (UTC-12 and UTC+14)."""
 _ASTRAY = timedelta(days=2)
@@ -120,7 +119,7 @@ def _settle(
     late = now - due_at
     if late > timedelta(seconds=schedule.grace_s) and schedule.late != "send":
         state = SlotState.FOLDED if schedule.late == "fold" else SlotState.DROPPED
-        return close(state, f"found {late / HOUR:.1f} h late")
+        return close(state, f"found {late / timedelta(hours=1):.1f} h late")
     made = publish(paper, schedule, slot=slot, now=now, rewrite=rewriter())
     if made.edition is None:
         return close(SlotState.MADE, made.plan.skipped[-1].why)

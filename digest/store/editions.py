@@ -95,13 +95,9 @@ class Editions:
             found = connection.scalars(query).all()
         return tuple(documents.read(Edition, document) for document in found)
 
-    def list(
-        self, limit: int = 20, before: int | None = None, *, schedule: str | None = None
-    ) -> tuple[Edition, ...]:
-        """Newest first; pass the last number as *before* for the next page."""
+    def list(self, limit: int = 20, *, schedule: str | None = None) -> tuple[Edition, ...]:
+        """Newest first."""
         query = sa.select(editions.c.document).order_by(editions.c.number.desc()).limit(limit)
-        if before is not None:
-            query = query.where(editions.c.number < before)
         if schedule is not None:
             query = query.where(editions.c.schedule == schedule)
         return self._all(query)
