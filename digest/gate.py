@@ -8,7 +8,7 @@ what it offers the reader, and the voice of reporting speaks against it.
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, pairwise
 from operator import add
@@ -187,10 +187,11 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     if len(squeezed) < 120:
         return None
     chinese = _RUN.search(squeezed) is not None
-    top, n, share = _most(_frequent(squeezed, 4) if chinese else _word_pairs(folded), len(squeezed))
+    units, threes = _frequent(squeezed) if chinese else (_word_pairs(folded), [])
+    top, n, share = _most(units, len(squeezed))
     limit = 0.1 if len(squeezed) > 600 else 0.16
-    if chinese and share < limit:  # a name of three characters stands before each turn of a long interview
-        top, n, share = _most(_frequent(squeezed, 3), len(squeezed))
+    if share < limit and threes:  # a name of three characters stands before each turn of a long interview
+        top, n, share = _most(threes, len(squeezed))
         limit = 0.16
     if words := [] if chinese else _LONG_WORD.findall(folded[:200_000]):
         word, often = Counter(words).most_common(1)[0]
@@ -208,21 +209,23 @@ def _most(units: list[str], size: int) -> tuple[str, int, float]:
     return top, n, n * len(top.replace(" ", "")) / size
 
 
-def _frequent(text: str, length: int) -> list[str]:
-    """Every *length* characters that are all frequent: a string that fills a tenth of a text has no others.
+def _frequent(text: str) -> Iterator[list[str]]:
+    """Every four, then every three characters that are all frequent: what fills a text has no others.
 
     A quick look first at the lower half of each code unit: nearly every text is told by that alone.
     """
-    least = max(8, len(text) // (40 if length == 4 else 20))
     low = text.encode("utf-16-le", "surrogatepass")[::2]
-    often = bytearray(256)
-    for octet, n in Counter(low).items():
-        often[octet] = n >= least
-    if b"\1" * length not in low.translate(often):
-        return []
-    frequent = "".join(c for c, n in Counter(text).items() if n >= least and is_cjk(c))
-    runs = re.findall(f"[{frequent}]{{{length},}}", text) if frequent else ()
-    return [run[i : i + length] for run in runs for i in range(len(run) - length + 1)]
+    octets = Counter(low).items()
+    for length, part in ((4, 40), (3, 20)):
+        least = max(8, len(text) // part)
+        often = bytearray(256)
+        for octet, n in octets:
+            often[octet] = n >= least
+        runs = []
+        if b"\1" * length in low.translate(often):
+            frequent = "".join(c for c, n in Counter(text).items() if n >= least and is_cjk(c))
+            runs = re.findall(f"[{frequent}]{{{length},}}", text) if frequent else []
+        yield [run[i : i + length] for run in runs for i in range(len(run) - length + 1)]
 
 
 def _word_pairs(folded: str) -> list[str]:
