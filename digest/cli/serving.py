@@ -201,22 +201,18 @@ async def deliver_due(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    planning: asyncio.Future[int] = asyncio.Future()
-    planning.set_result(0)
-    if plan is not None:
-        planning = asyncio.ensure_future(
-            asyncio.to_thread(opened.store.ledger.plan, plan.number, now=opened.now)
-        )
+    plan_all = opened.store.ledger.plan
+    planning = plan and asyncio.create_task(asyncio.to_thread(plan_all, plan.number, now=opened.now))
     async with AsyncExitStack() as stack:
         transport = await opened.mail.open_transport(stack)
         report = await opened.mail.deliver_due(
             transport,
             edition=edition,
             stop=stop,
-            expecting=(lambda: not planning.done()) if plan else None,
+            expecting=(lambda: not planning.done()) if planning else None,
             on_progress=_line,
         )
-        readers = await planning
+        readers = await planning if planning else 0
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if plan is not None:

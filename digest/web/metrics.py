@@ -24,19 +24,15 @@ def _series(door: Door, numbers: Numbers, counted: Counted) -> Iterator[Series]:
     yield "readers", "Readers by state.", _by("state", {one: readers.get(one, 0) for one in ConsentState})
     yield "deliveries_due", "Deliveries that could be sent now.", {"": store.ledger.due(now=now)}
     for newest in store.editions.list(1):
-        told, states = "Deliveries of the newest edition by state.", counted.deliveries(newest.number)
-        yield "last_edition_deliveries", told, _by("state", states)
-        told = "When the newest edition was due."
-        yield "last_edition_timestamp_seconds", told, {"": newest.slot.timestamp()}
+        states, due = counted.deliveries(newest.number), newest.slot.timestamp()
+        yield "last_edition_deliveries", "Deliveries of the newest edition by state.", _by("state", states)
+        yield "last_edition_timestamp_seconds", "When the newest edition was due.", {"": due}
     runs = {name: at.timestamp() for name, at in door.next_runs().items() if at}
     yield "next_edition_timestamp_seconds", "When each schedule is due next.", _by("schedule", runs)
     late = overdue(door.paper, now=now)
     yield "overdue", "Kinds of work that stand still; 0 is healthy.", {"": len(late)}
-    yield (
-        "feeds",
-        "Feeds by health.",
-        _by("state", Counter(row["state"] for row in feed_overview(store, now=now))),
-    )
+    health = Counter(row["state"] for row in feed_overview(store, now=now))
+    yield "feeds", "Feeds by health.", _by("state", health)
     yield "info", "The running version.", _by("version", {__version__: 1})
     answers = {
         f'page="{page}",method="{method}",status="{status}"': n
