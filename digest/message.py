@@ -13,6 +13,8 @@ from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.charset import Charset
+from email.header import Header
 from email.quoprimime import body_encode
 from email.utils import format_datetime
 from html import escape
@@ -24,6 +26,7 @@ from digest.tokens import seal
 
 _WORD = 75
 """Octets of an encoded word, delimiters included (RFC 2047 section 2)."""
+_UTF_8 = Charset("utf-8")
 _NAME_LIMIT = 80
 """Characters of a reader's name; longer ones are cut."""
 _VALUES = ("name", "unsubscribe_url", "preferences_url")
@@ -81,17 +84,9 @@ def encode_words(text: str, *, first: int = 0) -> str:
 
 
 def _words(text: str, first: int) -> str:
-    words, piece = [], b""
-    room = (_WORD - first - len("=?utf-8?b??=")) // 4 * 3
-    if len(whole := text.encode()) <= room:
-        return f"=?utf-8?b?{b64encode(whole).decode()}?="
-    for char in text:
-        octets = char.encode()
-        if piece and len(piece) + len(octets) > room:
-            words.append(piece)
-            piece, room = b"", (_WORD - 1 - len("=?utf-8?b??=")) // 4 * 3
-        piece += octets
-    return "\r\n ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in [*words, piece])
+    if len(encoded := b64encode(text.encode()).decode()) <= _WORD - first - len("=?utf-8?b??="):
+        return f"=?utf-8?b?{encoded}?="
+    return Header(text, _UTF_8, _WORD, "x" * (first - 2)).encode(linesep="\r\n")
 
 
 def mailbox(name: str, address: str, *, first: int = 0) -> str:

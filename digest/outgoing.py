@@ -55,8 +55,8 @@ class Outgoing:
         self,
         transport: Transport,
         make: "Callable[[Claim], Letter]",
-        makers: int = 0,
-        told: Callable[[], object] = lambda: None,
+        makers: int,
+        told: Callable[[], object],
     ) -> None:
         self._transport = transport
         self._make = make

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("digest.sending")
 
 LEASE_S = 1800.0
-"""Longer than any one message takes."""
+"""Longer than any one message takes; a lease counts our time, and what it waits for takes the world's."""
 MAKERS = min(4, os.cpu_count() or 1)
 """Threads that sign: what else they do needs the interpreter, of which there is one."""
 TOKEN_S = 300.0
@@ -115,8 +115,7 @@ class Sending:
             signer, returns = self.signer(), self.returns()
             policy = Policy(
                 uncertain=self._config.delivery.uncertain,
-                lease_s=LEASE_S
-                * home.clock.speed,  # it counts our time, and what it waits for takes the world's
+                lease_s=LEASE_S * home.clock.speed,
                 makers=MAKERS if signer else 0,
             )
             sign = signer.sign if signer else None

@@ -466,7 +466,7 @@ def test_the_words_after_the_greeting_are_ours_on_either_loop(loop_of: Any) -> N
             await smtp.connect()
             exchange = Exchange(cast(asyncio.Transport, smtp.transport))
             exchange.write(b"RSET\r\nRSET\r\n", replies=2)
-            assert [(await exchange.reply()).code for _ in range(2)] == [250, 250]
+            assert [reply.code for reply in await exchange.replies(2)] == [250, 250]
             smtp.close()
             assert not exchange.open
 

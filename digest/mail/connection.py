@@ -104,7 +104,7 @@ class Connection:
             self._exchange.write(b".\r\n" + b"".join(after), replies=1 + len(after))
             lost_as = Fate.UNKNOWN
             self._watch(self._server.reply_s)
-            reply = await self._exchange.reply()
+            [reply] = await self._exchange.replies(1)
         except (OSError, LostError) as trouble:
             self.close()
             if not self._expired:
@@ -153,7 +153,7 @@ class Connection:
         replies: list[Reply] = []
         for command in commands:
             self._exchange.write(command, replies=1)
-            replies.append(await self._exchange.reply())
+            replies += await self._exchange.replies(1)
             if replies[-1].code >= 300:
                 break
         return replies
@@ -288,12 +288,6 @@ async def _authenticate(smtp: "SMTP", server: Server) -> None:
     """One method, one attempt: trying the rest after a refusal is how accounts get locked."""
     if server.username is None:
         return
-    methods = {
-        "plain": smtp.auth_plain,
-        "login": smtp.auth_login,
-        "cram-md5": smtp.auth_crammd5,
-        "xoauth2": smtp.auth_xoauth2,
-    }
     safest = ("cram-md5", "plain", "login") if server.security == "none" else ("plain", "login", "cram-md5")
     wanted = safest if server.auth == "auto" else (server.auth,)
     offered = smtp.server_auth_methods
@@ -303,7 +297,8 @@ async def _authenticate(smtp: "SMTP", server: Server) -> None:
         raise OpeningError(
             f"{server.label} offers no usable AUTH ({had}); set auth or security", lasting=True
         )
-    await methods[method](server.username, await server.token() if server.token else server.password or "")
+    log_in = getattr(smtp, f"auth_{method.replace('-', '')}")
+    await log_in(server.username, await server.token() if server.token else server.password or "")
 
 
 def _explained(server: Server, error: Exception) -> OpeningError:

@@ -73,9 +73,6 @@ class Exchange(asyncio.Protocol):
         taken, self._replies = self._replies[:count], self._replies[count:]
         return taken
 
-    async def reply(self) -> Reply:
-        return (await self.replies(1))[0]
-
     def data_received(self, data: bytes) -> None:
         data, end = self._tail + data, 0
         while found := _REPLY.match(data, end):

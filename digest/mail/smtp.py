@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from operator import attrgetter
 
 from digest.mail.connection import Connection, OpeningError, open_connection
@@ -14,7 +14,8 @@ Clock = Callable[[], float]
 MakePace = Callable[[str, Limit], Pace]
 
 _SERVER_IS_OVERTAXED = frozenset({421, 451, 452, 454})
-_DOMAIN_IS_OVERTAXED = frozenset({450, 451, 452})
+_DOMAIN_IS_OVERTAXED = frozenset({450, 451, 452, *range(500, 600)})
+"""A 5yz that was deferred asks for less in words."""
 _ABOUT_ONE = re.compile(r"4\.[12]\.|.*\bgr[ae]y-?list", re.IGNORECASE)
 """This mailbox (RFC 3463), or a letter never seen before (RFC 6647): sent slower they fare no better, and a
 relay that wants every letter twice would get one a minute."""
@@ -76,7 +77,7 @@ class Lane:
         now = self._clock()
         if result.fate is Fate.SENT:
             self.pace.faster()
-        elif result.code in _SERVER_IS_OVERTAXED and not _ABOUT_ONE.match(result.text):
+        elif _asks_for_less(result, _SERVER_IS_OVERTAXED):
             self.pace.slower(now)
         if result.code == 421 or (result.code and result.fate is Fate.UNTOUCHED):
             self.breaker.trip(now, f"{self.server.label} answered {result.code} {result.text}")
@@ -91,10 +92,8 @@ class Lane:
 _served = attrgetter("served")
 
 
-def _is_slower_better(result: Result) -> bool:
-    """For the recipient's domain; a 5yz that was deferred asks for it in words."""
-    overtaxed = result.code in _DOMAIN_IS_OVERTAXED or result.code >= 500
-    return overtaxed and not _ABOUT_ONE.match(result.text)
+def _asks_for_less(result: Result, codes: Container[int]) -> bool:
+    return result.code in codes and not _ABOUT_ONE.match(result.text)
 
 
 class SmtpTransport(Transport):
@@ -218,7 +217,7 @@ class _Errand:
         pace.give_back()
         if result.fate is Fate.SENT:
             pace.faster()
-        elif result.fate is Fate.DEFERRED and _is_slower_better(result):
+        elif result.fate is Fate.DEFERRED and _asks_for_less(result, _DOMAIN_IS_OVERTAXED):
             pace.slower(self._out.clock())
         self._lane.learn(result)
         self._out.room.set()
