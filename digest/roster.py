@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from itertools import islice
@@ -123,12 +123,13 @@ class Importer:
             id=0,
             address=address,
             name=_first(cells, _NAME) or _both(cells),
-            state=ConsentState.CONFIRMED,
+            state=ConsentState.PAUSED if state == "paused" else ConsentState.CONFIRMED,
             language=_tag(cells.get("language", "")) or letter.language,
             timezone=zone if (zone := cells.get("timezone", "")) in zones() else letter.timezone,
             themes=self._themes(_first(cells, _THEMES)),
             schedules=tuple(s for s in _listed(cells.get("schedules", "")) if s in schedules),
             send_hour=_hour(cells.get("send_hour", "")),
+            paused_until=_moment(cells.get("paused_until", "")) if state == "paused" else None,
         )
         return _Row(number, address, gone, reader)
 
@@ -254,3 +255,12 @@ def zones() -> frozenset[str]:
 
 def _hour(text: str) -> int | None:
     return int(text) if re.fullmatch(r"1?\d|2[0-3]", text, re.ASCII) else None
+
+
+def _moment(text: str) -> datetime | None:
+    """As :func:`_cell` writes it; in UTC when it does not say."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

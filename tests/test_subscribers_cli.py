@@ -199,6 +199,16 @@ def test_what_a_spreadsheet_would_run_is_exported_as_text_and_comes_back(home: P
     assert (home / "all.csv").read_text("utf-8") == out
 
 
+def test_a_pause_comes_along_with_a_list(home: Path) -> None:
+    rows = (
+        "a@example.org,paused,2026-02-01T00:00:00+08:00\nb@example.org,paused,\nc@example.org,,2026-02-01\n"
+    )
+    assert imported(home, "email,state,paused_until\n" + rows).returncode == 0
+    found = [(row["state"], row["paused_until"]) for row in listed(home)]
+    assert found == [("paused", "2026-01-31 16:00:00+00:00"), ("paused", None), ("confirmed", None)]
+    assert "a@example.org,,paused" in run(home, "export").stdout
+
+
 def test_lists_are_paged_and_filtered(home: Path) -> None:
     themes = ("mentorship", "compute-cost")
     rows = "".join(f"r{n}@example.org,{themes[n % 2]}\n" for n in range(60))
