@@ -115,7 +115,7 @@ _NO_LABEL = lazy(
 _EN_STOP = lazy(
     r"[,.;:?!“”\"()\n，。；：、！？]|\s(?:and|but|which|that|who|is|was|are|were|will|has|have|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
 )
-_EN_JOINT = lazy(r"\b(?:and|but|or|that|which|who|be|been|is|are|was|were)\s")
+_EN_JOINT = lazy(r"\b(?:but|that|which|who|be|been|is|are|was|were)\s")
 _EN_EDGE = word_table("in to from on at for under is was were a an the per of their its by than about and")
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {

@@ -27,8 +27,8 @@ _CAUTION = 0.85
 """What a cautioned article's score is worth against a clean one's."""
 _ENOUGH = 3.0
 """Score of an article half as relevant as can be."""
-_NAMED, _LOST = 3, 3
-"""Terms named in a reason; articles named that were close and lost, per theme."""
+_LOST = 3
+"""Articles named that were close and lost, per theme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,7 +408,7 @@ def _planned(story: _Story, theme: Theme, size: Size) -> Planned:
     score = story.candidate.scores[theme.id]
     reason = Reason(
         kind="new" if story.fresh > 0 else "unused",
-        terms=tuple(match.term for match in score.matches[:_NAMED]),
+        terms=tuple(match.term for match in score.matches),
         score=score.total,
         fresh=round(story.fresh, 3),
     )

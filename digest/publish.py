@@ -30,12 +30,16 @@ from digest.names import shared_names
 from digest.pick import Candidate, Memory, Plan, Planned, fitting, passed_over, pick
 from digest.similar import same_story, sketch
 from digest.summarize import share, summarize
-from digest.text import Span, count, minutes
+from digest.text import Span, count, fold, minutes
 from digest.themes import focus, score
 
 if TYPE_CHECKING:
     from digest.rewriting import Rewriter
     from digest.store import Store, Stored
+
+
+_NAMED = 3
+"""Terms a reason names: those a reader finds in the excerpts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,12 +336,14 @@ def _rewrite(
 
 
 def _item(choice: Planned, excerpts: tuple[Excerpt, ...], update: Update | None) -> Item:
-    article = choice.candidate.article
+    article, terms = choice.candidate.article, choice.reason.terms
+    said = fold("\n".join(excerpt.text for excerpt in excerpts))
+    shown = [term for term in terms if fold(term) in said] or terms
     return Item(
         article=article,
         size=choice.size,
         excerpts=excerpts,
-        reason=choice.reason,
+        reason=replace(choice.reason, terms=tuple(shown[:_NAMED])),
         reading_minutes=minutes(article.text),
         also_from=choice.also,
         update=update,

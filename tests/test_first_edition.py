@@ -17,6 +17,8 @@ import pytest
 from hostile_smtp import DROP, Hostile, serving
 from running import ROOT, digest
 
+from digest.text import fold
+
 EXPECTED = json.loads((ROOT / "tests/corpus/seeds/expected.json").read_text("utf-8"))
 
 
@@ -65,6 +67,9 @@ def test_the_first_three_editions_are_mailed_and_repeat_nothing(installation: Pa
                 assert bare(junk) not in shown, junk
         edition = json.loads(digest(installation, "editions", "show", str(number), "-f", "json").stdout)
         assert edition["number"] == number
+        for item in (item for theme in edition["themes"] for item in theme["items"]):
+            said = fold("".join(excerpt["text"] for excerpt in item["excerpts"]))
+            assert item["why"]["terms"] and all(fold(term) in said for term in item["why"]["terms"])
         for source, excerpt in excerpts(edition):
             text = cleaned(source)["text"]
             assert text[excerpt["start"] : excerpt["end"]] == excerpt["text"]

@@ -244,7 +244,7 @@ class _Page:
             p
             for p in self.free
             if p.spoken and p.spoken.whole and p.telling and least <= p.size <= most
-            if (self.titled or p.paragraph in self.near) and self._is_new(p)
+            if (not self.asked or p.paragraph in self.near) and self._is_new(p)
             if not _POINTING.search(self.reading.article.text, p.start, p.end)
         ]
         best = max(able, key=self._strength, default=None)
