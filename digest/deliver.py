@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from digest.errors import StoreError
 from digest.mail.transport import Fate, Letter, Result, Transport
 from digest.model import DeliveryState
 from digest.outgoing import Entry, Outgoing
@@ -344,6 +345,9 @@ class _Run:
                 return None
             try:
                 self.outgoing.letter(entry)
+            except StoreError:  # nothing is wrong with the letter
+                self.outgoing.park(entry, _LOOK_AGAIN_S)
+                return None
             except Exception as error:  # one reader's bad data must not stop the others
                 self._settle(entry.claim, DeliveryState.FAILED, 0, f"cannot be built: {error}")
             else:

@@ -159,6 +159,19 @@ async def test_who_leaves_between_claim_and_wire_gets_nothing(tmp_path: Path) ->
         assert store.ledger.counts(number) == {DeliveryState.SENT: 4, DeliveryState.SUPPRESSED: 1}
 
 
+async def test_a_store_that_cannot_be_read_for_a_moment_fails_no_letter(tmp_path: Path) -> None:
+    troubles = [StoreError("the database restarts")] * 3
+
+    def write(claim: Claim) -> Letter:
+        if troubles:
+            raise troubles.pop()
+        return a_letter(claim)
+
+    with a_ledger(tmp_path / "d.db", 5) as (store, _):
+        report = await run(store, MaildirTransport(tmp_path / "m"), write=write)
+        assert (report.sent, report.failed) == (5, 0)
+
+
 async def test_a_message_that_cannot_be_built_fails_alone(tmp_path: Path) -> None:
     def write(claim: Claim) -> Letter:
         if claim.address.startswith("r2@"):
