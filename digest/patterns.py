@@ -118,10 +118,11 @@ class Anywhere:
 
     def __init__(self, patterns: Sequence[str], flags: int = 0) -> None:
         self._patterns, self._flags = patterns, flags
+        self._ignores_case = bool(flags & re.IGNORECASE)
         self._tests: dict[int, Callable[..., re.Match[str] | None]] = {}
 
     @cached_property
-    def _held(self) -> tuple[BytesAhoCorasick, list[list[int]], list[int]]:
+    def _held(self) -> tuple[Callable[..., list[tuple[int, int, int]]], list[list[int]], list[int]]:
         """What finds the strings, the patterns that need each of them, and those that are always tried."""
         held: dict[str, list[int]] = {}
         always = []
@@ -133,15 +134,18 @@ class Anywhere:
                 always.append(n)
         fast = Implementation.DFA if len(held) < _QUICKLY_BUILT else None
         finder = BytesAhoCorasick([string.encode() for string in held], implementation=fast)
-        return finder, list(held.values()), always
+        return finder.find_matches_as_indexes, list(held.values()), always
 
     def _possible(self, text: str) -> list[int]:
         """Numbers of the patterns that *text* may match, in order."""
         find, held, always = self._held
-        sought = (text.casefold() if self._flags & re.IGNORECASE else text).encode("utf-8", "replace")
-        pieces = (sought[at : at + 2 * _PIECE] for at in range(0, len(sought), _PIECE))
-        met = {hit[0] for piece in pieces for hit in find.find_matches_as_indexes(piece, overlapping=True)}
-        return sorted({n for which in met for n in held[which]}.union(always))
+        sought = (text.casefold() if self._ignores_case else text).encode("utf-8", "replace")
+        hits = find(sought[: 2 * _PIECE], overlapping=True)
+        for at in range(_PIECE, len(sought) - _PIECE, _PIECE):
+            hits += find(sought[at : at + 2 * _PIECE], overlapping=True)
+        if not hits:
+            return always
+        return sorted({n for which in {hit[0] for hit in hits} for n in held[which]}.union(always))
 
     def _test(self, n: int) -> Callable[..., re.Match[str] | None]:
         if n not in self._tests:
