@@ -12,7 +12,7 @@ from digest.charset import decode
 from digest.clean import clean_page
 from digest.clean.entry import clean_entry
 from digest.drafts import Draft, draft
-from digest.entries import Met, Sight, additions, is_material, meet
+from digest.entries import Sight, additions, is_material, meet
 from digest.gate import judge
 from digest.links import one_line
 from digest.model import Article, Entry, Feed, Flag, Page, SeenEntry, Severity, SiteRule
@@ -105,24 +105,22 @@ def read_feed(
     parsed = parse(body, url=url, now=source.now, content_type=content_type, charset=charset)
     met = meet(parsed.entries, seen, now=source.now, first_news=first_news)
     bare = replace(parsed, entries=())
-    found = [
-        _read_entry(m.entry, m, source, bare)
-        if clean
-        else Found(title=m.entry.title, seen=m.seen, sight=m.sight, entry=m.entry)
-        for m in met
-        if m.sight is not Sight.KNOWN or m.seen.id in again
-    ]
+    fresh = [m for m in met if m.sight is not Sight.KNOWN or m.seen.id in again]
+    found = [Found(title=m.entry.title, seen=m.seen, sight=m.sight, entry=m.entry) for m in fresh]
+    done = tuple(_read_entry(one, source, bare) for one in found) if clean else tuple(found)
     known = sum(m.sight is Sight.KNOWN for m in met)
-    return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=tuple(found)))
+    return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=done))
 
 
 def read_entries(found: Iterable[Found], source: Source, parsed: ParsedFeed) -> bytes:
     """Clean, complete and judge entries; a tuple of `Found`, packed."""
-    return pack([_read_entry(one.entry, one, source, parsed) for one in found if one.entry])
+    return pack([_read_entry(one, source, parsed) for one in found])
 
 
-def _read_entry(entry: Entry, of: Found | Met, source: Source, parsed: ParsedFeed) -> Found:
-    seen = of.seen
+def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
+    entry, seen = found.entry, found.seen
+    if entry is None:
+        return found
     about: dict[str, Any] = {
         "source_id": f"feeds/{source.feed.id}/{seen.id}",
         "url": entry.link or None,
@@ -137,13 +135,13 @@ def _read_entry(entry: Entry, of: Found | Met, source: Source, parsed: ParsedFee
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
             page = own
     if page.article is None:
-        return Found(title=entry.title, seen=seen, sight=of.sight, reason=page.reason)
+        return replace(found, entry=None, reason=page.reason)
     outlet = source.feed.title or parsed.title
     flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
     article = _completed(page, page.article, entry, outlet, tuple(flags))
     marks = sketch(article.text)
     judged = judge(Page(article=article)).article or article
-    return Found(title=entry.title, seen=seen, sight=of.sight, draft=draft(judged, marks))
+    return replace(found, entry=None, draft=draft(judged, marks))
 
 
 def _page_text(body: bytes, charset: str | None) -> str:

@@ -224,6 +224,7 @@ def save_found(connection: sa.Connection, found: Sequence[Draft], now: datetime)
 
 
 def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
+    """What is known already, or stands twice among what was found."""
     known = connection.execute(
         sa.select(
             articles.c.id, articles.c.version, articles.c.released,
@@ -231,10 +232,7 @@ def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
         )
         .join(article_versions, article_versions.c.article_id == articles.c.id)
         .where(articles.c.source_id == found.source_id, article_versions.c.version == articles.c.version)
-    ).first()  # fmt: skip
-    if known is None:
-        _insert_all(connection, [found], now)
-        return "new"
+    ).one()  # fmt: skip
     if _same(documents.read(Article, known.document), found.article()):
         return "unchanged"
     same_text = known.text_hash == found.text_hash
