@@ -127,7 +127,7 @@ class Anywhere:
         held: dict[str, list[int]] = {}
         always = []
         for n, pattern in enumerate(self._patterns):
-            strings = {string.casefold() for string in needs(pattern)}
+            strings = {string.casefold() if self._ignores_case else string for string in needs(pattern)}
             for string in strings:
                 held.setdefault(string, []).append(n)
             if not strings:

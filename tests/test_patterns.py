@@ -89,6 +89,16 @@ def test_the_same_is_found_as_by_re_alone(text: str) -> None:
     )
 
 
+def test_capitals_count_where_case_does() -> None:
+    listed = Anywhere(["VPN", "vpn$"])
+    assert [0, 1, None] == [listed.first(text) for text in ("a VPN", "a vpn", "a Vpn")]
+
+
+@pytest.mark.parametrize("before", [0, 99_999, 199_999, 399_998])
+def test_long_texts_are_walked_in_pieces_without_seams(before: int) -> None:
+    assert Anywhere(["点击这里"]).first("x" * before + "点击这里" + "y" * 9_000) == 0
+
+
 def test_an_empty_list_finds_nothing() -> None:
     assert Anywhere(()).search("anything") is None
     assert Anywhere(()).first("anything") is None
