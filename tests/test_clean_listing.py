@@ -49,6 +49,7 @@ def text(*, above: tuple[str, ...] = (), dated: bool = True) -> str:
         (page(cards(dated=False), "The Courier"), True),
         (page(cards(link="{}"), "The Courier"), True),
         (page(blog(), "The Courier"), True),
+        (page(f"<h1>{HEADLINE}</h1>{cards(dated=False)}", HEADLINE), True),
         (text(above=("Home", "News", "Local")), False),
         (
             text(dated=False)
@@ -57,7 +58,15 @@ def text(*, above: tuple[str, ...] = (), dated: bool = True) -> str:
             False,
         ),
     ],
-    ids=["section", "front", "headings without links", "blog", "text with dates", "text of a front"],
+    ids=[
+        "section",
+        "front",
+        "headings without links",
+        "blog",
+        "subject with a title",
+        "text with dates",
+        "text of a front",
+    ],
 )
 def test_a_list_of_other_pages_is_no_article(raw: str, html: bool) -> None:
     found = clean_page(raw, source_id="s", html=html)

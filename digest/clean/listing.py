@@ -5,6 +5,7 @@ line without a full stop where it has none. An article's prose stands together, 
 gives as its own.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,15 +40,20 @@ def is_listing(sheet: Sheet, told: Told) -> bool:
     own = {place.start: size for place in places if (size := _chosen(sheet, place))}
     first = next((place for place in places if place.start in own), None)
     long = any(place.size > _LONGEST for place in places if place.start in own)
-    if first is None or long or _is_titled(sheet, told, first.start):
+    if first is None or long:
         return False
+    titled = _is_titled(sheet, told, first.start)
     share = sum(own.values()) / sum(place.size for place in places)
     tags = any(line.linked for line in sheet.lines)
     if tags:
         linked = [place for place in places if _is_teaser(sheet, place, True)]
-        mostly = _are_most(linked, own)
-        if (mostly and len(linked) >= 4 and not _opens(first, linked)) or (len(linked) >= 5 and share < 0.3):
+        least = 4 if not titled else math.inf if _is_bylined(sheet) else 5
+        if _are_most(linked, own) and len(linked) >= least and not _opens(first, linked):
+            return True  # a subject's page has a title of its own, too, but no byline
+        if not titled and len(linked) >= 5 and share < 0.3:
             return True
+    if titled:
+        return False
     teasers = [place for place in places if _is_teaser(sheet, place, False)]
     if _are_most(teasers, own):
         dated = sum(1 for place in teasers if _is_dated(sheet, place))
@@ -140,10 +146,16 @@ def _is_titled(sheet: Sheet, told: Told, first: int) -> bool:
     above = (line.text for line in sheet.lines[: min(sheet.title, 5)])
     titles = (told.page_title,) if sheet.lines[sheet.title].linked > 0.66 else (*told.titles, *above)
     said = any(title in other for other in titles)
-    below = range(sheet.title + 1, first)
-    bylined = any(sheet.kinds[i] is Kind.META for i in below[:2])
+    bylined = _is_bylined(sheet) and first > sheet.title + 1
     if said and bylined:
         return True
     about = set(body.grams(sheet.text(sheet.start, sheet.end)[: body.SUBJECT]))
     named = body.share_known(title, about) >= (0.3 if said else 0.15)
-    return named and (said or (bylined and any(_is_headline(sheet, i) for i in below)))
+    return named and (
+        said or (bylined and any(_is_headline(sheet, i) for i in range(sheet.title + 1, first)))
+    )
+
+
+def _is_bylined(sheet: Sheet) -> bool:
+    """Whether a byline stands right below the title."""
+    return sheet.title is not None and Kind.META in sheet.kinds[sheet.title + 1 : sheet.title + 3]
