@@ -73,6 +73,7 @@ class Database:
             how = {**options, "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
             how["paramstyle"] = "numeric_dollar"  # as PREPARE wants it
             self._quick_engine = sa.create_engine(self.url, **how)
+            sa.event.listen(self._quick_engine, "connect", _prepare_quick)
         self._free_since: dict[str, float] = {}
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
@@ -416,6 +417,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _prepare_quick(connection: Any, _record: object) -> None:
+    """Plans are kept: one made while the table had a page would read all of it when it has a million."""
+    connection.execute("SET enable_seqscan = off")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
