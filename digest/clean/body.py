@@ -152,7 +152,6 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     _allow_promotion(sheet)
     _allow_verse(sheet)
     sheet.voted = any(line.vote for line in lines)
-    _allow_links(sheet)
     _allow_refrains(sheet)
     _drop_contents(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
@@ -167,15 +166,6 @@ def _allow_promotion(sheet: Sheet) -> None:
     if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
         for i in calls:
             sheet.kinds[i] = Kind.PROSE
-
-
-def _allow_links(sheet: Sheet) -> None:
-    """A link to more between two lines that tags show to be body ends nothing: each section has one."""
-    for i, (above, line, below) in enumerate(
-        zip(sheet.lines, sheet.lines[1:], sheet.lines[2:], strict=False), 1
-    ):
-        if sheet.kinds[i] is Kind.END and line.linked > 0.5 and above.vote and below.vote:
-            sheet.kinds[i] = Kind.SHORT
 
 
 def _allow_refrains(sheet: Sheet) -> None:
@@ -578,9 +568,8 @@ def _drop_box(sheet: Sheet, i: int) -> None:
 
 
 def trim_tail(sheet: Sheet) -> None:
-    """Take promotion, stray paragraphs beyond furniture, and trailing lines that are no prose off the end."""
+    """Take promotion, and trailing lines that are no prose, off the end."""
     _cut_promotion(sheet)
-    _cut_strays(sheet)
     prose = sheet.prose(sheet.start, sheet.end)
     if not prose:
         sheet.end = sheet.start
@@ -620,23 +609,6 @@ def _cut_promotion(sheet: Sheet) -> None:
                 sheet.drop(range(j, sheet.end), "promotion after the article")
                 sheet.end = j
                 return
-
-
-def _cut_strays(sheet: Sheet) -> None:
-    """Cut off last paragraphs that three or more lines of furniture part from the body."""
-    prose = sheet.prose(sheet.start, sheet.end)
-    whole = sheet.mass(sheet.start, sheet.end)
-    tail = 0.0
-    for before, i in zip(reversed(prose[:-1]), reversed(prose[1:]), strict=True):
-        tail += sheet.lines[i].size
-        if tail > whole * 0.25:
-            return
-        between = [k for k in range(before + 1, i) if not sheet.dropped[k] and not sheet.lines[k].vote]
-        shorts = sum(1 for k in between if sheet.kinds[k] is Kind.SHORT)
-        if (len(between) - shorts >= 2 or shorts >= 5) and not is_kin(
-            sheet.text(sheet.start, before + 1), sheet.text(i, sheet.end)
-        ):
-            sheet.end = before + 1
 
 
 def sift(sheet: Sheet) -> None:
