@@ -87,12 +87,10 @@ class Report(Counts):
     """What a run did.
 
     Args:
-        released: Rows claimed and given back untried.
         fenced: Outcomes refused because another sender had taken over the row.
         trouble: One sentence for each server (or store) that could not be used at the end.
     """
 
-    released: int
     fenced: int
     seconds: float
     trouble: tuple[str, ...]
@@ -199,7 +197,6 @@ class _Run:
         self._done = False
         self._is_low = False
         self._queued = 0
-        self._released = 0
         self._began = time.monotonic()
 
     async def run(self) -> Report:
@@ -232,7 +229,7 @@ class _Run:
         self._done = True
         self.look_again()
         await asyncio.wait(workers)
-        self._released += await self._release(self.outgoing.clear())
+        await self._release(self.outgoing.clear())
         self.scribe.end()
 
     # Claiming
@@ -259,7 +256,7 @@ class _Run:
         in_hand = self.outgoing.editions()
         ready = await self.scribe.call(self.ledger.ready, in_hand)
         if in_hand - ready:
-            self._released += await self._release(self.outgoing.clear(ready))
+            await self._release(self.outgoing.clear(ready))
 
     def _at_work(self) -> int:
         """How many connections have a letter in hand."""
@@ -431,7 +428,6 @@ class _Run:
             self.on_progress(self._progress(0.0))
         return Report(
             **self.counts,
-            released=self._released,
             fenced=self.scribe.fenced,
             seconds=time.monotonic() - self._began,
             trouble=self.transport.trouble(),
