@@ -275,7 +275,8 @@ def _summarize(plan: Plan, updates: Mapping[str, Update]) -> tuple[list[Section]
         items, waiting = [], iter(plan.waiting.get(planned.theme.id, ()))
         for choice in planned.items:
             update = updates.get(choice.candidate.article.source_id)
-            excerpts = _excerpts(_news_of(choice.candidate, update), planned.theme, choice.size, said)
+            news = _news_of(choice.candidate, update)
+            excerpts = _excerpts(news, planned.theme, choice.size, said, adds=update is not None)
             if update and not excerpts:  # too little to stand alone
                 excerpts = _excerpts(choice.candidate, planned.theme, choice.size, said)
             if excerpts:
@@ -301,7 +302,9 @@ def _news_of(candidate: Candidate, update: Update | None) -> Candidate:
     return replace(candidate, used=candidate.used + old)
 
 
-def _excerpts(candidate: Candidate, theme: Theme, size: Size, said: Sequence[str]) -> tuple[Excerpt, ...]:
+def _excerpts(
+    candidate: Candidate, theme: Theme, size: Size, said: Sequence[str], *, adds: bool = False
+) -> tuple[Excerpt, ...]:
     return summarize(
         candidate.article,
         focus=focus(theme),
@@ -309,6 +312,7 @@ def _excerpts(candidate: Candidate, theme: Theme, size: Size, said: Sequence[str
         room=candidate.room,
         used=candidate.used,
         avoid=said,
+        adds=adds,
     )
 
 

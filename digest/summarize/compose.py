@@ -54,6 +54,7 @@ def summarize(
     room: int,
     used: tuple[Span, ...] = (),
     avoid: Sequence[str] = (),
+    adds: bool = False,
 ) -> tuple[Excerpt, ...]:
     """Say what *article* says about a theme, in its own words.
 
@@ -62,12 +63,13 @@ def summarize(
         room: Characters without white space that may be quoted at most.
         used: Spans sent before; nothing that touches or repeats them is chosen.
         avoid: Texts already quoted in this edition; nothing that repeats them is chosen.
+        adds: It is an update: its reader knows the rest, so "also" may open it.
 
     Returns:
         Lead, points in the order of the article, quote, figures; no two overlap. Empty when no
         sentence that could open an item is left, or nothing about the theme.
     """
-    page = _Page(read(article, focus), focus, size, room, used, avoid)
+    page = _Page(read(article, focus), focus, size, room, used, avoid, adds)
     lead = page.lead()
     if lead is None:
         return ()
@@ -96,7 +98,9 @@ class _Page:
         room: int,
         used: Sequence[Span],
         avoid: Sequence[str],
+        adds: bool,
     ) -> None:
+        self.adds = adds
         text, scale = reading.article.text, 1.0 if is_chinese(reading.article.text) else ENGLISH
         self.reading, self.scale = reading, scale
         self.room = min(room, round(_ROOM[size] * scale))
@@ -104,6 +108,7 @@ class _Page:
         self.asked = bool(focus)
         short = count(text) <= _REPORT_CHARS * scale
         self.is_report = short and reading.news >= _REPORT
+        self.is_brief = count(text) <= _ROOM[Size.FULL] * scale  # no longer than an item
         title = places(fold(reading.article.title), focus)
         self.titled = not focus or sum(weight for _, weight in title) >= _TITLED
         self.taken = list(used)
@@ -172,7 +177,7 @@ class _Page:
         able = [
             p
             for p in free
-            if p.leads or (p.spoken and (p.speaker in main or not main))
+            if p.leads or (p.spoken and (p.speaker in main or not main)) or (self.adds and not p.spoken)
             if _SHORT_LEAD <= p.size / self.scale <= _LEAD[1]
         ]
 
@@ -186,9 +191,9 @@ class _Page:
         return not self.asked or p.about >= _THEMED
 
     def keeps_to_theme(self, points: Sequence[Excerpt]) -> bool:
-        """Whether the item says enough of the theme: by a point, or at least by a lead of full length."""
+        """Whether the item says enough of the theme: by a point, or as a report or short text by its lead."""
         lead = self.chosen[0]
-        alone = lead.about >= 2 * _THEMED and self.is_report
+        alone = lead.about >= 2 * _THEMED and (self.is_report or self.is_brief)
         return (
             not self.asked
             or any(map(self._is_themed, self.chosen[1:]))
