@@ -152,6 +152,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     _allow_promotion(sheet)
     _allow_verse(sheet)
     sheet.voted = any(line.vote for line in lines)
+    _allow_links(sheet)
     _allow_refrains(sheet)
     _drop_contents(sheet)
     sheet.drop(_copies(lines), "stands in the page twice")
@@ -166,6 +167,15 @@ def _allow_promotion(sheet: Sheet) -> None:
     if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
         for i in calls:
             sheet.kinds[i] = Kind.PROSE
+
+
+def _allow_links(sheet: Sheet) -> None:
+    """A link to more between two lines that tags show to be body ends nothing: each section has one."""
+    for i, (above, line, below) in enumerate(
+        zip(sheet.lines, sheet.lines[1:], sheet.lines[2:], strict=False), 1
+    ):
+        if sheet.kinds[i] is Kind.END and line.linked > 0.5 and above.vote and below.vote:
+            sheet.kinds[i] = Kind.SHORT
 
 
 def _allow_refrains(sheet: Sheet) -> None:
@@ -296,10 +306,7 @@ def choose_run(sheet: Sheet) -> None:
     most = max((score for score, _, _ in runs), default=0.0)
     likely = [run for run in runs if run[0] >= most * _RIVAL]
     if likely:
-        seen = Counter(line.text for line in sheet.lines) if len(likely) > 1 else Counter()
-        _, sheet.start, sheet.end = max(
-            likely, key=lambda run: run[0] * _evidence(sheet, run[1], run[2], seen)
-        )
+        _, sheet.start, sheet.end = max(likely, key=lambda run: run[0] * _evidence(sheet, run[1], run[2]))
 
 
 def _runs(sheet: Sheet, fall: float) -> Iterator[tuple[float, int, int]]:
@@ -322,23 +329,18 @@ def _runs(sheet: Sheet, fall: float) -> Iterator[tuple[float, int, int]]:
         yield best, first, end
 
 
-def _evidence(sheet: Sheet, start: int, end: int, seen: Counter[str]) -> int:
+def _evidence(sheet: Sheet, start: int, end: int) -> int:
     """Worth of a run: twice for a byline above, for an end mark below, for a title it shares words with.
 
-    A page copied as text begins with the browser's title: four times for a run that has half of its words.
+    A page copied as text begins with the browser's title: four times more for a run with half of its words.
     """
-    above = range(max(0, start - 8), start)
-    byline = any(sheet.kinds[i] is Kind.META for i in above)
-    page = sheet.lines[0].text[:200]
+    byline = Kind.META in sheet.kinds[max(0, start - 8) : start]
+    title = sheet.lines[0].text[:200]
     texts = (sheet.lines[i].text for i in sheet.prose(start, end))
-    known = set(grams("\n".join(text for text in texts if text[:200] not in page)[:SUBJECT]))
-    named = share_known(page, known) if sheet.lines[0].size >= 6 else 0.0
-    titled = named >= 0.3 or any(
-        share_known(line.text, known) >= 0.3
-        for line in sheet.lines[above.start : start]
-        if line.size >= 6 and not line.ends and (line.heading or seen[line.text] > 1)
-    )
-    return 1 << (byline + titled + 2 * (named >= 0.5) + (Kind.FINAL in sheet.kinds[end : end + 3]))
+    known = set(grams("\n".join(text for text in texts if text[:200] not in title)[:SUBJECT]))
+    named = share_known(title, known) if sheet.lines[0].size >= 6 else 0.0
+    marked = Kind.FINAL in sheet.kinds[end : end + 3]
+    return 1 << (byline + marked + (named >= 0.3) + 2 * (named >= 0.5))
 
 
 def _score(sheet: Sheet, i: int) -> float:
