@@ -17,12 +17,12 @@ from itertools import takewhile
 
 from digest.model import Article, Block, Cut
 from digest.patterns import Anywhere, alternatives, joined
-from digest.text import Span, count_cjk, is_cjk, ngrams, sentences
+from digest.text import CJK, Span, count_cjk, is_cjk, ngrams, sentences
 
 
 def pattern(source: str) -> Anywhere:
-    """Any of the alternatives of a table of gate.toml."""
-    return Anywhere(alternatives(joined(source)))
+    """Any of the alternatives of a table of gate.toml; ``^`` begins any line."""
+    return Anywhere(alternatives(joined(source)), re.MULTILINE)
 
 
 WORDS = tomllib.loads(resources.files("digest").joinpath("gate.toml").read_text("utf-8"))
@@ -31,12 +31,15 @@ _WEIGHTS = {name: float(sign["weight"]) for name, sign in WORDS["signs"].items()
 _TRADES = {code: pattern(words) for code, words in WORDS["trades"].items()}
 _WEIGHTS |= dict.fromkeys(_TRADES, 1.0)
 _ASKS = ("channel", "address", "evasion", "call")
-"""Nothing is an offer that asks nothing of its reader."""
+"""What asks nothing of its reader is an offer only where nothing else is like it."""
 _GIVES = ("promise", "terms")
-_ASKING = Anywhere([part for name in _ASKS for part in alternatives(joined(WORDS["signs"][name]["words"]))])
+_COURTS = ("hook", "crowd", "seller")
+_ASKING = pattern("|".join(WORDS["signs"][name]["words"].strip() for name in _ASKS))
 """All of them at once: nearly every text holds none, and is read only this once."""
+_BEARING = pattern("|".join(WORDS["signs"][name]["words"].strip() for name in (*_ASKS, "promise")))
 _REPORTING = pattern(WORDS["reporting"])
-_BRAND = pattern(WORDS["brand"])
+_SITE = pattern(WORDS["brand"])
+_BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
 _QUOTED = re.compile('"[^"\n]{2,200}"')
 _APART = re.compile(r"([^\w\n，。,.、…:;!?])(?<=[^\W\d_a-z].)(?:[^\W\d_a-z]\1){4,}")
 """加 薇 信 免 费: one mark or blank after every character. It begins with what is rarest."""
@@ -44,12 +47,16 @@ _MASKS = re.compile(r"(?<=[^\W_])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=
 
 _A_PAGE = 60
 """Characters around an article under which it stands alone, as in a feed."""
+_MARKED = re.compile(rf"(?<=[{CJK}])(?:【([^【】\n]{{2,20}})】|([_|])([^_|\n]{{2,20}})\2)(?=[{CJK}])")
+"""Words set apart in the middle of a Chinese sentence."""
 _COMPANY = pattern("娱乐(?:公司|平台|游戏)")
 _NAME = 12
 """Characters that a name of a site has at most on either side of its last word."""
 
-_FOREIGN = 0.5
-"""Weight of a subject that the rest of the article does not share."""
+_FOREIGN, _NAMED = 0.5, 0.5
+"""Weight of a subject that the rest of the article does not share, and of a name that sites are sold by."""
+_UNASKED = 3
+"""Goods and promises that an offer holds, and nothing else in the article, when it asks for nothing."""
 _OFFER = 2.5
 """Weight from which sentences are an offer."""
 _SAMPLE = 2000
@@ -91,7 +98,7 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
         folded: The article's text.
         asked: A line beside it, left out already, asks something of the reader.
     """
-    places = {m.start() for m in _ASKING.finditer(folded)}
+    places = {m.start() for m in _BEARING.finditer(folded)}
     places |= {m.start() for m in _APART.finditer(folded)}
     if not places and not asked:
         return None
@@ -121,7 +128,7 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
 
 def _offering(folded: str, block: Block) -> Iterator[Span]:
     """Runs of sentences of *block* that bear signs and together weigh enough."""
-    if weight(_signs(folded[block.start : block.end])) + _FOREIGN < _OFFER:
+    if weight(_signs(folded[block.start : block.end])) + _FOREIGN + 3 * _NAMED < _OFFER:
         return
     run: list[Span] = []
     for span in (*sentences(folded, block.start, block.end), None):
@@ -136,17 +143,32 @@ def _weighed(folded: str, block: Block, run: list[Span]) -> Iterator[Span]:
     start, end = run[0][0], run[-1][1]
     text = folded[start:end]
     signs = _signs(text)
-    goods = any(signs[code] for code in _TRADES)
-    if not any(signs[name] for name in _ASKS) or not (
-        goods or any(signs[name] for name in _GIVES) or (signs["evasion"] and signs["call"])
-    ):
-        return
-    foreign = _is_foreign(text, folded[:start] + folded[end:])
+    rest = folded[:start] + folded[end:]
+    names = distinct(_SITE, text)
+    goods = [word for code in _TRADES for word in signs[code]] + (names if len(names) > 1 else [])
+    gives = [word for name in _GIVES for word in signs[name]]
+    foreign = _is_foreign(text, rest)
     against = 0.75 * len(set(_REPORTING.findall(text)))
-    if weight(signs) + (_FOREIGN if foreign else 0.0) - against < _OFFER:
+    if any(signs[name] for name in _ASKS):
+        if not (goods or gives or (signs["evasion"] and signs["call"])):
+            return
+    elif against or not foreign or not _is_spliced(text, rest, signs, goods, gives):
+        return
+    worth = weight(signs) + _NAMED * min(3, len(names)) + (_FOREIGN if foreign else 0.0)
+    if worth - against < _OFFER:
         return
     most = (end - start) * 2 > block.end - block.start
-    yield (block.start, block.end) if most else (start, end + (folded[end] == " "))
+    yield (block.start, block.end) if most else (start, end + (folded[end : end + 1] == " "))
+
+
+def _is_spliced(text: str, rest: str, signs: _Signs, goods: list[str], gives: list[str]) -> bool:
+    """Whether a small part that asks for nothing offers all the same: goods and promises the *rest* has not.
+
+    English needs a word to its reader as well: stories name goods, too.
+    """
+    if len(text) * 2 > len(rest) or not (count_cjk(text) or any(signs[name] for name in _COURTS)):
+        return False
+    return max(len(goods), len(gives)) > 1 and sum(word not in rest for word in goods + gives) >= _UNASKED
 
 
 def _signs(folded: str) -> _Signs:
@@ -196,7 +218,7 @@ def _is_advert(signs: _Signs, rest: str, *, offered: bool, share: float) -> bool
 
 
 def brands(folded: str, title: str) -> tuple[Span, ...]:
-    """Where a name of the kind that sites are sold by stands three times amid sentences."""
+    """Where a name of the kind that sites are sold by stands amid sentences: three times, or in marks."""
     places: dict[str, list[int]] = {}
     for match in _BRAND.finditer(folded):
         places.setdefault(match.group(), []).append(match.start())
@@ -211,7 +233,16 @@ def brands(folded: str, title: str) -> tuple[Span, ...]:
         amid = sum(_goes_on(folded[max(0, a - 1) : a]) and is_cjk(folded[b : b + 1]) for a, b in spans)
         if len(name) >= 4 and name not in title and amid * 2 > len(spans):
             found += spans
-    return tuple(sorted(found))
+    return tuple(sorted(found)) or tuple(_marked(folded))
+
+
+def _marked(folded: str) -> Iterator[Span]:
+    """Goods that an article cannot mean, set apart by marks amid a sentence: 每天【…投注平台】都."""
+    for match in _MARKED.finditer(folded):
+        name = match[1] or match[3]
+        sold = any(_TRADES[code].first(name) is not None for code in ("gambling", "adult"))
+        if sold or _BRAND.first(name) is not None:
+            yield match.span()
 
 
 def _goes_on(before: str) -> bool:
