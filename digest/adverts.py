@@ -16,27 +16,34 @@ from importlib import resources
 from itertools import takewhile
 
 from digest.model import Article, Block, Cut
-from digest.patterns import Anywhere, alternatives, joined
+from digest.patterns import Anywhere, Lists, alternatives, joined
 from digest.text import CJK, Span, count_cjk, is_cjk, ngrams, sentences
 
 
 def pattern(source: str) -> Anywhere:
     """Any of the alternatives of a table of gate.toml; ``^`` begins any line."""
-    return Anywhere(alternatives(joined(source)), re.MULTILINE)
+    return Anywhere(_parts(source), re.MULTILINE)
+
+
+def _parts(source: str) -> list[str]:
+    return alternatives(joined(source))
 
 
 WORDS = tomllib.loads(resources.files("digest").joinpath("gate.toml").read_text("utf-8"))
-_SIGNS = {name: pattern(sign["words"]) for name, sign in WORDS["signs"].items()}
+_SIGNS = {name: _parts(sign["words"]) for name, sign in WORDS["signs"].items()}
 _WEIGHTS = {name: float(sign["weight"]) for name, sign in WORDS["signs"].items()}
-_TRADES = {code: pattern(words) for code, words in WORDS["trades"].items()}
+_TRADES = {code: _parts(words) for code, words in WORDS["trades"].items()}
 _WEIGHTS |= dict.fromkeys(_TRADES, 1.0)
+_ALL = Lists({**_SIGNS, **_TRADES}, re.MULTILINE)
+_SHADY = Lists({code: _TRADES[code] for code in ("gambling", "adult")}, re.MULTILINE)
+"""Trades whose words no page has by chance."""
 _ASKS = ("channel", "address", "evasion", "call")
 """What asks nothing of its reader is an offer only where nothing else is like it."""
 _GIVES = ("promise", "terms")
 _COURTS = ("hook", "crowd", "seller")
-_ASKING = pattern("|".join(WORDS["signs"][name]["words"].strip() for name in _ASKS))
+_ASKING = Anywhere([part for name in _ASKS for part in _SIGNS[name]], re.MULTILINE)
 """All of them at once: nearly every text holds none, and is read only this once."""
-_BEARING = pattern("|".join(WORDS["signs"][name]["words"].strip() for name in (*_ASKS, "promise")))
+_BEARING = Anywhere([part for name in (*_ASKS, "promise") for part in _SIGNS[name]], re.MULTILINE)
 _REPORTING = pattern(WORDS["reporting"])
 _SITE = pattern(WORDS["brand"])
 _BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
@@ -47,8 +54,8 @@ _MASKS = re.compile(r"(?<=[^\W_])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=
 
 _A_PAGE = 60
 """Characters around an article under which it stands alone, as in a feed."""
-_MARKED = re.compile(rf"(?<=[{CJK}])(?:【([^【】\n]{{2,20}})】|([_|])([^_|\n]{{2,20}})\2)(?=[{CJK}])")
-"""Words set apart in the middle of a Chinese sentence."""
+_MARKED = re.compile(rf"(?:【([^【】\n]{{2,20}})】|([_|])([^_|\n]{{2,20}})\2)(?=[{CJK}])")
+"""Words set apart in a Chinese sentence."""
 _COMPANY = pattern("娱乐(?:公司|平台|游戏)")
 _NAME = 12
 """Characters that a name of a site has at most on either side of its last word."""
@@ -107,10 +114,10 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
     rest = "".join(_outside(folded, (0, len(folded)), spans))
     share = 1 - len(rest) / max(1, len(folded))
     rest = rest[:_SAMPLE]
-    if not spans and all(_SIGNS[name].first(rest) is None for name in _GIVES):
-        return None
-    signs = _signs("".join(folded[a:b] for a, b in spans) if spans else rest)
     left = _signs(rest)
+    if not spans and not any(left[name] for name in _GIVES):
+        return None
+    signs = _signs("".join(folded[a:b] for a, b in spans)) if spans else left
     whole = _is_advert(left, rest, offered=bool(spans) or asked, share=share)
     if not spans and not whole:
         return None
@@ -128,7 +135,10 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
 
 def _offering(folded: str, block: Block) -> Iterator[Span]:
     """Runs of sentences of *block* that bear signs and together weigh enough."""
-    if weight(_signs(folded[block.start : block.end])) + _FOREIGN + 3 * _NAMED < _OFFER:
+    text = folded[block.start : block.end]
+    signs = _signs(text)
+    most = weight(signs) + _FOREIGN + _NAMED * min(3, len(distinct(_SITE, text)))
+    if most < _OFFER or not any(signs[name] for name in (*_ASKS, *_GIVES)):
         return
     run: list[Span] = []
     for span in (*sentences(folded, block.start, block.end), None):
@@ -147,13 +157,13 @@ def _weighed(folded: str, block: Block, run: list[Span]) -> Iterator[Span]:
     names = distinct(_SITE, text)
     goods = [word for code in _TRADES for word in signs[code]] + (names if len(names) > 1 else [])
     gives = [word for name in _GIVES for word in signs[name]]
-    foreign = _is_foreign(text, rest)
     against = 0.75 * len(set(_REPORTING.findall(text)))
     if any(signs[name] for name in _ASKS):
         if not (goods or gives or (signs["evasion"] and signs["call"])):
             return
-    elif against or not foreign or not _is_spliced(text, rest, signs, goods, gives):
+    elif against or not _is_spliced(text, rest, signs, goods, gives):
         return
+    foreign = _is_foreign(text, rest)
     worth = weight(signs) + _NAMED * min(3, len(names)) + (_FOREIGN if foreign else 0.0)
     if worth - against < _OFFER:
         return
@@ -168,7 +178,8 @@ def _is_spliced(text: str, rest: str, signs: _Signs, goods: list[str], gives: li
     """
     if len(text) * 2 > len(rest) or not (count_cjk(text) or any(signs[name] for name in _COURTS)):
         return False
-    return max(len(goods), len(gives)) > 1 and sum(word not in rest for word in goods + gives) >= _UNASKED
+    foreign = sum(word not in rest for word in goods + gives) >= _UNASKED and _is_foreign(text, rest)
+    return foreign and max(len(goods), len(gives)) > 1
 
 
 def _signs(folded: str) -> _Signs:
@@ -176,7 +187,7 @@ def _signs(folded: str) -> _Signs:
     bare = _MASKS.sub("", text)
     if apart := _APART.search(bare):
         bare = bare.replace(apart[1], "")
-    found = {name: distinct(p, bare) for name, p in (*_SIGNS.items(), *_TRADES.items())}
+    found = _ALL.words(bare)
     if apart:
         found["evasion"].append(apart.group()[:12])
     return found
@@ -238,10 +249,12 @@ def brands(folded: str, title: str) -> tuple[Span, ...]:
 
 def _marked(folded: str) -> Iterator[Span]:
     """Goods that an article cannot mean, set apart by marks amid a sentence: 每天【…投注平台】都."""
+    if not any(mark in folded for mark in "【_|"):
+        return
     for match in _MARKED.finditer(folded):
         name = match[1] or match[3]
-        sold = any(_TRADES[code].first(name) is not None for code in ("gambling", "adult"))
-        if sold or _BRAND.first(name) is not None:
+        amid = is_cjk(folded[match.start() - 1 : match.start()])
+        if amid and (any(_SHADY.words(name).values()) or _BRAND.first(name) is not None):
             yield match.span()
 
 
@@ -259,11 +272,11 @@ def host(around: str) -> tuple[str, list[str]] | None:
     """(trade, words) when the lines around an article promote: goods of one trade, and promises or calls."""
     if len(around) < _A_PAGE:
         return None
-    for code in ("gambling", "adult"):
-        words = distinct(_TRADES[code], around)
+    for code, words in _SHADY.words(around).items():
         if len(words) < 3:
             continue
-        offers = [word for name in ("promise", "evasion") for word in distinct(_SIGNS[name], around)]
+        signs = _ALL.words(around)
+        offers = [*signs["promise"], *signs["evasion"]]
         if len(offers) >= 3:
             return code, [*words, *offers]
     company = distinct(_COMPANY, around)

@@ -5,7 +5,7 @@ Whatever a pattern matches holds one of a few strings, read here from its source
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from heapq import heapify, heappop, heapreplace
 from itertools import pairwise
@@ -136,7 +136,7 @@ class Anywhere:
         finder = BytesAhoCorasick([string.encode() for string in held], implementation=fast)
         return finder.find_matches_as_indexes, list(held.values()), always
 
-    def _possible(self, text: str) -> list[int]:
+    def possible(self, text: str) -> list[int]:
         """Numbers of the patterns that *text* may match, in order."""
         find, held, always = self._held
         sought = (text.casefold() if self._ignores_case else text).encode("utf-8", "replace")
@@ -155,11 +155,15 @@ class Anywhere:
 
     def first(self, text: str) -> int | None:
         """The number of the first of the patterns that *text* matches, wherever."""
-        return next((n for n in self._possible(text) if self._test(n)(text)), None)
+        return next((n for n in self.possible(text) if self._test(n)(text)), None)
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """What ``re.finditer`` finds of all of them, in the order of the text."""
-        tests = [(n, self._test(n)) for n in self._possible(text)]
+        return self.among(text, self.possible(text))
+
+    def among(self, text: str, possible: Sequence[int]) -> Iterator[re.Match[str]]:
+        """What it finds of these patterns, by their numbers."""
+        tests = [(n, self._test(n)) for n in possible]
         ahead = [(match.start(), n, test, match) for n, test in tests if (match := test(text))]
         heapify(ahead)
         end = 0
@@ -178,3 +182,24 @@ class Anywhere:
 
     def findall(self, text: str) -> list[str]:
         return [match.group() for match in self.finditer(text)]
+
+
+class Lists:
+    """Several lists of patterns, each under its name, all looked for in one walk."""
+
+    def __init__(self, lists: Mapping[str, Sequence[str]], flags: int = 0) -> None:
+        self._named = [name for name, patterns in lists.items() for _ in patterns]
+        self._all = Anywhere([one for patterns in lists.values() for one in patterns], flags)
+        self._names = tuple(lists)
+
+    def words(self, text: str) -> dict[str, list[str]]:
+        """What each list finds, every word once, in the order of the text."""
+        possible: dict[str, list[int]] = {name: [] for name in self._names}
+        for n in self._all.possible(text):
+            possible[self._named[n]].append(n)
+        return {
+            name: list(dict.fromkeys(match.group() for match in self._all.among(text, which)))
+            if which
+            else []
+            for name, which in possible.items()
+        }
