@@ -216,6 +216,7 @@ def _frequent(text: str) -> Iterator[list[str]]:
     """
     low = text.encode("utf-16-le", "surrogatepass")[::2]
     octets = Counter(low).items()
+    chars: Counter[str] = Counter()
     for length, part in ((4, 40), (3, 20)):
         least = max(8, len(text) // part)
         often = bytearray(256)
@@ -223,7 +224,8 @@ def _frequent(text: str) -> Iterator[list[str]]:
             often[octet] = n >= least
         runs = []
         if b"\1" * length in low.translate(often):
-            frequent = "".join(c for c, n in Counter(text).items() if n >= least and is_cjk(c))
+            chars = chars or Counter(text)
+            frequent = "".join(c for c, n in chars.items() if n >= least and is_cjk(c))
             runs = re.findall(f"[{frequent}]{{{length},}}", text) if frequent else []
         yield [run[i : i + length] for run in runs for i in range(len(run) - length + 1)]
 
