@@ -43,7 +43,7 @@ class Policy:
         give_up_at: No retry after this moment (the schedule's next slot); None leaves *give_up_after*.
         lease_s: Longer than any one message can take, or another sender takes over.
         batch: Rows claimed in one transaction.
-        makers: Threads that make letters ahead: worth it where they are signed, which needs no interpreter.
+        makers: Threads that make letters ahead: worth it where RSA signs, which needs no interpreter.
         patience_s: How long to wait, with nothing else to do, for a server or a retry to come due.
         grace_s: After a stop, how long a message that is not out yet may go on trying to be, and how
             long the ledger may stay unwritable before that is an error.

@@ -116,7 +116,7 @@ class Sending:
             policy = Policy(
                 uncertain=self._config.delivery.uncertain,
                 lease_s=LEASE_S * home.clock.speed,
-                makers=MAKERS if signer else 0,
+                makers=MAKERS if signer and signer.is_slow else 0,
             )
             sign = signer.sign if signer else None
 

@@ -55,6 +55,8 @@ class Key:
 class Signer:
     """Puts a signature of each key on top of a message.
 
+    It is slow with RSA: threads are worth their cost then, and not with Ed25519 (docs/performance.md).
+
     Raises:
         DkimKeyError: No key was given.
     """
@@ -63,6 +65,7 @@ class Signer:
         if not keys:
             raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new FILE`")
         self._keys = [(key.sign, _start(key)) for key in keys]
+        self.is_slow = any(key.algorithm == "rsa" for key in keys)
 
     def sign(self, message: bytes) -> bytes:
         """The signed message. It must have CRLF line ends; safe to call from any thread."""
