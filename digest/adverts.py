@@ -40,7 +40,7 @@ _SHADY = Lists({code: _TRADES[code] for code in ("gambling", "adult")}, re.MULTI
 _ASKS = ("channel", "address", "evasion", "call")
 """What asks nothing of its reader is an offer only where nothing else is like it."""
 _GIVES = ("promise", "terms")
-_COURTS = ("hook", "crowd", "seller")
+_COURTS = ("hook", "crowd", "seller", "adult")
 _ASKING = Anywhere([part for name in _ASKS for part in _SIGNS[name]], re.MULTILINE)
 """All of them at once: nearly every text holds none, and is read only this once."""
 _BEARING = Anywhere([part for name in (*_ASKS, "promise") for part in _SIGNS[name]], re.MULTILINE)
