@@ -96,8 +96,8 @@ def headlines(
         year = _year(item.article, now)
         room = SUBJECT_COLUMNS - columns(year)
         whole = columns(item.article.title + year) <= SUBJECT_MOST
-        name = section.theme.name(language)
-        theme = f"{name}：{shorten(item.article.title, room - columns(name) - 2)}{year}"
+        name = section.theme.name(language) + ("：" if language.startswith("zh") else ": ")
+        theme = f"{name}{shorten(item.article.title, room - columns(name))}{year}"
         if item.article.severity is Severity.NOTE:
             headline = item.article.title if whole else shorten(item.article.title, room)
             candidates.append((item, headline + year))

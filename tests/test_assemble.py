@@ -41,13 +41,13 @@ def item(title: str, *, year: int | None = 2026, severity: Severity = Severity.N
     return Item(article=article, size=Size.FULL, excerpts=(lead,), reason=reason, reading_minutes=1)
 
 
-def make(*items: Item, past: tuple[str, ...] = ()) -> Edition:
+def make(*items: Item, past: tuple[str, ...] = (), language: str = "zh-CN") -> Edition:
     return assemble(
         [Section(theme=THEME, items=items, why="")],
         schedule="daily",
         slot=NOW,
         made_at=NOW,
-        language="zh-CN",
+        language=language,
         past_subjects=past,
     )
 
@@ -69,6 +69,11 @@ def make(*items: Item, past: tuple[str, ...] = ()) -> Edition:
 def test_the_subject_is_a_headline_in_its_own_words(first: Item, subject: str) -> None:
     assert make(first).subject == subject
     assert columns(subject) <= 70
+
+
+def test_an_english_subject_has_an_english_colon() -> None:
+    doubtful = item("Chips at half price", severity=Severity.CAUTION)
+    assert make(doubtful, language="en").subject == f"{THEME.name('en')}: Chips at half price"
 
 
 def test_a_clean_copy_gives_the_subject_before_a_doubtful_one_that_ranks_higher() -> None:
