@@ -42,8 +42,8 @@ _ASKS = ("channel", "address", "evasion", "call")
 _GIVES = ("promise", "terms")
 _COURTS = ("hook", "crowd", "seller", "adult")
 _ASKING = Anywhere([part for name in _ASKS for part in _SIGNS[name]], re.MULTILINE)
-"""All of them at once: nearly every text holds none, and is read only this once."""
 _BEARING = Anywhere([part for name in (*_ASKS, "promise") for part in _SIGNS[name]], re.MULTILINE)
+"""Every offer holds one of these; most texts hold none, and are read only this once."""
 _REPORTING = pattern(WORDS["reporting"])
 _SITE = pattern(WORDS["brand"])
 _BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
