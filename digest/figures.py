@@ -7,6 +7,7 @@ dimensions are none. Labels are spans of the same sentence, so everything shown 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from digest.text import CJK, Span, alternatives, count, lazy, sentences, word_table
 
@@ -105,9 +106,9 @@ _OTHER_AFTER = lazy(
 _YEAR = lazy(r"(?:1[89]|20)\d\d|[06-9]\d")
 _CLAUSE = lazy(r"[，,；;。！？!?：:（）()“”「」『』《》、\n\"]|——|……|\s[-–]\s")
 _TAIL = lazy(
-    r"(?:已经?|将|就|便)?(?:[升降涨跌增减高低](?=[到至了])|达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看)+$"
+    r"(?:已经?|将|就|便)?(?:[升降涨跌增减高低](?=[到至了])|分别|第一次|首次|达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看)+$"
 )
-_THIS = lazy("[这那][条个座款家项本种份套次台部栋起]|该")
+_THIS = lazy("[这那][条个座款家项本种份套次台部栋起]|该|其(?![中他它])")
 _MODAL = lazy("也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
 _NO_LABEL = lazy(
     "[我你您他她它这那吗呢吧]|^[以之左右上下内外来后前多余就时而但也都并和与至到或，]|^(?:是|为|有|了|在|的)|[就才都也会能]$"
@@ -115,8 +116,10 @@ _NO_LABEL = lazy(
 _EN_STOP = lazy(
     r"[,.;:?!“”\"()\n，。；：、！？]|\s(?:and|but|which|that|who|is|was|are|were|will|has|have|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
 )
+_OF = lazy(r"of (?:(?:its|the|their|his|her|all|our) )?")
 _EN_JOINT = lazy(r"\b(?:but|that|which|who|be|been|is|are|was|were)\s")
-_EN_EDGE = word_table("in to from on at for under is was were a an the per of their its by than about and")
+_EN_EDGE = word_table("in to from on at for under is was were a an the per of their its by than about and over during within between among into through against off more less last next")
+_DETERMINERS = word_table("the a an its their his her")
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
     "money": 0.9,
@@ -277,7 +280,7 @@ def _label_after(text: str, at: int, end: int) -> Span | None:
 
 
 def _english_label(text: str, at: int, end: int) -> Span | None:
-    at += 3 if text.startswith("of ", at) else 0
+    at = m.end() if (m := _OF.match(text, at, end)) else at
     stop = m.start() if (m := _EN_STOP.search(text, at, end)) else end
     words = list(re.finditer(r"\S+", text[at:stop]))[:_LABEL_WORDS]
     while words and words[-1].group() in _EN_EDGE:
@@ -294,7 +297,9 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
         piece = re.split(r"\d", piece, maxsplit=1)[0] or piece
         joint = max((m.end() for m in _EN_JOINT.finditer(piece)), default=0)
         begin, piece = begin + joint, piece[joint:]
-        words = list(re.finditer(r"\S+", piece))[-_LABEL_WORDS:]
+        words = list(re.finditer(r"\S+", piece))
+        if len(words) > _LABEL_WORDS:  # from where a noun begins, but not amid "the debt of the country"
+            words = _from_determiner(words[-_LABEL_WORDS - 1 :])
         while words and words[-1].group().lower() in _EN_EDGE:
             words.pop()
         return (begin + words[0].start(), begin + words[-1].end()) if words else None
@@ -307,6 +312,14 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
     lead = len(piece) - len(piece.lstrip())
     good = 2 <= count(piece) <= _LABEL_CHARS and not _NO_LABEL.search(piece.lstrip())
     return (begin + lead, begin + len(piece)) if good else None
+
+
+def _from_determiner(words: list[re.Match[str]]) -> list[re.Match[str]]:
+    """*words* from the first "the debt" on that hangs on no preposition; nothing if there is none."""
+    for n, (before, word) in enumerate(pairwise(words), start=1):
+        if word.group().lower() in _DETERMINERS and before.group() not in {"of", *_EN_EDGE}:
+            return words[n:]
+    return []
 
 
 def _weight(sentence: str, kind: str, value: float) -> float:

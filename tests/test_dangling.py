@@ -27,6 +27,8 @@ def fix(sentence: str, *, spoken: bool = False) -> Fix:
         "经过一年的试验，2021年3月，长风船厂交出了样船。",
         "水泵由三家工厂供货，船员正在学习用好这些水泵。",
         "在会议室里，梁玉芬讲起了柴油味。",
+        "一、二号码头明年改建。",
+        "The port sold two boats, and this was a mistake.",
         "两条航线中，一条走内湾，另一条走外海。",
         "长风船厂提出双层电池舱之后，别的船厂也采用了双层电池舱。",
         "“江豚1号”完工后，长风船厂开始造第二艘。",
@@ -96,6 +98,15 @@ def test_what_only_announces_something_says_nothing(sentence: str) -> None:
         "The company declined to comment on the repairs.",
         "Its owner kept visitors away from the lake.",
         "For example, the ferry runs until eight at night.",
+        "众人都说，这次换船换得值。",
+        "十二份，一共三百元，船员自己付了钱。",
+        "事故发生之后，轮渡停了两天。",
+        "Some of that money was lent to the port by the city.",
+        "In short, the ferries ran on time and nobody noticed.",
+        "The first option is to keep the boats as they are.",
+        "In the eyes of the port this is a question of money.",
+        "Only in May did these repairs begin at last.",
+        "Already the pride of the river, this slow boat was built by hand.",
     ],
 )
 def test_needs_what_stood_before(sentence: str) -> None:
@@ -122,6 +133,11 @@ def test_needs_what_stood_before(sentence: str) -> None:
         "What will happen to the old bridge?",
         "No way.",
         "(The count includes the boats that were sold last year.)",
+        "第一板斧是，轮渡公司卖掉了旧船。",
+        "（三）向所在码头提出维修建议。",
+        "四，江边的人都喜欢看船。",
+        "Members can write to ferries@port.example for the timetable.",
+        "Welcome to the live coverage of the boat race.",
     ],
 )
 def test_cannot_be_used(sentence: str) -> None:

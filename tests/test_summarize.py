@@ -365,6 +365,7 @@ def test_half_a_quotation_is_never_set_large() -> None:
         ("江东网-客户端讯 江东港新码头周三动工，工期三年，可以停靠五万吨级的货轮。", "江东港新"),
         ("【江东消息】3月5日消息，江东港新码头周三动工，工期三年，可以停靠五万吨级的货轮。", "江东港新"),
         ("3月5日，江东港新码头动工，工期三年，可以停靠五万吨级的货轮，投资二十亿元。", "3月5日，"),
+        ("★江东港新码头周三动工，工期三年，可以停靠五万吨级的货轮。", "江东港新"),
         ("PORTLAND, Ore. (AP) -- The old pier will be rebuilt within three years, the port said.", "The old"),
         (
             "Portland, Oregon - The old pier will be rebuilt within three years, the port said on Monday.",
@@ -399,3 +400,19 @@ The town council will vote on the plan for the northern end of the pier in March
     article = make(text, title="A pier for the harbour", language="en")
     spoken = [p for p in passages(read(article, {}), least=20, most=200) if p.spoken]
     assert [article.text[p.start : p.end][-7:] for p in spoken] == ["harbour"]
+
+
+def test_words_a_sentence_introduces_are_not_those_of_whom_the_next_one_names() -> None:
+    text = """\
+The council met on Monday night to hear what the harbour makes of the new pier, and Dana Whitcombe was there.
+A notice from the harbour reads, “No boats may leave before the tide has turned.” Whitcombe tore it down."""
+    article = make(text, title="A pier for the harbour", language="en")
+    assert [quote.speaker for quote in read(article, {}).quotes] == [None]
+
+
+def test_a_list_by_places_is_no_transcript() -> None:
+    text = "\n".join(
+        f"{place}: Boats must carry lights from dusk to dawn, and no more than {n} passengers in winter."
+        for n, place in enumerate(["Portland", "Salem", "Eugene", "Portland", "Astoria", "Salem"])
+    )
+    assert not read(make(text, title="New rules for boats", language="en"), {}).quotes

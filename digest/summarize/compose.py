@@ -34,7 +34,7 @@ _THEMED, _TITLED = 0.4, 0.8
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 """How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
 _POINTING = lazy(r"这|那(?!么)|你|\b(?:[Tt]his|[Tt]hese|[Tt]hose)\b")
-_FIGURE_SENTENCE = 90
+_FIGURE_SENTENCE = (14, 90)
 
 
 def share(article: Article) -> tuple[int, int]:
@@ -264,7 +264,8 @@ class _Page:
         found: list[Excerpt] = []
         for figure, s in self._options:
             size = count(self.reading.article.text[s.start : s.end])
-            fits = len(found) < most and size <= min(self.room, _FIGURE_SENTENCE * self.scale)
+            least, longest = (chars * self.scale for chars in _FIGURE_SENTENCE)
+            fits = len(found) < most and least <= size <= min(self.room, longest)
             if fits and self.is_free(s.start, s.end) and not self._is_said(s.terms):
                 self._spend(s.start, s.end, size, s.terms)
                 excerpt = self._excerpt(Role.FIGURE, s.start, s.end)

@@ -123,7 +123,7 @@ def labelled(
     """
     turns = [(block, m) for block in paragraphs if (m := label(text, block.start, block.end))]
     uses = Counter(m.group("who") for _, m in turns)
-    if len(turns) < max(2, _TRANSCRIBED * len(paragraphs)):
+    if len(turns) < max(2, _TRANSCRIBED * len(paragraphs), 2 * len(uses)):
         return ()
     hosts = {m.group("who") for block, m in turns if _HOSTS.search(text, m.end(), block.end)}
     found = []
@@ -217,6 +217,8 @@ def _speaker(text: str, start: int, end: int, names: Set[str], earlier: Sequence
     clause = _CLAUSE.split(before)[-1]
     if clause.strip() and _SAID_BEFORE.search(clause):
         return _who(text, clause, start, names, earlier)
+    if clause.rstrip().endswith((",", "，")):
+        return None
     behind = text[end : end + 80].split("\n", maxsplit=1)[0]
     for pattern in (_SAID_AFTER_CHINESE, _SAID_AFTER_ENGLISH):
         if m := pattern.match(behind):
