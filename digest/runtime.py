@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError, SeedError
 from digest.installation import NOW, Clock, Installation, find_config, run
-from digest.sending import Sending
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from digest.model import Edition
     from digest.publish import Made
     from digest.rewriting import Rewriter
+    from digest.sending import Sending
     from digest.slots import Ticked
 
 
@@ -42,7 +42,9 @@ class Runtime(Installation):
     """An installation that can be asked to act."""
 
     @cached_property
-    def mail(self) -> Sending:
+    def mail(self) -> "Sending":
+        from digest.sending import Sending
+
         return Sending(self)
 
     def check(self) -> None:

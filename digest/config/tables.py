@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     Strict,
+    StringConstraints,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -480,7 +481,7 @@ def _variable(server: Mapping[str, Any]) -> str:
 class DomainLimit(_Table):
     """What a recipient domain is sent at most; ``*`` is each domain that has no limit of its own."""
 
-    domain: Annotated[Line, AfterValidator(str.lower)]
+    domain: Annotated[Line, StringConstraints(to_lower=True)]
     per_second: Rate | None = None
     per_minute: Rate | None = None
     connections: Connections | None = None
