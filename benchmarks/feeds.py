@@ -95,7 +95,7 @@ def serve(bodies: list[bytes], pipe: Connection) -> None:
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
-    asyncio.run(listen())
+    run(listen())
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ class Reader:
         due = self.store.feeds.due(self.now) if feeds is None else feeds
         results: dict[str, Polled] = {}
         turn = asyncio.Semaphore(self.settings.concurrency)
+        if any(not feed.body_hash for feed in due):  # one that was never read will be
+            await self.workers.prepare()
 
         async def ask(neighbours: Sequence[Feed], keeper: _Keeper) -> None:
             for feed in neighbours:

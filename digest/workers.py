@@ -12,22 +12,19 @@ import os
 import pickle
 import signal
 import socket
-import struct
 import sys
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from io import BufferedIOBase
 from typing import ParamSpec, TypeVar, cast
 
 from digest.errors import DigestError
+from digest.zygote import LENGTH
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_LENGTH = struct.Struct(">Q")
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 _CALLS_BEFORE_RENEWAL = 2000
 """A worker is replaced after so many calls, so that memory its libraries leak stays bounded."""
@@ -56,7 +53,7 @@ class Workers:
         memory_bytes: int = 1 << 30,
         preload: Iterable[str] = (),
     ) -> None:
-        self._command = f"from digest.workers import serve; serve({cpu_s}, {memory_bytes}, {[*preload]})"
+        self._command = f"from digest.zygote import serve; serve({cpu_s}, {memory_bytes}, {[*preload]})"
         self._wall_s = wall_s
         self._free: asyncio.Queue[_Worker | None] = asyncio.LifoQueue()
         for _ in range(size or os.cpu_count() or 1):
@@ -72,6 +69,12 @@ class Workers:
             if worker := self._free.get_nowait():
                 worker.kill()
         await self._end_zygote()
+
+    async def prepare(self) -> None:
+        """Begin what a first call would wait for, beside what else there is to do; never needed."""
+        async with self._starting:
+            with contextlib.suppress(OSError):
+                self._zygote = self._zygote or await _Zygote.start(self._command)
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``call(*args, **kwargs)`` in a worker; both must be picklable.
@@ -155,7 +158,7 @@ class _Zygote:
         try:
             with theirs:
                 socket.send_fds(self.requests, [b"f"], [theirs.fileno()])
-            (pid,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+            (pid,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
         except BaseException:
             writer.transport.abort()
             raise
@@ -171,9 +174,9 @@ class _Worker:
 
     async def call(self, request: bytes) -> tuple[bool, object]:
         self.calls += 1
-        self.writer.writelines((_LENGTH.pack(len(request)), request))
+        self.writer.writelines((LENGTH.pack(len(request)), request))
         await self.writer.drain()
-        (length,) = _LENGTH.unpack(await self.reader.readexactly(_LENGTH.size))
+        (length,) = LENGTH.unpack(await self.reader.readexactly(LENGTH.size))
         return pickle.loads(await self.reader.readexactly(length))  # type: ignore[no-any-return]  # noqa: S301 - our own child
 
     def kill(self) -> None:
@@ -181,70 +184,3 @@ class _Worker:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self.writer.transport.abort()
-
-
-def serve(cpu_s: int, memory_bytes: int, preload: Iterable[str]) -> None:
-    """The zygote's side: a worker for each channel that comes through standard input, until that closes."""
-    import gc
-
-    gc.set_threshold(100_000)  # trees of elements are made and dropped whole; looking often costs a fifth
-    for name in preload:
-        import_module(name)
-    gc.freeze()  # what is shared stays shared
-    os.dup2(2, 1)  # what a library prints
-    forked: set[int] = set()
-    with socket.socket(fileno=os.dup(0)) as requests:
-        os.close(0)
-        while channels := socket.recv_fds(requests, 1, 1)[1]:
-            with socket.socket(fileno=channels[0]) as channel:
-                if (pid := os.fork()) == 0:
-                    requests.close()
-                    _work(channel, cpu_s, memory_bytes)
-                    os._exit(0)
-            forked.add(pid)
-            with contextlib.suppress(ChildProcessError):
-                while ended := os.waitpid(-1, os.WNOHANG)[0]:
-                    forked.discard(ended)
-    for pid in forked:  # whoever is still at work, works for nobody
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    os._exit(0)  # to take apart what was imported would take as long as an import
-
-
-def _work(channel: socket.socket, cpu_s: int, memory_bytes: int) -> None:
-    """The worker's side: answer calls until the channel closes."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError), channel.makefile("rwb") as stream:  # OSError: who asked is gone
-        stream.write(_LENGTH.pack(os.getpid()))
-        stream.flush()
-        while request := _receive(stream):
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            # The soft limit counts the process's whole life: move it along for each call.
-            spent = int(used.ru_utime + used.ru_stime) + 1
-            resource.setrlimit(resource.RLIMIT_CPU, (spent + cpu_s, resource.RLIM_INFINITY))
-            reply = _answer(request)
-            stream.write(_LENGTH.pack(len(reply)))
-            stream.write(reply)
-            stream.flush()
-
-
-def _receive(stream: BufferedIOBase) -> bytes:
-    head = stream.read(_LENGTH.size)
-    return stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
-
-
-def _answer(request: bytes) -> bytes:
-    try:
-        call = pickle.loads(request)  # noqa: S301 - from our own parent
-        return pickle.dumps((True, call()), 5)
-    except Exception as error:
-        # Many foreign errors do not survive pickling; their words do.
-        told = (
-            error
-            if isinstance(error, (DigestError, MemoryError, RecursionError))
-            else RuntimeError(repr(error))
-        )
-        return pickle.dumps((False, told), 5)

@@ -48,6 +48,21 @@ async def test_nothing_of_ours_is_in_a_worker(monkeypatch: pytest.MonkeyPatch) -
     assert len(files) <= 5  # output, errors, the channel (a file and its socket are one), the folder itself
 
 
+async def test_what_was_begun_beforehand_is_what_the_first_call_uses() -> None:
+    async with Workers(size=1) as workers:
+        before = _children()
+        await workers.prepare()
+        (begun,) = _children() - before
+        await workers.prepare()
+        assert await workers.run(os.getppid) == begun
+    assert _children() == before
+
+
+def _children() -> set[int]:
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text().split()}
+
+
 async def test_workers_outlive_what_forked_them_and_others_are_started() -> None:
     async with Workers(size=2) as workers:
         first = await workers.run(os.getpid)
