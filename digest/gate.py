@@ -42,6 +42,8 @@ for _language, _pairs_there in _PAIRS.items():
         _USUAL[_language].setdefault(_odd, []).append(_usual)
 _RUN = re.compile(f"[{CJK}]{{2,}}")
 _ARTICLE_SLIPS = pattern(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
+_HALVES = bytes(octet >> 1 for octet in range(256))
+"""Of two octets in one character, the upper one must not make half of another."""
 _URL = re.compile(r"(?:https?://|www\.)[\w.-]+|\b[\w-]+\.(?:com|net|cn|xyz|top|vip|cc|org)\b")
 
 _SHOWN = 160
@@ -187,6 +189,8 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
     if len(squeezed) < 120:
         return None
     chinese = _RUN.search(squeezed) is not None
+    if chinese and not _repeats(squeezed, max(8, len(squeezed) * 0.1 / 4)):
+        return None
     units, threes = _frequent(squeezed) if chinese else (_word_pairs(folded), [])
     top, n, share = _most(units, len(squeezed))
     limit = 0.1 if len(squeezed) > 600 else 0.16
@@ -209,24 +213,26 @@ def _most(units: list[str], size: int) -> tuple[str, int, float]:
     return top, n, n * len(top.replace(" ", "")) / size
 
 
-def _frequent(text: str) -> Iterator[list[str]]:
-    """Every four, then every three characters that are all frequent: what fills a text has no others.
+def _repeats(text: str, least: float) -> bool:
+    """Whether a string of three or four characters may stand in *text* so often.
 
-    A quick look first at the lower half of each code unit: nearly every text is told by that alone.
+    Wherever it stands, a pair of its characters begins at an even place: so only those are counted. A pair is
+    told by the lower octets of both, as one character.
     """
-    low = text.encode("utf-16-le", "surrogatepass")[::2]
-    octets = Counter(low).items()
-    chars: Counter[str] = Counter()
+    low = text.encode("utf-32-le", "surrogatepass")[::4]
+    octets = bytearray(2 * len(low) - 2)
+    octets[::2], octets[1::2] = low[:-1], low[1:].translate(_HALVES)
+    pairs = octets.decode("utf-16-le")
+    return any(2 * n >= least <= pairs.count(pair) for pair, n in Counter(pairs[::2]).items())
+
+
+def _frequent(text: str) -> Iterator[list[str]]:
+    """Every four, then every three characters that are all frequent: what fills a text has no others."""
+    chars = Counter(text)
     for length, part in ((4, 40), (3, 20)):
         least = max(8, len(text) // part)
-        often = bytearray(256)
-        for octet, n in octets:
-            often[octet] = n >= least
-        runs = []
-        if b"\1" * length in low.translate(often):
-            chars = chars or Counter(text)
-            frequent = "".join(c for c, n in chars.items() if n >= least and is_cjk(c))
-            runs = re.findall(f"[{frequent}]{{{length},}}", text) if frequent else []
+        frequent = "".join(c for c, n in chars.items() if n >= least and is_cjk(c))
+        runs = re.findall(f"[{frequent}]{{{length},}}", text) if frequent else []
         yield [run[i : i + length] for run in runs for i in range(len(run) - length + 1)]
 
 
