@@ -33,8 +33,14 @@ _TAG = re.compile(
 _SILENT = re.compile(r"<(script|style|iframe|noscript)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _BREAK = re.compile(r"</(?:p|div|h[1-6]|li|tr|blockquote)>|<br\b[^>]*>", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
-_PARAGRAPHS = re.compile(r"(?:<p>[^<>&\r\xa0]*+</p>[ \t\n]*+(?!\ufeff))*+")
-"""Beginning of a body that comes out of the cleaner as it went in."""
+_WORDS = r"[^<>&\r\xa0]"
+_PARAGRAPHS = re.compile(
+    rf"(?:<p>(?:{_WORDS}++|<br>|<b>{_WORDS}*+</b>|<em>{_WORDS}*+</em>|<strong>{_WORDS}*+</strong>|"
+    r'<a href="(?:https?://(?!xn--)(?:[a-z0-9-]+\.(?!xn--))+[a-z]+)?/(?:[\w~%+,-][\w.~%+,-]*+/?+)*+">'
+    rf"{_WORDS}*+</a>)*+</p>[ \t\n]*+(?!\ufeff))*+",
+    re.ASCII,
+)
+"""Beginning of a body that comes out of the cleaner as it went in, save that addresses get their host."""
 _TINY = re.compile(r"\b(?:width|height)\s*[=:]\s*[\"']?\s*[01](?:px)?\s*(?=[\"';\s/>]|$)", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -79,9 +85,19 @@ def tidy_html(markup: str, base: str = "") -> str:
     """
     if len(markup) > 5_000 and _is_deep(markup):
         return f"<p>{html.escape(one_line(plain(markup)), quote=False)}</p>"
-    paragraphs = _PARAGRAPHS.match(markup)
-    done = paragraphs.end() if paragraphs else 0
-    return markup[:done] + str(_cleaner(base).clean(_IMAGE.sub(_visible, markup[done:])))
+    markup = _IMAGE.sub(_visible, markup)
+    site = _site(base)
+    paragraphs = _PARAGRAPHS.match(markup) if site else None
+    done = paragraphs[0] if paragraphs else ""
+    rest = _cleaner(base).clean(markup[len(done) :]) if len(done) < len(markup) else ""
+    return done.replace('<a href="/', f'<a href="{site}') + rest
+
+
+@lru_cache(32)
+def _site(base: str) -> str:
+    """The address of the page that ``/`` leads to; empty when it would have to be escaped."""
+    site = tidy_url("/", base) or ""
+    return site if _TIDY.fullmatch(site) else ""
 
 
 @lru_cache(32)

@@ -107,6 +107,23 @@ def test_markup(markup: str, clean: str) -> None:
     assert tidy_html(markup, "http://b.example/") == clean
 
 
+PIECES = [
+    "<p>", "</p>", "<p>水塔", "<b>账本</b>", "<em><b>深</b></em>", "<br>", "<br/>", "\n", "\xa0", "&amp;", "\ufeff", "</a>", "<b>",
+    *(f'<a href="{url}">更多</a>' for url in (
+        "/more/1", "/", "//c.example/", "/a//b", "/a/../b", "/x?utm_source=y", "x", "http://c.example/a.html", "http://xn--a/",
+        "http://c.example", "http://1.2.3.999/", "https://c.example:99999/", "HTTP://c.example/",
+    )),
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES)))
+def test_plain_paragraphs_come_out_as_of_the_cleaner(pieces: list[str]) -> None:
+    markup = "<p>" + "".join(pieces)
+    assert tidy_html("<i></i>" + markup, "http://b.example/c/d") == "<i></i>" + tidy_html(
+        markup, "http://b.example/c/d"
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "chinese", "read"),
     [
