@@ -8,6 +8,7 @@ import string
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Any, cast
 
 Span = tuple[int, int]
@@ -119,19 +120,41 @@ class _Folder(dict[int, int]):
 
 
 _FOLDER = _Folder()
+
+
+@cache
+def _changing() -> re.Pattern[str]:
+    """Any character but the commonest of those that folding leaves alone."""
+    edges = [0x4DFF, *map(ord, sorted(_simplified())), 0xA000]
+    kept = "".join(f"{chr(a + 1)}-{chr(b - 1)}" for a, b in pairwise(edges) if b - a > 1)
+    return re.compile(f"[^ -@[-~。、…—·《》{kept}]")
+
+
+_FEW = 40
+"""Different characters up to which changing one after the other is faster than looking up every one."""
 _PAGE = 400
 """Characters; shorter texts, as sentences, are rarely folded twice."""
 
 
 def fold(text: str) -> str:
     """For matching: NFKC, lower case, simplified characters, plain quotes. As long as *text*."""
-    return _folded_page(text) if len(text) > _PAGE else text.translate(_FOLDER)
+    return _folded_page(text) if len(text) > _PAGE else _folded(text)
 
 
-@lru_cache(maxsize=8)
-def _folded_page(text: str) -> str:
-    """Gate, themes, sketch and summary all fold the same article."""
-    return text.translate(_FOLDER)
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.translate(_FOLDER)
+    text = text.replace("，", ",")
+    changing = {*_changing().findall(text)}
+    if len(changing) > min(_FEW, len(text) // 8):
+        return text.translate(_FOLDER)
+    for char in sorted(changing):  # what 薴 becomes would be changed again
+        text = text.replace(char, chr(_FOLDER[ord(char)]))
+    return text
+
+
+_folded_page = lru_cache(maxsize=8)(_folded)
+"""Gate, themes, sketch and summary all fold the same article."""
 
 
 def collapse(text: str) -> str:

@@ -98,7 +98,10 @@ def test_restored_text_is_the_same_under_nfkc(text: str) -> None:
 
 
 @given(st.text(max_size=50))
-def test_folding_keeps_offsets(text: str) -> None:
+@example("「雲計算」ＡＩ，Ｗhat is ①？" * 3)
+@example("旧水塔的合同，" * 9 + "薴苧")
+def test_folding_a_text_is_folding_its_characters(text: str) -> None:
+    assert fold(text) == "".join(map(fold, text))
     assert len(fold(text)) == len(text)
 
 
