@@ -55,17 +55,51 @@ def test_headings_and_items_that_are_links_are_kept_and_cards_are_not() -> None:
 def test_a_tag_in_utc_is_dated_by_the_address_beside_it() -> None:
     """A page of the evening of 8 November in Denver tells 9 November, 01:09Z."""
     tag = '<meta property="article:published_time" content="2023-11-09T01:09:49Z">'
-    raw = f"<html><head><title>The ferry</title>{tag}</head><body><h1>The ferry</h1><main>{BODY}</main></body></html>"
-    days = {
-        address: str(page.article.published)[:10]
-        for address in (
-            "https://x.org/2023/11/08/ferry/",
-            "https://x.org/2023/10/08/ferry/",
-            "https://x.org/ferry",
+    raw = f"<html><head><title>The ferry</title>{tag}</head><body><h1>The ferry</h1><p>{{}}</p><main>{BODY}</main></body></html>"
+    days = [
+        str(page.article.published)[:10]
+        for address, printed in (
+            ("https://x.org/2023/11/08/ferry/", ""),
+            ("https://x.org/2023/10/08/ferry/", ""),
+            ("https://x.org/ferry", "Nov. 8, 2023 at 6:09 p.m."),
+            ("https://x.org/ferry", "November 10, 2023"),
         )
-        if (page := clean_page(raw, source_id="x", html=True, url=address)).article
-    }
-    assert list(days.values()) == ["2023-11-08", "2023-11-09", "2023-11-09"]
+        if (page := clean_page(raw.format(printed), source_id="x", html=True, url=address)).article
+    ]
+    assert days == ["2023-11-08", "2023-11-09", "2023-11-08", "2023-11-09"]
+
+
+@pytest.mark.parametrize(
+    ("head", "byline", "authors"),
+    [
+        ('<meta name="author" content="By Ann Lee">', "", ("Ann Lee",)),
+        ('<meta name="author" content="The Pier">', '<a rel="author" href=/ann>annlee</a>', ("annlee",)),
+        ('<meta name="dc.creator" content="Ann Lee, PhD">', "", ("Ann Lee",)),
+        ("", '<p class="byline">By Ann Lee and Bo Kim | May 3, 2021</p>', ("Ann Lee", "Bo Kim")),
+        ("", '<span class="author-name">Subscribe now for more</span>', ()),
+        ("", '<div class="comments"><span class="author">Ann Lee</span></div>', ()),
+        ("", '<span class="author vcard">admin</span>', ()),
+        (
+            '<meta name="twitter:label1" content="Written by"><meta name="twitter:data1" content="Ann Lee">',
+            "",
+            ("Ann Lee",),
+        ),
+        (
+            '<script type="application/ld+json">{"@graph":[{"@type":"Article","author":{"@id":"#ann"}},'
+            '{"@type":"Person","@id":"#ann","name":"Ann Lee"}]}</script>',
+            "",
+            ("Ann Lee",),
+        ),
+    ],
+)
+def test_authors_are_read_from_tags_and_the_site_is_none(
+    head: str, byline: str, authors: tuple[str, ...]
+) -> None:
+    title = "<title>The ferry is back - The Pier</title>"
+    found = article(
+        f"<html><head>{title}{head}</head><body><h1>The ferry is back</h1>{byline}<main>{BODY}</main></body></html>"
+    )
+    assert found.authors == authors
 
 
 def test_tags_tell_title_author_outlet_and_date() -> None:

@@ -78,6 +78,10 @@ def test_relative_dates_need_a_clock() -> None:
     assert dates.find("7月7日", now=NOW, chinese=True) is None
 
 
+ENGLISH = (
+    "The ferry came back on a Tuesday, with forty-one people on board and a dog that had not been counted.",
+    "It had been gone for two years. When the bridge was done, people found that it added four miles.",
+)
 BODY = (
     "镇上的渡口昨天重新开放,第一班船坐了四十一个人,船工把缆绳解了三次才解开。\n"
     "渡口关闭了两年,原因是下游的桥。桥修好以后,人们发现绕路要多走六公里。\n"
@@ -159,6 +163,39 @@ def test_dates_of_the_site_and_of_other_articles_are_not_the_articles() -> None:
         "来源:河边晚报", tail="相关阅读\n桥修好了 2020-01-01\nGMT+8, 2021-12-9 20:35\n© 2001-2021 某公司"
     )
     assert found.published is None
+
+
+@pytest.mark.parametrize(
+    ("head", "day"),
+    [
+        (
+            ("Thursday, March 7th 2024", "PUBLISHED: March 6, 2024 at 5:49 p.m. | UPDATED: March 7, 2024"),
+            "2024-03-06",
+        ),
+        (
+            (
+                "The bridge by night, with the last of the ferries under it, on May 3, 2021. (Ann Lee)",
+                "Jan. 3, 2024",
+            ),
+            "2024-01-03",
+        ),
+        (("— Ann Lee (@annlee) May 3, 2021",), ""),
+        (("September 2019 estimate",), ""),
+        (("Posted: May 2021",), "2021-05"),
+    ],
+)
+def test_the_date_is_the_bylines(head: tuple[str, ...], day: str) -> None:
+    raw = "\n".join(["The ferry is back", *head, *ENGLISH])
+    found = clean_page(raw, source_id="x", now=NOW).article
+    assert found is not None
+    assert str(found.published or "")[:10] == day
+
+
+def test_a_day_far_from_the_address_is_not_the_pages() -> None:
+    raw = "\n".join(["The ferry is back", "Thursday, November 9th 2023", *ENGLISH])
+    found = clean_page(raw, source_id="x", now=NOW, url="https://x.org/2023/02/08/ferry").article
+    assert found is not None
+    assert str(found.published) == "2023-02-08"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def find(text: str, *, now: datetime | None, chinese: bool, relative: bool = Fal
         return found
     for form in _MONTH_ONLY:
         alone = form.search(text)
-        if alone and len(text) <= len(alone.group()) + 14:
+        if alone and len(text) <= len(alone.group()) + _LABELLED:
             found = _month(alone, zone)
             return found if found and _is_past(found, now) else None
     return None
@@ -105,15 +105,22 @@ def in_address(url: str) -> Published | None:
     return Published(at=at, precision=Precision.DAY, read_from=match.group()) if at and match else None
 
 
-def as_dated(told: Published, url: str) -> Published:
-    """What the tags tell, in the publisher's own day: the address's, when a tag in UTC is a day beside it.
+def as_dated(
+    told: Published | None, printed: Published | None, address: Published | None
+) -> Published | None:
+    """The day that tags, byline and address agree on best.
 
-    A page of the evening of 8 November in Denver tells 9 November, 01:09Z, and prints the 8th.
+    Tags are believed, but for a day in UTC beside the publisher's own: a page of the evening of 8 November
+    in Denver tells 9 November, 01:09Z, and prints the 8th. A day printed far from
+    the address's is not the page's.
     """
-    day = in_address(url)
-    if day is None or told.at.utcoffset():
+    if told is None:
+        far = printed and address and abs((printed.at.date() - address.at.date()).days) > 1
+        return address if far else printed or address
+    if told.at.utcoffset():
         return told
-    return day if abs((told.at.date() - day.at.date()).days) == 1 else told
+    beside = told.at.date() + timedelta(days=-1 if told.at.hour < 12 else 1)
+    return next((other for other in (address, printed) if other and other.at.date() == beside), told)
 
 
 def locate(text: str) -> tuple[int, int] | None:
@@ -137,6 +144,8 @@ def parse_machine(value: str, *, chinese: bool) -> Published | None:
     return find(value.strip()[:40], now=None, chinese=chinese)
 
 
+_LABELLED = 8
+"""Characters beside a month: 发布时间: or Posted:, not a sentence."""
 _FIRST_PAGES = 1990
 """No page was published before there was a web; older dates are what a page speaks of."""
 

@@ -1,10 +1,9 @@
-"""HTML pages: lines with what their tags tell, and what the page says about itself in its head.
+"""HTML pages: lines with what their tags tell.
 
 trafilatura, asked for precision, votes on every line; our own reading of the page supplies the lines, so
 that nothing it overlooks is lost and the plain-text cleaner has the page's surroundings to compare with.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,9 @@ from html import unescape
 from itertools import islice
 from typing import Any
 
-from digest.clean import dates
+from digest.clean import tags
 from digest.clean.lines import MAX_LINES, Line, measure, usable
-from digest.clean.metadata import Told, split_names, tidy_outlet
-from digest.clean.titles import strip_site
-from digest.model import Published
+from digest.clean.metadata import Told
 from digest.text import collapse, word_table
 
 _SKIP = "script|style|noscript|template|svg|iframe|object|select|button|input|textarea|head|canvas|map"
@@ -54,9 +51,6 @@ _MAX_ELEMENTS = 60_000
 """Of a page with more no second opinion is asked, nor are paragraphs counted: it takes seconds."""
 _DEEPEST = 100
 """Elements within one another up to which a second opinion is asked: its time grows with them, too."""
-_LONGEST_TITLE = 200
-"""Characters; a longer first heading is a caption."""
-_LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{1,300}>")
 _PLACEHOLDER = re.compile(r"\{\{|<%")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -83,8 +77,8 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
     _write_out_templates(root)
     huge = sum(1 for _ in root.iter()) > _MAX_ELEMENTS
     lines = list(islice(_lines(root, 0 if huge else _count_paragraphs(root)), MAX_LINES))
-    data = _linked_data(root)
-    told = _told(root, data)
+    data = tags.linked_data(root)
+    told = tags.told(root, data)
     if any(line.vote for line in lines):  # the first post of a thread
         return [line if line.vote else line._replace(vote=False) for line in lines], replace(
             told, authors=_opener(root)
@@ -286,76 +280,3 @@ def _vote(line: Line, taken: bool, inside: bool) -> Line:
         return line._replace(vote=True)
     open_still = inside and line.vote is None and line.linked < 0.3
     return line._replace(vote=None if open_still else False)
-
-
-def _told(root: Any, data: dict[str, Any]) -> Told:
-    meta: dict[str, str] = {}
-    for element in root.iter("meta"):
-        name = element.get("property") or element.get("name") or element.get("itemprop") or ""
-        if (content := collapse(element.get("content") or "")) and name.lower() not in meta:
-            meta[name.lower()] = content
-    page_title = collapse(root.findtext(".//title") or "")
-    site = page_title[len(strip_site(page_title)) :]
-    heads = [head for h in root.iter("h1") if (head := collapse(h.text_content())) not in site]
-    named = [meta.get("og:title"), _text(data.get("headline")), *heads, meta.get("twitter:title"), page_title]
-    language = (root.get("lang") or "").lower()
-    chinese = language.startswith("zh") or bool(re.search("[\u4e00-\u9fff]", page_title))
-    return Told(
-        titles=tuple(dict.fromkeys(title for title in named if title and len(title) <= _LONGEST_TITLE)),
-        page_title=page_title,
-        authors=_authors(data, meta),
-        outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")),
-        site=_name(data.get("publisher")) or meta.get("og:site_name"),
-        published=_published(data, meta, root, chinese=chinese),
-    )
-
-
-def _linked_data(root: Any) -> dict[str, Any]:
-    """The first article of the page's JSON-LD; empty when there is none or it is broken."""
-    for element in root.iter("script"):
-        if "ld+json" not in (element.get("type") or ""):
-            continue
-        try:
-            data = json.loads(element.text or "", strict=False)
-        except (ValueError, RecursionError):
-            continue
-        for node in _nodes(data):
-            if _LD_TYPE.search(str(node.get("@type", ""))):
-                return node
-    return {}
-
-
-def _nodes(data: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(data, dict):
-        yield data
-        data = data.get("@graph")
-    if isinstance(data, list):
-        yield from (node for node in data if isinstance(node, dict))
-
-
-def _text(value: Any) -> str | None:
-    return collapse(value) or None if isinstance(value, str) else None
-
-
-def _name(value: Any) -> str | None:
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return _text(value.get("name") if isinstance(value, dict) else value)
-
-
-def _authors(data: dict[str, Any], meta: dict[str, str]) -> tuple[str, ...]:
-    listed = data.get("author")
-    persons = listed if isinstance(listed, list) else [listed]
-    named = [_name(p) for p in persons if not (isinstance(p, dict) and p.get("@type") == "Organization")]
-    found = [*named, *([] if any(named) else [meta.get("author"), meta.get("article:author")])]
-    names = (name for value in found if value and "//" not in value for name in split_names(value))
-    return tuple(dict.fromkeys(names))
-
-
-def _published(data: dict[str, Any], meta: dict[str, str], root: Any, *, chinese: bool) -> Published | None:
-    keys = "article:published_time datepublished pubdate publishdate og:published_time date dc.date"
-    values = [_text(data.get("datePublished")), *(meta.get(key) for key in keys.split())]
-    for value in [*values, *(element.get("datetime") for element in list(root.iter("time"))[:1])]:
-        if value and (found := dates.parse_machine(value, chinese=chinese)):
-            return found
-    return None

@@ -42,7 +42,7 @@ _NOT_A_PERSON = re.compile(
 )
 _NOBODY = re.compile(
     r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
-    r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$",
+    r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$",
     re.IGNORECASE,
 )
 _SOURCE = re.compile(
@@ -87,6 +87,9 @@ _BEHIND_NAMES = re.compile(
     r"|\s(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d"
 )
 _BY_WORD = re.compile(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
+_BY_TAG = re.compile(r"^(?:(?:Posted |Written |Reviewed )?[Bb]y|BY)(?=[A-Z :])[: ]*")
+_TITLE = re.compile(r"(?:[A-Z]\.?){2,5}|Ph\.?D\.?|[JS]r\.?")
+"""What follows a name behind a comma: degrees, and the agency."""
 _NO_OUTLET = re.compile(
     r"^(?:网络|互联网|本站|本网|原创|未知|综合|整理|转载|其他|其它|不详|官网|作者|网友|佚名|新闻|资讯|公众号|微信|微信公众号|官方|记者|媒体|我们|图片).{0,3}$"
 )
@@ -108,11 +111,14 @@ _COMPANY = re.compile(
 _PUBLISHED_FIRST = re.compile(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
 _SAYS_DATE = re.compile(r"[发發][布佈表稿]|时间|日期|来源|\d楼|published|posted|\bdate", re.IGNORECASE)
 _NO_DATE = re.compile(
-    r"©|copyright|版权|ICP|GMT[+-]\d|今天是|现在是|截止|截至|注册"
+    r"©|copyright|版权|ICP|^(?:all times are )?GMT[+-]|今天是|现在是|截止|截至|注册"
     r"|最后由|最后编辑|last edited|join(?:ed| date)|member since|有效期|备案|活动时间|报名|会议时间"
-    r"|processed in",
+    r"|processed in|^[—-]\s",
     re.IGNORECASE,
 )
+_SENTENCE_ENDS = (".", "。", ")", "）", "!", "！", "?", "？")
+_AHEAD = 50
+"""Characters in which a line that ends as a caption or a sentence must name its date, to be a byline."""
 _EDITED = re.compile(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECASE)
 """Lines of forums that name who changed a post, and when, or the machine."""
 _DATELINE_EN = re.compile(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,20}?[-–—]")
@@ -203,7 +209,7 @@ def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
                 outlet = outlet or account[1]
             elif is_medium(token):
                 outlet = outlet or tidy_outlet(re.split(r"[-—]", token)[-1])
-            elif _is_person(token, alone=not place):
+            elif is_person(token, alone=not place):
                 authors.append(token)
     return tuple(dict.fromkeys(authors)), outlet
 
@@ -226,7 +232,8 @@ def is_medium(name: str) -> bool:
     return bool(_MEDIUM.search(name)) and len(name) <= 30
 
 
-def _is_person(name: str, *, alone: bool) -> bool:
+def is_person(name: str, *, alone: bool = False) -> bool:
+    """Whether it has the form of a person's name; *alone*: stands on a line of its own."""
     if _NOBODY.match(name):
         return False
     if _LATIN_NAME.match(name):
@@ -249,6 +256,27 @@ def split_names(text: str) -> tuple[str, ...]:
                 return tuple(dict.fromkeys(names))
             names.append(name)
     return tuple(dict.fromkeys(names))
+
+
+def names_in_tags(text: str, sites: Sequence[str]) -> tuple[str, ...]:
+    """The persons in what a tag gives as author; the site itself is none.
+
+    Args:
+        sites: The page's names for its site.
+    """
+    value = _BEHIND_NAMES.split(_BY_TAG.sub("", text))[0]
+    others = {_bare(site) for site in sites}
+    if "//" in value or "@" in value or _bare(value) in others:
+        return ()
+    return tuple(
+        name
+        for n, name in enumerate(split_names(value))
+        if not (is_medium(name) or _bare(name) in others or (n and _TITLE.fullmatch(name)))
+    )
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"\W", "", name).lower()
 
 
 def _is_name(name: str) -> bool:
@@ -350,10 +378,12 @@ def published(
     A full date is believed before 昨天 and July 7, a line that says 发布 or Published before one that
     says 更新 or Updated.
     """
-    below = [line for line in tail if _SAYS_DATE.search(line)]
-    for lines, relative in ((head, False), (head, True), (below, False)):
-        fit = [line for line in lines if not _NO_DATE.search(line)]
-        for line in sorted(fit, key=lambda text: not _PUBLISHED_FIRST.search(text)):
+    heads, tails = ([line for line in lines if not _NO_DATE.search(line)] for lines in (head, tail))
+    heads = [line[:_AHEAD] if line.endswith(_SENTENCE_ENDS) else line for line in heads]
+    said = [line for line in (*heads, *tails) if _PUBLISHED_FIRST.search(line)]
+    below = [line for line in tails if _SAYS_DATE.search(line)]
+    for lines, relative in ((said, False), (heads, False), (heads, True), (below, False)):
+        for line in lines:
             if found := dates.find(line[:300], now=now, chinese=chinese, relative=relative):
                 return found
     dateline = _DATELINE_EN.match(first[:120])

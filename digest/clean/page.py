@@ -19,6 +19,8 @@ from digest.text import CJK
 _LABELS = re.compile(rf"(?<=\d)(?=[{CJK}]{{2,4}}[:：])|(?<=[{CJK}])(?<![创章文原])(?=作者[:：])")
 _TOPIC = re.compile(r"[\[【][^\]】]{1,8}[\]】]\s?(?=.{4})")
 """What boards put before titles; the browser's title goes without."""
+_NEAR = 30
+"""Lines above the body that may be its byline when the title is the browser's."""
 _SHOWN = 160
 """Characters of a line that a decision quotes."""
 
@@ -166,6 +168,7 @@ def _assemble(
     paragraphs = [draft.text for draft in drafts if draft.kind is BlockKind.PARAGRAPH]
     head, tail = _around(sheet)
     said = metadata.credits(head, tail, paragraphs, [*footer, *header[:8]], brand=brand if flags else None)
+    printed = metadata.published(head, tail, joined, now=now, chinese=language != "en")
     rule_outlet = next((r.outlet for r in rules if r.outlet), None)
     rule_site = next((r.republisher for r in rules if r.republisher), None)
     outlet = rule_outlet or told.outlet or said.outlet
@@ -186,10 +189,7 @@ def _assemble(
         editors=said.editors,
         outlet=outlet,
         republisher=site if site != outlet else None,
-        published=dates.as_dated(told.published, url or "")
-        if told.published
-        else metadata.published(head, tail, joined, now=now, chinese=language != "en")
-        or dates.in_address(url or ""),
+        published=dates.as_dated(told.published, printed, dates.in_address(url or "")),
         held_on=metadata.held_on(paragraphs),
         cuts=placed,
         flags=tuple(flags),
@@ -269,6 +269,7 @@ def _around(sheet: Sheet) -> tuple[list[str], list[str]]:
     """Lines of the head (title first, then down to the body, then a few above the title) and of the tail."""
     lines, title = sheet.lines, sheet.title
     top = max(0, sheet.start - 12) if title is None or title >= sheet.start else title
+    top = top or max(0, sheet.start - _NEAR)  # the browser's title stands above menus, too
     below = [i for i in range(top + (title == top), sheet.start) if sheet.kinds[i] is not Kind.CAPTION]
     head = [lines[i].text for i in below if lines[i].size <= 150]
     above = [line.text for line in lines[max(0, top - 5) : top] if line.size <= 80]

@@ -1,0 +1,178 @@
+"""What an HTML page says about itself: its head, its JSON-LD, and the elements that name author and time.
+
+Names of meta tags are those publishing systems write (Open Graph, Dublin Core, Parse.ly, Sailthru, Yoast);
+JSON-LD and ``itemprop`` follow schema.org's Article.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from digest.clean import dates
+from digest.clean.metadata import Told, is_person, names_in_tags, tidy_outlet
+from digest.clean.titles import strip_site
+from digest.model import Published
+from digest.text import collapse
+
+_LONGEST_TITLE = 200
+"""Characters; a longer first heading is a caption."""
+_LD_TYPE = re.compile(r"Article|Posting|Report", re.IGNORECASE)
+_AUTHORS = "author article:author parsely-author sailthru.author byl dc.creator dcterms.creator dcsext.author"
+_DATES = (
+    "article:published_time datepublished pubdate publishdate publish-date publish_date og:published_time"
+    " og:release_date parsely-pub-date sailthru.date date dc.date dc.date.issued dcterms.created"
+    " dcterms.issued dcterms.date originalpublicationdate shareaholic:article_published_time"
+    " bytedance:published_time"
+)
+_WRITTEN_BY = ("Written by", "作者", "撰文")
+"""Labels of Yoast's tags for an author."""
+_BYLINE = re.compile(r"(?:^|[\s_-])(?:author|byline|vcard)(?:[_-]*name)?(?:$|\s)", re.IGNORECASE)
+_ELSEWHERE = re.compile(
+    r"comment|related|recommend|sidebar|widget|footer|popular|latest|teaser|promo|avatar", re.IGNORECASE
+)
+"""Where others' names stand."""
+_TRIED = 24
+"""Elements that may name the author, in the page's order."""
+
+
+def told(root: Any, data: dict[str, Any]) -> Told:
+    """Titles, authors, outlet, site and date of a page, as far as its tags tell.
+
+    Args:
+        data: Its `linked_data`.
+    """
+    meta: dict[str, str] = {}
+    for element in root.iter("meta"):
+        name = element.get("property") or element.get("name") or element.get("itemprop") or ""
+        if (content := collapse(element.get("content") or "")) and name.lower() not in meta:
+            meta[name.lower()] = content
+    page_title = collapse(root.findtext(".//title") or "")
+    tail = page_title[len(strip_site(page_title)) :]
+    heads = [head for h in root.iter("h1") if (head := collapse(h.text_content())) not in tail]
+    named = [meta.get("og:title"), _text(data.get("headline")), *heads, meta.get("twitter:title"), page_title]
+    language = (root.get("lang") or "").lower()
+    chinese = language.startswith("zh") or bool(re.search("[\u4e00-\u9fff]", page_title))
+    site = _name(data.get("publisher")) or meta.get("og:site_name")
+    sites = [tail, *filter(None, (site, meta.get("og:site_name")))]
+    return Told(
+        titles=tuple(dict.fromkeys(title for title in named if title and len(title) <= _LONGEST_TITLE)),
+        page_title=page_title,
+        authors=next(filter(None, _authors(data, meta, root, sites)), ()),
+        outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")),
+        site=site,
+        published=_published(data, meta, root, chinese=chinese),
+    )
+
+
+def linked_data(root: Any) -> dict[str, Any]:
+    """The first article of the page's JSON-LD, else its page; empty when there is neither or it is broken.
+
+    What it refers to by ``@id`` (Yoast's authors) is put in its place.
+    """
+    pages: list[dict[str, Any]] = []
+    for element in root.iter("script"):
+        if "ld+json" not in (element.get("type") or ""):
+            continue
+        try:
+            data = json.loads(element.text or "", strict=False)
+        except (ValueError, RecursionError):
+            continue
+        nodes = list(_nodes(data))
+        for node in nodes:
+            if _LD_TYPE.search(kind := str(node.get("@type", ""))):
+                return _resolved(node, nodes)
+            if "WebPage" in kind:
+                pages.append({"datePublished": node.get("datePublished")})
+    return pages[0] if pages else {}
+
+
+def _nodes(data: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(data, dict):
+        yield data
+        data = data.get("@graph")
+    if isinstance(data, list):
+        yield from (node for node in data if isinstance(node, dict))
+
+
+def _resolved(node: dict[str, Any], nodes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    known = {named: other for other in nodes if isinstance(named := other.get("@id"), str)}
+
+    def found(value: Any) -> Any:
+        if isinstance(value, list):
+            return [found(one) for one in value]
+        named = value.get("@id") if isinstance(value, dict) and "name" not in value else None
+        return known.get(named, value) if isinstance(named, str) else value
+
+    return {**node, **{key: found(node.get(key)) for key in ("author", "publisher")}}
+
+
+def _text(value: Any) -> str | None:
+    return collapse(value) or None if isinstance(value, str) else None
+
+
+def _name(value: Any) -> str | None:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return _text(value.get("name") if isinstance(value, dict) else value)
+
+
+def _authors(
+    data: dict[str, Any], meta: dict[str, str], root: Any, sites: Sequence[str]
+) -> Iterator[tuple[str, ...]]:
+    """What each place that may name authors says, the surest first."""
+    listed = data.get("author")
+    persons = listed if isinstance(listed, list) else [listed]
+    named = (_name(p) for p in persons if not (isinstance(p, dict) and p.get("@type") == "Organization"))
+    yield tuple(dict.fromkeys(name for value in named if value for name in names_in_tags(value, sites)))
+    for key in _AUTHORS.split():
+        yield names_in_tags(meta.get(key, ""), sites)
+    for n in "12":
+        if meta.get(f"twitter:label{n}") in _WRITTEN_BY:
+            yield names_in_tags(meta.get(f"twitter:data{n}", ""), sites)
+    for element in islice(_bylines(root), _TRIED):
+        text = collapse(element.text_content())
+        sure = "author" in (element.get("rel"), element.get("itemprop"))
+        names = names_in_tags(text, sites) if len(text) <= 80 else ()
+        yield names if sure else tuple(filter(is_person, names))
+
+
+def _bylines(root: Any) -> Iterator[Any]:
+    """The elements below the headline that are marked as the author's."""
+    for element in _below_headline(root, "a", "span", "div", "p", "address", "b", "strong", "li", "cite"):
+        marks = f"{element.get('rel')} {element.get('itemprop')} {element.get('class')}"[:200]
+        if _BYLINE.search(marks) and not _is_elsewhere(element):
+            yield element
+
+
+def _below_headline(root: Any, *tags: str) -> Iterator[Any]:
+    """Elements behind the first h1; of pages without one, all."""
+    headed = next(root.iter("h1"), None) is None
+    for element in root.iter("h1", *tags):
+        if element.tag == "h1":
+            headed = True
+        elif headed:
+            yield element
+
+
+def _is_elsewhere(element: Any) -> bool:
+    around = (element, *islice(element.iterancestors(), 8))
+    return any(_ELSEWHERE.search(f"{e.get('class') or ''} {e.get('id') or ''}"[:200]) for e in around)
+
+
+def _published(data: dict[str, Any], meta: dict[str, str], root: Any, *, chinese: bool) -> Published | None:
+    for value in _dates(data, meta, root):
+        if value and (found := dates.parse_machine(value, chinese=chinese)):
+            return found
+    return None
+
+
+def _dates(data: dict[str, Any], meta: dict[str, str], root: Any) -> Iterator[str | None]:
+    yield _text(data.get("datePublished"))
+    yield from (meta.get(key) for key in _DATES.split())
+    for element in root.iter("span", "time", "div", "p", "abbr"):
+        if element.get("itemprop") == "datePublished":
+            yield element.get("content") or element.get("datetime") or element.text
+    times = [*islice(_below_headline(root, "time"), 1), *islice(root.iter("time"), 1)]
+    yield from (element.get("datetime") for element in times[:1])
