@@ -61,8 +61,8 @@ def check_message(mail: bytes, *, signed: bool) -> Iterator[Finding]:
     if b"list-unsubscribe-post" not in names:
         what = "mails hold no one-click unsubscribe (RFC 8058), which large providers ask for"
         do = (
-            "set newsletter.base_url to where the pages are served; until then read the mailbox that"
-            " List-Unsubscribe names, and take out who asks with digest subscribers remove"
+            "set newsletter.base_url to where the pages are served; until then leaving goes by mail: with a"
+            " [bounces] table by itself, else take out who writes with digest subscribers remove"
         )
         yield Finding("warning", what, do)
     for name, count in Counter(names).items():

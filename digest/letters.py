@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from digest.message import MessageTemplate, Personal, compile_message, message_id
+from digest.message import MessageTemplate, Personal, compile_message, leave_by_mail, message_id
 from digest.model import Edition, Newsletter, Schedule
 from digest.render.wording import frequency
 from digest.tokens import Purpose, make_token
@@ -36,6 +36,7 @@ def make_builder(
     """
     secret = next(iter(keys.values()))
     domain = newsletter.sender.rpartition("@")[2]
+    by_mail = leave_by_mail(newsletter)
     often = {schedule.id: frequency(schedule) for schedule in schedules}
 
     @lru_cache(maxsize=4)
@@ -69,15 +70,22 @@ def make_builder(
                 address=claim.address,
                 name=claim.name,
                 message_id=message_id(secret, claim.edition, recipient, domain),
-                unsubscribe_url=_link(claim, Purpose.UNSUBSCRIBE),
-                preferences_url=_link(claim, Purpose.PREFERENCES),
+                **_ways(claim),
             )
         )
 
-    def _link(claim: "Claim", purpose: Purpose) -> str | None:
-        if newsletter.base_url is None or claim.subscriber_id is None:
-            return None
-        token = make_token(purpose, claim.subscriber_id, claim.token_version, keys=keys, now=_ISSUED)
-        return f"{newsletter.base_url}/{purpose}/{token}"
+    def _ways(claim: "Claim") -> dict[str, str]:
+        """To leave and to choose, by a page and by mail; for subscribers alone."""
+        if claim.subscriber_id is None:
+            return {}
+        leave, change = (
+            make_token(purpose, claim.subscriber_id, claim.token_version, keys=keys, now=_ISSUED)
+            for purpose in (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES)
+        )
+        ways = {"unsubscribe_mailto": by_mail + leave}
+        if root := newsletter.base_url:
+            ways["unsubscribe_url"] = f"{root}/{Purpose.UNSUBSCRIBE}/{leave}"
+            ways["preferences_url"] = f"{root}/{Purpose.PREFERENCES}/{change}"
+        return ways
 
     return build

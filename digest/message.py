@@ -34,7 +34,7 @@ _A_SLOT, _FEW = f"{SLOT_OPEN}[a-z_]+{SLOT_CLOSE}", f"[^{SLOT_OPEN}]{{0,28}}"
 _SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
 _RUN = re.compile(f"({_A_SLOT}(?:{_FEW}{_A_SLOT})*(?:{_FEW}\\Z)?)")
 """Values and the short pieces between them, which are not worth lines of their own."""
-_CHOICE = re.compile(f"{SLOT_OPEN}([+-])([a-z_]+){SLOT_CLOSE}(.*?){SLOT_OPEN}/{SLOT_CLOSE}", re.DOTALL)
+_CHOICE = re.compile(f"{SLOT_OPEN}[+]([a-z_]+){SLOT_CLOSE}(.*?){SLOT_OPEN}/{SLOT_CLOSE}", re.DOTALL)
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\u200b\u202a-\u202e\u2066-\u2069]+"
 )
@@ -42,7 +42,7 @@ _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\\,;:\"@\x00-\x20\x7f-\U0010ffff]+@[A-Za-z0-9.-]+")
-_URL = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x7e]+")
+_URL = re.compile(r"(?:https?://|mailto:)[\x21\x23-\x3b\x3d\x3f-\x7e]+")
 
 
 class Personal(NamedTuple):
@@ -51,6 +51,8 @@ class Personal(NamedTuple):
     Args:
         address: Canonical, ASCII, already judged; refused here when it could break a header.
         message_id: With its angle brackets, see ``message_id``.
+        unsubscribe_url: On the web; *unsubscribe_mailto* (see ``leave_by_mail``) is beside it or, where
+            there are no pages, instead of it. Without both there is nothing to leave.
     """
 
     address: str
@@ -58,11 +60,17 @@ class Personal(NamedTuple):
     message_id: str
     unsubscribe_url: str | None = None
     preferences_url: str | None = None
+    unsubscribe_mailto: str | None = None
 
 
 def message_id(secret: bytes, edition: int, subscriber: int, domain: str) -> str:
     """``<hmac@domain>``: the same for every try, telling nothing about the reader."""
     return f"<{seal(secret, b'message-id:%d:%d' % (edition, subscriber), octets=18)}@{domain}>"
+
+
+def leave_by_mail(newsletter: Newsletter) -> str:
+    """Where a mail goes that takes its reader off the list, but for the token that says who that is."""
+    return f"mailto:{mailbox('', newsletter.leave_address)}?subject=unsubscribe%20"
 
 
 # --- headers -----------------------------------------------------------------------------------------
@@ -243,7 +251,7 @@ def _part(kind: str, text: str) -> tuple[bytes, _Fill]:
 
 def choose(text: str, given: frozenset[str]) -> str:
     """*text* with the passages that depend on a value kept or taken out, by the names *given*."""
-    kept = _CHOICE.sub(lambda m: m[3] if (m[2] in given) is (m[1] == "+") else "", text)
+    kept = _CHOICE.sub(lambda m: m[2] if m[1] in given else "", text)
     return re.sub(r"\n{4,}", "\n\n\n", kept)
 
 
@@ -259,7 +267,6 @@ class MessageTemplate:
 
     parts: MailParts
     headers: str
-    mailto: str
     boundary: bytes
     variants: dict[tuple[bool, ...], tuple[bytes, _Fill, bytes, _Fill]] = field(default_factory=dict)
 
@@ -270,13 +277,13 @@ class MessageTemplate:
             RenderError: A value that no header or link can hold.
         """
         leave, change = _url_value(personal.unsubscribe_url), _url_value(personal.preferences_url)
-        name = _one_line(personal.name)
-        known = name != "", leave != "", change != ""
+        mailto, name = _url_value(personal.unsubscribe_mailto), _one_line(personal.name)
+        known = name != "", (leave or mailto) != "", change != ""
         if known not in self.variants:
             self.variants[known] = self._variant(frozenset(itertools.compress(_VALUES, known)))
         opening, text, between, html = self.variants[known]
-        lines = f"{name}\n{leave}\n{change}"  # encoded and escaped in one go
-        out = [_header_block(self.headers, leave, self.mailto, personal), opening]
+        lines = f"{name}\n{leave or mailto}\n{change}"  # encoded and escaped in one go
+        out = [_header_block(self.headers, leave, mailto, personal), opening]
         out += text(lines.encode().split(b"\n"))
         out.append(between)
         out += html(escape(lines).encode().split(b"\n"))
@@ -303,7 +310,6 @@ def compile_message(
     """
     seed = f"{edition}\n{schedule}\n{parts.subject}\n{parts.text}\n{parts.html}"
     boundary = f"=_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
-    leave = f"mailto:{mailbox('', newsletter.leave_address)}?subject=unsubscribe"
     sender = mailbox(newsletter.sender_name, newsletter.sender, first=6)
     reply = f"Reply-To: {mailbox('', newsletter.reply_to)}\r\n" if newsletter.reply_to else ""
     feedback = re.sub(r"[^A-Za-z0-9-]+", "-", schedule)  # its fields are divided by colons
@@ -319,4 +325,4 @@ def compile_message(
     )
     before, middle, after = (fixed.replace("%", "%%") for fixed in (before, middle, after))
     headers = f"{before}%(to)s{middle}%(id)s\r\n%(leave)s{after}"
-    return MessageTemplate(parts, headers, leave if parts.subscribed else "", boundary.encode())
+    return MessageTemplate(parts, headers, boundary.encode())

@@ -304,9 +304,10 @@ class Size(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why an item was picked, as facts: ``new`` or ``unused`` passages, and the terms found.
+    """Why an item was picked, as facts, and the terms found, save the theme's name.
 
     Args:
+        kind: ``new``; ``updated`` since it was quoted; ``unused`` passages of what was; ``first`` shown, but old.
         fresh: 1 for what came in just then, 0 for no news.
     """
 
@@ -500,7 +501,7 @@ class Newsletter:
     @property
     def leave_address(self) -> str:
         """Where a reader without a page to unsubscribe on writes to."""
-        return (self.unsubscribe_mailto or self.reply_to or self.sender).removeprefix("mailto:")
+        return self.unsubscribe_mailto or self.reply_to or self.sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -554,12 +555,10 @@ class MailParts:
     """An edition rendered for one language and set of themes, the reader's own values left open.
 
     In *html* and *text* (line ends ``\\n``) a value stands as ``SLOT_OPEN name SLOT_CLOSE``; what is shown
-    only with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``, only without one after
-    ``OPEN -name CLOSE``. Names: ``name``, ``unsubscribe_url``, ``preferences_url``.
+    only with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``. Names: ``name``, ``unsubscribe_url``, ``preferences_url``.
 
     Args:
         left_out: Items of the edition dropped for the size budget.
-        subscribed: False for a copy sent by hand, which nobody can unsubscribe from.
     """
 
     language: str
@@ -568,7 +567,6 @@ class MailParts:
     html: str
     text: str
     left_out: int = 0
-    subscribed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

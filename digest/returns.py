@@ -1,8 +1,9 @@
-"""What comes back after a mail is sent: bounces and complaints, and who gets no more mail for them.
+"""What comes back after a mail is sent: bounces, complaints and goodbyes, and who gets no more mail for them.
 
 A hard bounce ends a subscription at once, refusals of three different mails within thirty days do, a
-complaint does. What is not proven to be about a mail of ours (no signed return path) ends nothing: it is
-noted, because anybody can write a bounce. The operator can reinstate whom this stopped.
+complaint does, and a mail to leave. What is not proven to be about a mail of ours (no signed return path, no
+signed token) ends nothing: it is noted, because anybody can write it. The operator can reinstate whom a
+bounce or a complaint stopped.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from digest import consent
 from digest.address import canonical
+from digest.errors import TokenError
 from digest.mail.bounces import Kind, Returned, judge_reply, read_returned
 from digest.model import Subscriber
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 ACTOR = "mail server"
 REFUSALS_TO_STOP = 3
 REFUSALS_WITHIN = timedelta(days=30)
+_STEPS = {Kind.COMPLAINT: consent.Step.COMPLAIN, Kind.LEAVING: consent.Step.UNSUBSCRIBE}
 _REFUSED = "refused delivery "
 _STOPPED = "stopped: "
 
@@ -51,11 +54,13 @@ class Returns:
 
     Args:
         delivery_of: Reads a signed return path (``mail.verp``).
+        leaver_of: Whom an unsubscribe token is for; raises TokenError.
         hash_address: Turns an address into what the suppression list holds.
     """
 
     store: "Store"
     delivery_of: Callable[[str], int | None]
+    leaver_of: Callable[[str], int]
     hash_address: Callable[[str], str]
 
     def process(
@@ -68,18 +73,17 @@ class Returns:
     def handle(self, returned: Returned, *, now: datetime, dry_run: bool = False) -> Handled:
         if returned.kind in {Kind.AUTOREPLY, Kind.OTHER}:
             return Handled(returned=returned, done=f"ignored: {returned.text or returned.kind.value}")
-        reader = self._reader(returned)
+        reader, proven = self._reader(returned)
         if reader is None:
             return Handled(returned=returned, done="ignored: it is about no reader of ours")
-        done = self._act(returned, reader, now, dry_run)
+        if proven:
+            done = self._act(returned, reader, now, dry_run)
+        else:
+            done = self._doubted(returned, reader, now, dry_run)
         return Handled(returned=returned, subscriber_id=reader.id, done=done)
 
     def _act(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> str:
-        if returned.delivery is None:
-            if not dry_run:
-                self._note(reader, f"unproven {returned.kind.value}: {returned.text}", now)
-            return "noted: no signed return path proves it"
-        happened = consent.Step.COMPLAIN if returned.kind is Kind.COMPLAINT else consent.Step.BOUNCE
+        happened = _STEPS.get(returned.kind, consent.Step.BOUNCE)
         if returned.kind is Kind.SOFT:
             refused = self._refusals(returned, reader, now, dry_run)
             if refused < REFUSALS_TO_STOP:
@@ -89,10 +93,19 @@ class Returns:
             return f"already {after.value}"
         if not dry_run:
             reason = f"{happened.value}, delivery {returned.delivery}: {returned.status} {returned.text}"
+            if returned.kind is Kind.LEAVING:
+                reason = "unsubscribed: by mail"
             hashed = self.hash_address(reader.address)
             people = self.store.subscribers
             people.set_state(reader.id, after, actor=ACTOR, now=now, reason=reason, hashed=hashed)
         return f"{_STOPPED}{after.value}"
+
+    def _doubted(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> str:
+        if not dry_run:
+            self._note(reader, f"unproven {returned.kind.value}: {returned.text}", now)
+        if returned.kind is Kind.LEAVING:
+            return f"noted: anybody can write it; if it is theirs: digest subscribers remove {reader.address}"
+        return "noted: no signed return path proves it"
 
     def refused(self, claim: "Claim", code: int, text: str, *, now: datetime) -> Handled | None:
         """A refusal in the SMTP session, as certain as a bounce; None for recipients given by hand."""
@@ -102,14 +115,19 @@ class Returns:
         returned = Returned(kind=kind, delivery=claim.id, address=claim.address, text=f"{code} {text}")
         return self.handle(returned, now=now)
 
-    def _reader(self, returned: Returned) -> Subscriber | None:
+    def _reader(self, returned: Returned) -> tuple[Subscriber | None, bool]:
+        """Whom it is about, and whether a signature of ours proves that."""
         subscribers = self.store.subscribers
-        if returned.delivery is None:
-            with contextlib.suppress(ValueError):
-                return subscribers.find(canonical(returned.address or ""))
-            return None
-        delivery = self.store.ledger.get(returned.delivery)
-        return subscribers.get(delivery.subscriber_id) if delivery and delivery.subscriber_id else None
+        if returned.kind is Kind.LEAVING:
+            with contextlib.suppress(TokenError):
+                return subscribers.get(self.leaver_of(returned.text)), True
+        if returned.delivery is not None:
+            delivery = self.store.ledger.get(returned.delivery)
+            known = delivery and delivery.subscriber_id
+            return subscribers.get(known) if known else None, True
+        with contextlib.suppress(ValueError):
+            return subscribers.find(canonical(returned.address or "")), False
+        return None, False
 
     def _refusals(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> int:
         """How many different mails were refused lately, this one included; it is noted once."""

@@ -246,6 +246,7 @@ class Sending:
         return Returns(
             store=self._home.store,
             delivery_of=lambda path: read_return_path(path, base, secret=self._secret),
+            leaver_of=self._home.signup.whom,
             hash_address=self._home.hash_address,
         )
 

@@ -14,7 +14,7 @@ from digest import consent
 from digest.consent import Step
 from digest.errors import TokenError
 from digest.mail.transport import Fate, Letter
-from digest.message import MessageTemplate, Personal, compile_message, message_id
+from digest.message import MessageTemplate, Personal, compile_message, leave_by_mail, message_id
 from digest.model import ConsentState, Newsletter, Subscriber
 from digest.store import Turn, address_hash
 from digest.tokens import Purpose, make_token, read_token
@@ -114,14 +114,16 @@ class Signup:
     def _confirmation(self, reader: Subscriber, now: datetime) -> Letter:
         token = make_token(Purpose.CONFIRM, reader.id, reader.token_version, keys=self.keys, now=now)
         secret, domain = next(iter(self.keys.values())), self.newsletter.sender.rpartition("@")[2]
+        leave = self.link(Purpose.UNSUBSCRIBE, reader)
         content = self._question(reader.language, now.replace(second=0, microsecond=0)).fill(
             Personal(
                 address=reader.address,
                 name="",
                 # Another id for each mail: one that is asked for again must not pass for a copy.
                 message_id=message_id(secret, -int(now.timestamp()), reader.id, domain),
-                unsubscribe_url=self.link(Purpose.UNSUBSCRIBE, reader),
+                unsubscribe_url=leave,
                 preferences_url=f"{self.newsletter.base_url}/confirm/{token}",
+                unsubscribe_mailto=leave_by_mail(self.newsletter) + leave.rpartition("/")[2],
             )
         )
         return Letter(sender=self.newsletter.sender, recipient=reader.address, content=content)

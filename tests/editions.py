@@ -307,6 +307,7 @@ def write_golden(folder: Path = GOLDEN) -> None:
             message_id=message_id(b"golden", 12, 7, "example.org"),
             unsubscribe_url="https://digest.example.org/unsubscribe/t",
             preferences_url="https://digest.example.org/preferences/t",
+            unsubscribe_mailto="mailto:leave@example.org?subject=unsubscribe%20t",
         )
         template = compile_message(parts, NEWSLETTER, edition=12, schedule="weekly", date=THREE.made_at)
         for suffix, text in {

@@ -19,6 +19,7 @@ from digest.mail.verp import make_return_path, read_return_path
 from digest.model import ConsentState
 from digest.returns import Returns
 from digest.store import Store
+from digest.tokens import Purpose, make_token, read_token
 
 BASE, SECRET = "bounces@news.example.org", b"secret"
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -26,6 +27,10 @@ NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
 def delivery_of(address: str) -> int | None:
     return read_return_path(address, BASE, secret=SECRET)
+
+
+def leaver_of(token: str) -> int:
+    return read_token(token, Purpose.UNSUBSCRIBE, keys={"a": SECRET}, now=NOW).subscriber_id
 
 
 def path_of(delivery: int) -> str:
@@ -113,6 +118,12 @@ READ = (
     "--b\r\nContent-Type: message/disposition-notification\r\n\r\nFinal-Recipient: rfc822;r0@readers.example.org"
     "\r\nDisposition: manual-action/MDN-sent-manually; deleted\r\n\r\n--b--\r\n"
 ).encode()
+HOTMAIL = (
+    "From: reports@hotmail.example\r\nTo: abuse@news.example.org\r\nSubject: complaint about a message\r\n"
+    'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    "--b\r\nContent-Type: message/rfc822\r\n\r\nX-HmXmrOriginalRecipient: <r0@readers.example.org>\r\n"
+    f"Return-Path: <{path_of(4)}>\r\nFrom: digest@news.example.org\r\n\r\nbody\r\n--b--\r\n"
+).encode()
 GLOBAL = dsn(4).replace(b"message/delivery-status", b"message/global-delivery-status")
 
 
@@ -161,6 +172,10 @@ GLOBAL = dsn(4).replace(b"message/delivery-status", b"message/global-delivery-st
             Kind.AUTOREPLY,
             "",
         ),
+        (by_hand("r0@qq.example", "Unsubscribe a.1.0.0.x", ""), Kind.LEAVING, ""),
+        (by_hand("r0@qq.example", "Re: 退订", "", charset="gbk"), Kind.LEAVING, ""),
+        (by_hand("r0@qq.example", "How do I unsubscribe?", ""), Kind.OTHER, ""),
+        (HOTMAIL, Kind.COMPLAINT, ""),
         (f"To: {path_of(4)}\r\nSubject: thanks\r\n\r\nnice\r\n".encode(), Kind.OTHER, ""),
     ],
 )
@@ -249,7 +264,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def returns(store: Store) -> Returns:
-    return Returns(store=store, delivery_of=delivery_of, hash_address=lambda address: f"#{address}")
+    return Returns(
+        store=store, delivery_of=delivery_of, leaver_of=leaver_of, hash_address=lambda address: f"#{address}"
+    )
 
 
 def handle(store: Store, content: bytes, *, now: datetime = NOW) -> str:
@@ -268,6 +285,19 @@ def test_a_hard_bounce_stops_and_the_operator_can_see_why(store: Store) -> None:
 def test_a_complaint_stops(store: Store) -> None:
     assert handle(store, complaint(2)) == "stopped: complained"
     assert store.subscribers.suppressed(["#r1@readers.example.org"])
+
+
+def test_a_mail_to_leave_is_enough_when_its_subject_proves_whose_it_is(store: Store) -> None:
+    reader = store.subscribers.find("r0@readers.example.org")
+    assert reader is not None
+    ask = f"From: {reader.address}\r\nSubject: unsubscribe {{}}\r\n\r\n".format
+    noted = "noted: anybody can write it; if it is theirs: digest subscribers remove r0@readers.example.org"
+    for unproven in ("", "a.1.0.0.AAAAAAAAAAAAAAAAAAAAAA"):
+        assert handle(store, ask(unproven).encode()) == noted
+    token = make_token(Purpose.UNSUBSCRIBE, reader.id, 0, keys={"a": SECRET}, now=NOW)
+    content = ask(token).replace(reader.address, "another@home.example.org").encode()
+    assert handle(store, content) == "stopped: unsubscribed"
+    assert handle(store, content) == "already unsubscribed"
 
 
 def test_three_mails_refused_within_a_month_stop_and_the_same_one_counts_once(store: Store) -> None:

@@ -69,6 +69,7 @@ def reader(n: int = 7, name: str = "谭砚", links: bool = True) -> Personal:
         message_id=message_id(b"secret", 12, n, "example.org"),
         unsubscribe_url=f"https://digest.example.org/unsubscribe/{token}?a=1&b=2" if links else None,
         preferences_url=f"https://digest.example.org/preferences/{token}" if links else None,
+        unsubscribe_mailto=f"mailto:leave@example.org?subject=unsubscribe%20{token}",
     )
 
 
@@ -93,7 +94,7 @@ def plainly(text: str, personal: Personal, *, html: bool) -> str:
     )
     values = {
         "name": name[:80],
-        "unsubscribe_url": personal.unsubscribe_url or "",
+        "unsubscribe_url": personal.unsubscribe_url or personal.unsubscribe_mailto or "",
         "preferences_url": personal.preferences_url or "",
     }
     text = choose(text, frozenset(key for key, value in values.items() if value))
@@ -128,7 +129,7 @@ def test_headers() -> None:
     assert str(message["To"]) == "谭砚 <reader7@example.net>"
     assert str(message["Subject"]) == "只收六名学徒的柴窑：第一年不许碰轮盘，只学看火"
     assert parsedate_to_datetime(str(message["Date"])) == DATE
-    assert str(message["List-Unsubscribe"]).endswith("<mailto:leave@example.org?subject=unsubscribe>")
+    assert str(message["List-Unsubscribe"]).endswith(f"<{reader().unsubscribe_mailto}>")
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "<weekly.example.org>" in str(message["List-Id"])
     assert message["Feedback-ID"] == "12:weekly:digest:example.org"
@@ -139,16 +140,17 @@ def test_headers() -> None:
 def test_without_web_pages_leaving_goes_by_mail() -> None:
     personal = reader(links=False)
     message = check(template(local=True).fill(personal), personal, template(local=True))
-    assert message["List-Unsubscribe"] == "<mailto:digest@localhost?subject=unsubscribe>"
+    assert message["List-Unsubscribe"] == f"<{personal.unsubscribe_mailto}>"
     assert message["List-Unsubscribe-Post"] is None
-    assert "mailto:digest@localhost?subject=unsubscribe" in body(message, "html")
+    assert str(personal.unsubscribe_mailto) in body(message, "html")
     assert "http://" not in body(message, "plain")
 
 
 def test_a_copy_sent_by_hand_has_nothing_to_leave() -> None:
     parts = make_renderer(NEWSLETTER, themes=THEMES).mail(THREE, language="en", subscribed=False)
     source = compile_message(parts, NEWSLETTER, edition=12, schedule="weekly", date=DATE)
-    message = check(source.fill(reader(links=False)), reader(links=False), source)
+    personal = reader(links=False)._replace(unsubscribe_mailto=None)
+    message = check(source.fill(personal), personal, source)
     assert [name for name in message if "Unsubscribe" in name] == []
     assert message["List-Id"]
 

@@ -6,7 +6,7 @@ Defaults stand here and nowhere else; docs/configuration.md repeats them and a t
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -622,4 +622,7 @@ class File(_Table):
         if language.partition("-")[0] not in {tag.partition("-")[0] for tag in tags}:
             what = f"there are no words in {language!r}; there are: {', '.join(tags)}"
             raise toml.wrong(what, "newsletter", "language")
+        if self.bounces and not self.newsletter.unsubscribe_mailto:
+            newsletter = replace(self.newsletter, unsubscribe_mailto=self.bounces.address)
+            return self.model_copy(update={"newsletter": newsletter})
         return self

@@ -40,17 +40,24 @@ _REPLY = re.compile(r"\b([45]\d\d)\b")
 _AWAY = re.compile(
     r"^auto:|out of (the )?office|automatic reply|auto-?reply|自动(回复|答复|应答)", re.IGNORECASE
 )
+_LEAVE = re.compile(r"(?:re: ?)?(?:unsubscribe|退订)(?: (\S+))?", re.IGNORECASE)
+_HOTMAIL = "X-HmXmrOriginalRecipient"
+"""Outlook.com's junk mail reports put the reader into the mail they hand back, and follow no standard."""
 _SERVER = re.compile(r"mailer-daemon|postmaster|mail-?daemon", re.IGNORECASE)
 _TAG = re.compile(r"<(style|script|title)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _MOST_OCTETS = 10_000
 
 
 class Kind(StrEnum):
-    """``hard``: the address is gone. ``soft``: refused this time. ``other``: nothing to act on."""
+    """``hard``: the address is gone. ``soft``: refused this time. ``other``: nothing to act on.
+
+    ``leaving``: a reader asks for no more mail, as ``List-Unsubscribe`` says how (RFC 2369).
+    """
 
     HARD = "hard"
     SOFT = "soft"
     COMPLAINT = "complaint"
+    LEAVING = "leaving"
     AUTOREPLY = "autoreply"
     OTHER = "other"
 
@@ -63,7 +70,7 @@ class Returned:
         delivery: The ledger row it is about, from a signed return path; None when it names none.
         address: The reader's address as the other side gave it; may be forged or forwarded.
         status: Enhanced status (RFC 3463), empty when there was none.
-        text: The other side's words.
+        text: The other side's words; of ``leaving`` the token that says who, if there is one.
     """
 
     kind: Kind
@@ -84,13 +91,17 @@ def read_returned(content: bytes, delivery_of: Callable[[str], int | None]) -> R
     values = [str(value) for name in _ENVELOPE_HEADERS for value in message.get_all(name, [])]
     delivery = _first(delivery_of, (address for _, address in getaddresses(values)))
     parts = {part.get_content_type(): part for part in reversed(list(message.walk()))}
-    if (report := parts.get("message/feedback-report")) is not None:
-        original = _fields(parts.get("message/rfc822") or parts.get("text/rfc822-headers"))
+    report = parts.get("message/feedback-report")
+    original = _fields(parts.get("message/rfc822") or parts.get("text/rfc822-headers"))
+    if report is not None or _HOTMAIL in original:
         return _complaint(_fields(report), original, delivery, delivery_of)
     if (report := parts.get("message/delivery-status")) is not None:
         return _delivery_status(report, delivery)
     by_server = _SERVER.match(parseaddr(str(message["From"] or ""))[1]) is not None
     subject = _decoded(message["Subject"])
+    if not by_server and (asked := _LEAVE.fullmatch(subject)):
+        sender = parseaddr(str(message["From"] or ""))[1]
+        return Returned(kind=Kind.LEAVING, delivery=delivery, address=_address(sender), text=asked[1] or "")
     if not by_server and _is_autoreply(message, subject):
         return Returned(kind=Kind.AUTOREPLY, delivery=delivery, text=subject)
     text = _text(parts.get("text/plain") or parts.get("text/html"))
@@ -124,7 +135,7 @@ def _complaint(
     return Returned(
         kind=Kind.OTHER if str(fields["Feedback-Type"]).lower() == "not-spam" else Kind.COMPLAINT,
         delivery=delivery or _first(delivery_of, map(str, paths)),
-        address=_address(str(fields["Original-Rcpt-To"] or "")),
+        address=_address(str(fields["Original-Rcpt-To"] or original[_HOTMAIL] or "")),
         text=printable(str(fields["Feedback-Type"] or "abuse")),
     )
 

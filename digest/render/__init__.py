@@ -97,7 +97,6 @@ class Renderer:
             html=html,
             text=to_text(html),
             left_out=left_out,
-            subscribed=subscribed,
         )
 
     def words(self, language: str) -> Wording:
@@ -115,7 +114,6 @@ class Renderer:
     ) -> dict[str, Any]:
         themes = {**self.themes, **{s.theme.id: s.theme for s in edition.sections}}
         zone = self.newsletter.timezone
-        leave = f"mailto:{self.newsletter.leave_address}?subject=unsubscribe"
         viewer = Viewer(edition, words, self.type, themes, self.tokens["accent"], zone, headline)
         return {
             **self._frame(words),
@@ -134,7 +132,7 @@ class Renderer:
             "preheader": edition.preheader,
             "personal": None,
             "jump": "",
-            "links": {**_links(self.newsletter, edition.public_number), "leave": leave},
+            "links": _links(self.newsletter, edition.public_number),
         }
 
     def _frame(self, words: Wording) -> dict[str, Any]:

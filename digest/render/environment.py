@@ -64,7 +64,6 @@ Slots = SimpleNamespace(
     unsubscribe_url=Slot("unsubscribe_url"),
     preferences_url=Slot("preferences_url"),
     if_any=lambda name: Slot(f"+{name}"),
-    if_none=lambda name: Slot(f"-{name}"),
     end=Slot("/"),
 )
 """What templates know as ``personal``."""
