@@ -63,13 +63,15 @@ def assemble(
 
 
 def _link(items: Sequence[Item], shared: Sequence[tuple[str, tuple[int, ...]]]) -> list[Item]:
-    """Each item with at most two "also in" links: a name, and the title of the other item."""
+    """Each item with at most two "also in" links: a name, and the title of another item, no two to one."""
     links: list[list[tuple[str, str]]] = [[] for _ in items]
     for name, indexes in shared:
         for index in indexes:
-            other = next((i for i in indexes if i != index), None)
+            linked = {title for _, title in links[index]}
+            others = (items[i].article.title for i in indexes if i != index)
+            other = next((title for title in others if title not in linked), None)
             if other is not None and len(links[index]) < 2 and _quotes(items[index], name):
-                links[index].append((name, items[other].article.title))
+                links[index].append((name, other))
     return [replace(item, also_in=tuple(found)) for item, found in zip(items, links, strict=True)]
 
 

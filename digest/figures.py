@@ -118,7 +118,9 @@ _EN_STOP = lazy(
 )
 _OF = lazy(r"of (?:(?:its|the|their|his|her|all|our) )?")
 _EN_JOINT = lazy(r"\b(?:but|that|which|who|be|been|is|are|was|were)\s")
-_EN_EDGE = word_table("in to from on at for under is was were a an the per of their its by than about and over during within between among into through against off more less last next")
+_EN_EDGE = word_table(
+    "in to from on at for under is was were a an the per of their its by than about and over during within between among into through against off more less last next"
+)
 _DETERMINERS = word_table("the a an its their his her")
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {

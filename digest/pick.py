@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from digest.model import Article, Reason, Schedule, Score, Severity, Size, Skipped, Theme
-from digest.text import Span
+from digest.model import Article, Reason, Schedule, Score, Severity, Size, Skipped, Theme, Update
+from digest.text import Span, fold
 
 _DAY = timedelta(days=1)
 _FRESH_DAYS, _HALF_LIFE_DAYS = 14, 5
@@ -39,6 +39,7 @@ class Candidate:
         scores: By theme id; a theme that is missing scores 0.
         used: Spans this schedule has sent, and not so long ago that they may come again.
         room: Characters that may still be quoted now (what the share rules leave).
+        update: What the article says that it did not when this schedule quoted it: news, whatever was quoted.
     """
 
     article: Article
@@ -46,6 +47,7 @@ class Candidate:
     first_seen_at: datetime
     used: tuple[Span, ...] = ()
     room: int = 500
+    update: Update | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,7 @@ def _sift(candidates: Sequence[Candidate], themes: Sequence[Theme]) -> tuple[lis
                 f.reason for f in article.flags if f.severity is Severity.QUARANTINE
             )
             skipped.append(passed_over(article, why))
-        elif candidate.room < _BRIEF:
+        elif candidate.room < _BRIEF and not candidate.update:
             why = f"{candidate.room} characters of its share are left, {_BRIEF} are needed"
             skipped.append(passed_over(article, why))
         else:
@@ -190,14 +192,16 @@ def _merge(usable: Sequence[Candidate], same: Mapping[str, str], now: datetime) 
     stories = []
     for group in groups.values():
         first, *others = sorted(group, key=_preference)
-        fresh = 0.0 if any(c.used for c in group) else max(_freshness(c, now) for c in group)
+        spent = first.used and not first.update
+        fresh = 0.0 if spent else max(_freshness(c, now) for c in group)
         stories.append(_Story(candidate=first, also=tuple(c.article for c in others), fresh=fresh))
     return stories
 
 
-def _preference(candidate: Candidate) -> tuple[bool, bool, bool, int, str]:
+def _preference(candidate: Candidate) -> tuple[bool, bool, bool, bool, int, str]:
     article = candidate.article
     return (
+        not candidate.update,
         not candidate.used,
         article.severity is Severity.CAUTION,
         article.republisher is not None,
@@ -207,12 +211,14 @@ def _preference(candidate: Candidate) -> tuple[bool, bool, bool, int, str]:
 
 
 def _freshness(candidate: Candidate, now: datetime) -> float:
-    """1 for what came in just now, 0 for no news: evergreen, quoted before, or older than a fortnight."""
-    article = candidate.article
-    if article.evergreen or candidate.used:
+    """1 for what came in just now, 0 for no news: evergreen, quoted before, or older than a fortnight.
+
+    An update is as old as the change.
+    """
+    article, born = candidate.article, candidate.first_seen_at
+    if not candidate.update and (article.evergreen or candidate.used):
         return 0.0
-    born = candidate.first_seen_at
-    if article.published:
+    if article.published and not candidate.update:
         born = min(born, article.published.at)
     age_days = max(0.0, (now - born) / _DAY)
     return 0.0 if age_days > _FRESH_DAYS else 0.5 ** (age_days / _HALF_LIFE_DAYS)
@@ -405,10 +411,11 @@ def fitting(size: Size, room: int) -> Size:
 
 
 def _planned(story: _Story, theme: Theme, size: Size) -> Planned:
-    score = story.candidate.scores[theme.id]
+    score, own = story.candidate.scores[theme.id], set(map(fold, theme.names.values()))
+    before = "unused" if story.candidate.used else "first"
     reason = Reason(
-        kind="new" if story.fresh > 0 else "unused",
-        terms=tuple(match.term for match in score.matches),
+        kind="updated" if story.candidate.update else "new" if story.fresh > 0 else before,
+        terms=tuple(match.term for match in score.matches if fold(match.term) not in own),
         score=score.total,
         fresh=round(story.fresh, 3),
     )

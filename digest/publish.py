@@ -21,6 +21,7 @@ from digest.model import (
     Newsletter,
     Schedule,
     Section,
+    Severity,
     Size,
     Skipped,
     Theme,
@@ -99,10 +100,12 @@ def publish(
     exhausted: list[Skipped] = []
     while True:
         plan = pick(candidates, paper.themes, memory, schedule, now=now, only=only, same=same)
-        if find_copies(store, plan, candidates, same):
+        beyond = find_copies(store, plan, candidates, same, now=now)
+        if beyond is not None:
+            candidates += _candidates(paper, schedule, beyond, now=now)
             candidates = _sharing(candidates, same)
             continue
-        sections, dry = _summarize(plan, read_updates(store, plan, schedule))
+        sections, dry = _summarize(plan)
         if not dry:
             break
         exhausted += [
@@ -147,37 +150,32 @@ def read_candidates(
     Args:
         held: What the gate keeps from readers: never picked, only told of.
     """
-    store = paper.store
-    stored = (*store.articles.candidates(now=now), *held)
-    ids = [one.article.source_id for one in stored]
-    by_schedule = store.editions.used(schedule.id, ids)
-    by_any = store.editions.used(None, ids)
+    return _candidates(paper, schedule, (*paper.store.articles.candidates(now=now), *held), now=now)
+
+
+def _candidates(
+    paper: Paper, schedule: Schedule, stored: Sequence["Stored"], *, now: datetime
+) -> list[Candidate]:
+    articles, editions = {one.article.source_id: one.article for one in stored}, paper.store.editions
+    by_schedule, by_any = editions.used(schedule.id, list(articles)), editions.used(None, list(articles))
+    updates = read_updates(paper.store, articles, schedule)
     recycled = now - timedelta(days=schedule.recycle_after_days)
-    return [_candidate(one, paper.themes, by_schedule, by_any, recycled) for one in stored]
-
-
-def _candidate(
-    stored: "Stored",
-    themes: Sequence[Theme],
-    by_schedule: dict[str, tuple[tuple[int, int, datetime], ...]],
-    by_any: dict[str, tuple[tuple[int, int, datetime], ...]],
-    recycled: datetime,
-) -> Candidate:
-    article = stored.article
-    this_edition, over_all = share(article)
-    quoted = {at for start, end, _ in by_any.get(article.source_id, ()) for at in range(start, end)}
-    said = count("".join(article.text[at] for at in sorted(quoted)))
-    return Candidate(
-        article=article,
-        scores={theme.id: score(theme, article) for theme in themes},
-        first_seen_at=stored.first_seen_at,
-        used=tuple(
-            (start, end)
-            for start, end, sent_at in by_schedule.get(article.source_id, ())
-            if sent_at > recycled
-        ),
-        room=max(0, min(this_edition, over_all - said)),
-    )
+    found = []
+    for one in stored:
+        article, id_ = one.article, one.article.source_id
+        this_edition, over_all = share(article)
+        quoted = {at for start, end, _ in by_any.get(id_, ()) for at in range(start, end)}
+        said = count("".join(article.text[at] for at in sorted(quoted)))
+        candidate = Candidate(
+            article=article,
+            scores={theme.id: score(theme, article) for theme in paper.themes},
+            first_seen_at=one.changed_at if id_ in updates else one.first_seen_at,
+            used=tuple((a, b) for a, b, sent_at in by_schedule.get(id_, ()) if sent_at > recycled),
+            room=max(0, min(this_edition, over_all - said)),
+            update=updates.get(id_),
+        )
+        found.append(candidate)
+    return found
 
 
 def read_memory(paper: Paper, schedule: Schedule) -> Memory:
@@ -189,26 +187,39 @@ def read_memory(paper: Paper, schedule: Schedule) -> Memory:
     )
 
 
-def find_copies(store: "Store", plan: Plan, candidates: Sequence[Candidate], same: dict[str, str]) -> bool:
-    """Add to *same* (source id to the first of its copies) the copies of what is planned; True if any.
+def find_copies(
+    store: "Store", plan: Plan, candidates: Sequence[Candidate], same: dict[str, str], *, now: datetime
+) -> list["Stored"] | None:
+    """Add to *same* (source id to the first of its copies) the copies of what is planned; None if none.
 
     Only what is about to be shown is looked up, by the sketch index, so that the cost is that of an
     edition and not of the store.
+
+    Returns:
+        The copies that are no candidates, being older than all of them.
     """
     known = {candidate.article.source_id: candidate.article for candidate in candidates}
+    beyond: list[Stored] = []
     found = False
     for article in [item.candidate.article for section in plan.sections for item in section.items]:
         if article.source_id in same:
             continue
-        copies = [
-            other
-            for other in store.articles.near(sketch(article.text), min_shared=2)
-            if other in known and other != article.source_id and same_story(article, known[other])
-        ]
+        copies = []
+        for other in store.articles.near(sketch(article.text), min_shared=2):
+            one = None if other in known else store.articles.find(other)
+            text = known.get(other) or (one.article if one and _may_be_quoted(one, now) else None)
+            if other != article.source_id and text and same_story(article, text):
+                copies.append(other)
+                beyond += [one] if one else []
+                known[other] = text
         first = min([same.get(other, other) for other in copies] + [article.source_id])
         same.update(dict.fromkeys([article.source_id, *copies], first))
         found = found or bool(copies)
-    return found
+    return beyond if found else None
+
+
+def _may_be_quoted(stored: "Stored", now: datetime) -> bool:
+    return stored.first_seen_at <= now and stored.article.severity is not Severity.QUARANTINE
 
 
 def _sharing(candidates: Sequence[Candidate], same: Mapping[str, str]) -> list[Candidate]:
@@ -230,17 +241,13 @@ def _shared(candidate: Candidate, quoted: Sequence[Candidate]) -> Candidate:
     return replace(candidate, used=tuple(used), room=room)
 
 
-def read_updates(store: "Store", plan: Plan, schedule: Schedule) -> dict[str, Update]:
-    """What the planned articles say that they did not when *schedule* quoted them, by source id."""
-    planned = [item.candidate.article for section in plan.sections for item in section.items]
+def read_updates(store: "Store", articles: Mapping[str, Article], schedule: Schedule) -> dict[str, Update]:
+    """What articles say that they did not when *schedule* quoted them, by source id."""
     updates = {}
-    outdated = store.editions.outdated(schedule.id, [article.source_id for article in planned])
-    for article in planned:
-        if article.source_id in outdated:
-            version, sent_at = outdated[article.source_id]
-            new = additions(store.articles.text(article.source_id, version), article.text)
-            if new:
-                updates[article.source_id] = Update(since=sent_at, new=_joined(new, article.text))
+    for id_, (version, sent_at) in store.editions.outdated(schedule.id, list(articles)).items():
+        text = articles[id_].text
+        if new := additions(store.articles.text(id_, version), text):
+            updates[id_] = Update(since=sent_at, new=_joined(new, text))
     return updates
 
 
@@ -262,7 +269,7 @@ def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candid
     return replace(candidate, scores=scores) if spent else candidate
 
 
-def _summarize(plan: Plan, updates: Mapping[str, Update]) -> tuple[list[Section], list[tuple[Article, str]]]:
+def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
     """The plan's sections with their excerpts, and which articles had nothing left to say on which theme.
 
     Those next in line for the place of one that is dry are tried at once: hundreds may be, and each would
@@ -274,14 +281,13 @@ def _summarize(plan: Plan, updates: Mapping[str, Update]) -> tuple[list[Section]
     for planned in plan.sections:
         items, waiting = [], iter(plan.waiting.get(planned.theme.id, ()))
         for choice in planned.items:
-            update = updates.get(choice.candidate.article.source_id)
-            news = _news_of(choice.candidate, update)
+            update, news = choice.candidate.update, _news_of(choice.candidate)
             excerpts = _excerpts(news, planned.theme, choice.size, said, adds=update is not None)
             if update and not excerpts:  # too little to stand alone
                 excerpts = _excerpts(choice.candidate, planned.theme, choice.size, said)
             if excerpts:
                 said += [excerpt.text for excerpt in excerpts]
-                items.append(_item(choice, excerpts, update))
+                items.append(_item(choice, excerpts))
                 continue
             dry.append((choice.candidate.article, planned.theme.id))
             for other in waiting:
@@ -293,13 +299,13 @@ def _summarize(plan: Plan, updates: Mapping[str, Update]) -> tuple[list[Section]
     return sections, dry
 
 
-def _news_of(candidate: Candidate, update: Update | None) -> Candidate:
-    """*candidate* with only what is new in it left to quote."""
-    if update is None:
+def _news_of(candidate: Candidate) -> Candidate:
+    """*candidate* with only what is new in it left to quote, of which one edition's share is always free."""
+    if candidate.update is None:
         return candidate
-    edges = [0, *(edge for span in update.new for edge in span), len(candidate.article.text)]
+    edges = [0, *(edge for span in candidate.update.new for edge in span), len(candidate.article.text)]
     old = tuple((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
-    return replace(candidate, used=candidate.used + old)
+    return replace(candidate, used=candidate.used + old, room=share(candidate.article)[0])
 
 
 def _excerpts(
@@ -339,7 +345,7 @@ def _rewrite(
     return rewritten, refused
 
 
-def _item(choice: Planned, excerpts: tuple[Excerpt, ...], update: Update | None) -> Item:
+def _item(choice: Planned, excerpts: tuple[Excerpt, ...]) -> Item:
     article, terms = choice.candidate.article, choice.reason.terms
     said = fold("\n".join(excerpt.text for excerpt in excerpts))
     shown = [term for term in terms if fold(term) in said] or terms
@@ -350,5 +356,5 @@ def _item(choice: Planned, excerpts: tuple[Excerpt, ...], update: Update | None)
         reason=replace(choice.reason, terms=tuple(shown[:_NAMED])),
         reading_minutes=minutes(article.text),
         also_from=choice.also,
-        update=update,
+        update=choice.candidate.update,
     )

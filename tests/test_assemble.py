@@ -102,7 +102,7 @@ def test_a_name_links_two_items_only_where_the_reader_has_met_it() -> None:
         slot=NOW,
         made_at=NOW,
         language="zh-CN",
-        shared_names=lambda articles: [("张三", (0, 1))],
+        shared_names=lambda articles: [("张三", (0, 1)), ("芯片", (0, 1))],
     )
     assert [one.also_in for one in edition.items()] == [(("张三", "机房"),), ()]
 

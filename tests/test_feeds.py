@@ -386,7 +386,7 @@ async def test_an_edited_article_comes_back_with_what_is_new_in_it(script: Calla
         id="tower", names={"zh": "水塔"}, terms={"zh": (Term(text="水塔"), Term(text="机房"))}, threshold=0.1
     )
     schedule = Schedule(id="daily", themes=("tower",), themes_per_edition=1)
-    told = "".join(f"<p>{text}</p>" for text in WORDS[:3])  # of four, two editions use up the share
+    told = "".join(f"<p>{text}</p>" for text in WORDS[:4])  # two editions use up the share
     news = "今年三月，水塔的机房又添了两排服务器，负责改造的工程师说，用电因此涨到五百一十千瓦，居民代表已经看过账本。"
     subjects = []
     async with script() as s:
@@ -403,6 +403,7 @@ async def test_an_edited_article_comes_back_with_what_is_new_in_it(script: Calla
     assert edited.update.since in (NOW, NOW + DAY)
     assert [edited.article.text[start:end] for start, end in edited.update.new] == [news]
     assert edited.excerpts
+    assert edited.reason.kind == "updated"
     assert all(edited.update.covers(one) for one in edited.excerpts)
 
 

@@ -23,6 +23,7 @@ from digest.model import (
     Size,
     Term,
     Theme,
+    Update,
 )
 from digest.pick import Candidate, Memory, Plan, pick
 
@@ -57,7 +58,7 @@ def article(
 
 def candidate(name: str, scores: Mapping[str, float], *, age: float = 0, **more: object) -> Candidate:
     """A candidate seen *age* days ago; keywords of Candidate or else of the article."""
-    own = {key: more.pop(key) for key in ("used", "room") if key in more}
+    own = {key: more.pop(key) for key in ("used", "room", "update") if key in more}
     return Candidate(
         article=article(name, **more),  # type: ignore[arg-type]
         scores={
@@ -226,13 +227,31 @@ def test_a_copy_of_what_was_sent_is_no_news() -> None:
     assert (item.candidate.article.source_id, item.reason.kind) == ("sent", "unused")
 
 
+def test_an_update_is_news_though_nothing_of_its_share_is_left() -> None:
+    update = Update(since=NOW - DAY, new=((0, 90),))
+    found = plan(
+        candidate("sent", {"a": 3}, used=((0, 9),), room=0, update=update), candidate("old", {"a": 3})
+    )
+
+    assert {item.candidate.article.source_id: item.reason.kind for item in found.sections[0].items} == {
+        "sent": "updated",
+        "old": "new",
+    }
+    assert found.sections[0].items[0].reason.fresh == 1
+
+
+def test_the_name_of_a_theme_is_no_reason() -> None:
+    (item,) = plan(candidate("one", {"a": 3})).sections[0].items
+    assert item.reason.terms == ()
+
+
 def test_old_news_just_found_is_not_fresh() -> None:
     published = Published(at=NOW - 400 * DAY, precision=Precision.DAY)
     found = plan(candidate("archive", {"a": 9}, published=published), candidate("today", {"a": 1.5}))
 
     assert [(item.candidate.article.source_id, item.reason.kind) for item in found.sections[0].items] == [
         ("today", "new"),
-        ("archive", "unused"),
+        ("archive", "first"),
     ]
 
 

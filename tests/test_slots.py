@@ -14,7 +14,8 @@ from stored import slot_rows
 
 from digest.model import Article as ArticleValue
 from digest.model import Block, BlockKind, ConsentState, Newsletter, Schedule, Subscriber, Term, Theme
-from digest.publish import Paper, publish
+from digest.pick import Memory, pick
+from digest.publish import Paper, find_copies, publish, read_candidates
 from digest.report import overdue
 from digest.similar import sketch
 from digest.slots import tick
@@ -220,6 +221,23 @@ def test_a_copy_in_another_feed_is_no_news_and_no_more_to_quote(store: Store) ->
     for edition in store.editions.list():
         passages += [excerpt.text for item in edition.items() for excerpt in item.excerpts]
     assert len(passages) == len(set(passages)) > 0
+
+
+def test_a_copy_of_what_is_too_old_to_be_looked_through_is_known(store: Store) -> None:
+    """Of an article sent long ago, a copy that comes in today is no news."""
+    schedule = daily()
+    tick(paper(store, schedule), now=START)
+    add_article(store, 1, START)
+    tick(paper(store, schedule), now=START + timedelta(days=1))
+    now = START + timedelta(days=2)
+    add_article(store, 1, now - timedelta(hours=1), feed="later")
+    mine = paper(store, schedule)
+    young = [c for c in read_candidates(mine, schedule, now=now) if c.article.source_id == "feeds/later/1"]
+    plan = pick(young, [THEME], Memory(), schedule, now=now)
+    same: dict[str, str] = {}
+    beyond = find_copies(store, plan, young, same, now=now)
+    assert [one.article.source_id for one in beyond or ()] == ["feeds/tea/1"]
+    assert set(same.values()) == {"feeds/later/1"}
 
 
 def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -> None:
