@@ -1,10 +1,11 @@
 """Articles, every version of their text, and the index of their sketches."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -23,7 +24,9 @@ COMMON = 200
 """Articles a value of a sketch is looked up in."""
 SKETCH = 64
 _TOGETHER = 500
-"""Articles looked up or forgotten in one statement."""
+"""Articles forgotten in one statement."""
+_VALUES = 900
+"""In one statement; an SQLite older than 3.32 takes 999."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,12 +218,18 @@ def _stored_from(row: Any) -> Stored:
     )
 
 
+_LAST = sa.select(sa.func.max(articles.c.id))
+_SINCE = sa.select(articles.c.source_id, articles.c.id).where(articles.c.id > sa.bindparam("last"))
+
+
 def save_found(connection: sa.Connection, found: Sequence[Draft], now: datetime) -> tuple[Saved, ...]:
-    """`Articles.save_all` inside a transaction that keeps something else, too."""
-    known = _known(connection, [one.source_id for one in found])
-    fresh = {one.source_id: one for one in reversed(found) if one.source_id not in known}
-    _insert_all(connection, list(fresh.values())[::-1], now)
-    return tuple("new" if fresh.get(one.source_id) is one else _save(connection, one, now) for one in found)
+    """`Articles.save_all` inside a transaction that keeps something else, too; see `Database.alone`."""
+    first = {one.source_id: one for one in reversed(found)}
+    fresh = _insert_new(connection, list(first.values())[::-1], now)
+    return tuple(
+        "new" if first[one.source_id] is one and one.source_id in fresh else _save(connection, one, now)
+        for one in found
+    )
 
 
 def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
@@ -261,32 +270,28 @@ def _same(old: Article, new: Article) -> bool:
 def _columns(found: Draft, *, released: bool) -> dict[str, Any]:
     return {
         "title": documents.printable(found.title),
-        "severity": found.severity,
+        "severity": found.severity.value,
         "released": released,
         "usable": released or found.severity is not Severity.QUARANTINE,
         "evergreen": found.evergreen,
     }
 
 
-def _known(connection: sa.Connection, source_ids: Sequence[str]) -> dict[str, int]:
-    """The keys of those that are stored."""
-    known: dict[str, int] = {}
-    for at in range(0, len(source_ids), _TOGETHER):
-        here = articles.c.source_id.in_(source_ids[at : at + _TOGETHER])
-        known.update(connection.execute(sa.select(articles.c.source_id, articles.c.id).where(here)).all())
-    return known
+def _insert_new(connection: sa.Connection, found: Sequence[Draft], now: datetime) -> Set[str]:
+    """Keep those whose source id is not known, and return these; a few statements however many there are.
 
-
-def _insert_all(connection: sa.Connection, new: Sequence[Draft], now: datetime) -> None:
-    """A few statements however many there are; none of them may be known."""
+    Keys only grow: whatever has a higher one than there was is what came.
+    """
     moment = Moment().process_bind_param(now, connection.dialect)
+    last = connection.scalar(_LAST) or 0
     moments = {"version": 1, "first_seen_at": moment, "changed_at": moment}
-    rows = [{"source_id": one.source_id, **moments, **_columns(one, released=False)} for one in new]
-    insert_rows(connection, articles, rows)
-    ids = _known(connection, [one.source_id for one in new])
-    versions = [_version(ids[one.source_id], 1, one, moment) for one in new]
-    insert_rows(connection, article_versions, versions)
-    _mark(connection, [(ids[one.source_id], one.sketch) for one in new])
+    rows = [{"source_id": one.source_id, **moments, **_columns(one, released=False)} for one in found]
+    insert_rows(connection, articles, rows, "ON CONFLICT (source_id) DO NOTHING")
+    ids: dict[str, int] = dict(connection.execute(_SINCE, {"last": last}).all())
+    new = [(ids[one.source_id], one) for one in found if one.source_id in ids]
+    insert_rows(connection, article_versions, [_version(key, 1, one, moment) for key, one in new])
+    _mark(connection, [(key, one.sketch) for key, one in new])
+    return ids.keys()
 
 
 def _version(article_id: int, version: int, found: Draft, saved_at: Any) -> dict[str, Any]:
@@ -314,7 +319,7 @@ def _mark(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]])
     """In the index's order: neighbours share a page."""
     rows = [(value, article_id) for article_id, sketch in marks for value in set(sketch)]
     rows.sort(key=itemgetter(0))
-    _run(connection, "INSERT INTO sketches (hash, article_id) VALUES (?, ?)", rows)
+    _insert(connection, "sketches", ("hash", "article_id"), rows)
 
 
 def insert_rows(
@@ -325,14 +330,29 @@ def insert_rows(
     Args:
         otherwise: A clause that says what becomes of those that are there already.
     """
-    names = list(rows[0]) if rows else []
-    places = ", ".join("?" * len(names))
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}) {otherwise}"  # noqa: S608 - ours
-    _run(connection, statement, [tuple(row.values()) for row in rows])
+    if rows:
+        _insert(connection, table.name, tuple(rows[0]), [tuple(row.values()) for row in rows], otherwise)
 
 
-def _run(connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+def _insert(
+    connection: sa.Connection,
+    table: str,
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    otherwise: str = "",
+) -> None:
+    """Many rows a statement, at half the cost of one, and what is left over one by one."""
+    row = f"({', '.join('?' * len(names))})"
+    together = _VALUES // len(names)
+    whole = len(rows) - len(rows) % together
+    start = f"INSERT INTO {table} ({', '.join(names)}) VALUES"
+    many = f"{start} {', '.join([row] * together)} {otherwise}"
+    _run(connection, many, [tuple(chain(*rows[at : at + together])) for at in range(0, whole, together)])
+    _run(connection, f"{start} {row} {otherwise}", rows[whole:])
+
+
+def _run(connection: sa.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Straight to the driver: SQLAlchemy's part of a row costs as much as the database's."""
     if rows:
         own = statement if connection.dialect.paramstyle == "qmark" else statement.replace("?", "%s")
-        connection.exec_driver_sql(own, rows)
+        connection.exec_driver_sql(own, list(rows))

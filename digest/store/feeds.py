@@ -89,6 +89,7 @@ class Feeds:
         updates = [{f"new_{key}": value for key, value in _row(feed).items()} for feed in changed]
         with self._database.write() as connection:
             if now:
+                self._database.alone(connection, "articles")
                 save_found(connection, found, now)
             _remember(connection, seen or {})
             if updates:
@@ -120,10 +121,11 @@ _UPDATE = (
 
 
 def _remember(connection: sa.Connection, seen: Mapping[str, Iterable[SeenEntry]]) -> None:
+    stored, dialect = Moment().process_bind_param, connection.dialect
+
     def row(feed_id: str, entry: SeenEntry) -> dict[str, Any]:
-        moment = Moment().process_bind_param(entry.first_seen_at, connection.dialect)
         told = {key: getattr(entry, key) for key in _SEEN}
-        return {"feed_id": feed_id, **told, "first_seen_at": moment}
+        return {"feed_id": feed_id, **told, "first_seen_at": stored(entry.first_seen_at, dialect)}
 
     rows = [row(feed_id, entry) for feed_id, entries in seen.items() for entry in entries]
     fresh = ", ".join(f"{key} = excluded.{key}" for key in ("guid", "link", "mark", "text_mark"))
