@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import compress, islice
 from statistics import median
 from zlib import crc32
 
@@ -50,8 +50,8 @@ _GLOSS = re.compile(rf"[(\[](?<=[{CJK}].)[a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1
 _RUNS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
 
 _chance = random.Random(5)  # noqa: S311 -- any fixed tables of good spread will do
-_TABLES = [bytes(_chance.randrange(256) for _ in range(256)) for _ in range(6)]
-_ANCHORS = [re.compile(b"[\\x00-\\x%02x]" % (256 // _APART // 2**n - 1)) for n in range(6)]
+_TABLES = [[bytes(_chance.randrange(256) for _ in range(256)) for _ in range(2)] for _ in range(3)]
+_ANCHORS = [bytes(octet < 256 // _APART // 2**n for octet in range(256)) for n in range(6)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,9 @@ def units(text: str) -> str:
 
     A Latin word becomes one private sign, or two when longer than five letters: five are about three words.
     """
-    folded = _GLOSS.sub("", fold(text[: 5 * _LONGEST]))
+    folded = fold(text[: 5 * _LONGEST])
+    if "(" in folded or "[" in folded:
+        folded = _GLOSS.sub("", folded)
     runs = _RUNS.findall(folded)
     return "".join([run if "\u3400" <= run < "\ua000" else _signs(run) for run in runs])[:_LONGEST]
 
@@ -106,7 +108,7 @@ def _anchors(hashes: bytes, halvings: int) -> list[int]:
     Within a stretch of twice the usual distance without any, the smallest: every passage leaves its mark.
     """
     stretch, at, end = 2 * _APART << halvings, -1, len(hashes)
-    places = [found.start() for found in _ANCHORS[halvings].finditer(hashes)]
+    places = [*compress(range(end), hashes.translate(_ANCHORS[halvings]))]
     between = []
     for anchor in [*places, end]:
         while anchor - at > stretch or (at < 0 and anchor == end):
@@ -123,12 +125,11 @@ def _code(run: bytes) -> int:
 
 def _hashes(row: bytes) -> bytes:
     """A byte for each unit, of it and the two before it; all at once, as one long number."""
-    planes = row[0::4], row[1::4]
+    low, high, number = row[0::4], row[1::4], int.from_bytes
     found = 0
-    for back in range(3):
-        for plane, table in zip(planes, _TABLES[2 * back :], strict=False):
-            found ^= int.from_bytes(plane.translate(table)) >> 8 * back
-    return found.to_bytes(len(planes[0]))
+    for back, (of_low, of_high) in enumerate(_TABLES):
+        found ^= (number(low.translate(of_low)) ^ number(high.translate(of_high))) >> 8 * back
+    return found.to_bytes(len(low))
 
 
 def same_story(a: Article, b: Article) -> bool:
