@@ -122,11 +122,12 @@ class Reader:
         turn = asyncio.Semaphore(self.settings.concurrency)
         if any(not feed.body_hash for feed in due):  # one that was never read will be
             await self.workers.prepare()
+        unmet = self.store.feeds.unmet()
 
         async def ask(neighbours: Sequence[Feed], keeper: _Keeper) -> None:
             for feed in neighbours:
                 async with turn:  # bounds what is in memory, too: bodies and entries wait for workers
-                    poll = await self._ask(_Poll(feed))
+                    poll = await self._ask(_Poll(feed, anew=feed.id in unmet))
                     result = poll.result()
                     await keeper.keep(poll)
                 results[feed.id] = replace(result, drafts=())

@@ -79,6 +79,9 @@ def test_a_removed_feed_does_not_come_back_with_its_poll(store: Store) -> None:
     store.feeds.save([feed], {"a": [seen]})
     assert store.feeds.list() == ()
     assert store.feeds.seen("a") == (seen,)
+    for name in ("a", "b"):  # what was seen of the one counts when it is added again
+        store.feeds.add(FeedConfig(id=name, url=f"http://{name}.example/"), origin="command", now=NOW)
+    assert store.feeds.unmet() == {"b"}
 
 
 def test_seen_entries_keep_when_they_were_first_seen(store: Store) -> None:

@@ -1,6 +1,6 @@
 """Feeds, what is remembered of them between polls, and which of their entries were seen."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -94,6 +94,12 @@ class Feeds:
             _remember(connection, seen or {})
             if updates:
                 connection.execute(_UPDATE, updates)
+
+    def unmet(self) -> Set[str]:
+        """Ids of the feeds of which no entry was ever seen."""
+        met = sa.select(feed_entries.c.id).where(feed_entries.c.feed_id == feeds.c.id).exists()
+        with self._database.read() as connection:
+            return set(connection.scalars(sa.select(feeds.c.id).where(~met)))
 
     def seen(self, feed_id: str) -> tuple[SeenEntry, ...]:
         """The entries seen of a feed, the latest 5000, newest first."""
