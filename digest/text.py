@@ -99,6 +99,16 @@ def _simplified() -> dict[str, str]:
     return {a: b for a, b in zip(block, opencc.OpenCC("t2s").convert(block), strict=False) if a != b}
 
 
+@cache
+def _simplifying() -> dict[int, str]:
+    return str.maketrans(_simplified())
+
+
+def simplified(text: str) -> str:
+    """*text* in simplified characters, as long as it is."""
+    return text.translate(_simplifying()) if is_chinese(text[:20_000]) else text
+
+
 class _Folder(dict[int, int]):
     """Maps a code point to its folded one, one to one, so that offsets survive."""
 
@@ -159,6 +169,8 @@ _folded_page = lru_cache(maxsize=8)(_folded)
 
 def collapse(text: str) -> str:
     """Invisible characters gone, every run of white space one blank, none at the ends."""
+    if text.isprintable() and "  " not in text:  # then nothing but blanks is white, and nothing invisible
+        return text.strip(" ")
     return " ".join(_INVISIBLE.sub("", text).split())
 
 

@@ -109,7 +109,9 @@ def _plain(read: Sequence[tuple[str, float]], title: str) -> _Plain | None:
     while end and read[end - 1][1] > 0.9 and len(read[end - 1][0]) <= 80:
         end -= 1
     paragraphs, below = [text for text, _ in read[:end]], [text for text, _ in read[end:]]
-    if len({title, *paragraphs}) <= end or any(title_removals(text, title, None) for text in paragraphs):
+    if len({title, *paragraphs}) <= end or any(
+        title in text and title_removals(text, title, None) for text in paragraphs
+    ):
         return None
     # A date below may belong to a signature, and so to the text; a name may be spliced into it.
     if any(re.search(r"\d", text) for text in below) or (len(below) > 1 and brand([title], below)):

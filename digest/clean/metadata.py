@@ -124,6 +124,10 @@ _EDITED = re.compile(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECA
 _DATELINE_EN = re.compile(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,20}?[-–—]")
 """SPRINGFIELD, 3 May 2024 - how releases begin: the place in capitals, then the day."""
 _HELD = ("专访", "采访", "访谈", "对话", "对谈", "interview", "Interview", "INTERVIEW")
+# What each match of the patterns above holds: looking for these first is a tenth of the work.
+_TELLS = ("电", "讯", "报道", "消息")
+_ASKS = ("记者", "記者", "通讯员", "接受")
+_OWNS = ("授权", "手机版", "©", "(C)", "(c)", "opyright", "权所有", "權所有")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +308,7 @@ def _tidy_case(name: str) -> str:
 
 def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
     for line in lines:
-        if "者" not in line and "员" not in line:
+        if not _holds(line, _ASKS):
             continue
         if match := _REPORTER.search(re.sub(rf"(?<=\s)([{CJK}]) (?=[{CJK}](?:\s|$))", r"\1", line)):
             names = re.split(r"[ 、,，]\s?(?:通讯员 ?)?", match["names"])
@@ -342,8 +346,8 @@ def _outlet(around: Sequence[str], body: Sequence[str], medium: str | None) -> t
     if medium:
         return medium, None
     for text in body[:2]:
-        match = _DATELINE.match(text[:80]) or _WIRE.match(text[:80])
-        if match:
+        head = text[:80]
+        if match := (_holds(head, _TELLS) and _DATELINE.match(head)) or ("(" in head and _WIRE.match(head)):
             groups = match.groupdict()
             if found := tidy_outlet(groups.get("name") or groups.get("plain") or ""):
                 return found, match.group().strip()
@@ -352,14 +356,19 @@ def _outlet(around: Sequence[str], body: Sequence[str], medium: str | None) -> t
 
 def _interviewer(body: Sequence[str]) -> tuple[str | None, str | None]:
     for text in body[:6]:
-        if (match := _REPORTER_OF.search(text)) and (found := tidy_outlet(match["quoted"] or match["plain"])):
+        if (
+            _holds(text, _ASKS)
+            and (match := _REPORTER_OF.search(text))
+            and (found := tidy_outlet(match["quoted"] or match["plain"]))
+        ):
             return found, match.group()
     return None, None
 
 
 def _republisher(lines: Sequence[str]) -> str | None:
+    telling = [line for line in reversed(lines) if _holds(line, _OWNS)]
     for pattern in (_AUTHORISED, _FORUM_BAR, _COPYRIGHT):
-        for line in reversed(lines):
+        for line in telling:
             for match in pattern.finditer(line[:400]):
                 name = match["name"].strip()
                 if not _COMPANY.search(name) and not _NO_OUTLET.match(name):
@@ -393,13 +402,16 @@ def published(
 def held_on(paragraphs: Sequence[str]) -> date | None:
     """The day of the interview, when one sentence of the first half gives it in full beside the word."""
     for text in paragraphs[: max(6, len(paragraphs) // 2)]:
-        for start, end, day in dates.days(text) if _tells_of_talk(text) else ():
+        for start, end, day in dates.days(text) if _holds(text, _HELD) else ():
             begin = max(text.rfind(mark, 0, start) for mark in "。！？!?") + 1
             stop = min((at for mark in "。！？!?" if (at := text.find(mark, end)) >= 0), default=len(text))
-            if _tells_of_talk(text[begin : min(stop, end + 60)]):
+            if _holds(text[begin : min(stop, end + 60)], _HELD):
                 return day
     return None
 
 
-def _tells_of_talk(text: str) -> bool:
-    return any(word in text for word in _HELD)
+def _holds(text: str, words: Iterable[str]) -> bool:
+    for word in words:  # noqa: SIM110 - any() takes ten times as long
+        if word in text:
+            return True
+    return False
