@@ -347,7 +347,7 @@ def _outlet(around: Sequence[str], body: Sequence[str], medium: str | None) -> t
         return medium, None
     for text in body[:2]:
         head = text[:80]
-        if match := (_holds(head, _TELLS) and _DATELINE.match(head)) or ("(" in head and _WIRE.match(head)):
+        if match := (_holds(head, _TELLS) and _DATELINE.match(head)) or _WIRE.match(head):
             groups = match.groupdict()
             if found := tidy_outlet(groups.get("name") or groups.get("plain") or ""):
                 return found, match.group().strip()
