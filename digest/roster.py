@@ -35,7 +35,7 @@ COLUMNS = (
     "address", "name", "state", "language", "timezone", "themes", "schedules", "send_hour", "paused_until",
 )  # fmt: skip
 ASKED_BACK = "when its owner has asked you to: digest subscribers add ADDRESS --reinstate"
-_ADDRESS = ("address", "email address", "email", "e-mail", "邮箱", "电子邮箱", "邮件地址")
+_ADDRESS = ("address", "email address", "email", "e-mail", "mail", "邮箱", "电子邮箱", "邮件地址")
 _NAME = ("name", "full name", "姓名", "名字")
 _GONE = (
     "unsubscribed", "cleaned", "bounced", "complained", "disabled", "blocklisted", "blacklisted", "erased",

@@ -197,6 +197,9 @@ def test_what_a_spreadsheet_would_run_is_exported_as_text_and_comes_back(home: P
     assert moved == [("=cmd@example.org", "=HYPERLINK(1)", []), ("+1@example.org", "@SUM(A1)", ["daily"])]
     assert run(home, "export", "-o", "all.csv").stdout == ""
     assert (home / "all.csv").read_text("utf-8") == out
+    for_excel = run(home, "export", "--excel").stdout
+    assert for_excel == "\ufeff" + out
+    assert "0 taken, 2 " in imported(home / "other", for_excel).stderr
 
 
 def test_a_pause_comes_along_with_a_list(home: Path) -> None:

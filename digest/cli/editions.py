@@ -136,7 +136,7 @@ def _set_status(context: typer.Context, number: int, before: str, after: str) ->
     with runtime(context) as opened:
         now = opened.store.editions.status(number)
         if now != before and not (now == "stopped" and after == "ready"):
-            raise typer.BadParameter(f"edition {number} is {now}, not {before}")
+            raise typer.BadParameter(f"edition {number} is {now}; this is for editions that are {before}")
         opened.store.editions.set_status(number, after)
     say(f"Edition {number} is {after}")
 
@@ -209,7 +209,8 @@ def why(
     if as_json:
         emit_json(rows)
         return
-    print(f"Edition {rows['number']} of {rows['schedule']}, made {rows['made_at']}: {rows['subject']}")
+    made = f"made {rows['made_at']:%Y-%m-%d %H:%M} UTC"
+    print(f"Edition {rows['number']} of {rows['schedule']}, {made}: {rows['subject']}")
     for theme in rows["themes"]:
         print(f"{theme['id']}: {theme['why']}")
     for row in rows["items"]:

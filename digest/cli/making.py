@@ -79,6 +79,9 @@ def now(
     if output and (output.is_dir() or not output.parent.is_dir()):
         raise typer.BadParameter("must be a file in a folder that is there", param_hint="--output")
     shape = shape or SUFFIXES.get(output.suffix.lower() if output else "")
+    if output and shape is None:
+        endings = " ".join(SUFFIXES)
+        raise typer.BadParameter(f"ends in none of {endings}; or say --format", param_hint="--output")
     with runtime(context) as opened:
         language = interface_language(opened, language)
         only = tuple(opened.theme(name).id for name in themes or ())

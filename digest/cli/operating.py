@@ -114,6 +114,9 @@ def _change(context: typer.Context, ids: list[int], choose: "Callable[[Ledger], 
         changed = choose(opened.store.ledger)(ids, now=opened.now)
     say(f"{changed} of {len(ids)} changed")
     if changed < len(ids):
+        say(
+            "The others are in no state for it, or not there: digest editions show N --deliveries lists them."
+        )
         raise typer.Exit(1)
 
 

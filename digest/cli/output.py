@@ -64,6 +64,8 @@ def emit_json(value: Any) -> None:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on a terminal, tab-separated lines in a pipe."""
+    if not rows:
+        say("There are none.")
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(visible(str(cell)).replace("\t", " ").replace("\n", " ") for cell in row))

@@ -195,7 +195,7 @@ def json_lines(file: str | None, need: tuple[str, ...]) -> Iterator[dict[str, An
             try:
                 line = json.loads(raw.decode("utf-8", "replace"))
             except (ValueError, RecursionError) as error:
-                say(f"{name}:{number}: not JSON: {error}")
+                say(f"{name}:{number}: not JSON, of which each line is an object: {error}")
                 bad += 1
                 continue
             if not isinstance(line, dict) or any(key not in line for key in need):
@@ -238,5 +238,6 @@ def read_article(source: "Seed | str") -> Article:
 def _existing(file: str) -> Path:
     path = Path(file)
     if not path.is_file():
-        raise typer.BadParameter(f"there is no file {file}", param_hint="FILE")
+        what = f"{file} is a folder; name a file" if path.is_dir() else f"there is no file {file}"
+        raise typer.BadParameter(what, param_hint="FILE")
     return path

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from digest.cli.output import console, emit_json, mail_address, runtime, say, table, visible
+from digest.cli.output import (
+    console,
+    emit_json,
+    interface_language,
+    mail_address,
+    runtime,
+    say,
+    table,
+    visible,
+)
 from digest.consent import Step
 from digest.errors import ConsentError
 from digest.model import ConsentState
@@ -84,7 +93,7 @@ def add(
             address=wanted,
             name=name,
             state=ConsentState.CONFIRMED,
-            language=language or newsletter.language,
+            language=interface_language(opened, language) or newsletter.language,
             timezone=timezone or newsletter.timezone,
             themes=tuple(opened.theme(one).id for one in theme or ()),
             schedules=tuple(opened.schedule(one).id for one in schedule or ()),
@@ -296,17 +305,21 @@ def export(
     theme: Theme = None,
     schedule: Schedule = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write here, not to stdout.")] = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="With a mark in front by which Excel shows Chinese right.")
+    ] = False,
 ) -> None:
     """Write readers as CSV, in the columns import takes."""
+    from contextlib import nullcontext
+
     from digest.roster import write_list
 
     with runtime(context) as opened:
         readers = _all(opened, state=state, theme=theme, schedule=schedule)
-        if output is None:
-            count = write_list(readers, sys.stdout)
-        else:
-            with output.open("w", encoding="utf-8", newline="") as file:
-                count = write_list(readers, file)
+        stdout = nullcontext(sys.stdout)
+        with output.open("w", encoding="utf-8", newline="") if output else stdout as file:
+            file.write("\ufeff" if excel else "")
+            count = write_list(readers, file)
     say(f"{count} written")
 
 
