@@ -12,7 +12,7 @@ from digest.model import Article, Block, BlockKind, Cut, Excerpt, Flag, Role, Se
 from digest.summarize import extract, share, summarize
 from digest.summarize.passages import passages, read
 from digest.summarize.quotes import is_balanced
-from digest.text import count
+from digest.text import count, simplified
 
 CORPUS = Path(__file__).parent / "corpus" / "summaries"
 
@@ -416,3 +416,38 @@ def test_a_list_by_places_is_no_transcript() -> None:
         for n, place in enumerate(["Portland", "Salem", "Eugene", "Portland", "Astoria", "Salem"])
     )
     assert not read(make(text, title="New rules for boats", language="en"), {}).quotes
+
+
+def test_traditional_characters_read_as_simplified_ones_and_are_shown_as_printed() -> None:
+    table = str.maketrans("东凉气海湾预报员钟时这对说单", "東涼氣海灣預報員鐘時這對說單")
+    here, there = make(), make(PROFILE.translate(table), title="守著三百公里海岸線的預報員秦嶼")
+    assert simplified(there.text) == here.text
+    one, other = summary(here), summary(there)
+    assert spans(one) == spans(other)
+    assert [there.text[e.start : e.end] for e in other] == [e.text for e in other]
+    assert {e.number for e in other if e.number} <= {n for n in (e.number for e in one) if n}
+
+
+@pytest.mark.parametrize(
+    ("told", "speaker"),
+    [
+        ("a man close to Dana Whitcombe said.", None),
+        ("the wife of Dana Whitcombe said.", None),
+        ("Dana Whitcombe’s brother said.", None),
+        ("Dana Whitcombe said.", "Dana Whitcombe"),
+        ("said Dana Whitcombe, the master of the harbour.", "Dana Whitcombe"),
+    ],
+)
+def test_who_stands_beside_the_speaker_is_not_the_speaker(told: str, speaker: str | None) -> None:
+    text = f"""\
+The council met on Monday night to hear what the harbour makes of the new pier, and Dana Whitcombe was there.
+“The boats that went to the other side of the bay are never coming back to the harbour,” {told}"""
+    article = make(text, title="A pier for the harbour", language="en")
+    assert [quote.speaker for quote in read(article, {}).quotes] == [speaker]
+
+
+def test_the_title_of_a_book_is_nobodys_words() -> None:
+    text = """\
+Dana Whitcombe, who runs the harbour, spoke about the new pier to a crowd of two hundred on Monday night.
+Dana Whitcombe said the pier had begun with “The Long Way Home: A Life on the Water” by an aunt of hers."""
+    assert not read(make(text, title="A pier for the harbour", language="en"), {}).quotes

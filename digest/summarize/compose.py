@@ -12,7 +12,7 @@ from digest.summarize.extract import ENGLISH, quotable
 from digest.summarize.passages import Passage, Reading, Sentence, passages, read
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, places, terms
-from digest.text import Span, count, fold, is_chinese, lazy
+from digest.text import Span, count, fold, is_chinese, lazy, simplified
 
 # Characters without white space, from the editorial guide, section 2.
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
@@ -33,6 +33,8 @@ _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 """How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
+_TALK = 0.2
+"""How like news an interview is at most, which the words of whom its title names may open."""
 _POINTING = lazy(r"这|那(?!么)|你|\b(?:[Tt]his|[Tt]hese|[Tt]hose)\b")
 _FIGURE_SENTENCE = (14, 90)
 
@@ -69,7 +71,9 @@ def summarize(
         Lead, points in the order of the article, quote, figures; no two overlap. Empty when no
         sentence that could open an item is left, or nothing about the theme.
     """
-    page = _Page(read(article, focus), focus, size, room, used, avoid, adds)
+    authors = tuple(map(simplified, article.authors))
+    plain = replace(article, title=simplified(article.title), text=simplified(article.text), authors=authors)
+    page = _Page(read(plain, focus), article, focus, size, room, used, avoid, adds)
     lead = page.lead()
     if lead is None:
         return ()
@@ -93,6 +97,7 @@ class _Page:
     def __init__(
         self,
         reading: Reading,
+        printed: Article,
         focus: Mapping[str, float],
         size: Size,
         room: int,
@@ -102,12 +107,13 @@ class _Page:
     ) -> None:
         self.adds = adds
         text, scale = reading.article.text, 1.0 if is_chinese(reading.article.text) else ENGLISH
-        self.reading, self.scale = reading, scale
+        self.reading, self.printed, self.scale = reading, printed, scale
         self.room = min(room, round(_ROOM[size] * scale))
         self.spare = self.room - round(_ENOUGH[size] * scale)
         self.asked = bool(focus)
         short = count(text) <= _REPORT_CHARS * scale
         self.is_report = short and reading.news >= _REPORT
+        self.is_talk = reading.news < _TALK
         self.is_brief = count(text) <= _ROOM[Size.FULL] * scale  # no longer than an item
         title = places(fold(reading.article.title), focus)
         self.titled = not focus or sum(weight for _, weight in title) >= _TITLED
@@ -143,8 +149,15 @@ class _Page:
 
     def _excerpt(self, role: Role, start: int, end: int, speaker: str | None = None) -> Excerpt:
         article = self.reading.article
-        named = with_office(speaker, f"{article.title}\n{article.text}") if speaker else None
-        return Excerpt(role=role, text=article.text[start:end], start=start, end=end, speaker=named)
+        named = with_office(speaker, f"{article.text}\n{article.title}") if speaker else None
+        named = self._as_printed(named, 0) if named else None
+        return Excerpt(role=role, text=self.printed.text[start:end], start=start, end=end, speaker=named)
+
+    def _as_printed(self, words: str, start: int) -> str:
+        """*words*, read in simplified characters, as they stand from *start* on in the text or the title."""
+        read_, printed = (f"{a.text}\n{a.title}" for a in (self.reading.article, self.printed))
+        at = read_.find(words, start)
+        return printed[at : at + len(words)] if at >= 0 else words
 
     def lead(self) -> Passage | None:
         """Who and what: on the theme, close to the title, early, somebody or something named.
@@ -182,7 +195,8 @@ class _Page:
         ]
 
         def rank(p: Passage) -> tuple[bool, bool, bool]:
-            return not self._is_themed(p), not p.leads, p.size < _LEAD[0] * self.scale
+            told = p.leads or (self.is_talk and p.speaker in main)
+            return not self._is_themed(p), not told, p.size < _LEAD[0] * self.scale
 
         first = min(map(rank, able), default=None)
         return [p for p in able if rank(p) == first]
@@ -269,7 +283,8 @@ class _Page:
             if fits and self.is_free(s.start, s.end) and not self._is_said(s.terms):
                 self._spend(s.start, s.end, size, s.terms)
                 excerpt = self._excerpt(Role.FIGURE, s.start, s.end)
-                found.append(replace(excerpt, number=figure.number, label=figure.label))
+                number, label = (self._as_printed(words, s.start) for words in (figure.number, figure.label))
+                found.append(replace(excerpt, number=number, label=label))
         return found
 
     @cached_property

@@ -19,6 +19,7 @@ from digest.text import (
     latin_words,
     lazy,
     sentences,
+    simplified,
 )
 
 _CLAUSE = lazy(r"[，,；;：:、](?!\d)")
@@ -67,6 +68,7 @@ def extract(
     """
     if max_chars is None and max_sentences is None:
         max_chars = quotable(text)
+    text = simplified(text)
     units = _units(text)
     room = math.inf if max_chars is None else max_chars
     most = len(units) if max_sentences is None else max_sentences

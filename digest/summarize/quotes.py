@@ -39,7 +39,14 @@ _SAID_BETWEEN = lazy(
     rf"\s*[，,]?[^“”「」\"\n]{{0,60}}?(?:{SAYING}|\b(?:said|says|added|told|explained)\b)[^“”「」\"\n。.]{{0,60}}[。.]\s*"
 )
 """All that stands between two parts of one quotation: “……，”X说。“……”"""
+_TITLE = lazy(r"[A-Z][\w'’-]*:?(?: (?:[A-Z][\w'’-]*:?|[a-z]{1,4}))+[,.]?")
+"""The name of a book or a film."""
 _PRONOUN = lazy(r"他|她|\b(?:[Hh]e|[Ss]he)\b")
+_ANOTHERS = lazy(r"[’']s?\b(?=\s\w)|的(?![^，,。]{0,2}(?:说|表示))")
+_BESIDE = lazy(
+    r"(?:\b(?:to|of|for|with|from|by|against|near|about|in|at)\s(?:[A-Z][a-z]+\.?\s){0,2}|接近|代表|对|向)$"
+)
+"""Around the name of somebody else than who speaks: a source close to X, X’s wife, X的律师."""
 _KIN = lazy(
     "母亲|父亲|妈妈|爸爸|奶奶|爷爷|妻子|丈夫|儿子|女儿|家属|家长|男子|女子|老人|业主|居民|村民|网友|市民"
 )
@@ -189,7 +196,7 @@ def _spans(text: str, paragraphs: Sequence[Block]) -> Iterator[tuple[int, int, b
 
 def _is_speech(text: str, start: int, end: int) -> bool:
     inner = text[start + 1 : end - 1]
-    if end - start < 8:
+    if end - start < 8 or _TITLE.fullmatch(inner):
         return False
     if end - start >= 24 and re.search(r"[，。！？,.!?；;]", inner):
         return True
@@ -230,7 +237,12 @@ def _speaker(text: str, start: int, end: int, names: Set[str], earlier: Sequence
 def _who(text: str, clause: str, start: int, names: Set[str], earlier: Sequence[Quotation]) -> str | None:
     if _REPORTER.search(clause):
         return None
-    if inside := named_in(clause, names):
+    inside = [
+        (at, name)
+        for at, name in named_in(clause, names)
+        if not _ANOTHERS.match(clause, at + len(name)) and not _BESIDE.search(clause[:at])
+    ]
+    if inside:
         return max((name for _, name in inside), key=lambda name: name.count(" "))
     if _PRONOUN.search(clause):
         return _antecedent(text, start, names, earlier)
