@@ -47,6 +47,8 @@ _BEARING = Anywhere([part for name in (*_ASKS, "promise") for part in _SIGNS[nam
 _REPORTING = pattern(WORDS["reporting"])
 _SITE = pattern(WORDS["brand"])
 _BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
+FIRST = (_BEARING, _BRAND)
+"""What every article is looked through for."""
 _QUOTED = re.compile('"[^"\n]{2,200}"')
 _APART = re.compile(r"([^\w\n，。,.、…:;!?])(?<=[^\W\d_a-z].)(?:[^\W\d_a-z]\1){4,}")
 """加 薇 信 免 费: one mark or blank after every character. It begins with what is rarest."""

@@ -16,7 +16,7 @@ from operator import add
 from digest import adverts
 from digest.adverts import WORDS, distinct, pattern
 from digest.model import Article, Flag, Page, Severity
-from digest.patterns import Anywhere
+from digest.patterns import Anywhere, together
 from digest.text import CJK, fold, is_cjk, sentences
 
 _WALL = pattern(WORDS["wall"])
@@ -40,6 +40,7 @@ _USUAL: dict[str, dict[str, list[str]]] = {language: {} for language in _PAIRS}
 for _language, _pairs_there in _PAIRS.items():
     for _usual, _odd in _pairs_there:
         _USUAL[_language].setdefault(_odd, []).append(_usual)
+together(_WALL, *_ODD.values(), *adverts.FIRST)
 _RUN = re.compile(f"[{CJK}]{{2,}}")
 _ARTICLE_SLIPS = pattern(r"\b(?:a [aeio][a-z]{3,}|an [bcdfgjklmnpqrstvwz][a-z]{2,})\b")
 _HALVES = bytes(octet >> 1 for octet in range(256))

@@ -113,44 +113,59 @@ def _item(items: list[str], at: int) -> tuple[_Strings, bool, int]:
     return frozenset({item.removeprefix("\\")}), True, at
 
 
+class Strings:
+    """Several strings, all looked for in one walk."""
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        fast = Implementation.DFA if len(strings) < _QUICKLY_BUILT else None
+        self._find = BytesAhoCorasick(
+            [string.encode() for string in strings], implementation=fast
+        ).find_matches_as_indexes
+
+    def numbers(self, octets: bytes) -> set[int]:
+        """Of those that stand in a text, given as UTF-8."""
+        hits = self._find(octets[: 2 * _PIECE], overlapping=True)
+        for at in range(_PIECE, len(octets) - _PIECE, _PIECE):
+            hits += self._find(octets[at : at + 2 * _PIECE], overlapping=True)
+        return {hit[0] for hit in hits}
+
+
 class Anywhere:
     """One pattern for any of several. Each compiles when a text first holds what it needs."""
 
     def __init__(self, patterns: Sequence[str], flags: int = 0) -> None:
-        self._patterns, self._flags = patterns, flags
+        self.patterns, self.flags = patterns, flags
         self._ignores_case = bool(flags & re.IGNORECASE)
         self._tests: dict[int, Callable[..., re.Match[str] | None]] = {}
+        self.shared: tuple[_Walk, int] | None = None
 
     @cached_property
-    def _held(self) -> tuple[Callable[..., list[tuple[int, int, int]]], list[list[int]], list[int]]:
+    def _held(self) -> tuple["Strings", list[list[int]], list[int]]:
         """What finds the strings, the patterns that need each of them, and those that are always tried."""
         held: dict[str, list[int]] = {}
         always = []
-        for n, pattern in enumerate(self._patterns):
+        for n, pattern in enumerate(self.patterns):
             strings = {string.casefold() if self._ignores_case else string for string in needs(pattern)}
             for string in strings:
                 held.setdefault(string, []).append(n)
             if not strings:
                 always.append(n)
-        fast = Implementation.DFA if len(held) < _QUICKLY_BUILT else None
-        finder = BytesAhoCorasick([string.encode() for string in held], implementation=fast)
-        return finder.find_matches_as_indexes, list(held.values()), always
+        return Strings(list(held)), list(held.values()), always
 
     def possible(self, text: str) -> list[int]:
         """Numbers of the patterns that *text* may match, in order."""
-        find, held, always = self._held
-        sought = (text.casefold() if self._ignores_case else text).encode("utf-8", "replace")
-        hits = find(sought[: 2 * _PIECE], overlapping=True)
-        for at in range(_PIECE, len(sought) - _PIECE, _PIECE):
-            hits += find(sought[at : at + 2 * _PIECE], overlapping=True)
-        if not hits:
-            return always
-        return sorted({n for which in {hit[0] for hit in hits} for n in held[which]}.union(always))
+        if self.shared:
+            walk, place = self.shared
+            return walk.possible(text)[place]
+        strings, held, always = self._held
+        sought = text.casefold() if self._ignores_case else text
+        found = strings.numbers(sought.encode("utf-8", "replace"))
+        return sorted({n for which in found for n in held[which]}.union(always)) if found else always
 
     def _test(self, n: int) -> Callable[..., re.Match[str] | None]:
         if n not in self._tests:
-            compiled = re.compile(self._patterns[n], self._flags)
-            self._tests[n] = compiled.match if self._patterns[n][0] == "^" else compiled.search
+            compiled = re.compile(self.patterns[n], self.flags)
+            self._tests[n] = compiled.match if self.patterns[n][0] == "^" else compiled.search
         return self._tests[n]
 
     def first(self, text: str) -> int | None:
@@ -182,6 +197,30 @@ class Anywhere:
 
     def findall(self, text: str) -> list[str]:
         return [match.group() for match in self.finditer(text)]
+
+
+def together(*lists: Anywhere) -> None:
+    """Let lists that are tried on the same texts share a walk: its way through memory is what costs."""
+    walk = _Walk(lists)
+    for place, one in enumerate(lists):
+        one.shared = walk, place
+
+
+class _Walk:
+    def __init__(self, lists: Sequence[Anywhere]) -> None:
+        self._all = Anywhere([pattern for one in lists for pattern in one.patterns], lists[0].flags)
+        self._places = [(place, n) for place, one in enumerate(lists) for n in range(len(one.patterns))]
+        self._last: tuple[str, list[list[int]]] | None = None
+
+    def possible(self, text: str) -> list[list[int]]:
+        """By list; for the end of the text that was asked for last, what is possible in all of that."""
+        if self._last is None or not self._last[0].endswith(text):
+            found: list[list[int]] = [[] for _ in range(self._places[-1][0] + 1)]
+            for number in self._all.possible(text):
+                place, n = self._places[number]
+                found[place].append(n)
+            self._last = text, found
+        return self._last[1]
 
 
 class Lists:
