@@ -28,14 +28,14 @@ class ConfigError(DigestError):
     """The configuration cannot be used; nothing has run yet.
 
     Args:
-        path: The file at fault, or None when it came from the environment.
+        path: The file at fault, or None when it came from the command line or the environment.
         problems: One ``(line, key, what to do)`` each; line is 1-based, 0 when unknown.
     """
 
     def __init__(self, path: Path | None, problems: list[tuple[int, str, str]]) -> None:
         self.path = path
         self.problems = problems
-        where = str(path) if path else "environment"
+        where = str(path) if path else "digest"
         super().__init__(
             "\n".join(
                 f"{where}{f':{line}' if line else ''}: {f'{key}: ' if key else ''}{what}"

@@ -250,8 +250,11 @@ class Service:
         await serving
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, options: str = "--host and --port") -> socket.socket:
     """Where the pages are served, as long as the program runs: who knocks while it reloads waits.
+
+    Args:
+        options: By which another place is chosen.
 
     Raises:
         ConfigError: Nothing can be served there.
@@ -259,7 +262,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except (OSError, UnicodeError) as error:
-        what = f"the pages cannot be at {host}, port {port} ({error}); choose with --host and --port"
+        what = f"nothing can be served at {host}, port {port} ({error}); choose with {options}"
         raise ConfigError(None, [(0, "", what)]) from None
 
 

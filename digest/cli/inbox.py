@@ -1,6 +1,7 @@
 """``digest inbox``: the built-in mail server, to look at what is sent."""
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -15,25 +16,31 @@ def register(app: typer.Typer) -> None:
 
 def inbox(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="Where mail is taken in.")] = 1025,
-    web_port: Annotated[int, typer.Option(help="Where it can be read in a browser.")] = 8025,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where mail is taken in.")] = 1025,
+    web_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where it can be read in a browser.")
+    ] = 8025,
 ) -> None:
     """Run a mail server on this machine only that keeps what it gets and shows it in a browser.
 
     Ends with ctrl-C. Nothing ever leaves the machine.
     """
+    from digest.service import listen
+
     with runtime(context) as opened:
         folder = opened.inbox_dir
+    listen("127.0.0.1", port, options="--port").close()
+    pages = listen("127.0.0.1", web_port, options="--web-port")
     say(f"Mail to 127.0.0.1:{port} is kept in {folder}; read it at http://127.0.0.1:{web_port}/")
-    asyncio.run(_serve(folder, port, web_port))
+    asyncio.run(_serve(folder, port, pages))
 
 
-async def _serve(folder: Path, port: int, web_port: int) -> None:
+async def _serve(folder: Path, port: int, pages: socket.socket) -> None:
     import uvicorn
 
     from digest.mail.inbox import open_inbox
     from digest.mail.inbox_web import make_inbox_app
 
     async with open_inbox(folder, port=port):
-        pages = uvicorn.Config(make_inbox_app(folder), host="127.0.0.1", port=web_port, log_level="warning")
-        await uvicorn.Server(pages).serve()
+        config = uvicorn.Config(make_inbox_app(folder), log_level="warning")
+        await uvicorn.Server(config).serve(sockets=[pages])

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 def preview(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="An edition; the latest, or a rehearsed one.")] = None,
-    port: Annotated[int, typer.Option(help="Of the page.")] = 8026,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the page.")] = 8026,
     language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
 ) -> None:
     """Show a mail's desktop, phone, dark and text views side by side; redrawn when a file changes.
@@ -24,6 +24,7 @@ def preview(
     import uvicorn
 
     from digest.preview import make_preview_app
+    from digest.service import listen
 
     with runtime(context) as opened:
         edition = opened.store.editions.get(number) if number else opened.store.editions.latest()
@@ -39,5 +40,6 @@ def preview(
             lambda: opened.fresh_renderer().mail(shown, language=language or opened.language),
             opened.watched,
         )
+        pages = listen("127.0.0.1", port, options="--port")
         say(f"Look at http://127.0.0.1:{port}/")
-        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[pages])

@@ -368,7 +368,7 @@ def _advice(problem: Exception) -> str:
         "No space left": "make room on the disk, then run again; nothing was lost",
         "readonly database": "the database file or its folder cannot be written by this user",
         "unable to open": "the database's folder is missing or cannot be written by this user",
-        "not a database": "the database's file is none of Digest's: move it away, or name another with database.url",
+        "not a database": "this is not a Digest database: move it away, or name another with database.url",
         "malformed": "the database file is damaged: restore a backup",
         "disk I/O": "the disk failed: check it, then run again",
         "no such table": "the database is not prepared: run `digest migrate`",
