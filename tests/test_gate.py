@@ -1,5 +1,6 @@
 """The gate: what is promotion, rewritten or empty, and what merely speaks of such things."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,27 @@ def test_a_report_of_an_offer_is_none() -> None:
         "and she had the money within an hour. By autumn she had paid back $1,150 and owed $380 on the same loan."
     )
     assert "loan" not in flags(text)
+
+
+@pytest.mark.parametrize(
+    ("title", "republisher", "told"),
+    [
+        ("长风船业造出第一艘电动渡船", "长风船业集团", True),
+        ("造出第一艘电动渡船的人", "长风船业集团", False),
+        ("How Fairwind built a ferry", "Fairwind Inc.", True),
+        ("How Fairwinds built a ferry", "Fairwind Inc.", False),
+        ("临江日报记者看电动渡船", "临江日报", False),
+    ],
+)
+def test_a_company_that_republishes_what_was_written_of_it_is_told(
+    title: str, republisher: str, told: bool
+) -> None:
+    page = clean_page((SEEDS / "001_3ec8397135036984.txt").read_text("utf-8"), source_id="x")
+    assert page.article is not None
+    article = replace(page.article, title=title, republisher=republisher, outlet="临江日报", flags=())
+    found = judge(replace(page, article=article)).article
+    assert found is not None
+    assert ("republished-by-subject" in {flag.code for flag in found.flags}) is told
 
 
 def test_spun_text_is_known_by_several_signs() -> None:

@@ -244,7 +244,7 @@ def _cut_splices(
         cuts += [(n, at, words, reason[words == brand]) for at, words in removed]
     if not cuts:
         return [], []
-    said = f"{len(cuts)} times the site's name or the page's title stood inside a sentence and was cut out"
+    said = f"the site's name or the page's title stood inside sentences and was cut out ({len(cuts)} ×)"
     return cuts, [
         Flag(code="spliced", severity=Severity.CAUTION, reason=said, score=min(1.0, 0.4 + 0.2 * len(cuts)))
     ]
