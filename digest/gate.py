@@ -295,7 +295,7 @@ def _undated(article: Article, folded: str, page: Page) -> Flag | None:
 
 
 def _own_news(article: Article, folded: str, page: Page) -> Flag | None:
-    """What others wrote of a company, on its own site: its name stands in the title, as no reporter's would."""
+    """What others wrote of a company, on its own site: its name stands in the title."""
     name = _COMPANY.sub("", article.republisher or "")
     named = len(name) > 1 and re.search(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])", article.title)
     if not named or name in (article.outlet or name):
