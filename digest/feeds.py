@@ -245,7 +245,7 @@ class Reader:
             raw = await run(
                 read_feed,
                 answer.body,
-                Source(feed=feed, now=self.now, rules=self.rules),
+                self._source(feed),
                 url=answer.url,
                 content_type=answer.content_type,
                 charset=answer.charset,
@@ -263,10 +263,13 @@ class Reader:
                 raise
             return await read(self.workers.run_briefly, clean=False)
 
+    def _source(self, feed: Feed) -> Source:
+        return Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules)
+
     async def _cleaned(self, poll: _Poll, reading: Reading) -> Sequence[Found]:
         """What the reading left: all in one call, one by one when that overruns, so that what is at fault
         costs itself alone."""
-        source = Source(feed=poll.feed, now=self.now, rules=self.rules)
+        source = self._source(poll.feed)
         if poll.feed.full_text:
             await self._full_texts(poll, reading.found, source)
         if not any(one.entry for one in reading.found):

@@ -15,7 +15,7 @@ from digest.drafts import Draft, draft
 from digest.entries import Sight, additions, is_material, meet
 from digest.gate import judge
 from digest.links import one_line
-from digest.model import Article, Entry, Feed, Flag, Page, SeenEntry, Severity, SiteRule
+from digest.model import Article, Entry, Flag, Page, SeenEntry, Severity, SiteRule
 from digest.parse import ParsedFeed, parse
 from digest.similar import sketch
 
@@ -61,11 +61,13 @@ class Source:
     """What else is told of a feed's entries.
 
     Args:
+        feed: Its id; *title* is what its operator calls it, if anything.
         pages: Bodies and charset labels of entries' own pages by entry id.
         missed: Why others were wanted but not had.
     """
 
-    feed: Feed
+    feed: str
+    title: str
     now: datetime
     rules: tuple[SiteRule, ...] = ()
     pages: dict[str, tuple[bytes, str | None]] = field(default_factory=dict)
@@ -122,7 +124,7 @@ def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
     if entry is None:
         return found
     about: dict[str, Any] = {
-        "source_id": f"feeds/{source.feed.id}/{seen.id}",
+        "source_id": f"feeds/{source.feed}/{seen.id}",
         "url": entry.link or None,
         "now": source.now,
         "rules": source.rules,
@@ -136,7 +138,7 @@ def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
             page = own
     if page.article is None:
         return replace(found, entry=None, reason=page.reason)
-    outlet = source.feed.title or parsed.title
+    outlet = source.title or parsed.title
     flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
     article = _completed(page, page.article, entry, outlet, tuple(flags))
     marks = sketch(article.text)
