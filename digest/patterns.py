@@ -174,11 +174,7 @@ class Anywhere:
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """What ``re.finditer`` finds of all of them, in the order of the text."""
-        return self.among(text, self.possible(text))
-
-    def among(self, text: str, possible: Sequence[int]) -> Iterator[re.Match[str]]:
-        """What it finds of these patterns, by their numbers."""
-        tests = [(n, self._test(n)) for n in possible]
+        tests = [(n, self._test(n)) for n in self.possible(text)]
         ahead = [(match.start(), n, test, match) for n, test in tests if (match := test(text))]
         heapify(ahead)
         end = 0
@@ -227,18 +223,9 @@ class Lists:
     """Several lists of patterns, each under its name, all looked for in one walk."""
 
     def __init__(self, lists: Mapping[str, Sequence[str]], flags: int = 0) -> None:
-        self._named = [name for name, patterns in lists.items() for _ in patterns]
-        self._all = Anywhere([one for patterns in lists.values() for one in patterns], flags)
-        self._names = tuple(lists)
+        self._lists = {name: Anywhere(patterns, flags) for name, patterns in lists.items()}
+        together(*self._lists.values())
 
     def words(self, text: str) -> dict[str, list[str]]:
         """What each list finds, every word once, in the order of the text."""
-        possible: dict[str, list[int]] = {name: [] for name in self._names}
-        for n in self._all.possible(text):
-            possible[self._named[n]].append(n)
-        return {
-            name: list(dict.fromkeys(match.group() for match in self._all.among(text, which)))
-            if which
-            else []
-            for name, which in possible.items()
-        }
+        return {name: list(dict.fromkeys(one.findall(text))) for name, one in self._lists.items()}
