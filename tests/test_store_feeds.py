@@ -1,10 +1,14 @@
 """Feeds from the file and by command, side by side, on each database."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from stored import article
 
+from digest.drafts import draft
 from digest.errors import StoreError
 from digest.model import FeedConfig, SeenEntry
 from digest.store import Store
@@ -90,6 +94,16 @@ def test_seen_entries_keep_when_they_were_first_seen(store: Store) -> None:
     later = replace(first, mark="n", first_seen_at=NOW + timedelta(days=1), background=False)
     store.feeds.save([], {"a": [later]})
     assert store.feeds.seen("a") == (replace(first, mark="n"),)
+
+
+def test_two_polls_that_meet_keep_an_article_once(store: Store, open_again: Callable[[], Store]) -> None:
+    """More articles than one statement holds; the second poll finds them there, and nothing is lost."""
+    found = [draft(article(str(n)), (n,)) for n in range(150)]
+    with ThreadPoolExecutor(2) as threads:
+        for saved in [threads.submit(s.feeds.save, [], found=found, now=NOW) for s in (store, open_again())]:
+            saved.result()
+    assert store.articles.count() == 150
+    assert store.articles.near((149,), min_shared=1) == ("seeds/149",)
 
 
 def test_find(store: Store) -> None:
