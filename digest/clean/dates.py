@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 from digest.model import Precision, Published
+from digest.text import lazy
 
 CHINA = timezone(timedelta(hours=8))
 """The zone of Chinese pages that name none."""
@@ -34,13 +35,13 @@ _UNIX = (
     r"(?P<half>$)?(?P<zone>$)?"
 )
 """What ctime prints: May  3 22:10:05 2005."""
-_FULL = (*(re.compile(form + _TIME, re.IGNORECASE) for form in _FORMS), re.compile(_UNIX, re.IGNORECASE))
+_FULL = (*(lazy(form + _TIME, re.IGNORECASE) for form in _FORMS), lazy(_UNIX, re.IGNORECASE))
 _MONTH_ONLY = (
-    re.compile(r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?年\s?(?P<month>\d{1,2})\s?月(?!\s?\d)"),
-    re.compile(rf"\b{_MONTH},?\s(?P<year>(?:19|20)\d\d)(?!\d)", re.IGNORECASE),
+    lazy(r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?年\s?(?P<month>\d{1,2})\s?月(?!\s?\d)"),
+    lazy(rf"\b{_MONTH},?\s(?P<year>(?:19|20)\d\d)(?!\d)", re.IGNORECASE),
 )
 _PARTIAL = tuple(
-    re.compile(form + _TIME, re.IGNORECASE)
+    lazy(form + _TIME, re.IGNORECASE)
     for form in (
         r"(?<![\d年.-])(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?日",
         rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!,?\s\d{{4}})",
@@ -48,12 +49,15 @@ _PARTIAL = tuple(
         r"(?<![\d/.-])(?P<month>\d{1,2})-(?P<day>\d{1,2})(?=\s\d{1,2}:\d\d)",
     )
 )
-_AGO = re.compile(
+_AGO = lazy(
     r"(?<!\d)(?P<n>\d{1,3})\s?(?P<unit>秒|分钟|小时|天|周|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?)\s?(?:之?前|ago\b)",
     re.IGNORECASE,
 )
-_DAY_WORD = re.compile(
+_DAY_WORD = lazy(
     r"(?P<word>今天|昨天|昨日|今日|前天|\btoday\b|\byesterday\b)" + _TIME.replace("word", "w2"), re.IGNORECASE
+)
+_WEEKDAY = lazy(
+    r"(?P<week>[上本这這])个?(?:周|週|星期|礼拜)(?P<weekday>[一二三四五六日天])" + _TIME, re.IGNORECASE
 )
 _MENU_DAYS = ("today", "今天", "今日")
 """Menus say so, too: believed with an hour only."""
@@ -125,7 +129,7 @@ def as_dated(
 
 def locate(text: str) -> tuple[int, int] | None:
     """Where a byline's date stands with its time, relative ones too; None when there is none."""
-    for form in (*_FULL, _DAY_WORD, _AGO):
+    for form in (*_FULL, _DAY_WORD, _WEEKDAY, _AGO, _PARTIAL[-1]):
         if match := form.search(text):
             return match.start(), match.end()
     return None
@@ -230,6 +234,10 @@ def _relative(text: str, now: datetime, zone: tzinfo) -> Published | None:
         back = {"昨": 1, "y": 1, "前": 2}.get(match["word"][0].lower(), 0)
         day = local - timedelta(days=back)
         return _with_time(match, day, zone)
+    if match := _WEEKDAY.search(text):
+        back = local.weekday() - "一二三四五六日".find(match["weekday"].replace("天", "日"))
+        back += 7 if match["week"] == "上" else 0
+        return _with_time(match, local - timedelta(days=back), zone) if back >= 0 else None
     for form in _PARTIAL:
         if match := form.search(text):
             for year in (local.year, local.year - 1):

@@ -11,61 +11,67 @@ from datetime import date, datetime
 
 from digest.clean import dates
 from digest.model import Published
-from digest.text import CJK
+from digest.text import lazy
 
+HAN = r"[^\W\d_a-zA-ZÀ-ɏ]"
+"""A letter that is not Latin: Chinese, here. A range of all Chinese takes a hundred times as long
+to compile."""
 _LABEL = r"(?:^|(?<=[\s(（【\[|丨｜,，。;；/\"”]))"
 _SIGN = r"\s?[:：丨|｜/／︱│]\s?"
-_AUTHOR = re.compile(
+_AUTHOR = lazy(
     rf"(?:{_LABEL}(?:本文|文章|原文|原创)?(?:作者|撰文|撰稿|文字|编译|翻译|译者|采写|采写记者|采访|执笔|整理|发信人"
-    rf"|文|(?:本报|见习|特约|实习|首席|全媒体)?记者|作 者){_SIGN}|原创作者{_SIGN})"
+    rf"|文|(?:本报|见习|特约|实习|首席|全媒体)?记者|作 者){_SIGN}|原创作者{_SIGN}|[，,]作者\s?(?=\S+$))"
     r"(?P<names>[^:：丨|｜;；。(（【\[]{2,40})"
 )
-_EDITOR = re.compile(
+_EDITOR = lazy(
     rf"{_LABEL}(?:本文|责任|責任|责|责|执行|值班|网络|文字|版面)?(?:编辑|編輯|责编|責編|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
 )
-_REPORTER = re.compile(
-    rf"(?:[(（〔\[【]|^)[{CJK}]{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
-    rf"(?P<names>[{CJK}·]{{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?[{CJK}·]{{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
+_REPORTER = lazy(
+    rf"(?:[(（〔\[【]|^[□■●◎\s]*){HAN}{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
+    rf"(?P<names>(?:{HAN}|·){{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?(?:{HAN}|·){{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
 )
-_BY = re.compile(
+_BY = lazy(
     r"^(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter"
     r"|.{2,40}, an? \w+ by):? (?P<names>.{3,120})$"
 )
-_LATIN_NAME = re.compile(
+_LATIN_NAME = lazy(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
 )
-_NOT_A_PERSON = re.compile(
+_NOT_A_PERSON = lazy(
     r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|forum|board|blog|getty|images|photo|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
     r"|sign|log|feedback|newsletter|industry|professor|menu|home|search|our|your|out|in|up|for|next|video|ad|tech|insider"
     r"|project|speech|engineers?|software|senior|technologist|morning|corporation|communications|foundation|cent(?:er|re)|council|committee|department|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
     re.IGNORECASE,
 )
-_NOBODY = re.compile(
+_NOBODY = lazy(
     r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
     r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$",
     re.IGNORECASE,
 )
-_SOURCE = re.compile(
+_SOURCE = lazy(
     rf"{_LABEL}(?:稿件|信息|文章|内容|原文|本文|新闻)?(?:来源|來源|出处|稿源|转自|转载自|来自|首发于?){_SIGN}(?P<name>[^:：丨|｜;；。]{{2,40}})"
+    rf"|(?:本文|文章)(?:首发于?|原载于?|来源于?|转载自|转自)\s?[:：]?\s?(?:微信)?(?:公众号)?\s?[:：]?"
+    rf"[「“\"《]?(?P<first>[^「」“”\"《》，,。（(:：]{{2,20}}?)\s?[」”\"》]?\s?(?:[，,。（(]|$)"
+    rf"|(?<=\d\s)来自\s(?P<sent>\S{{2,16}})$"
+    rf"|^(?P<own>{HAN}{{2,8}}(?:报|網|网|社|台|周刊|新闻))记者\s"
+    r"|^《(?P<paper>[^》]{2,12})》\s?[（(]?\d{4}"
     r"|(?:^|\s)(?:Source:|SOURCE:?)\s?(?P<en>[A-Z][\w .&'’-]{1,40})$"
 )
-_ACCOUNT = re.compile(
+_ACCOUNT = lazy(
     r"公众号\s?[:：]?\s?[“\"「『《【]?\s?(?P<name>[^“”\"「」『』《》【】:：,，;；。(（\s]{2,20})\s?[”\"」』》】(（,，。;；\s]"
 )
-_ORIGINAL = re.compile(
-    rf"^原创\s?[丨|｜:：]\s?(?P<name>[{CJK}\w]{{2,14}})$|^(?P<before>[{CJK}\w]{{2,10}})原创作者"
-)
-_DATELINE = re.compile(
-    rf"^(?:[(（【]?)(?P<name>[{CJK}A-Za-z]{{2,10}}?)(?:讯|消息|报道)?(?:[)）】])?\s?(?P<place>[{CJK}]{{2,6}})?"
+_ORIGINAL = lazy(r"^原创\s?[丨|｜:：]\s?(?P<name>\w{2,14})$|^(?P<before>\w{2,10})原创作者")
+_DATELINE = lazy(
+    rf"^(?:[(（【]?)(?P<name>[^\W\d_]{{2,10}}?)(?:讯|消息|报道)?(?:[)）】])?\s?(?P<place>{HAN}{{2,6}})?"
     r"\s?\d{1,2}月\d{1,2}日(?P<kind>电|讯|报道|消息)"
-    rf"|^[(（【]?(?P<plain>[{CJK}]{{1,6}}(?:网|报|社|在线|新闻|时报|日报|晚报|周刊|财经))(?:讯|消息|报道)[】)）\s(，,]"
+    rf"|^[(（【]?(?P<plain>{HAN}{{1,6}}(?:网|报|社|在线|新闻|时报|日报|晚报|周刊|财经))(?:讯|消息|报道)[】)）\s(，,]"
 )
-_WIRE = re.compile(r"^(?:[A-Z][\w.,'’ -]{1,40} )?\((?P<name>[A-Z][A-Za-z ]{1,24})\)\s?[-–—]")
-_REPORTER_OF = re.compile(
-    rf"《(?P<quoted>[^》]{{2,12}})》(?:杂志|报社)?(?:的)?记者|接受(?:了)?(?P<plain>[{CJK}A-Za-z]{{2,8}}?)(?:的)?(?:独家)?(?:专访|采访)"
+_WIRE = lazy(r"^(?:[A-Z][\w.,'’ -]{1,40} )?\((?P<name>[A-Z][A-Za-z ]{1,24})\)\s?[-–—]")
+_REPORTER_OF = lazy(
+    r"《(?P<quoted>[^》]{2,12})》(?:杂志|报社)?(?:的)?记者|接受(?:了)?(?P<plain>[^\W\d_]{2,8}?)(?:的)?(?:独家)?(?:专访|采访)"
 )
-_MEDIUM = re.compile(
-    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|消息|海外版|科技|局|厅|委|办公室|大学|学院|公司|集团|研究院|笔记|日记|手记|札记|博客|小站)$"
+_MEDIUM = lazy(
+    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|消息|海外版|科技|局|厅|委|办公室|大学|学院|公司|集团|研究院|笔记|日记|手记|札记|博客|小站|站|故事)$"
     r"|\b(?:Herald|Times|News|Post|Courier|Press|Gazette|Journal|Tribune|Ledger|Chronicle|Review|Weekly|Observer|Telegraph|Standard|Mirror"
     r"|Magazine|Globe|Register|Bulletin|Examiner|Inquirer|Dispatch|Sentinel|Reuters|BBC|CNN|Daily|Today|Online|Media|Radio|Agency|Wire)$"
 )
@@ -73,44 +79,53 @@ _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪"
     "范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤陳張劉楊黃趙吳馬許韓馮鄧蕭葉蘇盧鐘譚陸範賈簡"
 )
-"""The hundred commonest, both scripts: a name alone on a line must begin with one."""
-_NO_TOKEN = re.compile(
-    r"[:：]|^(?:于|在|发[布表]于?|发消息|加好友|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|我来说两句|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
+"""The hundred commonest, both scripts: a name without a label must begin with one."""
+_NO_TOKEN = lazy(
+    r"[:：]|^(?:于|在|来自|发[布表]于?|发消息|加好友|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|我来说两句|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
     r"|^\d|浏览|阅读|评论|查看|回复|字体|字号|星期|楼|关注"
     r"|最后|来源|责任|记者|作者|时间|收藏|报道$|(?<!官方[账帐])号$|政务|支部|整合|[】]"
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
     re.IGNORECASE,
 )
-_BEHIND_NAMES = re.compile(
+_BEHIND_NAMES = lazy(
     r"\s*[|•·–—/]+\s|\s-\s|\s(?:for|in|on|at|Follow|Updated|Published)\s|\(|\s?[@\d]"
     r"|\s(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
     r"|\s(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d"
 )
-_BY_WORD = re.compile(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
-_BY_TAG = re.compile(r"^(?:(?:Posted |Written |Reviewed )?[Bb]y|BY)(?=[A-Z :])[: ]*")
-_TITLE = re.compile(r"(?:[A-Z]\.?){2,5}|Ph\.?D\.?|[JS]r\.?")
+_LABELLED = lazy(rf"{HAN}{{1,6}}\s?[:：]\s?[^\s|｜]*")
+_BY_WORD = lazy(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
+_BY_TAG = lazy(r"^(?:(?:Posted |Written |Reviewed )?[Bb]y|BY)(?=[A-Z :])[: ]*")
+_TITLE = lazy(r"(?:[A-Z]\.?){2,5}|Ph\.?D\.?|[JS]r\.?")
 """What follows a name behind a comma: degrees, and the agency."""
-_NO_OUTLET = re.compile(
+_PLACE = lazy(
+    r"(?:北京|天津|上海|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|四川|贵州|云南"
+    r"|陕西|甘肃|青海|台湾|内蒙古|广西|西藏|宁夏|新疆|香港|澳门|美国|日本|英国|微信|微博|今日|分钟)$"
+)
+_BEHIND_VALUE = lazy(
+    r"\s(?:点击|浏览|阅读|来源|时间|发布|编辑|责编|审核|字体|日期|摄影|图片|供图|制图|策划|校对|\d)"
+)
+_ROLES = lazy(r"(?:^|\s)(?:通讯员|实习生|特约记者)\s?")
+_NO_OUTLET = lazy(
     r"^(?:网络|互联网|本站|本网|原创|未知|综合|整理|转载|其他|其它|不详|官网|作者|网友|佚名|新闻|资讯|公众号|微信|微信公众号|官方|记者|媒体|我们|图片).{0,3}$"
 )
-_AUTHORISED = re.compile(
-    rf"(?P<name>[{CJK}\w]{{2,12}}?)(?:已|获|获得)?经(?:作者|原作者|平台|本人|许可)?授权(?:发布|转载|发表)"
+_AUTHORISED = lazy(
+    r"(?P<name>\w{2,12}?)(?:已|获|获得)?经(?:作者|原作者|平台|本人|许可)?授权(?:发布|转载|发表)"
 )
-_COPYRIGHT = re.compile(
+_COPYRIGHT = lazy(
     rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有|版權所有)[\s\d©()\-–—~,.:：Cc&;@]*(?:[Cc]opyright|by|BY)?\s*"
-    rf"(?P<name>[{CJK}][{CJK}A-Za-z·\d]{{1,14}}?|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?)"
+    rf"(?P<name>{HAN}[\w·]{{1,14}}?|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?)"
     r"\s*(?:官方网站|官网)?\s*(?:版权所有|版權所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
     r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|$)"
 )
-_FORUM_BAR = re.compile(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
-_COMPANY = re.compile(
+_FORUM_BAR = lazy(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
+_COMPANY = lazy(
     r"有限公司|集团|公司$|必究|负责|\b(?:Limited|Corporation|Corp|Inc|Ltd|LLC)\b"
     r"|^All\b|^The Authors?$|^版权|^ICP",
     re.IGNORECASE,
 )
-_PUBLISHED_FIRST = re.compile(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
-_SAYS_DATE = re.compile(r"[发發][布佈表稿]|时间|日期|来源|\d楼|published|posted|\bdate", re.IGNORECASE)
-_NO_DATE = re.compile(
+_PUBLISHED_FIRST = lazy(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
+_SAYS_DATE = lazy(r"[发發][布佈表稿]|时间|日期|来源|\d楼|published|posted|\bdate", re.IGNORECASE)
+_NO_DATE = lazy(
     r"©|copyright|版权|ICP|^(?:all times are )?GMT[+-]|今天是|现在是|截止|截至|注册"
     r"|最后由|最后编辑|last edited|join(?:ed| date)|member since|有效期|备案|活动时间|报名|会议时间"
     r"|processed in|^[—-]\s",
@@ -119,9 +134,9 @@ _NO_DATE = re.compile(
 _SENTENCE_ENDS = (".", "。", ")", "）", "!", "！", "?", "？")
 _AHEAD = 50
 """Characters in which a line that ends as a caption or a sentence must name its date, to be a byline."""
-_EDITED = re.compile(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECASE)
+_EDITED = lazy(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECASE)
 """Lines of forums that name who changed a post, and when, or the machine."""
-_DATELINE_EN = re.compile(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,20}?[-–—]")
+_DATELINE_EN = lazy(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,20}?[-–—]")
 """SPRINGFIELD, 3 May 2024 - how releases begin: the place in capitals, then the day."""
 _HELD = ("专访", "采访", "访谈", "对话", "对谈", "interview", "Interview", "INTERVIEW")
 # What each match of the patterns above holds: looking for these first is a tenth of the work.
@@ -213,13 +228,13 @@ def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
                 outlet = outlet or account[1]
             elif is_medium(token):
                 outlet = outlet or tidy_outlet(re.split(r"[-—]", token)[-1])
-            elif is_person(token, alone=not place):
+            elif is_person(token) or (place and not authors and _is_account(token)):
                 authors.append(token)
     return tuple(dict.fromkeys(authors)), outlet
 
 
 def _tokens(before: str, after: str) -> list[str]:
-    parts = re.split(r"[|｜·•»>，,]|\s[-–—]\s", f"{before}|{after}")
+    parts = re.split(r"[|｜·•»>，,]|\s[-–—]\s", _LABELLED.sub("|", f"{before}|{after}"))
     pieces = (
         piece.strip(" 】【()（）[]") for part in parts for piece in _words(_BY_WORD.sub("", part.strip()))
     )
@@ -228,7 +243,7 @@ def _tokens(before: str, after: str) -> list[str]:
 
 def _words(part: str) -> list[str]:
     """Chinese bylines are parted by blanks, English names hold them."""
-    return part.split() if re.search(f"[{CJK}]", part) else [part]
+    return part.split() if re.search(HAN, part) else [part]
 
 
 def is_medium(name: str) -> bool:
@@ -236,25 +251,30 @@ def is_medium(name: str) -> bool:
     return bool(_MEDIUM.search(name)) and len(name) <= 30
 
 
-def is_person(name: str, *, alone: bool = False) -> bool:
-    """Whether it has the form of a person's name; *alone*: stands on a line of its own."""
+def is_person(name: str) -> bool:
+    """Whether it has the form of a person's name."""
     if _NOBODY.match(name):
         return False
     if _LATIN_NAME.match(name):
         return not _NOT_A_PERSON.search(name)
-    if alone:
-        return bool(re.fullmatch(f"[{_SURNAMES}][{CJK}]{{1,2}}", name))
-    return bool(re.fullmatch(rf"[{CJK}\w·]{{2,10}}", name)) and not name.isascii()
+    return bool(re.fullmatch(f"[{_SURNAMES}]{HAN}{{1,2}}", name))
+
+
+def _is_account(name: str) -> bool:
+    """Whether it may be what a writer calls himself on a platform; the platform tells where he is, too."""
+    return bool(re.fullmatch(r"[\w·]{2,7}", name)) and not (
+        name.isascii() or _NOBODY.match(name) or _PLACE.match(name)
+    )
 
 
 def split_names(text: str) -> tuple[str, ...]:
     """The persons in a byline's value, as printed; what cannot be a name ends the list."""
     names: list[str] = []
     text = re.sub(r"^\S*(?:记者|作者|编辑)\s", "", text.strip(" 】"))
-    text = re.split(r"\s(?:点击|浏览|阅读|来源|时间|发布|编辑|责编|审核|字体|日期|\d)", text.strip())[0]
+    text = _ROLES.sub("、", _BEHIND_VALUE.split(text.strip())[0])
     for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\band\b", text.strip()):
         pieces = part.split()
-        chinese = [p for p in pieces if re.fullmatch(rf"[{CJK}·]{{2,6}}", p)]
+        chinese = [p for p in pieces if re.fullmatch(rf"(?:{HAN}|·){{2,6}}", p)]
         for name in chinese if chinese and len(chinese) == len(pieces) else [part.strip(" .。)）")]:
             if not _is_name(name):
                 return tuple(dict.fromkeys(names))
@@ -286,8 +306,10 @@ def _bare(name: str) -> str:
 def _is_name(name: str) -> bool:
     if _NOBODY.match(name) or not name:
         return False
-    if re.search(f"[{CJK}]", name):
-        return len(name) <= 12 and not re.search(r"\d{2}|时间|来源|发布|编辑[:：]|浏览", name)
+    if re.search(HAN, name):
+        return len(name) <= 12 and not re.search(
+            r"\d{2}|时间|来源|发布|编辑[:：]|浏览|授权|有限公司|集团$", name
+        )
     return bool(re.fullmatch(r"[A-Za-zÀ-ÿ][\w.'’-]*(?: [A-Za-zÀ-ÿ][\w.'’-]*){0,4}", name)) and len(name) <= 40
 
 
@@ -310,7 +332,7 @@ def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
     for line in lines:
         if not _holds(line, _ASKS):
             continue
-        if match := _REPORTER.search(re.sub(rf"(?<=\s)([{CJK}]) (?=[{CJK}](?:\s|$))", r"\1", line)):
+        if match := _REPORTER.search(re.sub(rf"(?<=\s)({HAN}) (?={HAN}(?:\s|$))", r"\1", line)):
             names = re.split(r"[ 、,，]\s?(?:通讯员 ?)?", match["names"])
             people = tuple(name for name in names if name and not _NOBODY.match(name))
             if people:
