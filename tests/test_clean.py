@@ -133,9 +133,39 @@ def test_traditional_and_gbk_bytes_survive() -> None:
          + "The northern pier has a lamp again after nine dark years. The town paid for the lamp, and the pier is open at night.\n"
          "Boats had hit the pier twice while the lamp was out, said the harbour master of the northern pier.\nShare",
          "nine dark years", "the mill"),
+        ("The long ladder\nBy Ann Lee\n2 May 2021\nThe ladder of the mill is forty feet long, and it takes four men to carry it to the wall.\n"
+         "Sign up\nGet our letters in your inbox every morning, and subscribe for the price of a loaf.\nYou can change your settings or unsubscribe at any time.\n"
+         "Thank you for signing up!\nSorry, that did not work. Please try again later.\nHide Ad\n"
+         "Nobody knows who built the ladder, and since the mill was sold there is no wall in town that is high enough for it.\n"
+         "The four men say that they would carry it once more, if the mill gave them a day off and a barrel of beer.\nShare",
+         "Nobody knows who built", "inbox"),
+        ("How we write our letters\nBy Ann Lee\nMost towns on the river have a newsletter now, and most of them are not read by anybody.\n" + "\n".join((
+            "Ask your readers to subscribe to a newsletter only when they know what will be in it.", "Tell them how often it will be in their inbox, and how you unsubscribe them.",
+            "A newsletter that nobody can unsubscribe from is spam, and your readers know it.", "If you get a letter from our readers in your inbox, then they have to subscribe to nothing.",
+            "Write the newsletter as you would write to one who did not subscribe.")) + "\nAfter that, all that is left is to write it.\nShare",
+         "Tell them how often", "Share"),
+        ("The ferry stops at dusk\nBy Ann Lee\n" + "\n".join((
+            "In winter the ferry stops at dusk, and whoever comes late to the pier sleeps at the inn or walks nine miles to the bridge.",
+            "The ferryman counts the boats that are still out before he ties up, because each of them may bring somebody for the inn.",
+            "A room at the inn costs what a week of ferry tickets would, so most of those who miss the boat walk to the bridge.",
+            "The town has asked for a later ferry twice, and twice the owners of the inn sat in the first row of the meeting.",
+            "Nobody at that meeting asked the ferryman, who would rather row an hour longer than see people walk to the bridge at night.",
+            "The bridge itself was built for carts, and it has no rail on the side where the ice comes down in March.",
+            "Two men fell from it the year before last, and the mayor had a rope put up which the next flood took away.",
+            "They say that a lamp on the pier would blind the pilots, though no pilot has been seen on that river since the war.",
+            "Last winter a midwife missed the ferry, walked to the bridge in the snow, and came to the farm when the child was born."))
+         + "\nRelated: The owners of the rooms\nThe ferryman himself has thought of a lamp, and asked the smith what one that stands the wind would cost.\n"
+         "In spring the ferry goes until ten again, and the inn stands empty.\nMore news\nA lamp for the bridge",
+         "the inn stands empty", "The owners of the rooms"),
+        ("The tide mill\nBy Ann Lee\n2 May 2021\nThe tide mill has stood still since the dam was built, and the miller now sells bread from elsewhere.\nWhat is new in town\n"
+         "A market without a roof over it\nAug 15, 2020\nThe bridge that nobody wanted to pay\nAug 14, 2020\n"
+         "He says that the wheel would turn again if the dam were opened for an hour a day, and that nobody upstream would notice it.\n"
+         "The town wants to ask an engineer, but the one who built the dam has died and left no plans of it.\nShare",
+         "the wheel would turn again", "without a roof"),
     ],
     ids=["signed notice", "table of contents", "list of dated teasers", "short news above a long stream", "lines without marks",
-         "sections with their links", "dated list in the middle", "comments on the subject", "English verse", "article below longer text"],
+         "sections with their links", "dated list in the middle", "comments on the subject", "English verse", "article below longer text",
+         "box of the site", "text about letters", "mark above the last paragraphs", "dated headlines in the middle"],
 )  # fmt: skip
 def test_edges_of_bodies(raw: str, kept: str, gone: str) -> None:
     found = article(raw).text

@@ -37,6 +37,8 @@ _ITEM = re.compile(
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
 _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
 _CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
+_NUMBER = re.compile(r"^\d+(?:\.\d+)*\.? |\[edit\]$|¶$")
+"""What a heading has in a table of contents and not in the text, or the other way."""
 _DIGIT = re.compile(r"\d")
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
 _REPLIES = re.compile(
@@ -150,6 +152,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     sheet = Sheet(lines=lines, kinds=[kind(line) for line in lines], dropped=[""] * len(lines))
     whole = sheet.mass(0, len(lines))
     _allow_promotion(sheet)
+    _allow_services(sheet)
     _allow_verse(sheet)
     sheet.voted = any(line.vote for line in lines)
     _allow_links(sheet)
@@ -167,6 +170,15 @@ def _allow_promotion(sheet: Sheet) -> None:
     if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
         for i in calls:
             sheet.kinds[i] = Kind.PROSE
+
+
+def _allow_services(sheet: Sheet) -> None:
+    """Four paragraphs or more on letters and accounts, among others: the text is about such things."""
+    both = zip(sheet.kinds, sheet.lines, strict=True)
+    told = [x is Kind.PROSE or (x is Kind.JUNK and is_prose(line)) for x, line in both]
+    among = [i for i in range(1, len(told) - 1) if all(told[i - 1 : i + 2]) and sheet.kinds[i] is Kind.JUNK]
+    for i in among if len(among) >= 4 else ():
+        sheet.kinds[i] = Kind.PROSE
 
 
 def _allow_links(sheet: Sheet) -> None:
@@ -191,12 +203,13 @@ def _allow_refrains(sheet: Sheet) -> None:
 
 def _drop_contents(sheet: Sheet) -> None:
     """Drop a table of contents: the short lines below its name that stand on the page again as headings."""
-    last = {line.text: i for i, line in enumerate(sheet.lines)}
+    bare = [_NUMBER.sub("", line.text) for line in sheet.lines]
+    last = {text: i for i, text in enumerate(bare)}
     for i, line in enumerate(sheet.lines):
         if not _CONTENTS.fullmatch(line.text):
             continue
         stop = i + 1
-        while stop < len(sheet.lines) and last[sheet.lines[stop].text] > stop:
+        while stop < len(sheet.lines) and last[bare[stop]] > stop:
             stop += 1
         sheet.drop(range(i, stop), "table of contents")
 
@@ -355,6 +368,8 @@ def _score(sheet: Sheet, i: int) -> float:
         return -1.0  # a symbol of a formula
     if found is Kind.TEASER and i > 0 and sheet.kinds[i - 1] is Kind.PROSE:
         return 0.0
+    if found is Kind.JUNK and i > 0 and sheet.kinds[i - 1] is Kind.JUNK:
+        return -4.0  # a box inside an article has many lines
     if found is not Kind.PROSE:
         light = line.heading or (found is Kind.SHORT and (line.bullet or _ITEM.search(line.text)))
         return _SCORE[found] * (0.3 if light or line.vote else 1)
@@ -512,9 +527,10 @@ def _is_titled(sheet: Sheet, first: int, stop: int) -> bool:
 def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
     """Whether the article continues below the mark *i*: enough text, on the same subject."""
     final = sheet.kinds[i] is Kind.FINAL or bool(_REPLIES.match(sheet.lines[i].text))
-    if after < before * (1.0 if final else 0.2) or after < 25 or not sheet.tests_left:
-        return False
     follows = _first_prose(sheet, i + 1)
+    least = 1.0 if final else 0.0 if follows == i + 1 and _is_row(sheet, follows) else 0.2
+    if after < before * least or after < 25 or not sheet.tests_left:
+        return False
     taken = sum(sheet.lines[k].size for k in range(i + 1, sheet.end) if _is_taken(sheet, k))
     if not final and taken >= max(25, before * 0.2):
         return True
@@ -538,10 +554,16 @@ def _first_prose(sheet: Sheet, start: int) -> int:
 def _is_box(sheet: Sheet, i: int, follows: int) -> bool:
     """Whether mark *i* looks set into a text: it carries its link, or paragraphs follow soon."""
     carries = bool(re.search(r"[:：]\s?\S", sheet.lines[i].text)) or sheet.lines[i].size > 12
-    row = sheet.prose(follows, min(follows + 4, sheet.end))[:2]
-    paragraphs = len(row) == 2 and all(sheet.lines[k].size >= 20 for k in row)
     few = follows - i <= 5
-    return few and (paragraphs or (carries and follows < sheet.end and sheet.lines[follows].size >= 20))
+    return few and (
+        _is_row(sheet, follows) or (carries and follows < sheet.end and sheet.lines[follows].size >= 20)
+    )
+
+
+def _is_row(sheet: Sheet, first: int) -> bool:
+    """Whether two paragraphs stand together from line *first* on."""
+    row = sheet.prose(first, min(first + 2, sheet.end))
+    return len(row) == 2 and all(sheet.lines[k].size >= 20 for k in row)
 
 
 def is_kin(text: str, other: str) -> bool:
@@ -619,9 +641,27 @@ def sift(sheet: Sheet) -> None:
     title = sheet.lines[sheet.title].text if sheet.title is not None else None
     for i in range(sheet.start, sheet.end):
         sheet.drop([i] if (why := _why_not(sheet, i, seen, title)) else [], why)
+    _drop_dated_rows(sheet)
     for streak in _streaks(sheet):
         _judge_streak(sheet, streak)
     _mark_long_headings(sheet)
+
+
+def _drop_dated_rows(sheet: Sheet) -> None:
+    """Drop a box of other articles inside the body: a row with two headlines or more, and as many bylines."""
+    headlines: list[int] = []
+    large = dated = 0
+    for i in range(sheet.start, sheet.end):
+        found, line = sheet.kinds[i], sheet.lines[i]
+        if found is Kind.PROSE or line.vote:
+            headlines, large, dated = [], 0, 0
+        elif found in (Kind.SHORT, Kind.LINKS):
+            headlines.append(i)
+            large += line.size >= 7
+        dated += found is Kind.META
+        if dated >= 2 and large >= 2:
+            sheet.drop(headlines, "list of articles")
+            headlines = []
 
 
 def _mark_long_headings(sheet: Sheet) -> None:
@@ -638,6 +678,8 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
     line, found = sheet.lines[i], sheet.kinds[i]
     if line.text == title:
         return "the title again"
+    if found is Kind.TEASER and line.vote and line.linked < 0.1:
+        return ""
     if found is Kind.TEASER:
         trails = line.text.endswith("……") and i > sheet.start and sheet.kinds[i - 1] is Kind.PROSE
         followed = trails and i + 1 < sheet.end and sheet.kinds[i + 1] is not Kind.TEASER

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import resources
 
 from digest.clean.lines import Line
-from digest.patterns import Anywhere, alternatives, joined
+from digest.patterns import Anywhere, Lists, alternatives, joined
 from digest.text import fold
 
 
@@ -32,16 +32,17 @@ class Kind(StrEnum):
     CAPTION = "picture caption or file name"
 
 
-def _vocabulary() -> tuple[dict[str, list[str]], str]:
-    """The patterns of each list of marks.toml, one alternative each, and that of a date with its time."""
+def _vocabulary() -> tuple[dict[str, list[str]], Lists, str]:
+    """The patterns of each list of marks.toml, one alternative each, services, and a date with its time."""
     listed = tomllib.loads(resources.files("digest.clean").joinpath("marks.toml").read_text("utf-8"))
     date, time = (joined(listed.pop(name)) for name in ("date", "time"))
+    services = {name: [joined(p) for p in patterns] for name, patterns in listed.pop("service").items()}
     parts = {
         name: [part for p in patterns for part in alternatives(joined(p))]
         for name, patterns in listed.items()
     }
     filled = {n: [p.replace("{date}", date).replace("{time}", time) for p in ps] for n, ps in parts.items()}
-    return filled, f"{date}(?:{time})?"
+    return filled, Lists(services, re.IGNORECASE), f"{date}(?:{time})?"
 
 
 class _Tests:
@@ -57,7 +58,7 @@ class _Tests:
         return None if which is None else self._kinds[which]
 
 
-_LISTS, _DATE = _vocabulary()
+_LISTS, _SERVICES, _DATE = _vocabulary()
 _OF_ALL = _Tests((Kind.FINAL, Kind.CAPTION, Kind.END, Kind.CALL, Kind.JUNK, Kind.NOTICE))
 _OF_LONG = _Tests((Kind.END, Kind.CALL, Kind.NOTICE))
 """Of paragraphs only these are asked."""
@@ -83,6 +84,7 @@ _ELLIPSIS = re.compile(
     re.IGNORECASE,
 )
 _TRADITIONAL = re.compile("[閱讀關聞報導編輯責聲權轉載鍵標籤評論熱門題發來時間專頁訂書點選擊登錄註冊圖攝]")
+_ADDRESS = re.compile(r"\b(?:you|your|our|us|we)\b", re.IGNORECASE)
 _LONG = 120
 """Size above which a line is judged as prose first: furniture of that length is caught by its zone."""
 
@@ -98,6 +100,8 @@ def kind(line: Line) -> Kind:
             return Kind.META
         if found := (_OF_LONG if prose and line.size >= 60 else _OF_ALL)(text):
             return found
+    if line.size <= _LONG and _is_service(text):
+        return Kind.JUNK
     if not line.vote and (line.linked > 0.66 or _is_links(line) or _is_menu(line)):
         return Kind.LINKS
     sighs = line.vote and text.endswith("……")
@@ -109,10 +113,16 @@ def kind(line: Line) -> Kind:
     return Kind.PROSE if is_prose(line) else Kind.SHORT
 
 
+def _is_service(text: str) -> bool:
+    """Whether a site speaks to its readers of its letters, accounts and terms: of two of these or more."""
+    spaced = text.count(" ") * 10 > len(text)  # these are English
+    return spaced and bool(_ADDRESS.search(text)) and sum(map(bool, _SERVICES.words(text).values())) >= 2
+
+
 def is_marked_paragraph(text: str) -> bool:
     """Whether a paragraph, long enough to be prose whatever it says, is furniture all the same."""
     text = fold(text) if _TRADITIONAL.search(text) else text
-    return len(text) <= 600 and _OF_LONG(text) is not None
+    return len(text) <= 600 and (_OF_LONG(text) is not None or _is_service(text))
 
 
 def is_prose(line: Line, *, strict: bool = False) -> bool:
