@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import takewhile
 
+from digest import voice
 from digest.model import Article, Block, Cut
 from digest.patterns import Anywhere, Lists, alternatives, joined
-from digest.text import CJK, Span, count_cjk, is_cjk, ngrams, sentences
+from digest.text import CJK, Span, count_cjk, is_cjk, sentences
 
 
 def pattern(source: str) -> Anywhere:
@@ -38,20 +39,16 @@ _ALL = Lists({**_SIGNS, **_TRADES}, re.MULTILINE)
 _SHADY = Lists({code: _TRADES[code] for code in ("gambling", "adult")}, re.MULTILINE)
 """Trades whose words no page has by chance."""
 _ASKS = ("channel", "address", "evasion", "call")
-"""What asks nothing of its reader is an offer only where nothing else is like it."""
+"""What asks nothing of its reader is an offer only when it reads like one."""
 _GIVES = ("promise", "terms")
-_COURTS = ("hook", "crowd", "seller", "adult")
 _ASKING = Anywhere([part for name in _ASKS for part in _SIGNS[name]], re.MULTILINE)
 _BEARING = Anywhere([part for name in (*_ASKS, "promise") for part in _SIGNS[name]], re.MULTILINE)
 """Every offer holds one of these; most texts hold none, and are read only this once."""
 _REPORTING = pattern(WORDS["reporting"])
-_SITE = pattern(WORDS["brand"])
 _BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
 FIRST = (_BEARING, _BRAND)
 """What every article is looked through for."""
 _QUOTED = re.compile('"[^"\n]{2,200}"')
-_APART = re.compile(r"([^\w\n，。,.、…:;!?])(?<=[^\W\d_a-z].)(?:[^\W\d_a-z]\1){4,}")
-"""加 薇 信 免 费: one mark or blank after every character. It begins with what is rarest."""
 _MASKS = re.compile(r"(?<=[^\W_])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[^\W_])")
 
 _A_PAGE = 60
@@ -62,12 +59,12 @@ _COMPANY = pattern("娱乐(?:公司|平台|游戏)")
 _NAME = 12
 """Characters that a name of a site has at most on either side of its last word."""
 
-_FOREIGN, _NAMED = 0.5, 0.5
-"""Weight of a subject that the rest of the article does not share, and of a name that sites are sold by."""
-_UNASKED = 3
-"""Goods and promises that an offer holds, and nothing else in the article, when it asks for nothing."""
+_FOREIGN = 0.5
+"""Weight of a subject that the rest of the article does not share."""
 _OFFER = 2.5
 """Weight from which sentences are an offer."""
+_STRETCH = 4
+"""Sentences that are read as one."""
 _SAMPLE = 2000
 """Characters of an article from which it is known whether all of it offers."""
 _DENSE = 0.8
@@ -108,11 +105,16 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
         asked: A line beside it, left out already, asks something of the reader.
     """
     places = {m.start() for m in _BEARING.finditer(folded)}
-    places |= {m.start() for m in _APART.finditer(folded)}
-    if not places and not asked:
+    heard = voice.is_heard(folded)
+    blocks = [
+        block
+        for block in article.blocks
+        if any(block.start <= at < block.end for at in places)
+        or (heard and voice.is_heard(folded[block.start : block.end]))
+    ]
+    if not blocks and not asked:
         return None
-    blocks = [b for b in article.blocks if any(b.start <= at < b.end for at in places)]
-    spans = tuple(span for block in blocks for span in _offering(folded, block))
+    spans = tuple(span for block in blocks for span in _offering(article.text, folded, block))
     rest = "".join(_outside(folded, (0, len(folded)), spans))
     share = 1 - len(rest) / max(1, len(folded))
     rest = rest[:_SAMPLE]
@@ -125,74 +127,81 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
         return None
     found = {name: list(dict.fromkeys(signs.get(name, []) + left.get(name, []))) for name in _WEIGHTS}
     trades = Counter({code: len(found[code]) for code in _TRADES if found[code]})
+    found["reads like an advert"] = [cue.strip() for a, b in spans for cue in voice.cues(folded[a:b])]
     told = "; ".join(f"{name}: {', '.join(words[:4])}" for name, words in found.items() if words)
     return Offers(
         spans=spans,
         whole=whole,
         code=trades.most_common(1)[0][0] if trades else "advert",
         reason=told,
-        score=min(1.0, weight(signs) / 8),
+        score=min(1.0, max(weight(signs), _OFFER) / 8),
     )
 
 
-def _offering(folded: str, block: Block) -> Iterator[Span]:
-    """Runs of sentences of *block* that bear signs and together weigh enough."""
+def _offering(told: str, folded: str, block: Block) -> Iterator[Span]:
+    """Runs of sentences of *block* that bear signs and together weigh enough, or that read like an advert.
+
+    Sentences are told in the text as it was *told*: folded, an English one does not begin with a capital.
+    """
     text = folded[block.start : block.end]
+    heard = voice.is_heard(text)
     signs = _signs(text)
-    most = weight(signs) + _FOREIGN + _NAMED * min(3, len(distinct(_SITE, text)))
-    if most < _OFFER or not any(signs[name] for name in (*_ASKS, *_GIVES)):
+    most = weight(signs) + _FOREIGN
+    if not heard and (most < _OFFER or not any(signs[name] for name in (*_ASKS, *_GIVES))):
         return
     run: list[Span] = []
-    for span in (*sentences(folded, block.start, block.end), None):
-        if span and any(_signs(folded[slice(*span)]).values()):
+    found: list[Span] = []
+    for span in (*sentences(told, block.start, block.end), None):
+        if span and (any(_signs(folded[slice(*span)]).values()) or voice.is_heard(folded[slice(*span)])):
             run.append(span)
         elif run:
-            yield from _weighed(folded, block, run)
+            found += _weighed(folded, block, run) or _read(folded, run)
             run = []
+    if not found:
+        found += _read(folded, [(block.start, block.end)])
+    if sum(end - start for start, end in found) * 3 > 2 * len(text):
+        yield block.start, block.end
+    else:
+        yield from ((start, end + (told[end : end + 1] == " ")) for start, end in found)
 
 
-def _weighed(folded: str, block: Block, run: list[Span]) -> Iterator[Span]:
+def _read(folded: str, run: list[Span]) -> Iterator[Span]:
+    """Stretches of the sentences of *run* that read like an advert, the longest that begin and end as one."""
+    at = 0
+    while at < len(run):
+        ends = [end for end in run[at : at + _STRETCH] if voice.is_heard(folded[slice(*end)])]
+        spans = [(run[at][0], end) for _, end in reversed(ends)] if run[at] in ends else []
+        found = next((span for span in spans if _reads_so(folded, span)), None)
+        if found:
+            yield found
+        at += 1 + sum(found is not None and start < found[1] for start, _ in run[at + 1 :])
+
+
+def _reads_so(folded: str, span: Span) -> bool:
+    return voice.reads_so(folded, *span, reporting=_reporting(folded[slice(*span)]))
+
+
+def _weighed(folded: str, block: Block, run: list[Span]) -> tuple[Span, ...]:
+    """The sentences of *run* when they ask something of their reader and weigh enough."""
     start, end = run[0][0], run[-1][1]
     text = folded[start:end]
     signs = _signs(text)
-    rest = folded[:start] + folded[end:]
-    names = distinct(_SITE, text)
-    goods = [word for code in _TRADES for word in signs[code]] + (names if len(names) > 1 else [])
-    gives = [word for name in _GIVES for word in signs[name]]
-    against = 0.75 * len(set(_REPORTING.findall(text)))
-    if any(signs[name] for name in _ASKS):
-        if not (goods or gives or (signs["evasion"] and signs["call"])):
-            return
-    elif against or not _is_spliced(text, rest, signs, goods, gives):
-        return
-    foreign = _is_foreign(text, rest)
-    worth = weight(signs) + _NAMED * min(3, len(names)) + (_FOREIGN if foreign else 0.0)
-    if worth - against < _OFFER:
-        return
+    goods = any(signs[name] for name in (*_TRADES, *_GIVES)) or (signs["evasion"] and signs["call"])
+    if not goods or not any(signs[name] for name in _ASKS):
+        return ()
+    foreign = _FOREIGN if _is_foreign(text, folded[:start] + folded[end:]) else 0.0
+    if weight(signs) + foreign - 0.75 * _reporting(text) < _OFFER:
+        return ()
     most = (end - start) * 2 > block.end - block.start
-    yield (block.start, block.end) if most else (start, end + (folded[end : end + 1] == " "))
+    return ((block.start, block.end) if most else (start, end),)
 
 
-def _is_spliced(text: str, rest: str, signs: _Signs, goods: list[str], gives: list[str]) -> bool:
-    """Whether a small part that asks for nothing offers all the same: goods and promises the *rest* has not.
-
-    English needs a word to its reader as well: stories name goods, too.
-    """
-    if len(text) * 2 > len(rest) or not (count_cjk(text) or any(signs[name] for name in _COURTS)):
-        return False
-    foreign = sum(word not in rest for word in goods + gives) >= _UNASKED and _is_foreign(text, rest)
-    return foreign and max(len(goods), len(gives)) > 1
+def _reporting(text: str) -> int:
+    return len(set(_REPORTING.findall(text)))
 
 
 def _signs(folded: str) -> _Signs:
-    text = _QUOTED.sub(" ", folded)
-    bare = _MASKS.sub("", text)
-    if apart := _APART.search(bare):
-        bare = bare.replace(apart[1], "")
-    found = _ALL.words(bare)
-    if apart:
-        found["evasion"].append(apart.group()[:12])
-    return found
+    return _ALL.words(_MASKS.sub("", _QUOTED.sub(" ", folded)))
 
 
 def distinct(pattern: Anywhere, text: str) -> list[str]:
@@ -212,8 +221,7 @@ def weight(signs: _Signs) -> float:
 def _is_foreign(text: str, rest: str) -> bool:
     """Whether hardly a pair of characters of *text* stands in the rest of the article."""
     squeezed = "".join(text.split())
-    pairs = set(ngrams(squeezed, 2 if count_cjk(squeezed) else 5))
-    return sum(pair in rest for pair in pairs) < 0.25 * len(pairs)
+    return voice.shared(squeezed, rest, 2 if count_cjk(squeezed) else 5) < 0.25
 
 
 def _is_advert(signs: _Signs, rest: str, *, offered: bool, share: float) -> bool:
@@ -222,7 +230,7 @@ def _is_advert(signs: _Signs, rest: str, *, offered: bool, share: float) -> bool
         return True
     size = len(rest) / (100 if count_cjk(rest) else 250)
     words = sum(map(len, signs.values()))
-    if words < _DENSE * size or len(set(_REPORTING.findall(rest))) * 3 > words:
+    if words < _DENSE * size or _reporting(rest) * 3 > words:
         return False
     kinds = {"trade" if name in _TRADES else name for name, found in signs.items() if found}
     if offered:
