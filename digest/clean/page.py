@@ -11,12 +11,12 @@ from digest.clean.body import Sheet
 from digest.clean.lines import Line, read
 from digest.clean.marks import Kind, is_prose
 from digest.clean.mend import mend
-from digest.clean.metadata import Told
+from digest.clean.metadata import HAN, Told
 from digest.language import detect
 from digest.model import Article, Block, BlockKind, Cut, Decision, Flag, Page, Severity, SiteRule
-from digest.text import CJK
+from digest.text import lazy
 
-_LABELS = re.compile(rf"(?<=\d)(?=[{CJK}]{{2,4}}[:：])|(?<=[{CJK}])(?<![创章文原])(?=作者[:：])")
+_LABELS = lazy(rf"(?<=\d)(?={HAN}{{2,4}}[:：])|(?<={HAN})(?<![创章文原])(?=作者[:：])")
 _TOPIC = re.compile(r"[\[【][^\]】]{1,8}[\]】]\s?(?=.{4})")
 """What boards put before titles; the browser's title goes without."""
 _NEAR = 30
@@ -268,12 +268,13 @@ def _lay(
 def _around(sheet: Sheet) -> tuple[list[str], list[str]]:
     """Lines of the head (title first, then down to the body, then a few above the title) and of the tail."""
     lines, title = sheet.lines, sheet.title
+    start = next(iter(sheet.kept()), sheet.start)
     top = max(0, sheet.start - 12) if title is None or title >= sheet.start else title
     top = top or max(0, sheet.start - _NEAR)  # the browser's title stands above menus, too
-    below = [i for i in range(top + (title == top), sheet.start) if sheet.kinds[i] is not Kind.CAPTION]
+    below = [i for i in range(top + (title == top), start) if sheet.kinds[i] is not Kind.CAPTION]
     head = [lines[i].text for i in below if lines[i].size <= 150]
     above = [line.text for line in lines[max(0, top - 5) : top] if line.size <= 80]
-    inside = [lines[i].text for i in range(sheet.start, sheet.end) if sheet.kinds[i] is Kind.META]
+    inside = [lines[i].text for i in range(start, sheet.end) if sheet.kinds[i] is Kind.META]
     tail = [line.text for line in lines[sheet.end : sheet.end + 10] if line.size <= 150]
     return [_parted(text) for text in (*head, "", "", "", *above)], [
         _parted(text) for text in (*inside[:6], *tail)
