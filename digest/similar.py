@@ -24,7 +24,7 @@ from statistics import median
 from zlib import crc32
 
 from digest.model import Article
-from digest.text import CJK, fold, is_cjk
+from digest.text import CJK, fold, is_cjk, lazy
 
 CUT = 0.5
 """Strength from which two texts are one (as containment: 91 % of altered copies found, no false pair)."""
@@ -46,7 +46,7 @@ _FEW, _CROWD = 8, 60
 _FURNITURE = 5
 """Texts that share a passage but nothing else, from which it is the site's and not the story's."""
 
-_GLOSS = re.compile(rf"[(\[](?<=[{CJK}].)[a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1,24}}[)\]]")
+_GLOSS = lazy(rf"[(\[](?<=[{CJK}].)[a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1,24}}[)\]]")
 _RUNS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
 
 _chance = random.Random(5)  # noqa: S311 -- any fixed tables of good spread will do

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from digest.model import Article, Match, Score, Term, Theme
-from digest.text import CJK, fold, is_cjk, ngrams
+from digest.text import CJK, fold, is_cjk, lazy, ngrams
 
 K1, B = 1.2, 0.75
 """Robertson and Zaragoza 2009."""
@@ -175,7 +175,7 @@ def _matcher(term: str) -> tuple[str, re.Pattern[str] | None]:
     start = "" if chinese[0] else _NO_LETTER_BEFORE
     end = "" if chinese[-1] else _NO_LETTER_BEHIND
     stem = pieces[0] if len(pieces) > 1 else re.sub("[ey]$", "", pieces[0])
-    return stem, re.compile(start + body + end)
+    return stem, lazy(start + body + end)
 
 
 def _inflected(word: str) -> str:

@@ -11,8 +11,8 @@ from digest.summarize.quotes import is_balanced, label
 from digest.summarize.salience import Bag, bag, centrality, newsness, scaled, terms
 from digest.text import (
     Span,
-    chinese_characters,
     count,
+    count_cjk,
     fold,
     is_chinese,
     is_cjk,
@@ -151,7 +151,7 @@ def _fitness(text: str, units: Sequence[Span]) -> list[float]:
     found = []
     for (start, end), whole in zip(units, ended, strict=True):
         body = text[start:end]
-        size = chinese_characters(body) + 2 * latin_words(body)
+        size = count_cjk(body) + 2 * latin_words(body)
         stands = standing(body if whole else f"{body}。", chinese=chinese, names=frozenset(), spoken=True)
         if marked and not whole:
             worth = _UNENDED

@@ -16,7 +16,7 @@ from importlib import resources
 from operator import add
 
 from digest.model import Article, BlockKind
-from digest.text import CJK, Span, alternatives, chinese_characters, fold, latin_words, lazy, word_table
+from digest.text import CJK, Span, alternatives, count_cjk, fold, latin_words, lazy, word_table
 
 _RUN = lazy(rf"[{CJK}]+|[a-z0-9][a-z0-9'’.+\-]*")
 _FUNCTION = frozenset(
@@ -167,7 +167,7 @@ def newsness(text: str, lines: Sequence[str]) -> float:
     Talk is known by speaker marks, questions, first persons and fillers; interviews and profiles, by
     quotation and questions, lie between.
     """
-    size = max(1.0, chinese_characters(text) + 2.0 * latin_words(text))
+    size = max(1.0, count_cjk(text) + 2.0 * latin_words(text))
     marked = sum(bool(_SPEAKER.match(line)) for line in lines) / max(1, len(lines))
     told = _QUOTED.sub("", text)
     questions = (told.count("？") + told.count("?")) * 1000 / size
