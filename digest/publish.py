@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from digest.store import Store, Stored
 
 
+_AGAIN = 3
+"""Excerpts of an item from an article quoted before."""
 _NAMED = 3
 """Terms a reason names: those a reader finds in the excerpts."""
 
@@ -285,7 +287,7 @@ def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
             excerpts = _excerpts(news, planned.theme, choice.size, said, adds=update is not None)
             if update and not excerpts:  # too little to stand alone
                 excerpts = _excerpts(choice.candidate, planned.theme, choice.size, said)
-            if excerpts:
+            if excerpts and not _is_leftover(choice, excerpts):
                 said += [excerpt.text for excerpt in excerpts]
                 items.append(_item(choice, excerpts))
                 continue
@@ -297,6 +299,12 @@ def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
         if items:
             sections.append(Section(theme=planned.theme, items=tuple(items), why=planned.why))
     return sections, dry
+
+
+def _is_leftover(choice: Planned, excerpts: Sequence[Excerpt]) -> bool:
+    """What was quoted before comes again with a lead and two points at least, or waits for its turn to recycle."""
+    again = choice.candidate.used and not choice.candidate.update and choice.size is not Size.BRIEF
+    return bool(again) and len(excerpts) < _AGAIN
 
 
 def _news_of(candidate: Candidate) -> Candidate:
