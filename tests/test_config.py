@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from digest.cli import app
+from digest.cli import make_app
 from digest.config import Config, load_config, write_defaults
 from digest.config.tables import File, Made
 from digest.errors import ConfigError
@@ -401,7 +401,7 @@ def test_the_remedy_for_a_missing_dkim_key_works_as_it_is_told(load: Load, tmp_p
     text = GOOD + '\n[[dkim]]\nselector = "s"\nkey_file = "dkim.pem"\n'
     told = next(what for _, _, what in problems(load, text) if "--new" in what)
     command = ["--config", str(tmp_path / "config.toml"), *told.split("digest ")[1].split()]
-    made = CliRunner().invoke(app, [*command, "--algorithm", "ed25519"])
+    made = CliRunner().invoke(make_app(), [*command, "--algorithm", "ed25519"])
     assert (made.exit_code, "._domainkey.example.org." in made.output) == (0, True), made.output
     assert load(text).dkim[0].key_file == tmp_path / "dkim.pem"
 

@@ -8,10 +8,6 @@ import typer
 from digest.cli.output import emit_json, progress, runtime, say
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(collect)
-
-
 def collect(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="One object a source, as JSON.")] = False,

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from digest.store.copying import OnProgress
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(migrate)
-    app.command()(copy)
-
-
 def migrate(
     context: typer.Context,
     new_secret: Annotated[

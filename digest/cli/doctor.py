@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from digest.cli.output import emit_json, runtime, say
+from digest.cli.output import AsJson, emit_json, runtime, say
 
 if TYPE_CHECKING:
     from digest.doctor import Finding
@@ -19,17 +19,13 @@ doctor = typer.Typer(
 )
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(doctor, name="doctor")
-
-
 @doctor.callback()
 def examine(
     context: typer.Context,
     to: Annotated[
         str | None, typer.Option(help="Send a test through every server to this address.", metavar="ADDR")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check everything and say what to do. Exit code 1 when something is at fault."""
     if context.invoked_subcommand:

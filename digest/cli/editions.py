@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli.making import Format
-from digest.cli.output import emit_json, interface_language, runtime, say, table, visible
+from digest.cli.output import AsJson, emit_json, interface_language, runtime, say, table, visible
 from digest.installation import run as loop
 from digest.model import DeliveryState
 
@@ -23,12 +23,6 @@ Number = Annotated[
     int,
     typer.Argument(min=1, max=2**31 - 1, help="The edition's number, as digest editions list gives it."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(editions, name="editions")
-    app.command(name="why")(why)
 
 
 @editions.command(name="list")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import emit_json, runtime, say, table
+from digest.cli.output import AsJson, emit_json, runtime, say, table
 
 if TYPE_CHECKING:
     from digest.model import Feed
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 feeds = typer.Typer(help="The feeds: add, list, remove, pause, check, import, export.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The feed's id, or the address it was added with.", metavar="FEED")]
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(feeds, name="feeds")
 
 
 @feeds.command()
@@ -60,7 +56,7 @@ def add(
 @feeds.command(name="list")
 def list_(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the feeds with their health, and what to do where something is wrong."""
     from digest.report import feed_overview

@@ -10,10 +10,6 @@ import typer
 from digest.cli.output import runtime, say
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(inbox)
-
-
 def inbox(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where mail is taken in.")] = 1025,

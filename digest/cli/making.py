@@ -33,11 +33,6 @@ SUFFIXES = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(init)
-    app.command()(now)
-
-
 def init(
     folder: Annotated[Path, typer.Argument(help="Where; made when it is not there.")] = Path(),
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import emit_json, runtime, say, table
+from digest.cli.output import AsJson, emit_json, runtime, say, table
 
 if TYPE_CHECKING:
     from digest.store.ledger import Ledger
@@ -14,15 +14,6 @@ if TYPE_CHECKING:
 deliveries = typer.Typer(help="Deliveries by hand: retry, hold, release.", no_args_is_help=True)
 quarantine = typer.Typer(help="Articles kept from readers: list, release.", no_args_is_help=True)
 Ids = Annotated[list[int], typer.Argument(help="Ids, as digest editions show N --deliveries gives them.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(status)
-    app.command()(backup)
-    app.command()(bounces)
-    app.add_typer(deliveries, name="deliveries")
-    app.add_typer(quarantine, name="quarantine")
 
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:

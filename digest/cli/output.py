@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from digest.runtime import Runtime
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+"""For every command that lists something."""
 
 
 @contextmanager

@@ -7,10 +7,6 @@ import typer
 from digest.cli.output import runtime, say
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(preview)
-
-
 def preview(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="An edition; the latest, or a rehearsed one.")] = None,

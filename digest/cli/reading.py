@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 File = Annotated[str | None, typer.Argument(help="The page or text; - is stdin.", metavar="FILE")]
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(clean)
-    app.command()(summarize)
-    app.command()(similar)
-
-
 def clean(
     context: typer.Context,
     file: File = None,

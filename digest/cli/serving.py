@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("digest")
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(serve)
-    app.command()(worker)
-    app.command()(send)
-
-
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Where the pages are served.")] = "127.0.0.1",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from digest.cli.output import (
+    AsJson,
     console,
     emit_json,
     interface_language,
@@ -36,14 +37,9 @@ subscribers = typer.Typer(
 )
 OPERATOR = "operator"
 Address = Annotated[str, typer.Argument(help="The reader's mail address.", metavar="ADDRESS")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 State = Annotated[ConsentState | None, typer.Option(help="Only who is in this state.")]
 Theme = Annotated[str | None, typer.Option(help="Only who gets this theme.")]
 Schedule = Annotated[str | None, typer.Option(help="Only who gets this schedule.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(subscribers, name="subscribers")
 
 
 @subscribers.command()

@@ -7,23 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
-from digest.cli.output import emit_json, progress, runtime, say, table, visible
+from digest.cli.output import AsJson, emit_json, progress, runtime, say, table, visible
 from digest.cli.reading import json_lines
 
 BACKGROUND = 500
 """Stored articles that examples are compared with; more change little."""
 
-themes = typer.Typer(help="The themes: coverage, last sent, what comes next and why.", rich_markup_mode=None)
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(themes, name="themes", invoke_without_command=True)
+themes = typer.Typer(
+    help="The themes: coverage, last sent, what comes next and why.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
 
 
 @themes.callback()
 def overview(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the themes in the order in which they would be picked now, with the sum behind it."""
     if context.invoked_subcommand:
@@ -59,7 +59,7 @@ def overview(
 def check(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="A text, or the name of a file that holds one.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Explain how much a text is about each theme: the terms found and what each adds."""
     from digest.cli.reading import read_article
