@@ -132,7 +132,8 @@ def people(text: str) -> frozenset[str]:
         if len(words) > 1 and words[-1] not in _INSTITUTION:
             names.update((" ".join(words), words[-1]))
     said = (m.group(1) or m.group(2) for m in _LATIN_SAYS.finditer(text))
-    names.update(n for n in said if n not in _NOT_LATIN and f" {n.lower()} " not in text)  # Relatives said
+    plain = _NOT_LATIN | _INSTITUTION
+    names.update(n for n in said if n not in plain and f" {n.lower()} " not in text)  # Relatives said
     return frozenset(names)
 
 

@@ -302,7 +302,7 @@ def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:
 
 
 def _is_leftover(choice: Planned, excerpts: Sequence[Excerpt]) -> bool:
-    """What was quoted before comes again with a lead and two points at least, or waits for its turn to recycle."""
+    """What was quoted before comes again with a lead and two points at least, or waits until it recycles."""
     again = choice.candidate.used and not choice.candidate.update and choice.size is not Size.BRIEF
     return bool(again) and len(excerpts) < _AGAIN
 

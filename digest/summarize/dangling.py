@@ -166,7 +166,7 @@ def _needs(
     if cues.least_words and (bare[0].islower() or len(sentence.split()) < cues.least_words):
         return Fix.DROP, False, "fragment"
     person = cues.person.search(outer)
-    if person and (named_in(before := outer[: person.start()], names) or cues.role.search(before)):
+    if person and _is_told(outer[: person.start()], names, cues):
         person = None
     points = not cues.pointers.isdisjoint(outer)
     early = cues.start.match(bare) or cues.near.search(bare[:16]) or (points and cues.early.match(bare))
@@ -179,6 +179,13 @@ def _needs(
         if m and not (spoken and hanging.spoken) and not _is_explained(m, hanging, outer[: m.start()], names):
             return Fix.JOIN, False, m.group()
     return Fix.FINE, False, ""
+
+
+def _is_told(before: str, names: Set[str], cues: _Cues) -> bool:
+    """Whether a person stands there; what "in", "at" or "the" precede is a place or a paper."""
+    elsewhere = (" in ", " at ", " the ")
+    found = any(not before[:at].endswith(elsewhere) for at, _ in named_in(before, names))
+    return found or bool(cues.role.search(before))
 
 
 def _is_explained(m: re.Match[str], hanging: _Hanging, before: str, names: Set[str]) -> bool:
