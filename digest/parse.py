@@ -162,21 +162,12 @@ def _past(aliases: Set[str], slow: Callable[..., Any], quick: Callable[..., Any]
 
 
 def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
-    feedparser = _feedparser()
     document = '<?xml version="1.0" encoding="utf-8"?>' + re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     light, bodies = _set_aside(document)
-    # Without Content-Location, for which every link would be resolved twice: ours knows more bad ones.
-    headers = {"content-type": "application/xml; charset=utf-8"}
-    try:
-        # Through BytesIO always: bytes that look like a path or an address are opened otherwise.
-        found = feedparser.parse(
-            io.BytesIO(_REFERENCE.sub(_possible, light).encode("utf-8")),
-            response_headers=headers,
-            sanitize_html=False,
-            resolve_relative_uris=False,
-        )
-    except Exception as error:  # its loose parser trips over some broken feeds
-        raise ParseError(url, f"could not be parsed: {type(error).__name__}: {error}") from error
+    found = _parsed(light, url)
+    if found.bozo or _lost(found.entries, bodies):  # what belongs to what is for the parser to guess
+        light, bodies = _set_aside(document, bodies_alone=True)
+        found = _parsed(light, url)
     if not found.version and not found.entries:
         raise ParseError(url, "is not a feed")
     feed = found.feed
@@ -194,10 +185,41 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     )
 
 
+def _parsed(light: str, url: str) -> Any:
+    # Without Content-Location, for which every link would be resolved twice: ours knows more bad ones.
+    headers = {"content-type": "application/xml; charset=utf-8"}
+    try:
+        # Through BytesIO always: bytes that look like a path or an address are opened otherwise.
+        return _feedparser().parse(
+            io.BytesIO(_REFERENCE.sub(_possible, light).encode("utf-8")),
+            response_headers=headers,
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:  # its loose parser trips over some broken feeds
+        raise ParseError(url, f"could not be parsed: {type(error).__name__}: {error}") from error
+
+
+_Aside = tuple[str, Mapping[str, str]]
+"""A body, and what else of its entry, by the parser's names."""
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 """Noncharacters, which `_sound` took out of the document: nothing in it can look like our mark."""
 _BODY = re.compile(r"<(?:description|content:encoded)>\s*<!\[CDATA\[")
 _BODY_ENDS = re.compile(r"\]\]>\s*</(?:description|content:encoded)\s*>")
+_TEXT = r"(?:[^<]*|<!\[CDATA\[[^<\]]*\]\]>)"
+_LINK = r"https?://[\w.-]+/[\w./~%+,=-]*(?:\?(?:[\w./~%+,=-]|&amp;)+)?"
+_PLAIN = re.compile(
+    rf"(?:\s++|<link>{_LINK}</link>|<guid(?: isPermaLink=\"true\")?>{_LINK}</guid>|"
+    r"<guid isPermaLink=\"false\">[!-%'-;=-~]+</guid>|"
+    r"<pubDate>(?:[A-Z][a-z]{2}, )?\d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:[+-]\d{4}|[A-Z]{3})</pubDate>|"
+    + "|".join(f"<{name}>{_TEXT}</{name}>" for name in ("title", "category", "author", "dc:creator"))
+    + ")*+",
+    re.ASCII,
+)
+"""Elements of an item, before its body or behind it, that hold nothing but text."""
+_TAKEN = re.compile(r"<(link|guid|pubDate)[^>]*>([^<]*)</\1>")
+_KEYS = {"link": "link", "guid": "id", "pubDate": "published"}
+"""The parser's names."""
 _UNUSUAL = re.compile("[\x80-\x9f]")
 """Signs of Windows-1252 taken for Latin-1, which the parser puts right."""
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]+|[0-9]+);")
@@ -210,14 +232,14 @@ def _possible(reference: re.Match[str]) -> str:
     return reference[0] if 31 < code < 0xD800 or 0xDFFF < code < 0x110000 or code in (9, 10, 13) else ""
 
 
-def _set_aside(document: str) -> tuple[str, list[str]]:
+def _set_aside(document: str, *, bodies_alone: bool = False) -> tuple[str, list[_Aside]]:
     """The document with its entries' bodies marked and left out, and the bodies.
 
     The parser does a dozen things with each character of them and changes none: of these elements it knows
-    without looking that they hold HTML.
+    without looking that they hold HTML. With them go links, ids and dates that it would give back.
     """
     parts: list[str] = []
-    bodies: list[str] = []
+    bodies: list[_Aside] = []
     at = past = 0
     # Their first byte is rare, and found in a tenth of the time.
     unusual = b"\xc2" in document.encode() and _UNUSUAL.search(document)
@@ -228,11 +250,31 @@ def _set_aside(document: str) -> tuple[str, list[str]]:
         past = document.find("]]>", start)
         if past < 0:
             break
-        if past - start > 200 and _BODY_ENDS.match(document, past):
-            parts += [document[at:start], f"{_OPEN}{len(bodies)}{_CLOSE}"]
-            bodies.append(document[start:past])
+        ends = _BODY_ENDS.match(document, past) if past - start > 200 else None
+        if ends is None:
+            continue
+        mark = f"{_OPEN}{len(bodies)}{_CLOSE}"
+        item = -1 if bodies_alone else document.rfind("<item>", at, start)
+        before = _PLAIN.fullmatch(document, item + len("<item>"), found.start()) if item >= 0 else None
+        after = _PLAIN.match(document, ends.end()) if before else None
+        if before and after and "<link>" in before[0] + after[0]:
+            around = _TAKEN.findall(before[0] + after[0])
+            told = {_KEYS[name]: text.replace("&amp;", "&") for name, text in around}
+            rest = [_TAKEN.sub("", elements[0]) for elements in (before, after)]
+            parts += [document[at : before.start()], rest[0], found[0], mark, ends[0], rest[1]]
+            at = after.end()
+        else:
+            told = {}
+            parts += [document[at:start], mark]
             at = past
+        bodies.append((document[start:past], told))
     return "".join([*parts, document[at:]]), bodies
+
+
+def _lost(entries: Iterable[Mapping[str, Any]], left: Iterable[_Aside]) -> bool:
+    """Whether a body's place, with which a link was left out, came back in no entry."""
+    given = {str(part.get("value")) for entry in entries for part in _readable(entry)}
+    return any(told and f"{_OPEN}{n}{_CLOSE}" not in given for n, (_, told) in enumerate(left))
 
 
 def _every_s(feed: Mapping[str, Any]) -> int:
@@ -250,13 +292,17 @@ def _whole(value: object) -> int:
 
 
 def _xml_entry(
-    entry: Mapping[str, Any], left: Sequence[str], url: str, now: datetime, *, chinese: bool, atom: bool
+    entry: Mapping[str, Any], left: Sequence[_Aside], url: str, now: datetime, *, chinese: bool, atom: bool
 ) -> Entry:
     """Args:
-    left: Bodies the parser did not see; their places stand in the entry.
+    left: What the parser did not see; the places of the bodies stand in the entry.
     """
     entry = dict(entry)  # feedparser's own dictionary tries a row of names at each look
-    bodies = [(_brought_back(str(part.get("value", "")), left), part) for part in _readable(entry)]
+    bodies = []
+    for part in _readable(entry):
+        body, told = _brought_back(str(part.get("value", "")), left)
+        bodies.append((body, part))
+        entry = {**told, **entry}  # what stands behind a body counts
     markup, detail = max(bodies, key=lambda body: len(body[0]), default=("", {}))
     title_detail = entry.get("title_detail") or {}
     literal = atom and title_detail.get("type") == "text/plain"
@@ -281,8 +327,8 @@ def _xml_entry(
     )
 
 
-def _brought_back(text: str, left: Sequence[str]) -> str:
-    return left[int(text[1:-1])] if text.startswith(_OPEN) else _sound(text)
+def _brought_back(text: str, left: Sequence[_Aside]) -> _Aside:
+    return left[int(text[1:-1])] if text.startswith(_OPEN) else (_sound(text), {})
 
 
 def _duration(entry: Mapping[str, Any], enclosure: Mapping[str, Any]) -> object:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from digest.errors import ParseError
 from digest.links import feed_links, plain_title, tidy_html, tidy_url
+from digest.model import Entry
 from digest.parse import MAX_ENTRIES, parse, read_date
 
 CORPUS = Path(__file__).parent / "corpus" / "feeds"
@@ -229,6 +230,33 @@ def test_reading_a_thousand_times_does_not_grow() -> None:
 
     before = grown()
     assert grown() - before < 20_000  # kilobytes
+
+
+BODY = f"<description><![CDATA[<p>{'水塔修好了。' * 40}</p>]]></description>"
+LINK = "<link>http://b.example/a?x=1&amp;y=2</link>"
+DATE = "<pubDate>Sun, 01 Mar 2026 10:00:00 +0800</pubDate>"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        f"<title>水塔</title>{LINK}<guid>http://b.example/b</guid>{DATE}{BODY}",
+        f'<title><![CDATA[水 & 塔]]></title>\n{LINK}{BODY}<guid isPermaLink="false">7</guid>\n{DATE}<author>李华</author>',
+        f"{LINK}{BODY}<link>http://b.example/second</link>{DATE}<pubDate>1 Mar 2026 09:00 GMT</pubDate>",
+        f"<guid>http://b.example/b</guid>{DATE}{BODY}<link>/relative</link>",
+        f"{LINK}<svg/>{BODY}{DATE}",
+        f"{LINK}<guid>7</guid>{BODY}{BODY}{DATE}{BODY}",
+        f"<title>水 & 塔</title>{LINK}{BODY}{DATE}",
+        f"<image><url>u</url></image>{LINK}{DATE}{BODY}",
+        f"{LINK}{BODY}<svg>",
+    ],
+)
+def test_what_is_left_out_for_the_parser_is_what_it_would_give(item: str) -> None:
+    def read(mark: str) -> list[Entry]:
+        feed = f'<rss version="2.0"><channel><title>周报</title>{mark}{item}</item>{mark}{item}</item></channel></rss>'
+        return list(parse(feed.encode(), url="http://a.example/feed", now=NOW).entries)
+
+    assert read("<item>") == read("<item >")
 
 
 @settings(max_examples=300, deadline=2000)
