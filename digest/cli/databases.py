@@ -1,18 +1,16 @@
 """``digest migrate`` brings the tables to this version's form, ``digest copy`` moves them elsewhere."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import console, say
+from digest.cli.output import progress, say
 
 if TYPE_CHECKING:
     from digest.installation import Installation
     from digest.store import Store
-    from digest.store.copying import OnProgress
 
 
 def migrate(
@@ -69,7 +67,11 @@ def copy(
             if form != migrations.newest():
                 raise OutdatedError(f"form {form} has more than this version knows: copy with the newer one")
             migrations.queue.check_still(store.database)
-        with _bar() as show:
+        with progress("Copying") as note:
+
+            def show(what: str, done: int, total: int) -> None:
+                note(f"{what}, {done:,} of {total:,}")
+
             counts = copying.copy(source.database, target.database, on_progress=show)
             copying.compare(source.database, target.database, on_progress=show)
     for table, count in counts.items():
@@ -95,22 +97,3 @@ def _installation(context: typer.Context) -> "Iterator[Installation]":
     with open_runtime(context.obj["config"], Clock()) as opened:
         opened.data_dir  # noqa: B018 - the folder must be there before the file
         yield opened
-
-
-@contextmanager
-def _bar() -> "Iterator[OnProgress]":
-    """A bar a table on a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.progress import Progress, TaskID
-
-    tasks: dict[str, TaskID] = {}
-    with Progress(console=console(stderr=True)) as bars:
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done)
-
-        yield show

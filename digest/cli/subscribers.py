@@ -5,20 +5,19 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digest.cli.output import (
     AsJson,
-    console,
     emit_json,
     interface_language,
     mail_address,
+    progress,
     runtime,
     say,
     table,
@@ -237,7 +236,11 @@ def import_(
     from digest.roster import Importer, Result
 
     counts: Counter[Result] = Counter()
-    with runtime(context) as opened, _opened(file) as text:
+    with (
+        runtime(context) as opened,
+        file.open(encoding=_encoding(file), errors="replace", newline="") as text,
+        progress(f"Reading {file.name}") as note,
+    ):
         if dry_run:
             opened.rehearse()
         importer = Importer(
@@ -246,6 +249,7 @@ def import_(
         try:
             for line in importer.run(text, now=opened.now):
                 counts[line.result] += 1
+                note(f"line {line.number:,}")
                 if quiet and line.result is Result.TAKEN:
                     continue
                 if as_json:
@@ -258,22 +262,6 @@ def import_(
     say(f"{'Would be: ' if dry_run else ''}{told}")
     if counts[Result.REFUSED]:
         raise typer.Exit(1)
-
-
-def _opened(file: Path) -> AbstractContextManager[TextIO]:
-    """The file as text; on a terminal a bar shows how far it was read."""
-    from rich.progress import open as watched
-
-    return watched(
-        file,
-        "r",
-        encoding=_encoding(file),
-        errors="replace",
-        newline="",
-        description=file.name,
-        console=console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def _encoding(file: Path) -> str:
