@@ -7,7 +7,6 @@ dimensions are none. Labels are spans of the same sentence, so everything shown 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from digest.text import CJK, Span, alternatives, count, lazy, sentences, word_table
 
@@ -121,7 +120,6 @@ _EN_JOINT = lazy(r"\b(?:but|that|which|who|be|been|is|are|was|were)\s")
 _EN_EDGE = word_table(
     "in to from on at for under is was were a an the per of their its by than about and over during within between among into through against off more less last next"
 )
-_DETERMINERS = word_table("the a an its their his her")
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
     "money": 0.9,
@@ -300,8 +298,8 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
         joint = max((m.end() for m in _EN_JOINT.finditer(piece)), default=0)
         begin, piece = begin + joint, piece[joint:]
         words = list(re.finditer(r"\S+", piece))
-        if len(words) > _LABEL_WORDS:  # from where a noun begins, but not amid "the debt of the country"
-            words = _from_determiner(words[-_LABEL_WORDS - 1 :])
+        if len(words) > _LABEL_WORDS:  # where a noun begins in it is not known
+            return None
         while words and words[-1].group().lower() in _EN_EDGE:
             words.pop()
         return (begin + words[0].start(), begin + words[-1].end()) if words else None
@@ -314,14 +312,6 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
     lead = len(piece) - len(piece.lstrip())
     good = 2 <= count(piece) <= _LABEL_CHARS and not _NO_LABEL.search(piece.lstrip())
     return (begin + lead, begin + len(piece)) if good else None
-
-
-def _from_determiner(words: list[re.Match[str]]) -> list[re.Match[str]]:
-    """*words* from the first "the debt" on that hangs on no preposition; nothing if there is none."""
-    for n, (before, word) in enumerate(pairwise(words), start=1):
-        if word.group().lower() in _DETERMINERS and before.group() not in {"of", *_EN_EDGE}:
-            return words[n:]
-    return []
 
 
 def _weight(sentence: str, kind: str, value: float) -> float:

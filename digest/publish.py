@@ -209,8 +209,10 @@ def find_copies(
         copies = []
         for other in store.articles.near(sketch(article.text), min_shared=2):
             one = None if other in known else store.articles.find(other)
-            text = known.get(other) or (one.article if one and _may_be_quoted(one, now) else None)
-            if other != article.source_id and text and same_story(article, text):
+            if one and (one.first_seen_at > now or one.article.severity is Severity.QUARANTINE):
+                continue
+            text = one.article if one else known.get(other)
+            if text and other != article.source_id and same_story(article, text):
                 copies.append(other)
                 beyond += [one] if one else []
                 known[other] = text
@@ -218,10 +220,6 @@ def find_copies(
         same.update(dict.fromkeys([article.source_id, *copies], first))
         found = found or bool(copies)
     return beyond if found else None
-
-
-def _may_be_quoted(stored: "Stored", now: datetime) -> bool:
-    return stored.first_seen_at <= now and stored.article.severity is not Severity.QUARANTINE
 
 
 def _sharing(candidates: Sequence[Candidate], same: Mapping[str, str]) -> list[Candidate]:
