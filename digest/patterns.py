@@ -188,9 +188,6 @@ class Anywhere:
             else:
                 heappop(ahead)
 
-    def search(self, text: str) -> re.Match[str] | None:
-        return next(self.finditer(text), None)
-
     def findall(self, text: str) -> list[str]:
         return [match.group() for match in self.finditer(text)]
 
@@ -206,12 +203,13 @@ class _Walk:
     def __init__(self, lists: Sequence[Anywhere]) -> None:
         self._all = Anywhere([pattern for one in lists for pattern in one.patterns], lists[0].flags)
         self._places = [(place, n) for place, one in enumerate(lists) for n in range(len(one.patterns))]
+        self._lists = range(len(lists))
         self._last: tuple[str, list[list[int]]] | None = None
 
     def possible(self, text: str) -> list[list[int]]:
         """By list; for the end of the text that was asked for last, what is possible in all of that."""
         if self._last is None or not self._last[0].endswith(text):
-            found: list[list[int]] = [[] for _ in range(self._places[-1][0] + 1)]
+            found: list[list[int]] = [[] for _ in self._lists]
             for number in self._all.possible(text):
                 place, n = self._places[number]
                 found[place].append(n)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.patterns import Anywhere, alternatives, joined, needs
+from digest.patterns import Anywhere, alternatives, joined, needs, together
 
 LISTED = (
     r"(?:no )?deposit",
@@ -100,5 +100,12 @@ def test_long_texts_are_walked_in_pieces_without_seams(before: int) -> None:
 
 
 def test_an_empty_list_finds_nothing() -> None:
-    assert Anywhere(()).search("anything") is None
     assert Anywhere(()).first("anything") is None
+
+
+def test_lists_that_share_a_walk_find_what_each_finds_alone() -> None:
+    lists: tuple[list[str], ...] = (["点击这里", "v信"], [], ["cat", r"\d\d元"], ["点击", "cats?$"], [])
+    apart, shared = [Anywhere(one) for one in lists], [Anywhere(one) for one in lists]
+    together(*shared)
+    for text in ("", "点击这里, 20元", "元", "20元", "two cats", "", "加v信: cats", "cats"):
+        assert [one.findall(text) for one in shared] == [one.findall(text) for one in apart]
