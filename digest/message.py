@@ -142,8 +142,8 @@ def _header_block(fixed: str, url: str, mailto: str, personal: Personal) -> byte
     Args:
         url, mailto: Where leaving goes; empty where it does not.
     """
-    ways = f"<{url}>,\r\n <{mailto}>" if url and mailto else f"<{url or mailto}>"
-    leave = f"List-Unsubscribe: {ways}\r\n" if url or mailto else ""
+    ways = ",\r\n ".join([f"<{way}>" for way in (url, mailto) if way])
+    leave = f"List-Unsubscribe: {ways}\r\n" if ways else ""
     block = fixed % {
         "to": mailbox(personal.name, personal.address, first=4),
         "id": _plain_value("message id", personal.message_id),

@@ -76,11 +76,8 @@ class Returns:
         reader, proven = self._reader(returned)
         if reader is None:
             return Handled(returned=returned, done="ignored: it is about no reader of ours")
-        if proven:
-            done = self._act(returned, reader, now, dry_run)
-        else:
-            done = self._doubted(returned, reader, now, dry_run)
-        return Handled(returned=returned, subscriber_id=reader.id, done=done)
+        act = self._act if proven else self._doubted
+        return Handled(returned=returned, subscriber_id=reader.id, done=act(returned, reader, now, dry_run))
 
     def _act(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> str:
         happened = _STEPS.get(returned.kind, consent.Step.BOUNCE)
