@@ -40,6 +40,13 @@ def test_the_headline_is_told_from_other_headings(told: str, headings: tuple[str
     assert found.title == headings[0]
 
 
+def test_a_heading_that_leads_home_is_the_sites_name() -> None:
+    head = "<title>The Pier: The ferry is back</title>"
+    above = '<h1><a href="https://pier.example/">The Pier</a></h1><h3>The ferry is back</h3>'
+    found = article(f"<html><head>{head}</head><body>{above}<main>{BODY}</main></body></html>")
+    assert found.title == "The ferry is back"
+
+
 def test_headings_and_items_that_are_links_are_kept_and_cards_are_not() -> None:
     card = "<div><a href=/c>What nobody told the council about the cost of the new bridge, and why it matters now</a></div>"
     body = "".join(

@@ -229,6 +229,15 @@ def test_site_names_leave_browser_titles(browser: str, title: str) -> None:
     assert title == titles.strip_site(browser)
 
 
+def test_the_browsers_title_that_stands_again_is_the_title() -> None:
+    menu = ("News", "Sport", "Tides", "Ferries", "Letters", "Jobs", "Search the archive of the paper")
+    head = ("Why the ferry came back after two years - River Post", "Why the ferry came back after two years")
+    raw = "\n".join([*head, *menu, "The ferry you have counted", *ENGLISH])
+    found = clean_page(raw, source_id="x", now=NOW).article
+    assert found is not None
+    assert found.title == head[1]
+
+
 @pytest.mark.parametrize(
     ("value", "names"),
     [

@@ -26,6 +26,8 @@ _DATES = (
     " dcterms.issued dcterms.date originalpublicationdate shareaholic:article_published_time"
     " bytedance:published_time"
 )
+_HOME = re.compile(r"(?:(?:https?:)?//[^/]+)?/?(?:blog/?|index\.\w+)?$")
+"""Addresses of front pages."""
 _WRITTEN_BY = ("Written by", "作者", "撰文")
 """Labels of Yoast's tags for an author."""
 _BYLINE = re.compile(r"(?:^|[\s_-])(?:author|byline|vcard)(?:[_-]*name)?(?:$|\s)", re.IGNORECASE)
@@ -50,7 +52,9 @@ def told(root: Any, data: dict[str, Any]) -> Told:
             meta[name.lower()] = content
     page_title = collapse(root.findtext(".//title") or "")
     tail = page_title[len(strip_site(page_title)) :]
-    heads = [head for h in root.iter("h1") if (head := collapse(h.text_content())) not in tail]
+    heads = [
+        head for h in root.iter("h1") if (head := collapse(h.text_content())) not in tail and not _is_home(h)
+    ]
     named = [meta.get("og:title"), _text(data.get("headline")), *heads, meta.get("twitter:title"), page_title]
     language = (root.get("lang") or "").lower()
     chinese = language.startswith("zh") or bool(re.search("[\u4e00-\u9fff]", page_title))
@@ -64,6 +68,12 @@ def told(root: Any, data: dict[str, Any]) -> Told:
         site=site,
         published=_published(data, meta, root, chinese=chinese),
     )
+
+
+def _is_home(heading: Any) -> bool:
+    """Whether a heading is the site's name: it leads to its front page."""
+    links = [a for a in (*heading.iter("a"), *heading.iterancestors("a")) if a.get("href")]
+    return any(_HOME.match(a.get("href")) or a.get("rel") == "home" for a in links)
 
 
 def linked_data(root: Any) -> dict[str, Any]:

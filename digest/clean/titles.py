@@ -33,6 +33,8 @@ def find(sheet: Sheet) -> int | None:
     until = min(sheet.end, first + 14)
     while until > first + 1 and sheet.mass(first, until) > whole * 0.3:
         until -= 1
+    if (again := _browsers_again(sheet, first, until, known)) is not None:
+        return again
     owners = [
         sheet.lines[i].text for i, found in enumerate(sheet.kinds) if found in (Kind.JUNK, Kind.NOTICE)
     ][-8:]
@@ -51,6 +53,16 @@ def find(sheet: Sheet) -> int | None:
     if _is_browsers(sheet, -best, first, known):
         return 0
     return _above_subtitle(sheet, -best, first, known)
+
+
+def _browsers_again(sheet: Sheet, first: int, until: int, known: Set[str]) -> int | None:
+    """The line that repeats line 0, the browser's title, without the site: the last above the body, or below."""
+    named = strip_site(sheet.lines[0].text)
+    if is_medium(named) or share_known(named, known) < 0.15:
+        return None
+    places = [i for i in range(1, until) if sheet.lines[i].text == named and sheet.lines[i].size >= 6]
+    above = [i for i in places if i <= first]
+    return above[-1] if above else places[0] if places else None
 
 
 def _is_browsers(sheet: Sheet, best: int, first: int, known: Set[str]) -> bool:
