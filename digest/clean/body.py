@@ -391,10 +391,23 @@ def reach_out(sheet: Sheet) -> None:
     _reach_taken(sheet)
     last = sheet.end
     for i in range(sheet.end, min(len(sheet.lines), sheet.end + _REACH)):
+        if sheet.kinds[i] is Kind.END and _resumes(sheet, i):
+            continue
         if sheet.kinds[i] in _BREAKS or sheet.kinds[i] is Kind.META:
             sheet.end = last if _is_text(sheet, sheet.end, last) else sheet.end
             break
         last = i + 1 if sheet.kinds[i] is Kind.PROSE and sheet.lines[i].vote is not False else last
+
+
+def _resumes(sheet: Sheet, i: int) -> bool:
+    """Whether two paragraphs of the article stand together soon below mark *i*: a box was set in."""
+    soon = range(i + 1, min(i + 8, len(sheet.lines) - 1))
+    follows = next((k for k in soon if sheet.kinds[k] is Kind.PROSE), i)
+    together = sheet.kinds[follows + 1 : follows + 2] == [Kind.PROSE]
+    if not together or sheet.mass(follows, follows + 2) < 50 or not sheet.tests_left:
+        return False
+    sheet.tests_left -= 1
+    return is_kin(sheet.text(sheet.start, i), sheet.text(follows, follows + 2))
 
 
 def _reach_taken(sheet: Sheet) -> None:
@@ -493,7 +506,7 @@ def cut_at_ends(sheet: Sheet) -> None:
         if sheet.kinds[i] not in (Kind.END, Kind.FINAL) or sheet.dropped[i]:
             continue
         before, after = sheet.mass(sheet.start, i), sheet.mass(i + 1, sheet.end)
-        if before == 0 or (after > before * 6 and before < 250 and len(sheet.prose(sheet.start, i)) < 3):
+        if before == 0 or (after > before * 6 and before < 250):
             continue
         if not _goes_on_after(sheet, i, before, after):
             byline = _byline_after(sheet, i) if after > before * 1.5 else None
@@ -556,13 +569,13 @@ def _is_box(sheet: Sheet, i: int, follows: int) -> bool:
     carries = bool(re.search(r"[:：]\s?\S", sheet.lines[i].text)) or sheet.lines[i].size > 12
     few = follows - i <= 5
     return few and (
-        _is_row(sheet, follows) or (carries and follows < sheet.end and sheet.lines[follows].size >= 20)
+        _is_row(sheet, follows, 4) or (carries and follows < sheet.end and sheet.lines[follows].size >= 20)
     )
 
 
-def _is_row(sheet: Sheet, first: int) -> bool:
-    """Whether two paragraphs stand together from line *first* on."""
-    row = sheet.prose(first, min(first + 2, sheet.end))
+def _is_row(sheet: Sheet, first: int, among: int = 2) -> bool:
+    """Whether the first two paragraphs of *among* lines from *first* on are of some length."""
+    row = sheet.prose(first, min(first + among, sheet.end))[:2]
     return len(row) == 2 and all(sheet.lines[k].size >= 20 for k in row)
 
 

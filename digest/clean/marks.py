@@ -115,7 +115,7 @@ def kind(line: Line) -> Kind:
 
 def _is_service(text: str) -> bool:
     """Whether a site speaks to its readers of its letters, accounts and terms: of two of these or more."""
-    spaced = text.count(" ") * 10 > len(text)  # these are English
+    spaced = text.count(" ") * 10 > len(text) and text[0] not in "“‘\"'"  # English, and nobody's words
     return spaced and bool(_ADDRESS.search(text)) and sum(map(bool, _SERVICES.words(text).values())) >= 2
 
 
