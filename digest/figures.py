@@ -118,7 +118,8 @@ _EN_STOP = lazy(
 _OF = lazy(r"of (?:(?:its|the|their|his|her|all|our) )?")
 _EN_JOINT = lazy(r"\b(?:but|that|which|who|be|been|is|are|was|were)\s")
 _EN_EDGE = word_table(
-    "in to from on at for under is was were a an the per of their its by than about and over during within between among into through against off more less last next"
+    "in to from on at for under is was were a an the per of their its by than about and over"
+    " during within between among into through against off more less last next"
 )
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
@@ -285,7 +286,8 @@ def _english_label(text: str, at: int, end: int) -> Span | None:
     words = list(re.finditer(r"\S+", text[at:stop]))[:_LABEL_WORDS]
     while words and words[-1].group() in _EN_EDGE:
         words.pop()
-    return (at, at + words[-1].end()) if words and words[0].group() not in _EN_EDGE else None
+    begins = words and words[0].group()[0].isalpha() and words[0].group() not in _EN_EDGE
+    return (at, at + words[-1].end()) if begins else None
 
 
 def _label_before(text: str, start: int, at: int) -> Span | None:

@@ -44,6 +44,10 @@ from digest.figures import find
             [("15 percent", "trips", 15.0, "percent")],
         ),
         ("Given that the debt of the united cities in the far north stands at $16 billion, it waits.", []),
+        (
+            "About 85 percent of the 2.1 million workers stay.",
+            [("2.1 million workers", "stay", 2.1e6, "count")],
+        ),
         ("Crashes fell by 16 percent last year.", [("16 percent", "Crashes fell", 16.0, "percent")]),
         ("这条隧道全长7.8公里。", [("7.8公里", "隧道全长", 7.8, "length")]),
         ("全县四成的农户种茶。", [("四成", "农户种茶", 40.0, "percent")]),
