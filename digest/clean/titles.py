@@ -56,7 +56,7 @@ def find(sheet: Sheet) -> int | None:
 
 
 def _browsers_again(sheet: Sheet, first: int, until: int, known: Set[str]) -> int | None:
-    """The line that repeats line 0, the browser's title, without the site: the last above the body, or below."""
+    """The line that repeats line 0, the browser's title, without the site: best the last above the body."""
     named = strip_site(sheet.lines[0].text)
     if is_medium(named) or share_known(named, known) < 0.15:
         return None
