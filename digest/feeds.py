@@ -245,7 +245,7 @@ class Reader:
             raw = await run(
                 read_feed,
                 answer.body,
-                self._source(feed),
+                Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules),
                 url=answer.url,
                 content_type=answer.content_type,
                 charset=answer.charset,
@@ -263,19 +263,17 @@ class Reader:
                 raise
             return await read(self.workers.run_briefly, clean=False)
 
-    def _source(self, feed: Feed) -> Source:
-        return Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules)
-
     async def _cleaned(self, poll: _Poll, reading: Reading) -> Sequence[Found]:
         """What the reading left: all in one call, one by one when that overruns, so that what is at fault
         costs itself alone."""
-        source = self._source(poll.feed)
-        if poll.feed.full_text:
+        feed = poll.feed
+        source = Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules)
+        if feed.full_text:
             await self._full_texts(poll, reading.found, source)
         if not any(one.entry for one in reading.found):
             return reading.found
         cleaned: list[Found] = []
-        if poll.feed.full_text:
+        if feed.full_text:
             with contextlib.suppress(WorkError):
                 raw = await self.workers.run(read_entries, reading.found, source, reading.parsed)
                 return cast(list[Found], unpack(raw, list[Found]))

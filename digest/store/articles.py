@@ -1,7 +1,7 @@
 """Articles, every version of their text, and the index of their sketches."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -218,6 +218,10 @@ def _stored_from(row: Any) -> Stored:
     )
 
 
+_NAMES = (
+    *("source_id", "version", "first_seen_at", "changed_at"),
+    *("title", "severity", "released", "usable", "evergreen"),
+)
 _LAST = sa.select(sa.func.max(articles.c.id))
 _SINCE = sa.select(articles.c.source_id, articles.c.id).where(articles.c.id > sa.bindparam("last"))
 
@@ -284,12 +288,12 @@ def _insert_new(connection: sa.Connection, found: Sequence[Draft], now: datetime
     """
     moment = Moment().process_bind_param(now, connection.dialect)
     last = connection.scalar(_LAST) or 0
-    moments = {"version": 1, "first_seen_at": moment, "changed_at": moment}
-    rows = [{"source_id": one.source_id, **moments, **_columns(one, released=False)} for one in found]
-    insert_rows(connection, articles, rows, "ON CONFLICT (source_id) DO NOTHING")
+    rows = [(one.source_id, 1, moment, moment, *_columns(one, released=False).values()) for one in found]
+    insert_rows(connection, "articles", _NAMES, rows, "ON CONFLICT (source_id) DO NOTHING")
     ids: dict[str, int] = dict(connection.execute(_SINCE, {"last": last}).all())
     new = [(ids[one.source_id], one) for one in found if one.source_id in ids]
-    insert_rows(connection, article_versions, [_version(key, 1, one, moment) for key, one in new])
+    versions = [tuple(_version(key, 1, one, moment).values()) for key, one in new]
+    insert_rows(connection, "article_versions", article_versions.c.keys(), versions)
     _mark(connection, [(key, one.sketch) for key, one in new])
     return ids.keys()
 
@@ -319,29 +323,22 @@ def _mark(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]])
     """In the index's order: neighbours share a page."""
     rows = [(value, article_id) for article_id, sketch in marks for value in set(sketch)]
     rows.sort(key=itemgetter(0))
-    _insert(connection, "sketches", ("hash", "article_id"), rows)
+    insert_rows(connection, "sketches", ("hash", "article_id"), rows)
 
 
 def insert_rows(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], otherwise: str = ""
-) -> None:
-    """Rows of the same columns, with values as the driver has them.
-
-    Args:
-        otherwise: A clause that says what becomes of those that are there already.
-    """
-    if rows:
-        _insert(connection, table.name, tuple(rows[0]), [tuple(row.values()) for row in rows], otherwise)
-
-
-def _insert(
     connection: sa.Connection,
     table: str,
     names: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
     otherwise: str = "",
 ) -> None:
-    """Many rows a statement, at half the cost of one, and what is left over one by one."""
+    """Many rows a statement, at half the cost of one, and what is left over one by one.
+
+    Args:
+        rows: Values as the driver has them.
+        otherwise: A clause that says what becomes of those that are there already.
+    """
     row = f"({', '.join('?' * len(names))})"
     together = _VALUES // len(names)
     whole = len(rows) - len(rows) % together

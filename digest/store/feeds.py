@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -105,15 +106,16 @@ class Feeds:
         """The entries seen of a feed, the latest 5000, newest first."""
         with self._database.read() as connection:
             rows = connection.execute(_SEEN_OF, {"feed": feed_id}).all()
-        return tuple(SeenEntry(**dict(zip(_SEEN, row, strict=True))) for row in rows)
+        return tuple(SeenEntry(**row._mapping) for row in rows)
 
     def _put(self, connection: sa.Connection, feed: Feed) -> None:
         connection.execute(sa.insert(feeds).values(_row(feed)))
 
 
-_SEEN = tuple(field.name for field in fields(SeenEntry))
+_SEEN = tuple(field.name for field in fields(SeenEntry) if field.name != "first_seen_at")
+_TOLD = attrgetter(*_SEEN)
 _SEEN_OF = (
-    sa.select(*(feed_entries.c[name] for name in _SEEN))
+    sa.select(feed_entries.c.first_seen_at, *(feed_entries.c[name] for name in _SEEN))
     .where(feed_entries.c.feed_id == sa.bindparam("feed"))
     .order_by(feed_entries.c.first_seen_at.desc(), feed_entries.c.id)
     .limit(5000)
@@ -128,14 +130,14 @@ _UPDATE = (
 
 def _remember(connection: sa.Connection, seen: Mapping[str, Iterable[SeenEntry]]) -> None:
     stored, dialect = Moment().process_bind_param, connection.dialect
-
-    def row(feed_id: str, entry: SeenEntry) -> dict[str, Any]:
-        told = {key: getattr(entry, key) for key in _SEEN}
-        return {"feed_id": feed_id, **told, "first_seen_at": stored(entry.first_seen_at, dialect)}
-
-    rows = [row(feed_id, entry) for feed_id, entries in seen.items() for entry in entries]
+    rows = [
+        (feed_id, stored(one.first_seen_at, dialect), *_TOLD(one))
+        for feed_id, entries in seen.items()
+        for one in entries
+    ]
     fresh = ", ".join(f"{key} = excluded.{key}" for key in ("guid", "link", "mark", "text_mark"))
-    insert_rows(connection, feed_entries, rows, f"ON CONFLICT (feed_id, id) DO UPDATE SET {fresh}")
+    names = ("feed_id", "first_seen_at", *_SEEN)
+    insert_rows(connection, "feed_entries", names, rows, f"ON CONFLICT (feed_id, id) DO UPDATE SET {fresh}")
 
 
 def _written(config: FeedConfig) -> dict[str, Any]:
