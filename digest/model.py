@@ -307,7 +307,7 @@ class Reason:
     """Why an item was picked, as facts, and the terms found, save the theme's name.
 
     Args:
-        kind: ``new``; ``updated`` since it was quoted; ``unused`` passages of what was; ``first`` shown, but old.
+        kind: ``new``; ``updated`` since it was quoted; ``unused`` passages of it; ``first`` shown, but old.
         fresh: 1 for what came in just then, 0 for no news.
     """
 
