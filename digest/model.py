@@ -555,7 +555,8 @@ class MailParts:
     """An edition rendered for one language and set of themes, the reader's own values left open.
 
     In *html* and *text* (line ends ``\\n``) a value stands as ``SLOT_OPEN name SLOT_CLOSE``; what is shown
-    only with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``. Names: ``name``, ``unsubscribe_url``, ``preferences_url``.
+    only with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``. Names: ``name``,
+    ``unsubscribe_url``, ``preferences_url``.
 
     Args:
         left_out: Items of the edition dropped for the size budget.
