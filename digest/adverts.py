@@ -105,16 +105,18 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
         asked: A line beside it, left out already, asks something of the reader.
     """
     places = {m.start() for m in _BEARING.finditer(folded)}
+    bearing = {b.start for b in article.blocks if any(b.start <= at < b.end for at in places)}
     heard = voice.is_heard(folded)
     blocks = [
         block
         for block in article.blocks
-        if any(block.start <= at < block.end for at in places)
-        or (heard and voice.is_heard(folded[block.start : block.end]))
+        if block.start in bearing or (heard and voice.is_heard(folded[block.start : block.end]))
     ]
     if not blocks and not asked:
         return None
-    spans = tuple(span for block in blocks for span in _offering(article.text, folded, block))
+    spans = tuple(
+        span for b in blocks for span in _offering(article.text, folded, b, bearing=b.start in bearing)
+    )
     rest = "".join(_outside(folded, (0, len(folded)), spans))
     share = 1 - len(rest) / max(1, len(folded))
     rest = rest[:_SAMPLE]
@@ -138,24 +140,25 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
     )
 
 
-def _offering(told: str, folded: str, block: Block) -> Iterator[Span]:
+def _offering(told: str, folded: str, block: Block, *, bearing: bool) -> Iterator[Span]:
     """Runs of sentences of *block* that bear signs and together weigh enough, or that read like an advert.
 
     Sentences are told in the text as it was *told*: folded, an English one does not begin with a capital.
     """
     text = folded[block.start : block.end]
-    heard = voice.is_heard(text)
-    signs = _signs(text)
-    most = weight(signs) + _FOREIGN
-    if not heard and (most < _OFFER or not any(signs[name] for name in (*_ASKS, *_GIVES))):
-        return
+    if bearing:
+        signs = _signs(text)
+        bearing = weight(signs) + _FOREIGN >= _OFFER and any(signs[name] for name in (*_ASKS, *_GIVES))
+        if not bearing and not voice.is_heard(text):
+            return
     run: list[Span] = []
     found: list[Span] = []
     for span in (*sentences(told, block.start, block.end), None):
-        if span and (any(_signs(folded[slice(*span)]).values()) or voice.is_heard(folded[slice(*span)])):
+        said = folded[slice(*span)] if span else ""
+        if span and (voice.is_heard(said) or (bearing and any(_signs(said).values()))):
             run.append(span)
         elif run:
-            found += _weighed(folded, block, run) or _read(folded, run)
+            found += (bearing and _weighed(folded, block, run)) or _read(folded, run)
             run = []
     if not found:
         found += _read(folded, [(block.start, block.end)])

@@ -27,7 +27,7 @@ class _Language:
         self.worth = {
             cue: n for grade, n in _WORTH.items() for cue in table[grade].replace("\n", "").split("|")
         }
-        self.cues = list(self.worth)
+        self.cues, self.worths = list(self.worth), list(self.worth.values())
         self.strings = Strings(self.cues)
         self.weights: dict[str, float] = table["weights"]
         self.sizes: dict[str, int] = table["sizes"]
@@ -53,8 +53,10 @@ def _of(text: str) -> _Language:
 
 def is_heard(text: str) -> bool:
     """Whether *text* has cues enough to be looked at."""
-    language = _of(text)
-    return sum(map(language.worth.__getitem__, language.heard(text))) >= _ENOUGH
+    octets = f" {text}".encode("utf-8", "replace")
+    language = _language("zh" if len(octets) > 1.5 * len(text) else "en")
+    found = language.strings.numbers(octets)
+    return bool(found) and sum(map(language.worths.__getitem__, found)) >= _ENOUGH
 
 
 def cues(text: str) -> list[str]:
