@@ -87,11 +87,6 @@ def test_a_tag_in_utc_is_dated_by_the_address_beside_it() -> None:
         ("", '<div class="comments"><span class="author">Ann Lee</span></div>', ()),
         ("", '<span class="author vcard">admin</span>', ()),
         (
-            '<meta name="twitter:label1" content="Written by"><meta name="twitter:data1" content="Ann Lee">',
-            "",
-            ("Ann Lee",),
-        ),
-        (
             '<script type="application/ld+json">{"@graph":[{"@type":"Article","author":{"@id":"#ann"}},'
             '{"@type":"Person","@id":"#ann","name":"Ann Lee"}]}</script>',
             "",

@@ -1,6 +1,6 @@
 """What an HTML page says about itself: its head, its JSON-LD, and the elements that name author and time.
 
-Names of meta tags are those publishing systems write (Open Graph, Dublin Core, Parse.ly, Sailthru, Yoast);
+Names of meta tags are those publishing systems write (Open Graph, Dublin Core, Parse.ly, Sailthru);
 JSON-LD and ``itemprop`` follow schema.org's Article.
 """
 
@@ -28,8 +28,6 @@ _DATES = (
 )
 _HOME = re.compile(r"(?:(?:https?:)?//[^/]+)?/?(?:blog/?|index\.\w+)?$")
 """Addresses of front pages."""
-_WRITTEN_BY = ("Written by", "作者", "撰文")
-"""Labels of Yoast's tags for an author."""
 _BYLINE = re.compile(r"(?:^|[\s_-])(?:author|byline|vcard)(?:[_-]*name)?(?:$|\s)", re.IGNORECASE)
 _ELSEWHERE = re.compile(
     r"comment|related|recommend|sidebar|widget|footer|popular|latest|teaser|promo|avatar", re.IGNORECASE
@@ -138,9 +136,6 @@ def _authors(
     yield tuple(dict.fromkeys(name for value in named if value for name in names_in_tags(value, sites)))
     for key in _AUTHORS.split():
         yield names_in_tags(meta.get(key, ""), sites)
-    for n in "12":
-        if meta.get(f"twitter:label{n}") in _WRITTEN_BY:
-            yield names_in_tags(meta.get(f"twitter:data{n}", ""), sites)
     for element in islice(_bylines(root), _TRIED):
         text = collapse(element.text_content())
         sure = "author" in (element.get("rel"), element.get("itemprop"))
@@ -149,20 +144,12 @@ def _authors(
 
 
 def _bylines(root: Any) -> Iterator[Any]:
-    """The elements below the headline that are marked as the author's."""
-    for element in _below_headline(root, "a", "span", "div", "p", "address", "b", "strong", "li", "cite"):
-        marks = f"{element.get('rel')} {element.get('itemprop')} {element.get('class')}"[:200]
-        if _BYLINE.search(marks) and not _is_elsewhere(element):
-            yield element
-
-
-def _below_headline(root: Any, *tags: str) -> Iterator[Any]:
-    """Elements behind the first h1; of pages without one, all."""
+    """The elements behind the first h1 that are marked as the author's; of pages without one, all."""
     headed = next(root.iter("h1"), None) is None
-    for element in root.iter("h1", *tags):
-        if element.tag == "h1":
-            headed = True
-        elif headed:
+    for element in root.iter("h1", "a", "span", "div", "p", "address", "b", "strong", "li", "cite"):
+        headed = headed or element.tag == "h1"
+        marks = f"{element.get('rel')} {element.get('itemprop')} {element.get('class')}"[:200]
+        if headed and _BYLINE.search(marks) and not _is_elsewhere(element):
             yield element
 
 
@@ -184,5 +171,4 @@ def _dates(data: dict[str, Any], meta: dict[str, str], root: Any) -> Iterator[st
     for element in root.iter("span", "time", "div", "p", "abbr"):
         if element.get("itemprop") == "datePublished":
             yield element.get("content") or element.get("datetime") or element.text
-    times = [*islice(_below_headline(root, "time"), 1), *islice(root.iter("time"), 1)]
-    yield from (element.get("datetime") for element in times[:1])
+    yield from (element.get("datetime") for element in islice(root.iter("time"), 1))
