@@ -254,8 +254,8 @@ def _boilerplate(article: Article, folded: str, page: Page) -> Flag | None:
     found = distinct(_WALL, folded)
     if not found or len(article.text) > 1500:
         return None
-    spans = sentences(folded)
-    hit = sum(1 for a, b in spans if _WALL.first(folded[a:b]) is not None)
+    spans = sentences(article.text)  # folded, no English sentence begins with a capital
+    hit = sum(1 for a, b in spans if _WALL.first(fold(article.text[a:b])) is not None)
     if hit * 3 < len(spans):
         return None
     reason = f"{hit} of {len(spans)} sentences are notices of the site itself ({_list(found)})"
