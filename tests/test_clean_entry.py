@@ -34,6 +34,12 @@ ODD = [
 ]  # fmt: skip
 WRAPS = ["<p>{}</p>", "<p>{}</p>", "<p>{}</p>", "{}<br>", "<div>{}</div>", "<p><b>{}</b></p>", "<p><span>{}</span></p>",
          '<p><a href="/x">{}</a></p>', "<li>{}</li>", "<h2>{}</h2>", "<blockquote>{}</blockquote>"]  # fmt: skip
+APART = ["<h2>{}</h2>", "<h3>{}</h3>", "<figure><img src='/a.jpg'><figcaption>{}</figcaption></figure>"]
+HEADINGS = [
+    "机房", "塔下的账本", "电费从哪里来", "一、塔下", "3、电费", "Who paid for it", "A tower’s ledger, again", "目录", "小结",
+    "2026年的账本", "3天前", "2026-03-01 08:00", "图1 水塔旧照", "水塔旧照，街道办供图", "北岸街道办主任周岭", "他们怎么说？",
+    "旧水塔的新账本", "相关阅读", "参考资料", "编者按",
+]  # fmt: skip
 TITLES = [
     "旧水塔的新账本",
     "塔",
@@ -50,12 +56,14 @@ def make(seed: int) -> tuple[str, str]:
     """(title, markup) of an entry, the plainer the smaller the odd part drawn."""
     rng = random.Random(seed)
     odd = rng.choice([0, 0, 0.15, 0.5])
-    blocks = []
+    blocks, parted = [], rng.choice([0, 0.2, 0.5])
     for prose in rng.sample(PROSE, rng.randint(1, 8)) + [PROSE[0]] * (rng.random() < odd):
         text = html.escape(rng.choice(ODD) if rng.random() < odd else prose, quote=False)
         if rng.random() < 0.15:
             middle = len(text) // 2
             text = f'{text[: middle - 4]}<a href="http://a.example/?a=1&b=>2">{text[middle - 4 : middle]}</a>{text[middle:]}'
+        if rng.random() < parted:
+            blocks.append(rng.choice(APART).format(rng.choice(HEADINGS)))
         blocks.append(rng.choice(WRAPS if rng.random() < odd else WRAPS[:4]).format(text))
     return rng.choice(TITLES), tidy_html("\n".join(blocks), "http://a.example/")
 
@@ -87,9 +95,11 @@ def test_the_short_way_comes_to_the_same(seed: int) -> None:
         "<p>" + PROSE[0] + "</p><p>" + PROSE[10] + "</p>",
         "<p>" + PROSE[1] + "</p><p><a href='/2'>相关</a><img src='/p.gif'></p>",
         PROSE[2] + "<br><br>" + PROSE[3],
+        f"<figure><img src='/t.jpg'><figcaption>旧水塔</figcaption></figure><p>{PROSE[0]}</p><h2>机房</h2>"
+        f"<blockquote><p>{PROSE[1]}</p></blockquote><ul><li>{PROSE[2]}</li><li>{PROSE[3]}</li></ul>",
     ],
 )
-def test_paragraphs_go_the_short_way(markup: str) -> None:
+def test_plain_entries_go_the_short_way(markup: str) -> None:
     short, long = both("旧水塔的新账本", tidy_html(markup, "http://a.example/"))
     assert not short.decisions
     assert short.article == long.article is not None

@@ -36,7 +36,7 @@ _ITEM = re.compile(
 )
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
 _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
-_CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
+CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:\.\d+)*\.? |\[edit\]$|¶$")
 """What a heading has in a table of contents and not in the text, or the other way."""
 _DIGIT = re.compile(r"\d")
@@ -206,7 +206,7 @@ def _drop_contents(sheet: Sheet) -> None:
     bare = [_NUMBER.sub("", line.text) for line in sheet.lines]
     last = {text: i for i, text in enumerate(bare)}
     for i, line in enumerate(sheet.lines):
-        if not _CONTENTS.fullmatch(line.text):
+        if not CONTENTS.fullmatch(line.text):
             continue
         stop = i + 1
         while stop < len(sheet.lines) and last[bare[stop]] > stop:
