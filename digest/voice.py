@@ -34,7 +34,8 @@ class _Language:
         self._patterns = {name: re.compile(source) for name, source in table["patterns"].items()}
 
     def count(self, name: str, text: str) -> int:
-        return len(self._patterns[name].findall(text))
+        """0 for what the language has no pattern of: Chinese calls need no verb in front."""
+        return len(self._patterns[name].findall(text)) if name in self._patterns else 0
 
     def heard(self, text: str) -> list[str]:
         """The cues in *text*, those of most worth first."""
@@ -82,12 +83,15 @@ def reads_so(folded: str, start: int, end: int, reporting: int) -> bool:
         "telling": language.count("telling", text) / units,
         "clause": min(20.0, units / max(1, language.count("clause", text))),
         "reader": min(3, language.count("reader", text)),
+        "call": min(1, language.count("call", text)),
         "price": min(3, language.count("price", text)),
         "reporting": min(3, reporting),
         "quoted": min(2, text.count('"')),
         "size": min(5.0, len(text) / language.sizes["usual"]),
     }
-    score = language.weights["bias"] + sum(language.weights[name] * value for name, value in measured.items())
+    score = language.weights["bias"] + sum(
+        language.weights.get(name, 0) * value for name, value in measured.items()
+    )
     if score <= 0:  # what follows only lowers it
         return False
     rest = folded[max(0, start - _AROUND) : start] + folded[end : end + _AROUND]
