@@ -8,11 +8,11 @@ import io
 import json
 import re
 from calendar import timegm
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import cache
 from html import escape
 from itertools import islice
 from typing import Any
@@ -140,34 +140,19 @@ _ROOT = re.compile(r"<(?:[\w.-]+:)?(\w[\w.-]*)(?:\s[^>]*)?>")
 
 @cache
 def _feedparser() -> Any:
-    """The library, habits put right that cost two fifths of its time; what it reads stays as it was."""
+    """The library, two habits put right that cost a fifth of its time; what it reads stays as it was."""
     import feedparser
-    from feedparser import mixin
 
     feedparser.api.PREFERRED_XML_PARSERS.clear()  # nobody has them, and each parse looks for them on the disk
-    table = feedparser.FeedParserDict
     # It copies what it knows of an element, five texts, by way of the pickling protocol.
-    table.__deepcopy__ = lambda told, _: table(told)
-    # It goes through all names that stand for others at each look at any.
-    aliases = {*table.keymap, "category", "enclosures", "license", "updated", "updated_parsed"}
-    for look in ("get", "__getitem__", "__contains__"):
-        setattr(table, look, _past(aliases, getattr(table, look), getattr(dict, look)))
-    mixin._urljoin = lru_cache(64)(mixin._urljoin)  # each element is asked for a base it has not
-    feedparser.registerDateHandler(lambda written: _UNREAD if _OWN_DATE.match(one_line(written)) else None)
+    feedparser.FeedParserDict.__deepcopy__ = lambda told, _: feedparser.FeedParserDict(told)
     return feedparser
-
-
-def _past(aliases: Set[str], slow: Callable[..., Any], quick: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda told, key, *default: (slow if key in aliases else quick)(told, key, *default)
 
 
 def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     document = '<?xml version="1.0" encoding="utf-8"?>' + re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     light, bodies = _set_aside(document)
     found = _parsed(light, url)
-    if found.bozo or _lost(found.entries, bodies):  # what belongs to what is for the parser to guess
-        light, bodies = _set_aside(document, bodies_alone=True)
-        found = _parsed(light, url)
     if not found.version and not found.entries:
         raise ParseError(url, "is not a feed")
     feed = found.feed
@@ -200,26 +185,13 @@ def _parsed(light: str, url: str) -> Any:
         raise ParseError(url, f"could not be parsed: {type(error).__name__}: {error}") from error
 
 
-_Aside = tuple[str, Mapping[str, str]]
-"""A body, and what else of its entry, by the parser's names."""
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 """Noncharacters, which `_sound` took out of the document: nothing in it can look like our mark."""
-_BODY = re.compile(r"<(?:description|content:encoded)>\s*<!\[CDATA\[")
-_BODY_ENDS = re.compile(r"\]\]>\s*</(?:description|content:encoded)\s*>")
-_TEXT = r"(?:[^<]*|<!\[CDATA\[[^<\]]*\]\]>)"
-_LINK = r"https?://[\w.-]+/[\w./~%+,=-]*(?:\?(?:[\w./~%+,=-]|&amp;)+)?"
-_PLAIN = re.compile(
-    rf"(?:\s++|<link>{_LINK}</link>|<guid(?: isPermaLink=\"true\")?>{_LINK}</guid>|"
-    r"<guid isPermaLink=\"false\">[!-%'-;=-~]+</guid>|"
-    r"<pubDate>(?:[A-Z][a-z]{2}, )?\d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:[+-]\d{4}|[A-Z]{3})</pubDate>|"
-    + "|".join(f"<{name}>{_TEXT}</{name}>" for name in ("title", "category", "author", "dc:creator"))
-    + ")*+",
-    re.ASCII,
+_BODY = re.compile(
+    r"(<(?:description|content:encoded)>\s*<!\[CDATA\[)"
+    r"([^\]]{200,}+(?:\](?!\]>)[^\]]*+)*+)"
+    r"(?=\]\]>\s*</(?:description|content:encoded)\s*>)"
 )
-"""Elements of an item, before its body or behind it, that hold nothing but text."""
-_TAKEN = re.compile(r"<(link|guid|pubDate)[^>]*>([^<]*)</\1>")
-_KEYS = {"link": "link", "guid": "id", "pubDate": "published"}
-"""The parser's names."""
 _UNUSUAL = re.compile("[\x80-\x9f]")
 """Signs of Windows-1252 taken for Latin-1, which the parser puts right."""
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]+|[0-9]+);")
@@ -232,49 +204,21 @@ def _possible(reference: re.Match[str]) -> str:
     return reference[0] if 31 < code < 0xD800 or 0xDFFF < code < 0x110000 or code in (9, 10, 13) else ""
 
 
-def _set_aside(document: str, *, bodies_alone: bool = False) -> tuple[str, list[_Aside]]:
-    """The document with its entries' bodies marked and left out, and the bodies.
+def _set_aside(document: str) -> tuple[str, list[str]]:
+    """The document with its entries' long bodies marked and left out, and the bodies.
 
     The parser does a dozen things with each character of them and changes none: of these elements it knows
-    without looking that they hold HTML. With them go links, ids and dates that it would give back.
+    without looking that they hold HTML.
     """
-    parts: list[str] = []
-    bodies: list[_Aside] = []
-    at = past = 0
+    bodies: list[str] = []
+
+    def mark(found: re.Match[str]) -> str:
+        bodies.append(found[2])
+        return f"{found[1]}{_OPEN}{len(bodies) - 1}{_CLOSE}"
+
     # Their first byte is rare, and found in a tenth of the time.
     unusual = b"\xc2" in document.encode() and _UNUSUAL.search(document)
-    for found in () if unusual else _BODY.finditer(document):
-        start = found.end()
-        if start < past:
-            continue
-        past = document.find("]]>", start)
-        if past < 0:
-            break
-        ends = _BODY_ENDS.match(document, past) if past - start > 200 else None
-        if ends is None:
-            continue
-        mark = f"{_OPEN}{len(bodies)}{_CLOSE}"
-        item = -1 if bodies_alone else document.rfind("<item>", at, start)
-        before = _PLAIN.fullmatch(document, item + len("<item>"), found.start()) if item >= 0 else None
-        after = _PLAIN.match(document, ends.end()) if before else None
-        if before and after and "<link>" in before[0] + after[0]:
-            around = _TAKEN.findall(before[0] + after[0])
-            told = {_KEYS[name]: text.replace("&amp;", "&") for name, text in around}
-            rest = [_TAKEN.sub("", elements[0]) for elements in (before, after)]
-            parts += [document[at : before.start()], rest[0], found[0], mark, ends[0], rest[1]]
-            at = after.end()
-        else:
-            told = {}
-            parts += [document[at:start], mark]
-            at = past
-        bodies.append((document[start:past], told))
-    return "".join([*parts, document[at:]]), bodies
-
-
-def _lost(entries: Iterable[Mapping[str, Any]], left: Iterable[_Aside]) -> bool:
-    """Whether a body's place, with which a link was left out, came back in no entry."""
-    given = {str(part.get("value")) for entry in entries for part in _readable(entry)}
-    return any(told and f"{_OPEN}{n}{_CLOSE}" not in given for n, (_, told) in enumerate(left))
+    return (document if unusual else _BODY.sub(mark, document)), bodies
 
 
 def _every_s(feed: Mapping[str, Any]) -> int:
@@ -292,17 +236,13 @@ def _whole(value: object) -> int:
 
 
 def _xml_entry(
-    entry: Mapping[str, Any], left: Sequence[_Aside], url: str, now: datetime, *, chinese: bool, atom: bool
+    entry: Mapping[str, Any], left: Sequence[str], url: str, now: datetime, *, chinese: bool, atom: bool
 ) -> Entry:
     """Args:
     left: What the parser did not see; the places of the bodies stand in the entry.
     """
     entry = dict(entry)  # feedparser's own dictionary tries a row of names at each look
-    bodies = []
-    for part in _readable(entry):
-        body, told = _brought_back(str(part.get("value", "")), left)
-        bodies.append((body, part))
-        entry = {**told, **entry}  # what stands behind a body counts
+    bodies = [(_brought_back(str(part["value"]), left), part) for part in _readable(entry)]
     markup, detail = max(bodies, key=lambda body: len(body[0]), default=("", {}))
     title_detail = entry.get("title_detail") or {}
     literal = atom and title_detail.get("type") == "text/plain"
@@ -327,8 +267,8 @@ def _xml_entry(
     )
 
 
-def _brought_back(text: str, left: Sequence[_Aside]) -> _Aside:
-    return left[int(text[1:-1])] if text.startswith(_OPEN) else (_sound(text), {})
+def _brought_back(text: str, left: Sequence[str]) -> str:
+    return left[int(text[1:-1])] if text.startswith(_OPEN) else _sound(text)
 
 
 def _duration(entry: Mapping[str, Any], enclosure: Mapping[str, Any]) -> object:
@@ -534,8 +474,6 @@ def _newest(entries: list[Entry]) -> tuple[Entry, ...]:
 
 _OWN_DATE = re.compile(r"(\d{4}-\d\d-\d\dT)|(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{2,4}\s+\d")
 """ISO 8601 and RFC 5322, read here."""
-_UNREAD = (1970, 1, 1, 0, 0, 0, 3, 1, 0)
-"""What feedparser is to take such a date for; nobody looks at it."""
 _CHINESE_DATE = re.compile(
     r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})\s*日?"
     r"(?:[T\s]*(\d{1,2})\s*[:：时]\s*(\d{1,2})\s*分?(?:\s*[:：]?\s*(\d{1,2})\s*秒?)?)?"
