@@ -162,8 +162,8 @@ class Installation:
     @property
     def lock_file(self) -> Path:
         """What a running ``digest serve`` holds: beside the database when that is a file."""
-        scheme, _, file = self.config.database.url.partition(":///")
-        return (Path(file) if scheme == "sqlite" else self.data_dir / "digest").with_suffix(".serve")
+        in_data, (scheme, _, file) = self.data_dir / "digest", self.config.database.url.partition(":///")
+        return (Path(file) if scheme == "sqlite" else in_data).with_suffix(".serve")
 
     @cached_property
     def store(self) -> "Store":

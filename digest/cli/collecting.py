@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from digest.cli.output import emit_json, progress, runtime, say
+from digest.cli.output import DryRun, emit_json, progress, runtime, say
 
 
 def collect(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="One object a source, as JSON.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge, keep nothing.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Read the seeds and feeds; say what is new, changed, unchanged, empty or failed.
 

@@ -1,15 +1,12 @@
 """``digest migrate`` brings the tables to this version's form, ``digest copy`` moves them elsewhere."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import progress, say
+from digest.cli.output import progress, runtime, say
 
 if TYPE_CHECKING:
-    from digest.installation import Installation
     from digest.store import Store
 
 
@@ -24,15 +21,13 @@ def migrate(
 
     What runs meanwhile goes on, of this version or the one before.
     """
-    with _installation(context) as opened:
-        from digest.store import open_store
+    from digest.jobs import SECRET
+    from digest.store import open_store
 
-        with open_store(opened.config.database.url) as store:
-            before, after = _migrate(store)
-            if new_secret:
-                from digest.jobs import SECRET
-
-                store.state.forget(SECRET)
+    with runtime(context) as opened, open_store(opened.config.database.url) as store:
+        before, after = _migrate(store)
+        if new_secret:
+            store.state.forget(SECRET)
     if before is None:
         say(f"Made the tables, form {after}")
     elif before == after:
@@ -57,7 +52,7 @@ def copy(
     from digest.store import copying, migrations, open_store
 
     with (
-        _installation(context) as opened,
+        runtime(context) as opened,
         only_one(opened.lock_file),
         open_store(opened.config.database.url) as source,
         open_store(to) as target,
@@ -86,14 +81,3 @@ def _migrate(store: "Store") -> tuple[str | None, str | None]:
     before = revision(store.database)
     store.migrate()
     return before, revision(store.database)
-
-
-@contextmanager
-def _installation(context: typer.Context) -> "Iterator[Installation]":
-    """Without its store: that brings the tables up by itself."""
-    from digest.installation import Clock
-    from digest.runtime import open_runtime
-
-    with open_runtime(context.obj["config"], Clock()) as opened:
-        opened.data_dir  # noqa: B018 - the folder must be there before the file
-        yield opened

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli.making import Format
-from digest.cli.output import AsJson, emit_json, interface_language, runtime, say, table, visible
+from digest.cli.output import (
+    AsJson,
+    DryRun,
+    Language,
+    emit_json,
+    interface_language,
+    listing,
+    runtime,
+    say,
+    shown,
+    visible,
+)
 from digest.installation import run as loop
 from digest.model import DeliveryState
 
@@ -36,24 +47,8 @@ def list_(
 
     with runtime(context) as opened:
         rows = edition_overview(opened.store, limit)
-    if as_json:
-        emit_json(rows)
-        return
-    table(
-        ("number", "schedule", "slot", "themes", "items", "deliveries", "subject"),
-        [
-            (
-                row["number"],
-                row["schedule"],
-                str(row["slot"])[:16],
-                ", ".join(row["themes"]),
-                row["items"],
-                ", ".join(f"{n} {state}" for state, n in row["deliveries"].items()) or "none",
-                row["subject"],
-            )
-            for row in rows
-        ],
-    )
+    columns = ("number", "schedule", "slot", "themes", "items", "deliveries", "subject")
+    listing(rows, columns, as_json=as_json)
 
 
 @editions.command()
@@ -61,7 +56,7 @@ def show(
     context: typer.Context,
     number: Number,
     shape: Annotated[Format, typer.Option("--format", "-f", help="How.")] = Format.MARKDOWN,
-    language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
+    language: Language = None,
     deliveries: Annotated[bool, typer.Option("--deliveries", help="Who got it, instead.")] = False,
     state: Annotated[
         DeliveryState | None, typer.Option(help="With --deliveries: only those, like failed.")
@@ -85,14 +80,12 @@ def _deliveries(opened: "Runtime", number: int, only: DeliveryState | None, *, a
     after = 0
     while page := opened.store.ledger.list(number, only, after, 1000):
         after = page[-1].id
-        rows = [
-            (d.id, d.address, d.state, d.attempts, d.code or "", d.text or "", d.updated_at) for d in page
-        ]
-        if as_json:
-            for row in rows:
-                print(json.dumps(dict(zip(DELIVERY, row, strict=True)), ensure_ascii=False, default=str))
-        else:
-            table(DELIVERY, rows)
+        rows = [{key: getattr(one, key) for key in DELIVERY} for one in page]
+        if not as_json:
+            listing(rows, DELIVERY, as_json=False)
+            continue
+        for row in rows:
+            emit_json(row, indent=None)
 
 
 @editions.command()
@@ -151,9 +144,7 @@ def correct(
     send: Annotated[
         bool, typer.Option("--send", help="Mail it to all who got it; else the next edition says so.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what it would be; change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Correct a frozen edition: a new revision under the old address, with a dated note.
 
@@ -203,7 +194,7 @@ def why(
     if as_json:
         emit_json(rows)
         return
-    made = f"made {rows['made_at']:%Y-%m-%d %H:%M} UTC"
+    made = f"made {shown(rows['made_at'])} UTC"
     print(f"Edition {rows['number']} of {rows['schedule']}, {made}: {rows['subject']}")
     for theme in rows["themes"]:
         print(f"{theme['id']}: {theme['why']}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import AsJson, emit_json, runtime, say, table
+from digest.cli.output import AsJson, listing, runtime, say
 
 if TYPE_CHECKING:
     from digest.model import Feed
@@ -54,25 +54,15 @@ def add(
 
 
 @feeds.command(name="list")
-def list_(
-    context: typer.Context,
-    as_json: AsJson = False,
-) -> None:
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the feeds with their health, and what to do where something is wrong."""
     from digest.report import feed_overview
 
     with runtime(context) as opened:
         opened.store.feeds.sync(opened.config.feeds, now=opened.now)
         rows = feed_overview(opened.store, now=opened.now)
-    if as_json:
-        emit_json(rows)
-        return
-    whole = {"since": 10, "newest_at": 10, "next_at": 16}  # characters: days, and minutes
-    keys = ("id", "origin", "state", "since", "newest_at", "next_at", "what", "next_step")
-    table(
-        ("feed", "from", "state", "since", "last new", "next poll", "what", "do"),
-        [[str(row[key] or "")[: whole.get(key)] for key in keys] for row in rows],
-    )
+    columns = ("id", "origin", "state", "since", "newest_at", "next_at", "what", "next_step")
+    listing(rows, columns, as_json=as_json)
 
 
 @feeds.command()

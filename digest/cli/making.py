@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import interface_language, mail_address, progress, runtime, say
+from digest.cli.output import DryRun, Language, interface_language, mail_address, progress, runtime, say
 
 if TYPE_CHECKING:
     from digest.collect import Collected
@@ -62,10 +62,8 @@ def now(
         typer.Option("--output", "-o", help="Write it to this file; its ending chooses the format."),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the HTML in a browser.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing at all: no mail, and nothing counts as sent.")
-    ] = False,
-    language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
+    dry_run: DryRun = False,
+    language: Language = None,
 ) -> None:
     """Make a digest now: read the sources, pick themes, show it, or mail it with --to.
 

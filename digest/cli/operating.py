@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import AsJson, emit_json, runtime, say, table
+from digest.cli.output import AsJson, DryRun, emit_json, listing, runtime, say, shown
 
 if TYPE_CHECKING:
     from digest.store.ledger import Ledger
@@ -28,16 +28,14 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         emit_json(rows)
     else:
-        print(f"Digest {rows['version']}, {rows['now']:%Y-%m-%d %H:%M} UTC")
+        print(f"Digest {rows['version']}, {shown(rows['now'])} UTC")
         for schedule in rows["schedules"]:
-            when = f"next {schedule['next']:%Y-%m-%d %H:%M} UTC" if schedule["next"] else "by hand only"
+            when = f"next {shown(schedule['next'])} UTC" if schedule["next"] else "by hand only"
             print(f"  {schedule['id']}: {when}{' (paused)' if schedule['paused'] else ''}")
-        print(f"  subscribers: {', '.join(f'{n} {s}' for s, n in rows['subscribers'].items()) or 'none'}")
+        print(f"  subscribers: {shown(rows['subscribers']) or 'none'}")
         print(f"  queue: {rows['queue']} due now; {rows['disk_free_bytes'] / 2**30:.1f} GiB free")
         for edition in rows["editions"]:
-            counts = (
-                ", ".join(f"{n} {state}" for state, n in edition["deliveries"].items()) or "no deliveries"
-            )
+            counts = shown(edition["deliveries"]) or "no deliveries"
             print(f"  edition {edition['number']} ({edition['schedule']}): {counts}: {edition['subject']}")
         if rows["model"]["requests"]:
             cost = rows["model"]["cost_millionths"] / 1e6
@@ -63,22 +61,17 @@ def backup(
 
 def bounces(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Read the mail that came back: bounces and complaints, and what was done about each."""
     with runtime(context) as opened:
         handled = opened.mail.read_bounces(dry_run=dry_run)
-    if as_json:
-        emit_json(
-            [
-                {"subscriber": o.subscriber_id, "kind": o.returned.kind, "done": o.done, "stopped": o.stopped}
-                for o in handled
-            ]
-        )
-        return
-    for one in handled:
-        print(f"{one.returned.kind}: {one.done}")
+    rows = [
+        {"subscriber": one.subscriber_id, "kind": one.returned.kind, "done": one.done, "stopped": one.stopped}
+        for one in handled
+    ]
+    listing(rows, ("kind", "done"), as_json=as_json)
     say(f"{len(handled)} read, {sum(one.stopped for one in handled)} readers get no more mail")
 
 
@@ -105,9 +98,7 @@ def _change(context: typer.Context, ids: list[int], choose: "Callable[[Ledger], 
         changed = choose(opened.store.ledger)(ids, now=opened.now)
     say(f"{changed} of {len(ids)} changed")
     if changed < len(ids):
-        say(
-            "The others are in no state for it, or not there: digest editions show N --deliveries lists them."
-        )
+        say("The others are in no state for it, or not there; see digest editions show N --deliveries.")
         raise typer.Exit(1)
 
 
@@ -116,11 +107,11 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the articles no edition may quote, and why."""
     with runtime(context) as opened:
         kept = [stored.article for stored in opened.store.articles.quarantined(limit=1000)]
-    rows = [(one.source_id, one.title, [flag.reason for flag in one.flags]) for one in kept]
-    if as_json:
-        emit_json([dict(zip(("source", "title", "reasons"), row, strict=True)) for row in rows])
-    else:
-        table(("source", "title", "why"), [(source, title, "; ".join(why)) for source, title, why in rows])
+    rows = [
+        {"source": one.source_id, "title": one.title, "reasons": [flag.reason for flag in one.flags]}
+        for one in kept
+    ]
+    listing(rows, ("source", "title", "reasons"), as_json=as_json)
 
 
 @quarantine.command(name="release")

@@ -5,8 +5,9 @@ Results go to stdout, everything said about them to stderr.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 """For every command that lists something."""
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing at all.")]
+Language = Annotated[str | None, typer.Option(help="Of the words around the excerpts: zh-CN or en.")]
 
 
 @contextmanager
@@ -61,25 +64,44 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
-def emit_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+def emit_json(value: Any, *, indent: int | None = 2) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on a terminal, tab-separated lines in a pipe."""
+def listing(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Rows as JSON, or *columns* of them: a table on a terminal, tab-separated lines in a pipe."""
+    if as_json:
+        emit_json(rows)
+        return
     if not rows:
         say("There are none.")
+    cells = [[visible(shown(row[key])) for key in columns] for row in rows]
     if not sys.stdout.isatty():
-        for row in rows:
-            print("\t".join(visible(str(cell)).replace("\t", " ").replace("\n", " ") for cell in row))
+        for line in cells:
+            print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in line))
         return
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(*headers, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        shown.add_row(*(Text(visible(str(cell))) for cell in row))
-    console().print(shown)
+    headings = (key.replace("_", " ") for key in columns)
+    drawn = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for line in cells:
+        drawn.add_row(*map(Text, line))
+    console().print(drawn)
+
+
+def shown(value: object) -> str:
+    """A value of a list or a line, as people read it; empty where there is none."""
+    match value:
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case float():
+            return f"{value:.2f}"
+        case Mapping():
+            return ", ".join(f"{shown(number)} {name}" for name, number in value.items())
+        case list() | tuple():
+            return ", ".join(map(shown, value))
+    return "" if value is None else str(value)
 
 
 def console(*, stderr: bool = False) -> "Console":

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from digest.cli.output import runtime, say
+from digest.cli.output import Language, runtime, say
 
 
 def preview(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="An edition; the latest, or a rehearsed one.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of the page.")] = 8026,
-    language: Annotated[str | None, typer.Option(help="Interface language: zh-CN or en.")] = None,
+    language: Language = None,
 ) -> None:
     """Show a mail's desktop, phone, dark and text views side by side; redrawn when a file changes.
 

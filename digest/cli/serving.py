@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from digest.cli.output import mail_address, runtime, say, visible
+from digest.cli.output import DryRun, mail_address, runtime, say, visible
 from digest.installation import run as loop
 
 if TYPE_CHECKING:
@@ -82,7 +82,6 @@ def _run(context: typer.Context, speed: float, *, at: tuple[str, int] | None = N
     @contextmanager
     def open_service() -> Iterator[Service]:
         with open_runtime(context.obj["config"], clock, lasting=True) as opened, ExitStack() as stack:
-            opened.data_dir  # noqa: B018 - the folder must be there before the lock
             is_sqlite = opened.config.database.url.startswith("sqlite")
             if is_sqlite and not at:
                 what = "digest worker needs PostgreSQL; on SQLite digest serve does everything"
@@ -106,9 +105,7 @@ def send(
     schedule: Annotated[
         str | None, typer.Argument(help="The schedule; needed when there are several.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent to how many; change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Make no edition, only go on with what is queued.")
     ] = False,

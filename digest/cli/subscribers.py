@@ -1,7 +1,6 @@
 """``digest subscribers``: who gets the digest, by hand and by file."""
 
 import codecs
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -14,13 +13,16 @@ import typer
 
 from digest.cli.output import (
     AsJson,
+    DryRun,
+    Language,
     emit_json,
     interface_language,
+    listing,
     mail_address,
     progress,
     runtime,
     say,
-    table,
+    shown,
     visible,
 )
 from digest.consent import Step
@@ -39,6 +41,7 @@ Address = Annotated[str, typer.Argument(help="The reader's mail address.", metav
 State = Annotated[ConsentState | None, typer.Option(help="Only who is in this state.")]
 Theme = Annotated[str | None, typer.Option(help="Only who gets this theme.")]
 Schedule = Annotated[str | None, typer.Option(help="Only who gets this schedule.")]
+Several = Annotated[list[str] | None, typer.Option(help="May be given several times; all if left out.")]
 
 
 @subscribers.command()
@@ -46,13 +49,9 @@ def add(
     context: typer.Context,
     address: Address,
     name: Annotated[str, typer.Option(help="Shown in mails to them.")] = "",
-    theme: Annotated[
-        list[str] | None, typer.Option(help="May be given several times; all if left out.")
-    ] = None,
-    schedule: Annotated[
-        list[str] | None, typer.Option(help="May be given several times; all if left out.")
-    ] = None,
-    language: Annotated[str | None, typer.Option(help="Of the words around the excerpts.")] = None,
+    theme: Several = None,
+    schedule: Several = None,
+    language: Language = None,
     timezone: Annotated[str | None, typer.Option(help="Like Asia/Shanghai.")] = None,
     reinstate: Annotated[
         bool,
@@ -113,19 +112,13 @@ def list_(
         found = opened.store.subscribers.list(
             state=state, theme=theme, schedule=schedule, search=search, after=after, limit=limit
         )
-    if as_json:
-        emit_json([_shown(one) for one in found])
-        return
-    table(
-        ("no.", "address", "name", "state", "themes", "schedules", "language", "time zone"),
-        [
-            (
-                *(one.id, one.address, one.name, one.state),
-                *(_or_all(one.themes), _or_all(one.schedules), one.language, one.timezone),
-            )
-            for one in found
-        ],
-    )
+    rows = [asdict(one) for one in found]
+    for row in rows:
+        del row["token_version"]
+        if not as_json:
+            row |= {key: row[key] or "all" for key in ("themes", "schedules")}
+    columns = ("id", "address", "name", "state", "themes", "schedules", "language", "timezone")
+    listing(rows, columns, as_json=as_json)
     if len(found) == limit:
         say(f"There may be more: digest subscribers list --after {found[-1].id}")
 
@@ -142,10 +135,10 @@ def show(context: typer.Context, address: Address, as_json: AsJson = False) -> N
         return
     history: Any = data.pop("history")
     for key, value in data.items():
-        print(f"{key:12}  {visible(' '.join(value) if isinstance(value, tuple) else str(value))}")
+        print(f"{key:12}  {visible(shown(value))}")
     for event in history:
         step = f"{event['actor']}: {event['to_state']}  {event['reason']}"
-        print(f"{event['at']:%Y-%m-%d %H:%M}  {visible(step)}")
+        print(f"{shown(event['at'])}  {visible(step)}")
 
 
 @subscribers.command()
@@ -218,9 +211,7 @@ def erase(
 def import_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A CSV file.", exists=True, dir_okay=False)],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Leave out the lines that were taken.")
     ] = False,
@@ -253,7 +244,7 @@ def import_(
                 if quiet and line.result is Result.TAKEN:
                     continue
                 if as_json:
-                    print(json.dumps(asdict(line), ensure_ascii=False))
+                    emit_json(asdict(line), indent=None)
                 else:
                     print(visible(f"line {line.number}: {line.result} {line.address}  {line.why}".rstrip()))
         except ValueError as wrong:
@@ -312,16 +303,6 @@ def _all(opened: "Runtime", **which: Any) -> "Iterator[Subscriber]":
     while page := opened.store.subscribers.list(after=after, limit=1000, **which):
         yield from page
         after = page[-1].id
-
-
-def _or_all(chosen: tuple[str, ...]) -> str:
-    return " ".join(chosen) or "all"
-
-
-def _shown(one: "Subscriber") -> dict[str, object]:
-    row = asdict(one)
-    del row["token_version"]
-    return row
 
 
 def _find(opened: "Runtime", address: str) -> "Subscriber":

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digest.cli.output import AsJson, emit_json, progress, runtime, say, table, visible
+from digest.cli.output import AsJson, emit_json, listing, progress, runtime, say, shown, visible
 from digest.cli.reading import json_lines
 
 BACKGROUND = 500
@@ -21,10 +21,7 @@ themes = typer.Typer(
 
 
 @themes.callback()
-def overview(
-    context: typer.Context,
-    as_json: AsJson = False,
-) -> None:
+def overview(context: typer.Context, as_json: AsJson = False) -> None:
     """List the themes in the order in which they would be picked now, with the sum behind it."""
     if context.invoked_subcommand:
         return
@@ -34,25 +31,8 @@ def overview(
     with runtime(context) as opened:
         schedule = opened.schedule(NOW)
         rows = theme_overview(opened.paper, schedule, language=opened.language, now=opened.now)
-    if as_json:
-        emit_json(rows)
-        return
-    table(
-        ("theme", "name", "articles", "unused", "sent", "last sent", "score", "because"),
-        [
-            (
-                row["id"],
-                row["name"],
-                row["articles"],
-                row["unused"],
-                row["times_sent"],
-                str(row["last_sent"] or "never")[:10],
-                f"{row['score']:.2f}",
-                " + ".join(f"{name} {value:.2f}" for name, value in row["parts"].items()),
-            )
-            for row in rows
-        ],
-    )
+    columns = ("id", "name", "articles", "unused", "times_sent", "last_sent", "score", "parts")
+    listing(rows, columns, as_json=as_json)
 
 
 @themes.command()
@@ -109,11 +89,11 @@ def simulate(
         opened.rehearse()
         opened.collect(on_progress=note)
         for row in rehearsed(opened.paper, chosen, now=opened.now, weeks=weeks):
-            note(str(row["slot"])[:10])
+            note(shown(row["slot"]))
             if as_json:
-                print(json.dumps(row, ensure_ascii=False, default=str))
+                emit_json(row, indent=None)
                 continue
-            print(f"{row['slot']:%Y-%m-%d %H:%M} UTC  {row['subject'] or 'no edition: ' + row['reason']}")
+            print(f"{shown(row['slot'])} UTC  {row['subject'] or 'no edition: ' + row['reason']}")
             for section in row["themes"]:
                 print(f"    {section['id']}: {section['why']}")
                 for item in section["items"]:
