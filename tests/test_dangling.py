@@ -44,7 +44,10 @@ def test_fine(sentence: str) -> None:
     assert fix(sentence) is Fix.FINE
 
 
-@pytest.mark.parametrize("sentence", ["我们先来回顾一下十年前那场大雾。", "梁玉芬在信里提到了“双层电池”。"])
+@pytest.mark.parametrize(
+    "sentence",
+    ["截至发稿时，轮渡公司尚未答复。", "我们先来回顾一下十年前那场大雾。", "梁玉芬在信里提到了“双层电池”。"],
+)
 def test_what_only_announces_something_says_nothing(sentence: str) -> None:
     assert standing(sentence, chinese=True, names=NAMES, spoken=True).empty
 
@@ -113,6 +116,14 @@ def test_what_only_announces_something_says_nothing(sentence: str) -> None:
         "The first option is to keep the boats as they are.",
         "In the eyes of the port this is a question of money.",
         "Only in May did these repairs begin at last.",
+        "同年10月，轮渡公司卖掉了最后一条木船。",
+        "会上，邬立志介绍，三条航线都要换船。",
+        "据一家航运报透露，他们明年还要再买两条船。",
+        "听了这话，梁玉芬把船票收了起来。",
+        "航运局一位前任局长说，这是因为“没有人愿意上夜班”。",
+        "梁玉芬几乎每个月都要碰到这样的乘客。",
+        "《方案》要求，三年内换掉所有的柴油船。",
+        "归根到底，码头还是太少。",
         "Already the pride of the river, this slow boat was built by hand.",
     ],
 )
@@ -143,6 +154,9 @@ def test_needs_what_stood_before(sentence: str) -> None:
         "第一板斧是，轮渡公司卖掉了旧船。",
         "（三）向所在码头提出维修建议。",
         "四，江边的人都喜欢看船。",
+        "2、船票：成人每张三元。",
+        "注：红色为停航的班次。",
+        "北岸-三号码头-河口-船厂。",
         "Members can write to ferries@port.example for the timetable.",
         "Welcome to the live coverage of the boat race.",
     ],
@@ -161,6 +175,10 @@ def test_words_of_a_named_speaker_may_say_i() -> None:
     [
         "由市航运局主办、河口大学承办的轮渡论坛在三号码头开了一天。",
         "内湾的轮渡，明天会更好！",
+        "轮渡公司切实加强管理，不断完善制度，全面提升服务，着力打造平安航线。",
+        "各码头要充分发挥船员的作用。",
+        "大会开幕式在三号码头的候船厅举行。",
+        "航运局局长梁玉芬介绍了夜航线停开的原因。",
         "The conference on ferries, sponsored by the port, will be held at pier three.",
     ],
 )
