@@ -162,10 +162,16 @@ def test_traditional_and_gbk_bytes_survive() -> None:
          "He says that the wheel would turn again if the dam were opened for an hour a day, and that nobody upstream would notice it.\n"
          "The town wants to ask an engineer, but the one who built the dam has died and left no plans of it.\nShare",
          "the wheel would turn again", "without a roof"),
+        ("The ladder and the lamp\nBy Ann Lee\n© Given by the mill The long ladder and the lamp of the pier belong together, and whoever has carried the one past the "
+         "other on a windy day knows why the town bought them both from the same smith in the same week of a wet March.\n"
+         "Nobody has ever seen them apart, and the smith who made them would not have sold one without the other.\n"
+         "Two things make a ladder good, and neither is of use alone.\nThe rungs and the rails\n"
+         "Related to each other: a rung is as strong as the rail it sits in\nThe smith tested each of them with a cart of wet sand before he let it go to the pier.\n© 2019 The River Post",
+         "belong together", "River Post"),
     ],
     ids=["signed notice", "table of contents", "list of dated teasers", "short news above a long stream", "lines without marks",
          "sections with their links", "dated list in the middle", "comments on the subject", "English verse", "article below longer text",
-         "box of the site", "text about letters", "mark above the last paragraphs", "dated headlines in the middle"],
+         "box of the site", "text about letters", "mark above the last paragraphs", "dated headlines in the middle", "credit before the first sentence"],
 )  # fmt: skip
 def test_edges_of_bodies(raw: str, kept: str, gone: str) -> None:
     found = article(raw).text

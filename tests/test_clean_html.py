@@ -164,6 +164,7 @@ def test_captions_go_code_and_words_in_unknown_tags_stay() -> None:
 
 
 WRITTEN = "\\n".join(PARAGRAPHS)
+MARKED_UP = "".join(f"<p>{text}</p>" for text in PARAGRAPHS)
 HIDDEN_MENU = "<nav style='display:none'><ul class=share><li>Share</li></ul></nav>"
 SECTIONS = "".join(
     f"<h2>Part {n}</h2><p>The {n} ferry of the morning carries the bread, and it is never late by a minute.</p>"
@@ -185,12 +186,15 @@ SECTIONS = "".join(
         f"<body><h1>The ferry is back</h1><script type='text/template'><div>{BODY}</div></script></body>",
         f"<head>{LD.replace('headline', 'articleBody').replace('The ferry is back', '&lt;b&gt;' + WRITTEN)}</head>"
         "<body><h1>The ferry is back</h1><p>Turn on scripts to read on.</p></body>",
+        f"<head>{LD.replace('headline', 'articleBody').replace('The ferry is back', MARKED_UP)}</head>"
+        "<body><h1>The ferry is back</h1><p>Turn on scripts to read on.</p></body>",
     ],
     ids=["hidden menu", "page in a form", "long script", "title twice", "end marks in sections", "class of a wrapper",
-         "template", "in the data"],
+         "template", "in the data", "in the data with tags"],
 )  # fmt: skip
 def test_the_whole_body_is_found(raw: str) -> None:
     found = article(raw)
+    assert PARAGRAPHS[1] in found.text.split("\n\n")
     assert found.text.startswith(PARAGRAPHS[0])
     assert found.text.endswith(PARAGRAPHS[2].replace("ferry", "boat") if "boat" in raw else PARAGRAPHS[2])
 

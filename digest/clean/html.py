@@ -51,7 +51,6 @@ _MAX_ELEMENTS = 60_000
 """Of a page with more no second opinion is asked, nor are paragraphs counted: it takes seconds."""
 _DEEPEST = 100
 """Elements within one another up to which a second opinion is asked: its time grows with them, too."""
-_TAG = re.compile(r"<[^<>]{1,300}>")
 _PLACEHOLDER = re.compile(r"\{\{|<%")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -125,15 +124,19 @@ def _is_aside(element: Any) -> bool:
 
 def _body_in(data: dict[str, Any], lines: Sequence[Line]) -> list[Line]:
     """The lines with the article out of the page's data below them, where its tags show but a part of it."""
+    from lxml import html as lxml_html
+
     whole = data.get("articleBody")
     if not isinstance(whole, str):
         return []
-    paragraphs = [collapse(part) for part in _TAG.sub("", unescape(whole)).split("\n")]
+    markup = usable(unescape(whole), _MAX_CHARS).replace("\n", "<br>")
+    body = list(_lines(lxml_html.fragment_fromstring(markup, create_parent="div"), 0))
     shown = sum(len(line.text) for line in lines if line.linked < 0.3)
-    if sum(map(len, paragraphs)) <= 1.5 * shown:
+    if sum(len(line.text) for line in body) <= 1.5 * shown:
         return []
     around = [line._replace(vote=False) for line in lines]
-    return around + [measure(text, len(lines), vote=True) for text in paragraphs if text]
+    own = [line.vote is None and line.linked < 0.66 for line in body]
+    return around + [line._replace(number=len(lines), vote=v) for line, v in zip(body, own, strict=True)]
 
 
 def _extract(root: Any) -> str:
