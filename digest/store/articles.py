@@ -1,12 +1,9 @@
 """Articles, every version of their text, and the index of their sketches."""
 
-import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from itertools import chain
-from operator import itemgetter
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -17,7 +14,7 @@ from digest.model import Article, Severity
 
 from . import documents
 from .database import Database
-from .schema import Moment, article_versions, articles, excerpts
+from .schema import article_versions, articles, excerpts, sketches
 
 Saved = Literal["new", "changed", "unchanged"]
 COMMON = 200
@@ -25,8 +22,6 @@ COMMON = 200
 SKETCH = 64
 _TOGETHER = 500
 """Articles forgotten in one statement."""
-_VALUES = 900
-"""In one statement; an SQLite older than 3.32 takes 999."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +57,16 @@ class Articles:
 
     def save_all(self, found: Iterable[tuple[Article, Sequence[int]]], *, now: datetime) -> tuple[Saved, ...]:
         """`save` for many in one transaction, in their order."""
+        drafts = [draft(article, sketch) for article, sketch in found]
         with self._database.write() as connection:
             self._database.alone(connection, "articles")
-            return save_found(connection, [draft(article, sketch) for article, sketch in found], now)
+            return save_found(self._database, connection, drafts, now)
 
     def find(self, source_id: str, version: int | None = None) -> Stored | None:
         """The article, in its present version unless another is named; None when there is none."""
-        wanted = articles.c.version if version is None else version
-        query = _stored().where(articles.c.source_id == source_id, article_versions.c.version == wanted)
+        query = _stored(articles.c.version if version is None else version)
         with self._database.read() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(query.where(articles.c.source_id == source_id)).first()
         return _stored_from(row) if row else None
 
     def get(self, source_id: str, version: int | None = None) -> Article:
@@ -89,7 +84,7 @@ class Articles:
         self, *, before: int | None = None, limit: int = 50, severity: Severity | None = None
     ) -> tuple[tuple[int, Stored], ...]:
         """(key, article), newest first; pass the last key as *before* for the next page."""
-        query = _stored().add_columns(articles.c.id).where(article_versions.c.version == articles.c.version)
+        query = _stored().add_columns(articles.c.id)
         if before is not None:
             query = query.where(articles.c.id < before)
         if severity is not None:
@@ -109,8 +104,7 @@ class Articles:
         (never quoted before all), so that the cost does not grow with what is stored and every one of
         them gets its turn. Articles first seen after *now* are left out.
         """
-        present = article_versions.c.version == articles.c.version
-        usable = _stored().where(present, articles.c.usable, articles.c.first_seen_at <= now)
+        usable = _stored().where(articles.c.usable, articles.c.first_seen_at <= now)
         fresh = usable.where(~articles.c.evergreen).order_by(
             articles.c.first_seen_at.desc(), articles.c.id.desc()
         )
@@ -127,7 +121,7 @@ class Articles:
         Args:
             since: Only those first seen later.
         """
-        query = _stored().where(article_versions.c.version == articles.c.version, ~articles.c.usable)
+        query = _stored().where(~articles.c.usable)
         if since is not None:  # either kind is named for the index
             query = query.where(articles.c.evergreen.in_([False, True]), articles.c.first_seen_at > since)
         with self._database.read() as connection:
@@ -189,14 +183,18 @@ def _near(values: int) -> sa.TextClause:
     )
 
 
-def _stored() -> sa.Select[Any]:
+def _of_version(version: Any = articles.c.version) -> sa.ColumnElement[bool]:
+    return sa.and_(article_versions.c.article_id == articles.c.id, article_versions.c.version == version)
+
+
+def _stored(version: Any = articles.c.version) -> sa.Select[Any]:
     return sa.select(
         article_versions.c.document,
         article_versions.c.version,
         articles.c.first_seen_at,
         articles.c.changed_at,
         articles.c.released,
-    ).join(article_versions, article_versions.c.article_id == articles.c.id)
+    ).join(article_versions, _of_version(version))
 
 
 def _stored_from(row: Any) -> Stored:
@@ -218,18 +216,12 @@ def _stored_from(row: Any) -> Stored:
     )
 
 
-_NAMES = (
-    *("source_id", "version", "first_seen_at", "changed_at"),
-    *("title", "severity", "released", "usable", "evergreen"),
-)
-_LAST = sa.select(sa.func.max(articles.c.id))
-_SINCE = sa.select(articles.c.source_id, articles.c.id).where(articles.c.id > sa.bindparam("last"))
-
-
-def save_found(connection: sa.Connection, found: Sequence[Draft], now: datetime) -> tuple[Saved, ...]:
+def save_found(
+    database: Database, connection: sa.Connection, found: Sequence[Draft], now: datetime
+) -> tuple[Saved, ...]:
     """`Articles.save_all` inside a transaction that keeps something else, too; see `Database.alone`."""
     first = {one.source_id: one for one in reversed(found)}
-    fresh = _insert_new(connection, list(first.values())[::-1], now)
+    fresh = _insert_new(database, connection, list(first.values())[::-1], now)
     return tuple(
         "new" if first[one.source_id] is one and one.source_id in fresh else _save(connection, one, now)
         for one in found
@@ -239,15 +231,13 @@ def save_found(connection: sa.Connection, found: Sequence[Draft], now: datetime)
 def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
     """What is known already, or stands twice among what was found."""
     known = connection.execute(
-        sa.select(
-            articles.c.id, articles.c.version, articles.c.released,
-            article_versions.c.text_hash, article_versions.c.document,
-        )
-        .join(article_versions, article_versions.c.article_id == articles.c.id)
-        .where(articles.c.source_id == found.source_id, article_versions.c.version == articles.c.version)
-    ).one()  # fmt: skip
+        _stored()
+        .add_columns(articles.c.id, article_versions.c.text_hash)
+        .where(articles.c.source_id == found.source_id)
+    ).one()
     if _same(documents.read(Article, known.document), found.article()):
         return "unchanged"
+    _unmark(connection, [known.id])
     same_text = known.text_hash == found.text_hash
     version = known.version if same_text else known.version + 1
     connection.execute(
@@ -255,14 +245,13 @@ def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
         .where(articles.c.id == known.id)
         .values(version=version, changed_at=now, **_columns(found, released=known.released and same_text))
     )
-    _unmark(connection, [known.id])
     row = _version(known.id, version, found, now)
     if same_text:
         this = (article_versions.c.article_id == known.id) & (article_versions.c.version == version)
         connection.execute(sa.update(article_versions).where(this).values(row))
     else:
         connection.execute(sa.insert(article_versions), row)
-    _mark(connection, [(known.id, found.sketch)])
+    _mark(connection, [known.id])
     return "changed"
 
 
@@ -281,24 +270,24 @@ def _columns(found: Draft, *, released: bool) -> dict[str, Any]:
     }
 
 
-def _insert_new(connection: sa.Connection, found: Sequence[Draft], now: datetime) -> Set[str]:
-    """Keep those whose source id is not known, and return these; a few statements however many there are.
-
-    Keys only grow: whatever has a higher one than there was is what came.
-    """
-    moment = Moment().process_bind_param(now, connection.dialect)
-    last = connection.scalar(_LAST) or 0
-    rows = [(one.source_id, 1, moment, moment, *_columns(one, released=False).values()) for one in found]
-    insert_rows(connection, "articles", _NAMES, rows, "ON CONFLICT (source_id) DO NOTHING")
-    ids: dict[str, int] = dict(connection.execute(_SINCE, {"last": last}).all())
+def _insert_new(
+    database: Database, connection: sa.Connection, found: Sequence[Draft], now: datetime
+) -> Set[str]:
+    """Keep those whose source id is not known, and return these; a few statements however many there are."""
+    if not found:
+        return set()
+    start = {"version": 1, "first_seen_at": now, "changed_at": now}
+    rows = [{"source_id": one.source_id, **start, **_columns(one, released=False)} for one in found]
+    insert = database.insert(articles).on_conflict_do_nothing()
+    ids = dict(connection.execute(insert.returning(articles.c.source_id, articles.c.id), rows).all())
     new = [(ids[one.source_id], one) for one in found if one.source_id in ids]
-    versions = [tuple(_version(key, 1, one, moment).values()) for key, one in new]
-    insert_rows(connection, "article_versions", article_versions.c.keys(), versions)
-    _mark(connection, [(key, one.sketch) for key, one in new])
+    if new:
+        connection.execute(sa.insert(article_versions), [_version(key, 1, one, now) for key, one in new])
+        _mark(connection, ids.values())
     return ids.keys()
 
 
-def _version(article_id: int, version: int, found: Draft, saved_at: Any) -> dict[str, Any]:
+def _version(article_id: int, version: int, found: Draft, saved_at: datetime) -> dict[str, Any]:
     return {
         "article_id": article_id,
         "version": version,
@@ -309,47 +298,29 @@ def _version(article_id: int, version: int, found: Draft, saved_at: Any) -> dict
     }
 
 
-def _unmark(connection: sa.Connection, article_ids: Sequence[int]) -> None:
+def _unmark(connection: sa.Connection, article_ids: Collection[int]) -> None:
     """Take the articles' present texts out of the index."""
-    marked = sa.select(article_versions.c.article_id, article_versions.c.sketch).where(
-        article_versions.c.article_id.in_(article_ids), article_versions.c.sketch.is_not(None)
-    )
-    rows = connection.execute(marked).all()
-    marks = [(value, row.article_id) for row in rows for value in json.loads(row.sketch)]
-    _run(connection, "DELETE FROM sketches WHERE hash = ? AND article_id = ?", marks)
+    place = sa.tuple_(sketches.c.hash, sketches.c.article_id)
+    connection.execute(sa.delete(sketches).where(place.in_(_marks(connection, article_ids))))
 
 
-def _mark(connection: sa.Connection, marks: Iterable[tuple[int, Sequence[int]]]) -> None:
+def _mark(connection: sa.Connection, article_ids: Collection[int]) -> None:
     """In the index's order: neighbours share a page."""
-    rows = [(value, article_id) for article_id, sketch in marks for value in set(sketch)]
-    rows.sort(key=itemgetter(0))
-    insert_rows(connection, "sketches", ("hash", "article_id"), rows)
+    marks = _marks(connection, article_ids).order_by("hash")
+    connection.execute(sa.insert(sketches).from_select(["hash", "article_id"], marks))
 
 
-def insert_rows(
-    connection: sa.Connection,
-    table: str,
-    names: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
-    otherwise: str = "",
-) -> None:
-    """Many rows a statement, at half the cost of one, and what is left over one by one.
-
-    Args:
-        rows: Values as the driver has them.
-        otherwise: A clause that says what becomes of those that are there already.
-    """
-    row = f"({', '.join('?' * len(names))})"
-    together = _VALUES // len(names)
-    whole = len(rows) - len(rows) % together
-    start = f"INSERT INTO {table} ({', '.join(names)}) VALUES"
-    many = f"{start} {', '.join([row] * together)} {otherwise}"
-    _run(connection, many, [tuple(chain(*rows[at : at + together])) for at in range(0, whole, together)])
-    _run(connection, f"{start} {row} {otherwise}", rows[whole:])
-
-
-def _run(connection: sa.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Straight to the driver: SQLAlchemy's part of a row costs as much as the database's."""
-    if rows:
-        own = statement if connection.dialect.paramstyle == "qmark" else statement.replace("?", "%s")
-        connection.exec_driver_sql(own, list(rows))
+def _marks(connection: sa.Connection, article_ids: Collection[int]) -> sa.Select[Any]:
+    """The articles' present sketches as rows, taken apart by the database."""
+    sketch = article_versions.c.sketch
+    apart = sa.func.json_each(sketch)
+    if connection.dialect.name == "postgresql":
+        apart = sa.func.json_array_elements_text(sa.cast(sketch, sa.JSON))
+    value = apart.table_valued("value")
+    return (
+        sa.select(sa.cast(value.c.value, sa.BigInteger).label("hash"), articles.c.id)
+        .join_from(articles, article_versions, _of_version())
+        .join(value, sa.true())
+        .where(articles.c.id.in_(article_ids))
+        .distinct()
+    )

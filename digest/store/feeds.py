@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields, replace
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,9 +12,9 @@ from digest.errors import StoreError
 from digest.model import Feed, FeedConfig, SeenEntry
 
 from . import documents
-from .articles import insert_rows, save_found
+from .articles import save_found
 from .database import Database
-from .schema import Moment, feed_entries, feeds
+from .schema import feed_entries, feeds
 
 
 class Feeds:
@@ -91,8 +90,8 @@ class Feeds:
         with self._database.write() as connection:
             if now:
                 self._database.alone(connection, "articles")
-                save_found(connection, found, now)
-            _remember(connection, seen or {})
+                save_found(self._database, connection, found, now)
+            self._remember(connection, seen or {})
             if updates:
                 connection.execute(_UPDATE, updates)
 
@@ -111,11 +110,22 @@ class Feeds:
     def _put(self, connection: sa.Connection, feed: Feed) -> None:
         connection.execute(sa.insert(feeds).values(_row(feed)))
 
+    def _remember(self, connection: sa.Connection, seen: Mapping[str, Iterable[SeenEntry]]) -> None:
+        rows = [
+            {"feed_id": key, **{name: getattr(one, name) for name in _SEEN}}
+            for key, entries in seen.items()
+            for one in entries
+        ]
+        if rows:
+            insert = self._database.insert(feed_entries)
+            fresh = {key: insert.excluded[key] for key in ("guid", "link", "mark", "text_mark")}
+            change = insert.on_conflict_do_update(index_elements=["feed_id", "id"], set_=fresh)
+            connection.execute(change, rows)
 
-_SEEN = tuple(field.name for field in fields(SeenEntry) if field.name != "first_seen_at")
-_TOLD = attrgetter(*_SEEN)
+
+_SEEN = tuple(field.name for field in fields(SeenEntry))
 _SEEN_OF = (
-    sa.select(feed_entries.c.first_seen_at, *(feed_entries.c[name] for name in _SEEN))
+    sa.select(*(feed_entries.c[name] for name in _SEEN))
     .where(feed_entries.c.feed_id == sa.bindparam("feed"))
     .order_by(feed_entries.c.first_seen_at.desc(), feed_entries.c.id)
     .limit(5000)
@@ -126,18 +136,6 @@ _UPDATE = (
     .where(feeds.c.id == sa.bindparam("new_id"))
     .values({key: sa.bindparam(f"new_{key}") for key in ("url", "next_at", "document")})
 )
-
-
-def _remember(connection: sa.Connection, seen: Mapping[str, Iterable[SeenEntry]]) -> None:
-    stored, dialect = Moment().process_bind_param, connection.dialect
-    rows = [
-        (feed_id, stored(one.first_seen_at, dialect), *_TOLD(one))
-        for feed_id, entries in seen.items()
-        for one in entries
-    ]
-    fresh = ", ".join(f"{key} = excluded.{key}" for key in ("guid", "link", "mark", "text_mark"))
-    names = ("feed_id", "first_seen_at", *_SEEN)
-    insert_rows(connection, "feed_entries", names, rows, f"ON CONFLICT (feed_id, id) DO UPDATE SET {fresh}")
 
 
 def _written(config: FeedConfig) -> dict[str, Any]:
