@@ -11,20 +11,18 @@ import sys
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from digest.errors import StoreError
 from digest.mail.transport import Fate, Letter, Result, Transport
 from digest.model import DeliveryState
 from digest.outgoing import Entry, Outgoing
 from digest.scribe import Scribe
-
-if TYPE_CHECKING:
-    from digest.store import Claim
-    from digest.store.ledger import Ledger
+from digest.store import Claim
+from digest.store.ledger import Ledger
 
 Clock = Callable[[], datetime]
 
@@ -63,37 +61,35 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many deliveries of a run ended how."""
+class Progress:
+    """How many deliveries of this run ended how so far.
+
+    Args:
+        queued: What was due at its start and has not ended.
+        rate: Messages sent a second, lately.
+        trouble: One sentence for each server (or store) that cannot be used now.
+    """
 
     sent: int = 0
     deferred: int = 0
     failed: int = 0
     unknown: int = 0
     suppressed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress(Counts):
-    """Counts of this run so far. *rate*: messages sent a second, lately."""
-
     queued: int = 0
     rate: float = 0.0
     trouble: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report(Counts):
+class Report(Progress):
     """What a run did.
 
     Args:
         fenced: Outcomes refused because another sender had taken over the row.
-        trouble: One sentence for each server (or store) that could not be used at the end.
     """
 
     fenced: int
     seconds: float
-    trouble: tuple[str, ...]
 
 
 def utc_now() -> datetime:
@@ -101,8 +97,8 @@ def utc_now() -> datetime:
 
 
 async def deliver(
-    ledger: "Ledger",
-    write: "Callable[[Claim], Letter]",
+    ledger: Ledger,
+    write: Callable[[Claim], Letter],
     transport: Transport,
     *,
     owner: str,
@@ -113,7 +109,7 @@ async def deliver(
     stop: asyncio.Event | None = None,
     expecting: Callable[[], bool] = lambda: False,
     owner_gone: Callable[[str], bool] = lambda owner: False,
-    on_refused: "Callable[[Claim, int, str], object] | None" = None,
+    on_refused: Callable[[Claim, int, str], object] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Deliver everything due, and wait a little (*policy.patience_s*) for what comes due.
@@ -150,7 +146,7 @@ async def deliver(
     return await run.run()
 
 
-def retry_at(claim: "Claim", policy: Policy, now: datetime) -> datetime | None:
+def retry_at(claim: Claim, policy: Policy, now: datetime) -> datetime | None:
     """When to try again: 5 min doubling to 4 h, up to a quarter later; None when that is too late.
 
     The jitter is the row's own, so the same row and attempt give the same moment.
@@ -161,7 +157,7 @@ def retry_at(claim: "Claim", policy: Policy, now: datetime) -> datetime | None:
     return at if at < last_moment(claim, policy) else None
 
 
-def last_moment(claim: "Claim", policy: Policy) -> datetime:
+def last_moment(claim: Claim, policy: Policy) -> datetime:
     """After this the row has expired."""
     end = claim.first_at + timedelta(seconds=policy.give_up_after_s)
     return min(end, policy.give_up_at) if policy.give_up_at else end
@@ -171,8 +167,8 @@ def last_moment(claim: "Claim", policy: Policy) -> datetime:
 class _Run:
     """One call of :func:`deliver`: a task that claims, one a connection that sends, one that writes."""
 
-    ledger: "Ledger"
-    write: "Callable[[Claim], Letter]"
+    ledger: Ledger
+    write: Callable[[Claim], Letter]
     transport: Transport
     owner: str
     policy: Policy
@@ -182,7 +178,7 @@ class _Run:
     stop: asyncio.Event
     expecting: Callable[[], bool]
     owner_gone: Callable[[str], bool]
-    on_refused: "Callable[[Claim, int, str], object] | None"
+    on_refused: Callable[[Claim, int, str], object] | None
     on_progress: Callable[[Progress], None] | None
 
     def __post_init__(self) -> None:
@@ -192,7 +188,7 @@ class _Run:
         )  # fmt: skip
         self.outgoing = Outgoing(self.transport, self.write, self.policy.makers, self.look_again)
         self.counts: Counter[str] = Counter()
-        self.couriers: list[_Courier] = []
+        self.holding: dict[Letter, Entry] = {}
         self._pulse = asyncio.Event()
         self._done = False
         self._is_low = False
@@ -200,37 +196,30 @@ class _Run:
         self._began = time.monotonic()
 
     async def run(self) -> Report:
+        """From the first claim to the last row given back."""
         await self._recover()
-        self._queued = await self._count_queued()
-        self.couriers = [_Courier(self) for _ in range(self.transport.connections)]
-        workers = [asyncio.create_task(courier.work()) for courier in self.couriers]
-        needed = [
-            asyncio.create_task(self.scribe.run()),
-            asyncio.create_task(self._direct(workers)),
-            *workers,
-        ]
-        helping = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_stop(workers))]
+        if self.on_progress:
+            self._queued = await self.scribe.call(self.ledger.due, now=self.clock(), edition=self.edition)
+        helping = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_stop())]
         try:
-            done, _ = await asyncio.wait(needed, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                if not task.cancelled():
-                    task.result()
-            return await self._report()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.scribe.run())
+                self._couriers = [tasks.create_task(self._carry()) for _ in range(self.transport.connections)]
+                await self._feed()
+                self._done = True
+                self.look_again()
+                await asyncio.wait(self._couriers)
+                cut_off = [entry.claim for entry in self.holding.values()]
+                await self._release([*self.outgoing.clear(), *cut_off])
+                self.scribe.end()
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from failed.exceptions[0].__cause__
         finally:
-            for task in (*needed, *helping):
+            for task in helping:
                 task.cancel()
-            await asyncio.gather(*needed, *helping, return_exceptions=True)
             self.scribe.close()
             self.outgoing.close()
-
-    async def _direct(self, workers: list[asyncio.Task[None]]) -> None:
-        """From the first claim to the last row given back."""
-        await self._feed()
-        self._done = True
-        self.look_again()
-        await asyncio.wait(workers)
-        await self._release(self.outgoing.clear())
-        self.scribe.end()
+        return self._report()
 
     # Claiming
 
@@ -259,8 +248,8 @@ class _Run:
             await self._release(self.outgoing.clear(ready))
 
     def _at_work(self) -> int:
-        """How many connections have a letter in hand."""
-        return len([courier for courier in self.couriers if courier.holding])
+        """How many couriers have a letter in hand."""
+        return len({entry.courier for entry in self.holding.values()})
 
     async def _claim(self) -> int:
         """Claim a batch for the couriers; how many rows it had. While no server can be used, wait instead."""
@@ -278,11 +267,11 @@ class _Run:
         )
         self.at_most -= len(claims)
         now = self.clock()
-        late = {claim.id for claim in claims if now >= last_moment(claim, self.policy)}
         for claim in claims:
-            if claim.id in late:
+            if now < last_moment(claim, self.policy):
+                self.outgoing.add(claim, expires)
+            else:
                 self._settle(claim, DeliveryState.FAILED, 0, "expired")
-        self.outgoing.add((claim for claim in claims if claim.id not in late), expires)
         self._is_low = False
         self.look_again()
         return len(claims)
@@ -315,15 +304,10 @@ class _Run:
         """Never ourselves, though a restarted database may have forgotten us."""
         return owner != self.owner and self.owner_gone(owner)
 
-    async def _release(self, claims: "Sequence[Claim]") -> int:
+    async def _release(self, claims: Sequence[Claim]) -> int:
         if not claims:
             return 0
         return await self.scribe.call(self.ledger.release, tuple(claims), now=self.clock())
-
-    async def _count_queued(self) -> int:
-        if self.on_progress is None:
-            return 0
-        return await self.scribe.call(self.ledger.due, now=self.clock(), edition=self.edition)
 
     def _is_hopeless(self) -> bool:
         """No server can be used, for longer than we are to wait; one that is merely paced can."""
@@ -331,8 +315,25 @@ class _Run:
 
     # Sending
 
-    def take(self) -> Entry | None:
-        """The next that may go, with its letter; None when there is none, or when it is to end."""
+    async def _carry(self) -> None:
+        """A courier: takes letters to the transport, one connection's at a time."""
+        while (letter := await self._first()) is not None:
+            await self.transport.carry(letter, self)
+            self.look_again()
+
+    async def _first(self) -> Letter | None:
+        """As :meth:`next`, but wait for one; None when there will be none."""
+        while not self.stop.is_set():
+            letter = self.next()
+            if letter is not None:
+                return letter
+            if self._done and (not self.outgoing or self._is_hopeless()):
+                return None
+            await self._wait(self.outgoing.wait_s(_LOOK_AGAIN_S))
+        return None
+
+    def next(self) -> Letter | None:
+        """The next that may go; None when there is none, or when it is to end."""
         while not self.stop.is_set():
             entry = self.outgoing.take()
             if not self._is_low and self.outgoing.has_room(self.policy.batch):
@@ -341,29 +342,21 @@ class _Run:
             if entry is None:
                 return None
             try:
-                self.outgoing.letter(entry)
+                letter = self.outgoing.letter(entry)
             except StoreError:  # nothing is wrong with the letter
                 self.outgoing.park(entry, _LOOK_AGAIN_S)
                 return None
             except Exception as error:  # one reader's bad data must not stop the others
                 self._settle(entry.claim, DeliveryState.FAILED, 0, f"cannot be built: {error}")
             else:
-                return entry
+                entry.courier = asyncio.current_task()
+                self.holding[letter] = entry
+                return letter
         return None
 
-    async def first(self) -> Entry | None:
-        """As :meth:`take`, but wait for one; None when there will be none."""
-        while not self.stop.is_set():
-            entry = self.take()
-            if entry is not None:
-                return entry
-            if self._done and (not self.outgoing or self._is_hopeless()):
-                return None
-            await self._wait(self.outgoing.wait_s(_LOOK_AGAIN_S))
-        return None
-
-    async def mark(self, entry: Entry) -> bool:
+    async def mark(self, letter: Letter) -> bool:
         """Durable, and still ours: a sender that was frozen past its lease must not go on."""
+        entry = self.holding[letter]
         entry.marked = True
         if not await self.scribe.mark(entry.claim):
             self.counts["suppressed"] += 1
@@ -373,17 +366,16 @@ class _Run:
         self.outgoing.stale.append(entry.claim)
         return False
 
-    def decide(self, entry: Entry, result: Result) -> None:
+    def settle(self, letter: Letter, result: Result) -> None:
         """Read a result into the ledger's terms."""
+        entry = self.holding.pop(letter)
         claim, code, text = entry.claim, result.code, result.text
         match result.fate:
-            case Fate.SENT:
-                self._settle(claim, DeliveryState.SENT, code, text)
+            case Fate.SENT | Fate.UNKNOWN:
+                self._settle(claim, DeliveryState(result.fate), code, text)
             case Fate.REFUSED:
                 self._settle(claim, DeliveryState.FAILED, code, text)
                 self.scribe.refused(claim, code, text)
-            case Fate.UNKNOWN:
-                self._settle(claim, DeliveryState.UNKNOWN, code, text)
             case Fate.DEFERRED:
                 self._defer(claim, result)
             case Fate.UNTOUCHED:
@@ -391,7 +383,7 @@ class _Run:
             case Fate.WITHDRAWN:
                 pass  # the ledger said why: unsubscribed meanwhile, or somebody else's row by now
 
-    def _defer(self, claim: "Claim", result: Result) -> None:
+    def _defer(self, claim: Claim, result: Result) -> None:
         at = retry_at(claim, self.policy, self.clock())
         if at is None:
             self._settle(claim, DeliveryState.FAILED, result.code, f"expired: {result.text}")
@@ -407,31 +399,28 @@ class _Run:
             self.outgoing.park(entry, self.transport.wait_s(entry.claim.address))
 
     def _settle(
-        self, claim: "Claim", state: DeliveryState, code: int, text: str, next_at: datetime | None = None
+        self, claim: Claim, state: DeliveryState, code: int, text: str, next_at: datetime | None = None
     ) -> None:
         self.scribe.settle(claim, state, code or None, text, next_at)
         self.counts["deferred" if state is DeliveryState.QUEUED else state.value] += 1
 
     # Stopping and telling
 
-    async def _watch_stop(self, workers: list[asyncio.Task[None]]) -> None:
+    async def _watch_stop(self) -> None:
         """After a stop, do not wait for letters that may hang for long before they are out."""
         await self.stop.wait()
         self.look_again()
         await asyncio.sleep(self.policy.grace_s)
-        for courier, task in zip(self.couriers, workers, strict=True):
-            if not any(entry.marked for entry in courier.holding.values()):
-                task.cancel()
+        needed = {entry.courier for entry in self.holding.values() if entry.marked}
+        for courier in self._couriers:
+            if courier not in needed:
+                courier.cancel()
 
-    async def _report(self) -> Report:
+    def _report(self) -> Report:
+        so_far = self._progress(0.0)
         if self.on_progress:
-            self.on_progress(self._progress(0.0))
-        return Report(
-            **self.counts,
-            fenced=self.scribe.fenced,
-            seconds=time.monotonic() - self._began,
-            trouble=self.transport.trouble(),
-        )
+            self.on_progress(so_far)
+        return Report(**asdict(so_far), fenced=self.scribe.fenced, seconds=time.monotonic() - self._began)
 
     async def _tick(self) -> None:
         """Tell how it goes, with the rate over the last seconds."""
@@ -456,36 +445,3 @@ class _Run:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._pulse.wait()
-
-
-class _Courier:
-    """Takes letters to the transport: the source of one connection's letters at a time."""
-
-    def __init__(self, run: _Run) -> None:
-        self._run = run
-        self.holding: dict[Letter, Entry] = {}
-
-    async def work(self) -> None:
-        run = self._run
-        try:
-            while (entry := await run.first()) is not None:
-                await run.transport.carry(self._hold(entry), self)
-                run.look_again()
-        finally:
-            for entry in self.holding.values():
-                run.outgoing.put_back(entry)
-
-    def next(self) -> Letter | None:
-        entry = self._run.take()
-        return None if entry is None else self._hold(entry)
-
-    def mark(self, letter: Letter) -> Awaitable[bool]:
-        return self._run.mark(self.holding[letter])
-
-    def settle(self, letter: Letter, result: Result) -> None:
-        self._run.decide(self.holding.pop(letter), result)
-
-    def _hold(self, entry: Entry) -> Letter:
-        assert entry.letter is not None
-        self.holding[entry.letter] = entry
-        return entry.letter

@@ -5,16 +5,13 @@ import contextlib
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import TYPE_CHECKING
 
 from digest.mail.transport import Letter, Transport
-
-if TYPE_CHECKING:
-    from digest.store import Claim
+from digest.store import Claim
 
 _MOST_PARKED = 200
 _LONGEST_PARK_S = 30.0
@@ -30,18 +27,21 @@ class Entry:
         expires: When its lease is half over, on the monotonic clock: too late to begin.
         letter: Once made, kept for the next attempt.
         making: A thread is at it; done without a letter, its turn makes it, and tells what is wrong.
+        courier: Who has it in hand.
         marked: It may be on the wire; from here on only the server's reply ends it.
         blamed: How often a server went into trouble just when it got this one.
     """
 
-    claim: "Claim"
+    claim: Claim
     expires: float
     letter: Letter | None = None
-    making: "Future[None] | None" = None
+    making: Future[None] | None = None
+    courier: "asyncio.Task[None] | None" = None
     marked: bool = False
     blamed: int = 0
 
 
+@dataclass
 class Outgoing:
     """Rows in the order they were claimed, except that those whose domain must wait are overtaken.
 
@@ -51,17 +51,13 @@ class Outgoing:
         told: Called on the loop when letters are made.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        make: "Callable[[Claim], Letter]",
-        makers: int,
-        told: Callable[[], object],
-    ) -> None:
-        self._transport = transport
-        self._make = make
-        self._makers = ThreadPoolExecutor(makers, "letters") if makers else None
-        self._told = told
+    transport: Transport
+    make: Callable[[Claim], Letter]
+    makers: int
+    told: Callable[[], object]
+
+    def __post_init__(self) -> None:
+        self._makers = ThreadPoolExecutor(self.makers, "letters") if self.makers else None
         self._ready: deque[Entry] = deque()
         self._parked: list[tuple[float, int, Entry]] = []
         self._serial = count()
@@ -78,12 +74,8 @@ class Outgoing:
         """It is time to claim more."""
         return len(self._ready) <= batch // 2 and len(self._parked) < _MOST_PARKED
 
-    def add(self, claims: Iterable["Claim"], expires: float) -> None:
-        self._ready.extend(Entry(claim, expires) for claim in claims)
-
-    def put_back(self, entry: Entry) -> None:
-        entry.marked = False
-        self._ready.append(entry)
+    def add(self, claim: Claim, expires: float) -> None:
+        self._ready.append(Entry(claim, expires))
 
     def take(self) -> Entry | None:
         """The next that may go now; None when none may."""
@@ -95,13 +87,13 @@ class Outgoing:
                 break
             if self._may_go(entry, now):
                 return entry
-            if self._transport.wait_s(""):
+            if self.transport.wait_s(""):
                 break
         return None
 
     def letter(self, entry: Entry) -> Letter:
         """Raises whatever making it does."""
-        entry.letter = entry.letter or self._make(entry.claim)
+        entry.letter = entry.letter or self.make(entry.claim)
         return entry.letter
 
     def _make_ahead(self) -> None:
@@ -114,7 +106,7 @@ class Outgoing:
         for at in range(0, len(new), _GROUP):
             group = new[at : at + _GROUP]
             making = self._makers.submit(self._make_all, group)
-            making.add_done_callback(lambda _: loop.call_soon_threadsafe(self._told))
+            making.add_done_callback(lambda _: loop.call_soon_threadsafe(self.told))
             for entry in group:
                 entry.making = making
 
@@ -139,14 +131,14 @@ class Outgoing:
 
     def wait_s(self, otherwise: float) -> float:
         """Seconds until :meth:`take` may give something; *otherwise* when nothing is waiting for a moment."""
-        resting_s = self._transport.wait_s("")
+        resting_s = self.transport.wait_s("")
         parked_s = self._parked[0][0] - time.monotonic() if self._parked else otherwise
         return max(0.002, min(resting_s or parked_s, otherwise))
 
     def editions(self) -> set[int]:
         return {entry.claim.edition for entry in self._all()}
 
-    def clear(self, ready: Container[int] = ()) -> list["Claim"]:
+    def clear(self, ready: Container[int] = ()) -> list[Claim]:
         """Everything left, taken out, but for the deliveries of the editions named."""
         left = self._all()
         self._ready = deque(entry for entry in left if entry.claim.edition in ready)
@@ -159,10 +151,10 @@ class Outgoing:
         if now > entry.expires:
             self.stale.append(entry.claim)
             return False
-        wait_s = self._transport.wait_s(entry.claim.address)
+        wait_s = self.transport.wait_s(entry.claim.address)
         if not wait_s:
             return True
-        if self._transport.wait_s(""):
+        if self.transport.wait_s(""):
             self._ready.appendleft(entry)  # all must wait
         else:
             self.park(entry, min(wait_s, _LONGEST_PARK_S))
@@ -170,11 +162,11 @@ class Outgoing:
 
 
 def make_writer(
-    build: "Callable[[Claim], bytes]",
+    build: Callable[[Claim], bytes],
     *,
-    return_path: "Callable[[Claim], str]",
+    return_path: Callable[[Claim], str],
     sign: Callable[[bytes], bytes] | None = None,
-) -> "Callable[[Claim], Letter]":
+) -> Callable[[Claim], Letter]:
     """From a claim to the letter it becomes when it is due.
 
     Args:
@@ -184,7 +176,7 @@ def make_writer(
         sign: Signs a complete message (DKIM).
     """
 
-    def write(claim: "Claim") -> Letter:
+    def write(claim: Claim) -> Letter:
         message = build(claim)
         content = sign(message) if sign is not None else message
         return Letter(sender=return_path(claim), recipient=claim.address, content=content)
