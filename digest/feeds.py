@@ -8,10 +8,8 @@ import contextlib
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from digest import guard, polling
@@ -34,61 +32,41 @@ _FLUSH = 300
 """Articles or feeds kept in memory before they are written; a few transactions instead of hundreds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Polled:
-    """What a poll of one feed came to.
+    """A poll of one feed: while it is under way, and what it came to.
 
     Args:
+        anew: As if none of its entries had been seen.
         state: ``new`` (something new or changed), ``unchanged``, ``failed``, ``gone`` or ``left``
             (not reached in time; nothing about it changed).
         new, changed: Articles; *background* of the new ones are no news.
         quarantined: Of the new and changed ones. *empty*: entries without text enough for an article.
         detail: For ``failed``, ``gone`` and ``left``: why.
         steps: Every decision in order, for ``digest feeds check``.
-        drafts: New and changed articles as they were kept; only in progress reports and checks.
+        drafts: New and changed articles as they are kept; only in progress reports and checks.
+        seen: What is to be remembered of its entries; no longer known when all is written.
     """
 
     feed: Feed
-    state: str
+    anew: bool = False
+    state: str = "unchanged"
     new: int = 0
     background: int = 0
     changed: int = 0
     quarantined: int = 0
     empty: int = 0
     detail: str = ""
-    steps: tuple[str, ...] = ()
+    steps: list[str] = field(default_factory=list)
     drafts: tuple[Draft, ...] = ()
+    seen: tuple[SeenEntry, ...] = field(default=(), compare=False)
 
     @property
     def articles(self) -> tuple[Article, ...]:
         return tuple(draft.article() for draft in self.drafts)
 
-
-@dataclass(slots=True)
-class _Poll:
-    """One feed's poll under way; *anew* as if none of its entries had been seen."""
-
-    feed: Feed
-    anew: bool = False
-    steps: list[str] = field(default_factory=list)
-    found: list[Draft] = field(default_factory=list)
-    seen: list[SeenEntry] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    state: str = "unchanged"
-    detail: str = ""
-
     def say(self, step: str) -> None:
         self.steps.append(step)
-
-    def result(self) -> Polled:
-        return Polled(
-            feed=self.feed,
-            state=self.state,
-            detail=self.detail,
-            steps=tuple(self.steps),
-            drafts=tuple(self.found),
-            **self.counts,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,27 +102,30 @@ class Reader:
             await self.workers.prepare()
         unmet = self.store.feeds.unmet()
 
-        async def ask(neighbours: Sequence[Feed], keeper: _Keeper) -> None:
+        keeper = _Keeper(self.store, self.now)
+
+        async def ask(neighbours: Sequence[Feed]) -> None:
             for feed in neighbours:
                 async with turn:  # bounds what is in memory, too: bodies and entries wait for workers
-                    poll = await self._ask(_Poll(feed, anew=feed.id in unmet))
-                    result = poll.result()
+                    poll = await self._ask(Polled(feed=feed, anew=feed.id in unmet))
                     await keeper.keep(poll)
-                results[feed.id] = replace(result, drafts=())
-                on_progress(result)
+                results[feed.id] = replace(poll, drafts=(), seen=())
+                on_progress(poll)
 
-        async with _Keeper(self.store, self.now) as keeper:
+        try:
             # One task a host: feeds that wait for their host's other feeds must not take others' turns.
-            await _within(self.settings.budget_s, [ask(neighbours, keeper) for neighbours in _by_host(due)])
+            await _within(self.settings.budget_s, [ask(neighbours) for neighbours in _by_host(due)])
+        finally:
+            await keeper.flush()
         late = f"not reached within {self.settings.budget_s:g} s; its turn comes at the next poll"
         return tuple(results.get(feed.id) or Polled(feed=feed, state="left", detail=late) for feed in due)
 
     async def check(self, feed: Feed) -> Polled:
         """Ask one feed as if for the first time, explain every decision, and change nothing at all."""
         bare = replace(feed, etag=None, modified=None, body_hash="")
-        return (await self._ask(_Poll(bare, anew=True))).result()
+        return await self._ask(Polled(feed=bare, anew=True))
 
-    async def _ask(self, poll: _Poll) -> _Poll:
+    async def _ask(self, poll: Polled) -> Polled:
         feed = poll.feed
         again = self._pages_due(feed)  # their entries are wanted, changed or not
         try:
@@ -170,7 +151,7 @@ class Reader:
     def _allow(self, feed: Feed) -> tuple[str, ...]:
         return guard.PRIVATE if feed.allow_private else self.settings.allow
 
-    def _fail(self, poll: _Poll, what: str, *, wait_s: float = 0, gone: bool = False) -> None:
+    def _fail(self, poll: Polled, what: str, *, wait_s: float = 0, gone: bool = False) -> None:
         what = one_line(what)[:300]
         poll.state, poll.detail = ("gone" if gone else "failed"), what
         poll.say(what)
@@ -178,7 +159,7 @@ class Reader:
             poll.feed, what, now=self.now, settings=self.settings, wait_s=wait_s, gone=gone
         )
 
-    async def _take(self, poll: _Poll, answer: Fetched) -> None:
+    async def _take(self, poll: Polled, answer: Fetched) -> None:
         feed = poll.feed
         if answer.status == 410:
             return self._fail(poll, "its server says it is gone for good (410)", gone=True)
@@ -192,7 +173,7 @@ class Reader:
         self._settle(poll, answer, body_hash)
         return None
 
-    def _settle(self, poll: _Poll, answer: Fetched, body_hash: str) -> None:
+    def _settle(self, poll: Polled, answer: Fetched, body_hash: str) -> None:
         feed = poll.feed
         if answer.status == 200:
             feed = replace(feed, etag=answer.etag, modified=answer.modified, body_hash=body_hash)
@@ -210,7 +191,7 @@ class Reader:
         """Entries whose own pages were missed, and are asked for again now."""
         return frozenset(page.entry for page in feed.missed if feed.full_text and page.at <= self.now)
 
-    async def _read(self, poll: _Poll, answer: Fetched) -> None:
+    async def _read(self, poll: Polled, answer: Fetched) -> None:
         """From a body to articles worth keeping."""
         feed = poll.feed
         reading = await self._reading(poll, answer)
@@ -228,15 +209,15 @@ class Reader:
             teasers=parsed.teasers,
             note="; ".join(notes),
         )
-        poll.seen = [one.seen for one in fresh if one.sight is not Sight.KNOWN]
+        poll.seen = tuple(one.seen for one in fresh if one.sight is not Sight.KNOWN)
         for one in await self._cleaned(poll, reading):
             await self._weigh(poll, one)
-        if poll.counts["quarantined"] >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
+        if poll.quarantined >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
             poll.feed = replace(poll.feed, spam_at=self.now)
-        if poll.found:
+        if poll.drafts:
             poll.state = "new"
 
-    async def _reading(self, poll: _Poll, answer: Fetched) -> Reading:
+    async def _reading(self, poll: Polled, answer: Fetched) -> Reading:
         """Parsed, and cleaned at once unless pages are to be fetched first or something overruns."""
         feed = poll.feed
         seen = () if poll.anew else self.store.feeds.seen(feed.id)
@@ -263,7 +244,7 @@ class Reader:
                 raise
             return await read(self.workers.run_briefly, clean=False)
 
-    async def _cleaned(self, poll: _Poll, reading: Reading) -> Sequence[Found]:
+    async def _cleaned(self, poll: Polled, reading: Reading) -> Sequence[Found]:
         """What the reading left: all in one call, one by one when that overruns, so that what is at fault
         costs itself alone."""
         feed = poll.feed
@@ -286,7 +267,7 @@ class Reader:
                 cleaned.append(replace(one, entry=None, reason=str(error)))
         return cleaned
 
-    async def _full_texts(self, poll: _Poll, fresh: Sequence[Found], source: Source) -> None:
+    async def _full_texts(self, poll: Polled, fresh: Sequence[Found], source: Source) -> None:
         """Fetch the newest entries' own pages; those not had are asked for again later."""
         feed = poll.feed
         wanted = [one.seen for one in fresh if one.seen.link][:FULL_TEXTS]
@@ -315,11 +296,11 @@ class Reader:
         except WorkError:
             return True, ()
 
-    async def _weigh(self, poll: _Poll, one: Found) -> None:
+    async def _weigh(self, poll: Polled, one: Found) -> None:
         """Count what one entry came to, and keep it unless it is nothing new."""
         found, title = one.draft, one.title
         if found is None:
-            poll.counts["empty"] += 1
+            poll.empty += 1
             return poll.say(f"{title}: no article: {one.reason}")
         old = self.store.articles.find(found.source_id) if one.sight is not Sight.NEW else None
         if old is not None:
@@ -332,27 +313,24 @@ class Reader:
                 was = old.article
                 article = replace(article, text=was.text, blocks=was.blocks, cuts=was.cuts)
             found = draft(replace(article, flags=(*article.flags, *added)), found.sketch)
-        poll.found.append(found)
-        poll.counts["changed" if old else "new"] += 1
-        poll.counts["background"] += bool(found.evergreen and not old)
-        poll.counts["quarantined"] += found.severity is Severity.QUARANTINE
+        poll.drafts += (found,)
+        poll.changed += old is not None
+        poll.new += old is None
+        poll.background += found.evergreen and old is None
+        poll.quarantined += found.severity is Severity.QUARANTINE
         verdict = "changed" if old else "background" if found.evergreen else "news"
         return poll.say(f"{title}: {verdict}{f', kept from readers: {found.grave}' if found.grave else ''}")
 
 
 async def _within(seconds: float, work: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Do all at once; what is not done in time is given up. Raises the first exception there is."""
-    tasks = [asyncio.ensure_future(one) for one in work]
     try:
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ended:
-        if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError):
-            raise end
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+                for one in work:
+                    group.create_task(one)
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
 
 
 def _by_host(feeds: Iterable[Feed]) -> list[list[Feed]]:
@@ -363,7 +341,7 @@ def _by_host(feeds: Iterable[Feed]) -> list[list[Feed]]:
     return list(hosts.values())
 
 
-def _tell(poll: _Poll, answer: Fetched) -> None:
+def _tell(poll: Polled, answer: Fetched) -> None:
     for status, target in answer.hops:
         poll.say(f"{status} to {target}")
     kind = f", {answer.content_type}" if answer.content_type else ""
@@ -385,40 +363,25 @@ def _same_site(link: str, feed_url: str) -> bool:
 
 
 class _Keeper:
-    """Writes many polls in one go, in a thread of its own while others are asked; nothing is marked seen
-    that was not kept. Leaving it without an exception keeps the rest."""
+    """Writes many polls in one go, in a thread while others are asked; nothing is marked seen that was not
+    kept."""
 
     def __init__(self, store: "Store", now: datetime) -> None:
         self._store, self._now = store, now
-        self._polls: list[_Poll] = []
-        self._found = 0
-        self._thread = ThreadPoolExecutor(1)
-        self._writes: list[asyncio.Future[None]] = []
+        self._polls: list[Polled] = []
+        self._writing = asyncio.Lock()
 
-    async def keep(self, poll: _Poll) -> None:
+    async def keep(self, poll: Polled) -> None:
         """Raises StoreError when the polls cannot be written."""
         self._polls.append(poll)
-        self._found += len(poll.found)
-        if max(self._found, len(self._polls)) >= _FLUSH:
-            await asyncio.shield(self._write())  # a write goes on when who waits for it is cut off
+        if sum(max(1, len(one.drafts)) for one in self._polls) >= _FLUSH:
+            await asyncio.shield(self.flush())  # a write goes on when who waits for it is cut off
 
-    def _write(self) -> "asyncio.Future[None]":
-        polls, self._polls, self._found = self._polls, [], 0
-        found = [draft for poll in polls for draft in poll.found]
-        seen = {poll.feed.id: poll.seen for poll in polls if poll.seen}
-        save = partial(
-            self._store.feeds.save, [poll.feed for poll in polls], seen, found=found, now=self._now
-        )
-        self._writes.append(asyncio.get_running_loop().run_in_executor(self._thread, save))
-        return self._writes[-1]
-
-    async def __aenter__(self) -> "_Keeper":
-        return self
-
-    async def __aexit__(self, kind: object, *_: object) -> None:
-        if self._polls and kind is None:
-            self._write()
-        try:
-            await asyncio.gather(*self._writes, return_exceptions=kind is not None)
-        finally:
-            self._thread.shutdown(wait=False)
+    async def flush(self) -> None:
+        async with self._writing:
+            polls = self._polls[:]
+            found = [draft for poll in polls for draft in poll.drafts]
+            seen = {poll.feed.id: poll.seen for poll in polls}
+            feeds = [poll.feed for poll in polls]
+            await asyncio.to_thread(self._store.feeds.save, feeds, seen, found=found, now=self._now)
+            del self._polls[: len(polls)]
