@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -29,15 +29,10 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a loop: uvloop's, at half the CPU where much goes over the network, or else the library's own."""
-    import asyncio
+    """Run a loop: uvloop's, at half the CPU where much goes over the network."""
+    import uvloop
 
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+    return uvloop.run(work)
 
 
 class Clock:
@@ -239,11 +234,18 @@ def _renderer(config: "Config") -> "Renderer":
 
 
 def _make_secret(file: Path) -> bytes:
-    """A new secret in *file*, readable by its owner only; the one that is there when two start at once."""
+    """A new secret in *file*; the one that is there when two start at once."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(48) + "\n")
-    except FileExistsError:
-        pass
-    return file.read_text("utf-8").strip().encode()
+    with suppress(FileExistsError):
+        write_secret(file, secrets.token_urlsafe(48).encode() + b"\n")
+    return file.read_bytes().strip()
+
+
+def write_secret(file: Path, secret: bytes) -> None:
+    """To a new file that its owner alone can read.
+
+    Raises:
+        FileExistsError: It is there; what is in it stays.
+    """
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(secret)

@@ -1,6 +1,6 @@
 """The one place that constructs things: a configuration in, an installation that can be asked to act out."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError, SeedError
-from digest.installation import NOW, Clock, Installation, find_config, run
+from digest.installation import NOW, Clock, Installation, T, find_config, run
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -142,13 +142,17 @@ class Runtime(Installation):
         if not self.store.feeds.due(self.now):
             return report
 
-        async def poll() -> "list[Collected]":
-            async with self.feed_reader() as reader:
-                return [
-                    polled(one) for one in await reader.poll(on_progress=lambda one: on_progress(one.feed.id))
-                ]
+        read = self.with_reader(lambda reader: reader.poll(on_progress=lambda one: on_progress(one.feed.id)))
+        return report + [polled(one) for one in read]
 
-        return report + run(poll())
+    def with_reader(self, work: "Callable[[Reader], Awaitable[T]]") -> T:
+        """What *work* makes of a reader of feeds."""
+
+        async def done() -> T:
+            async with self.feed_reader() as reader:
+                return await work(reader)
+
+        return run(done())
 
     def collect_seeds(self, on_progress: Callable[[str], None] = lambda _: None) -> "list[Collected]":
         """Read the seeds."""

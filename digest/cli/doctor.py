@@ -1,7 +1,5 @@
 """``digest doctor``: what is wrong with servers, signatures, DNS and permissions, and what to do."""
 
-import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from digest.cli.output import AsJson, emit_json, runtime, say
+from digest.installation import run as loop
+from digest.installation import write_secret
 
 if TYPE_CHECKING:
     from digest.doctor import Finding
@@ -60,9 +60,9 @@ def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
         yield Finding("ok", f"no mail server is configured: mail goes to {where}")
         return
     for server in opened.mail.servers():
-        yield asyncio.run(check_server(server))
+        yield loop(check_server(server))
         if to:
-            yield asyncio.run(opened.mail.send_test(server, to))
+            yield loop(opened.mail.send_test(server, to))
     yield from check_dns(domain, opened.mail.dkim_keys())
 
 
@@ -79,7 +79,10 @@ def dkim(
     from digest.mail.dkim import load_key, make_key, zone_line
 
     if new is not None:  # before the configuration is read: it may name this file already
-        _write(new, make_key(algorithm))
+        try:
+            write_secret(new, make_key(algorithm))
+        except FileExistsError:
+            raise typer.BadParameter(f"{new} is there already; nothing was written") from None
     with runtime(context) as opened:
         keys = opened.mail.dkim_keys()
         if new is not None:
@@ -91,11 +94,3 @@ def dkim(
         say("No key signs; make one with: digest doctor dkim --new FILE")
     for key in keys:
         print(zone_line(key))
-
-
-def _write(file: Path, key: bytes) -> None:
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(key)
-    except FileExistsError:
-        raise typer.BadParameter(f"{file} is there already; nothing was written") from None

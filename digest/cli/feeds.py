@@ -1,6 +1,5 @@
 """``digest feeds``: the feeds that are read, how each is doing, and what to do about it."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,20 +35,11 @@ def add(
     from digest.subscriptions import add as subscribe
 
     with runtime(context) as opened:
-
-        async def found() -> "Feed":
-            async with opened.feed_reader() as reader:
-                return await subscribe(
-                    reader,
-                    url,
-                    id=name,
-                    title=title,
-                    tags=tag or (),
-                    full_text=full_text,
-                    allow_private=private,
-                )
-
-        feed = asyncio.run(found())
+        feed = opened.with_reader(
+            lambda reader: subscribe(
+                reader, url, id=name, title=title, tags=tag or (), full_text=full_text, allow_private=private
+            )
+        )
     say(f"Added {feed.id}: {feed.title or feed.url} ({feed.url})")
 
 
@@ -102,21 +92,16 @@ def check(context: typer.Context, name: Name) -> None:
         feed = opened.store.feeds.find(name) or Feed(
             id="visited", url=name, fetch_url=name, origin="command", added_at=opened.now
         )
-
-        async def checked() -> None:
-            async with opened.feed_reader() as reader:
-                result = await reader.check(feed)
-            for step in result.steps:
-                print(step)
-            for article in result.articles:
-                print(f"{article.published or 'undated'!s:10}  {article.title}")
-                for flag in article.flags:
-                    print(f"            {flag.severity} {flag.code}: {flag.reason}")
-            print(f"{result.state}: {result.new} new, {result.empty} without an article in it")
-            if result.state in {"failed", "gone"}:
-                raise typer.Exit(1)
-
-        asyncio.run(checked())
+        result = opened.with_reader(lambda reader: reader.check(feed))
+    for step in result.steps:
+        print(step)
+    for article in result.articles:
+        print(f"{article.published or 'undated'!s:10}  {article.title}")
+        for flag in article.flags:
+            print(f"            {flag.severity} {flag.code}: {flag.reason}")
+    print(f"{result.state}: {result.new} new, {result.empty} without an article in it")
+    if result.state in {"failed", "gone"}:
+        raise typer.Exit(1)
 
 
 @feeds.command(name="import")

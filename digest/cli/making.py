@@ -1,13 +1,25 @@
-"""``digest now``, and ``digest init`` that comes before it."""
+"""``digest now``, and what comes before it: ``digest init`` and ``digest collect``."""
 
 import sys
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest.cli.output import DryRun, Language, interface_language, mail_address, progress, runtime, say
+from digest.cli.output import (
+    DryRun,
+    Language,
+    emit_json,
+    interface_language,
+    mail_address,
+    progress,
+    runtime,
+    say,
+    shown,
+)
+from digest.installation import run as loop
 
 if TYPE_CHECKING:
     from digest.collect import Collected
@@ -42,6 +54,32 @@ def init(
     for path, written in write_defaults(folder):
         say(f"{'wrote' if written else 'kept '} {path}")
     say("Next: put documents into seeds/, then run digest now.")
+
+
+def collect(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a source, as JSON.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Read the seeds and feeds; say what is new, changed, unchanged, empty or failed.
+
+    Exit code 1 when a source failed; the others were read all the same.
+    """
+    with runtime(context) as opened:
+        if dry_run:
+            opened.rehearse()
+        with progress("Reading the sources") as note:
+            collected = opened.collect(on_progress=note)
+    if as_json:
+        emit_json([{"source": one.source_id, "state": one.state, "detail": one.detail} for one in collected])
+    else:
+        for one in collected:
+            if one.detail:
+                say(f"{one.state}: {one.source_id}: {one.detail}")
+        counts = Counter(one.state for one in collected)
+        print(shown({state: counts[state] for state in ("new", "changed", "unchanged", "empty", "failed")}))
+    if any(one.state == "failed" for one in collected):
+        raise typer.Exit(1)
 
 
 def now(
@@ -127,9 +165,7 @@ def _deliver(opened: "Runtime", edition: "Edition", addresses: tuple[str, ...], 
     if dry_run:
         say(f"Dry run: would mail {', '.join(addresses)}")
         return
-    import asyncio
-
-    all_sent, lines = asyncio.run(opened.mail.deliver_to(edition, addresses))
+    all_sent, lines = loop(opened.mail.deliver_to(edition, addresses))
     for line in lines:
         say(line)
     if not all_sent:
