@@ -4,17 +4,15 @@ import hashlib
 from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from digest.errors import DigestError
 from digest.message import choose
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-    from digest.model import MailParts
+from digest.model import MailParts
 
 NOBODY: frozenset[str] = frozenset()
 """The reader's own values that are known: none."""
@@ -36,7 +34,7 @@ setInterval(async () => {{
 </script></html>"""
 
 
-def make_preview_app(render: Callable[[], "MailParts"], watched: Callable[[], Iterable[Path]]) -> "Starlette":
+def make_preview_app(render: Callable[[], MailParts], watched: Callable[[], Iterable[Path]]) -> Starlette:
     """A page of frames for loopback only.
 
     Args:
@@ -44,18 +42,15 @@ def make_preview_app(render: Callable[[], "MailParts"], watched: Callable[[], It
             raises is shown in place of the mail.
         watched: Files whose change redraws the frames.
     """
-    from starlette.applications import Starlette
-    from starlette.responses import HTMLResponse, PlainTextResponse
-    from starlette.routing import Route
 
-    def page(request: "Request") -> "Response":
+    def page(request: Request) -> Response:
         frames = "".join(
             f'<div><h2>{name}</h2><iframe title="{name}" width="{width}" src="/{what}"></iframe></div>'
             for name, what, width in VIEWS
         )
         return HTMLResponse(_PAGE.format(frames=frames))
 
-    def mail(request: "Request") -> "Response":
+    def mail(request: Request) -> Response:
         try:
             parts = render()
         except DigestError as error:
@@ -65,7 +60,7 @@ def make_preview_app(render: Callable[[], "MailParts"], watched: Callable[[], It
         html = choose(parts.html, NOBODY)
         return HTMLResponse(_as_if_dark(html) if request.url.path == "/dark" else html)
 
-    def version(request: "Request") -> "Response":
+    def version(request: Request) -> Response:
         stamp = hashlib.sha256()
         for path in sorted(watched()):
             stamp.update(f"{path} {path.stat().st_mtime_ns}\n".encode("utf-8", "surrogateescape"))

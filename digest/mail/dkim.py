@@ -69,10 +69,10 @@ class Signer:
 
     def sign(self, message: bytes) -> bytes:
         """The signed message. It must have CRLF line ends; safe to call from any thread."""
-        end = message.find(b"\r\n\r\n")
-        head, start = (message[: end + 2], end + 4) if end >= 0 else (message, len(message))
+        head, _, body = message.partition(b"\r\n\r\n")
         names, canonical = _selected(head)
-        body_hash = base64.b64encode(_body_hash(message, start))
+        one_end = body.rstrip(b"\r\n") + b"\r\n"  # RFC 6376 section 3.4.3
+        body_hash = base64.b64encode(hashlib.sha256(one_end).digest())
         signatures = [_signature(sign, begin, names, body_hash, canonical) for sign, begin in self._keys]
         return b"".join((*signatures, message))
 
@@ -182,13 +182,3 @@ def _ranked(field: bytes) -> tuple[int, bytes, bytes]:
         return 0, b"", b""
     words = value.replace(b"\t", b" ").split(b" ")
     return _SIGNED.index(name), name, name + b":" + b" ".join([word for word in words if word])
-
-
-def _body_hash(message: bytes, start: int) -> bytes:
-    """RFC 6376 section 3.4.3: one CRLF at the end."""
-    end = len(message)
-    while message.endswith(b"\r\n", start, end):
-        end -= 2
-    digest = hashlib.sha256(memoryview(message)[start:end])
-    digest.update(b"\r\n")
-    return digest.digest()

@@ -6,14 +6,14 @@ that what is seen is what a careful mail client shows.
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from digest.mail.inbox import numbered, parsed, part_text
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
 
 _SHOWN = ("from", "to", "subject", "date", "list-unsubscribe")
 _POLICY = (
@@ -38,18 +38,15 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere }
 """
 
 
-def make_inbox_app(folder: Path) -> "Starlette":
+def make_inbox_app(folder: Path) -> Starlette:
     """The web inbox over *folder*; it only reads. Serve it on loopback."""
-    from starlette.applications import Starlette
-    from starlette.exceptions import HTTPException
-    from starlette.routing import Route
 
-    def index(request: "Request") -> "Response":
+    def index(request: Request) -> Response:
         rows = "".join(_row(number, path) for number, path in numbered(folder))
         table = f"<table><tr><th>#<th>Subject<th>To<th>Date</tr>{rows}</table>"
         return _page("Inbox", f"<h1>Inbox</h1>{table if rows else '<p>No mail yet.</p>'}")
 
-    def show(request: "Request") -> "Response":
+    def show(request: Request) -> Response:
         """Found among those there are: the number never becomes a path."""
         path = dict(numbered(folder)).get(request.path_params["number"])
         if path is None:
@@ -82,9 +79,7 @@ def _shown(content: bytes) -> str:
     )
 
 
-def _page(title: str, body: str) -> "Response":
-    from starlette.responses import HTMLResponse
-
+def _page(title: str, body: str) -> Response:
     return HTMLResponse(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
 
 from digest.mail.connection import Connection, OpeningError, open_connection
@@ -22,6 +23,7 @@ relay that wants every letter twice would get one a minute."""
 _MOST_DOMAINS = 10_000
 
 
+@dataclass(eq=False)
 class Lane:
     """One server: its kept connections, and what it can take now.
 
@@ -30,14 +32,13 @@ class Lane:
         active: Connections in use or being opened.
     """
 
-    def __init__(self, server: Server, clock: Clock, pace: Pace) -> None:
-        self.server = server
-        self.breaker = Breaker()
-        self.pace = pace
-        self.served = 0.0
-        self.active = 0
-        self._clock = clock
-        self._idle: list[tuple[float, Connection]] = []
+    server: Server
+    clock: Clock
+    pace: Pace
+    served: float = 0.0
+    active: int = 0
+    breaker: Breaker = field(default_factory=Breaker)
+    idle: list[tuple[float, Connection]] = field(default_factory=list)
 
     def wait_s(self, now: float) -> float:
         return max(self.breaker.wait_s(now), self.pace.wait_s(now))
@@ -48,23 +49,23 @@ class Lane:
 
     async def connection(self) -> Connection:
         """A kept one, that used last, so that the others may grow old and go; else a new one."""
-        while self._idle:
-            since, connection = self._idle.pop()
-            if connection.usable and self._clock() - since < self.server.idle_s:
+        while self.idle:
+            since, connection = self.idle.pop()
+            if connection.usable and self.clock() - since < self.server.idle_s:
                 return connection
             connection.leave()
         try:
             connection = await open_connection(self.server)
         except OpeningError as error:
             first_s, most_s = (300.0, 4 * 3600.0) if error.lasting else (2.0, 900.0)
-            self.breaker.trip(self._clock(), str(error), first_s=first_s, most_s=most_s)
+            self.breaker.trip(self.clock(), str(error), first_s=first_s, most_s=most_s)
             raise
         self.breaker.proven = True
         return connection
 
     def keep(self, connection: Connection) -> None:
         if connection.usable:
-            self._idle.append((self._clock(), connection))
+            self.idle.append((self.clock(), connection))
         else:
             connection.leave()
 
@@ -74,7 +75,7 @@ class Lane:
 
     def learn(self, result: Result) -> None:
         """From what became of a letter, how the server is."""
-        now = self._clock()
+        now = self.clock()
         if result.fate is Fate.SENT:
             self.pace.faster()
         elif _asks_for_less(result, _SERVER_IS_OVERTAXED):
@@ -83,10 +84,6 @@ class Lane:
             self.breaker.trip(now, f"{self.server.label} answered {result.code} {result.text}")
         elif result.code:
             self.breaker.served()
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop()[1].leave()
 
 
 _served = attrgetter("served")
@@ -185,45 +182,46 @@ class SmtpTransport(Transport):
 
     async def close(self) -> None:
         for lane in self._lanes:
-            lane.close()
+            while lane.idle:
+                lane.idle.pop()[1].leave()
 
 
+@dataclass(eq=False)
 class _Errand:
     """One connection's letters: keeps their paces, and tells who gave them."""
 
-    def __init__(self, out: SmtpTransport, lane: Lane, source: Source) -> None:
-        self._out = out
-        self._lane = lane
-        self._source = source
-        self._paces: dict[Letter, Pace] = {}
+    out: SmtpTransport
+    lane: Lane
+    source: Source
+    paces: dict[Letter, Pace] = field(default_factory=dict)
 
     def begin(self, letter: Letter) -> None:
-        now = self._out.clock()
-        self._lane.begin(now)
-        pace = self._paces[letter] = self._out.pace(letter.recipient)
+        now = self.out.clock()
+        self.lane.begin(now)
+        pace = self.paces[letter] = self.out.pace(letter.recipient)
         pace.take(now)
 
     def next(self) -> Letter | None:
-        letter = self._source.next() if self._out.is_due(self._lane) else None
+        letter = self.source.next() if self.out.is_due(self.lane) else None
         if letter is not None:
             self.begin(letter)
         return letter
 
     def mark(self, letter: Letter) -> Awaitable[bool]:
-        return self._source.mark(letter)
+        return self.source.mark(letter)
 
     def settle(self, letter: Letter, result: Result) -> None:
-        pace = self._paces.pop(letter)
+        pace = self.paces.pop(letter)
         pace.give_back()
         if result.fate is Fate.SENT:
             pace.faster()
         elif result.fate is Fate.DEFERRED and _asks_for_less(result, _DOMAIN_IS_OVERTAXED):
-            pace.slower(self._out.clock())
-        self._lane.learn(result)
-        self._out.room.set()
-        self._source.settle(letter, result)
+            pace.slower(self.out.clock())
+        self.lane.learn(result)
+        self.out.room.set()
+        self.source.settle(letter, result)
 
     def drop(self) -> None:
         """Give back what letters hold that were cut off."""
-        for pace in self._paces.values():
+        for pace in self.paces.values():
             pace.give_back()
