@@ -41,16 +41,6 @@ _SUPERSETS = {
     "euc_kr": "cp949",
 }
 _LEGACY = ("gb18030", "cp950", "euc_jp", "cp932", "cp949", "cp1252")
-_FILES = (
-    b"%PDF-",
-    b"PK\x03\x04",
-    b"\x89PNG",
-    b"GIF8",
-    b"\xff\xd8\xff",
-    b"\x1f\x8b",
-    b"\x7fELF",
-    b"\xd0\xcf\x11\xe0",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +86,7 @@ def is_binary(raw: bytes) -> bool:
 
     A twentieth of control characters (tabs, line and page breaks and escape apart) is more than damage.
     """
-    if raw.startswith(_FILES):
+    if raw.startswith(b"%PDF-"):  # much of it may be text
         return True
     if raw.startswith(tuple(mark for mark, _ in _BOMS)) or _wide(raw):
         return False

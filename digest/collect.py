@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from digest import __version__
 from digest.clean import clean_page
@@ -41,24 +41,14 @@ class Collected:
     told: tuple[str, ...] = ()
 
 
-def read_page(
-    raw: str,
-    *,
-    source_id: str,
-    html: bool = False,
-    url: str | None = None,
-    now: datetime | None = None,
-    rules: Sequence[SiteRule] = (),
-    note: Note | None = None,
-    flags: tuple[Flag, ...] = (),
-    evergreen: bool = False,
-) -> Page:
-    """Clean and judge one page; the operator's note has the last word on what no program can know."""
-    page = judge(
-        clean_page(
-            raw, source_id=source_id, html=html, url=url, now=now, rules=tuple(rules), evergreen=evergreen
-        )
-    )
+def read_page(raw: str, *, note: Note | None = None, flags: tuple[Flag, ...] = (), **about: Any) -> Page:
+    """Clean and judge one page; the operator's note has the last word on what no program can know.
+
+    Args:
+        flags: What is known against it already.
+        about: See `digest.clean.clean_page`.
+    """
+    page = judge(clean_page(raw, **about))
     if page.article is None:
         return page
     article = replace(page.article, flags=flags + page.article.flags, dropped=page.dropped())
@@ -79,7 +69,7 @@ def read_seed(seed: Seed, *, note: Note | None, rules: Sequence[SiteRule], now: 
         source_id=seed.source_id,
         html=seed.html,
         now=now,
-        rules=rules,
+        rules=tuple(rules),
         note=note,
         flags=seed.flags,
         evergreen=True,

@@ -9,7 +9,6 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape, quoteattr
 
 from digest.links import one_line, tidy_url
 from digest.model import Feed, FeedConfig
@@ -29,17 +28,15 @@ def read_opml(raw: bytes) -> tuple[FeedConfig, ...]:
     root = etree.fromstring(raw, parser) if raw.strip() else None
     if root is None or not isinstance(root.tag, str) or root.tag.lower() != "opml":
         raise ValueError("is not an OPML file; export the feeds as OPML from the other program")
-    found: dict[str, FeedConfig] = {}
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for url, title, tags in _outlines(root, ()):
-        old = found.get(url)
-        if old is None:
-            found[url] = FeedConfig(
-                id=make_id(url, {feed.id for feed in found.values()}), url=url, title=title or None, tags=tags
-            )
-        else:
-            merged = tuple(dict.fromkeys((*old.tags, *tags)))
-            found[url] = FeedConfig(id=old.id, url=url, title=old.title, tags=merged)
-    return tuple(found.values())
+        first, known = found.get(url, (title, ()))
+        found[url] = first, tuple(dict.fromkeys((*known, *tags)))
+    feeds: dict[str, FeedConfig] = {}
+    for url, (title, tags) in found.items():
+        name = make_id(url, feeds)
+        feeds[name] = FeedConfig(id=name, url=url, title=title or None, tags=tags)
+    return tuple(feeds.values())
 
 
 def _outlines(node: Any, folders: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -57,31 +54,23 @@ def _outlines(node: Any, folders: tuple[str, ...]) -> Iterator[tuple[str, str, t
 
 def write_opml(feeds: Iterable[Feed], *, title: str, now: datetime) -> str:
     """OPML 2.0; a feed stands in the folder of its first tag, all its tags in ``category``."""
-    folders: dict[str, list[str]] = {}
+    from lxml import etree
+
+    root = etree.Element("opml", version="2.0")
+    head, body = etree.SubElement(root, "head"), etree.SubElement(root, "body")
+    etree.SubElement(head, "title").text = title
+    etree.SubElement(head, "dateCreated").text = format_datetime(now)
+    folders = {"": body}
     for feed in feeds:
-        folders.setdefault(feed.tags[0] if feed.tags else "", []).append(_outline(feed))
-    body = [line for folder, lines in folders.items() for line in _folder(folder, lines)]
-    head = f"<head><title>{escape(title)}</title><dateCreated>{format_datetime(now)}</dateCreated></head>"
-    start = '<?xml version="1.0" encoding="UTF-8"?>'
-    return "\n".join([start, '<opml version="2.0">', head, "<body>", *body, "</body>", "</opml>", ""])
-
-
-def _folder(name: str, lines: list[str]) -> list[str]:
-    if not name:
-        return lines
-    return [f"<outline text={quoteattr(name)} title={quoteattr(name)}>", *lines, "</outline>"]
-
-
-def _outline(feed: Feed) -> str:
-    told = {
-        "type": "rss",
-        "text": feed.title or feed.id,
-        "title": feed.title or feed.id,
-        "xmlUrl": feed.fetch_url,
-    }
-    if feed.tags:
-        told["category"] = ",".join(feed.tags)
-    return f"<outline {' '.join(f'{name}={quoteattr(value)}' for name, value in told.items())}/>"
+        folder = feed.tags[0] if feed.tags else ""
+        if folder not in folders:
+            folders[folder] = etree.SubElement(body, "outline", text=folder, title=folder)
+        name = one_line(feed.title or feed.id)
+        told = {"type": "rss", "text": name, "title": name, "xmlUrl": feed.fetch_url}
+        if feed.tags:
+            told["category"] = ",".join(feed.tags)
+        etree.SubElement(folders[folder], "outline", told)
+    return str(etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True), "utf-8")
 
 
 def make_id(url: str, taken: Iterable[str]) -> str:

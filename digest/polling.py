@@ -135,43 +135,37 @@ class FeedHealth(StrEnum):
     PAUSED = "paused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Health:
     """How a feed is doing, for the operator.
 
     Args:
-        since: When that began, where it is known.
         what: One sentence, empty when there is nothing to say.
         next_step: What to do about it, empty when nothing need be done.
+        since: When that began, where it is known.
     """
 
     state: FeedHealth
-    since: datetime | None = None
     what: str = ""
     next_step: str = ""
+    since: datetime | None = None
 
 
 def health(feed: Feed, *, now: datetime) -> Health:
     """The gravest of what is the matter with *feed*."""
     remove = "take it out of config.toml" if feed.origin == "config" else f"digest feeds remove {feed.id}"
     if feed.paused:
-        return Health(state=FeedHealth.PAUSED, next_step=f"digest feeds pause {feed.id} --resume")
+        return Health(FeedHealth.PAUSED, next_step=f"digest feeds pause {feed.id} --resume")
     if feed.gone_at:
-        step = f"it will not come back: {remove}"
-        return Health(state=FeedHealth.GONE, since=feed.gone_at, what=feed.error, next_step=step)
+        return Health(FeedHealth.GONE, feed.error, f"it will not come back: {remove}", feed.gone_at)
     if feed.failures:
-        return Health(
-            state=FeedHealth.BROKEN,
-            since=feed.failing_since,
-            what=feed.error,
-            next_step=_repair(feed, now, remove),
-        )
+        return Health(FeedHealth.BROKEN, feed.error, _repair(feed, now, remove), feed.failing_since)
     if feed.polled_at is None:
-        return Health(state=FeedHealth.NEW, since=feed.added_at, next_step="digest collect")
+        return Health(FeedHealth.NEW, next_step="digest collect", since=feed.added_at)
     if feed.spam_at and now - feed.spam_at < _WEEK:
         what = "half or more of its newest entries were put in quarantine"
         step = f"look at them (digest feeds check {feed.id}), then {remove}"
-        return Health(state=FeedHealth.SPAM, since=feed.spam_at, what=what, next_step=step)
+        return Health(FeedHealth.SPAM, what, step, feed.spam_at)
     return _inconvenience(feed, now, remove)
 
 
@@ -182,9 +176,7 @@ def _repair(feed: Feed, now: datetime, remove: str) -> str:
         return f"digest feeds add {feed.url}"
     if "address refused" in feed.error:
         return (
-            f"if it is yours, {_set(feed, 'allow_private')}; else {remove}"
-            if not feed.allow_private
-            else remove
+            remove if feed.allow_private else f"if it is yours, {_set(feed, 'allow_private')}; else {remove}"
         )
     again = f"{feed.next_at:%Y-%m-%d %H:%M} UTC" if feed.next_at else "the next poll"
     return f"nothing for now, it is asked again at {again}"
@@ -194,23 +186,16 @@ def _inconvenience(feed: Feed, now: datetime, remove: str) -> Health:
     """States of a feed that answers."""
     if feed.fetch_url != feed.url:
         step = f'write url = "{feed.fetch_url}" in config.toml' if feed.origin == "config" else ""
-        return Health(state=FeedHealth.MOVED, what=f"now at {feed.fetch_url}", next_step=step)
+        return Health(FeedHealth.MOVED, f"now at {feed.fetch_url}", step)
     if feed.newest_at and now - feed.newest_at > max(_WEEK, timedelta(seconds=2 * feed.lull_s)):
-        what = (
-            f"nothing new for {(now - feed.newest_at).days} days; {_span(feed.lull_s)} was its longest pause"
-        )
-        return Health(
-            state=FeedHealth.SILENT,
-            since=feed.newest_at,
-            what=what,
-            next_step=f"see whether its site lives, or {remove}",
-        )
+        days = (now - feed.newest_at).days
+        what = f"nothing new for {days} days; {_span(feed.lull_s)} was its longest pause"
+        return Health(FeedHealth.SILENT, what, f"see whether its site lives, or {remove}", feed.newest_at)
     if feed.took_ms > _SLOW_MS:
-        return Health(state=FeedHealth.SLOW, what=f"takes {feed.took_ms / 1000:.0f} s to answer")
+        return Health(FeedHealth.SLOW, f"takes {feed.took_ms / 1000:.0f} s to answer")
     if feed.teasers and not feed.full_text:
-        what = "its entries only open the articles"
-        return Health(state=FeedHealth.TEASERS, what=what, next_step=_set(feed, "full_text"))
-    return Health(state=FeedHealth.FINE, what=feed.note)
+        return Health(FeedHealth.TEASERS, "its entries only open the articles", _set(feed, "full_text"))
+    return Health(FeedHealth.FINE, feed.note)
 
 
 def _set(feed: Feed, key: str) -> str:
