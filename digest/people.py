@@ -6,7 +6,8 @@ a sentence, a wrong one a reader's trust, so evidence is asked for.
 
 import re
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from itertools import dropwhile
 
 from digest.text import CJK, count, is_cjk, lazy, word_table
 
@@ -63,8 +64,11 @@ _REPEATED = lazy(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
 _FOREIGN = lazy(
     rf"(?:(?<![{CJK}·]){TITLE}?|{TITLE})([{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+)(?={ADVERB}?{SAYING}|{TITLE}|[^{CJK}·]|$)"
 )
-_LATIN_WORD = r"(?:[A-Z][’']|Mc|Mac)?[A-Z][a-zé]+(?:-[A-Z][a-zé]+)?"
-_LATIN_NAME = rf"{_LATIN_WORD}(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)(?=[ -][A-Z])|{_LATIN_WORD})){{1,3}}"
+_LATIN_PART = r"(?:[A-Z][’'])?[A-ZÀ-Þ][a-zß-ÿĀ-ž]+(?:[A-Z][a-zß-ÿĀ-ž]+)?"
+_LATIN_WORD = rf"{_LATIN_PART}(?:-{_LATIN_PART})?(?!\w)"
+_LATIN_NAME = (
+    rf"{_LATIN_WORD}(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)(?=[ -]{_LATIN_WORD})|{_LATIN_WORD})){{1,6}}"
+)
 _LATIN = lazy(rf"\b{_LATIN_NAME}")
 _LATIN_IN_CHINESE = lazy(_LATIN_NAME)
 _LATIN_BEFORE, _LATIN_BEHIND = lazy(rf"(?:{TITLE}|[主员人、])\s?$"), lazy(rf"\s?(?:等人|{ADVERB}?{SAYING})")
@@ -81,6 +85,7 @@ _NOT_LATIN = word_table(
     Some One Former Even Early
     Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April
     May June July August September October November December
+    Mr Mrs Ms Dr Prof
     """
 )
 _INSTITUTION = word_table(
@@ -91,16 +96,23 @@ _INSTITUTION = word_table(
     Cup Games Office Ministry Fund Foundation Society Network Service Team Press Journal Corp Ltd Labs
     Academy Committee Congress Corps Leadership Live Ocean Poll Sea Security Senate Show Studies Studios War
     Kingdom States Nations America Africa Europe Asia Hall Square Valley Beach Forest Series Week Day
+    Executive Minister President Chief Director Officer Secretary Chairman Advisers Employers Producers Works
+    Liberties Rights Affairs Strip Economist Leader Governor Commissioner Inspector Detective Justice
     """
 )
 _TITLED = lazy(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
 HONORED = lazy(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院士|医生|律师|书记|主任|[院校所局部市]长)")
 _SPEAKER_CHARS = 20
-_OFFICE = lazy(
-    rf"[{CJK}A-Za-z0-9 ]*(?:教授|博士|院士|院长|所长|校长|主任|总裁|董事长|经理|创始人|科学家|研究员|负责人"
-    r"|理事长|董事|工程师|主席|部长|局长|书记|分析师|律师|医生|学生|CEO|CTO|COO|CFO)\s?$"
+_OFFICE = lazy(rf"[{CJK}A-Za-z0-9 ]*(?:{TITLE}|编剧|医师|人士|女儿|儿子|妻子|丈夫|母亲|父亲)\s?$")
+_JOINING = lazy("[和与及我他访的对是在了由被让给向从到位但、]|(?<!华)为|该[院校所局厂市县店]?(?:公司)?")
+_HONORIFIC = lazy(r"^(?:Mr|Mrs|Ms|Dr|Prof|Professor|Supt)\.? ")
+_OFFICE_BEHIND = (
+    r", (?:an? |the )?(?:(?!who|which|and|but)[\w’'-]+ ){0,4}(?:director|president|professor|chief|officer"
+    r"|executive|manager|minister|secretary|spokes\w+|analyst|researcher|\w*scientist|economist|(?:co-)?founder"
+    r"|CEO|chair\w*|head|partner|author|editor|lawyer|attorney|judge|senator|mayor|governor|expert|fellow|engineer"
+    r"|physician|\w+ologist|historian|lecturer|advis[eo]r|commissioner|ambassador|coach|owner|consultant|leader)\b"
+    r"(?: (?:of|at|for|in|with) [^,.;:()“”\"\n]{2,40})?(?=[,.;])"
 )
-_JOINING = lazy("[和与及我他访的对是在了由被让给向从到位]")
 _ENDS_IN_TITLE = lazy(f"{TITLE}$|^.{TITLE}")
 
 
@@ -126,15 +138,20 @@ def people(text: str) -> frozenset[str]:
             if before or _LATIN_BEHIND.match(text, m.end()):
                 names.add(m.group())
         return frozenset(names)
-    for m in _LATIN.finditer(text):
-        words = m.group().split()
-        words = words[words[0] in _NOT_LATIN :]
-        if len(words) > 1 and words[-1] not in _INSTITUTION:
-            names.update((" ".join(words), words[-1]))
+    for words in _latin_names(text):
+        names.update((" ".join(words), words[-1]))
     said = (m.group(1) or m.group(2) for m in _LATIN_SAYS.finditer(text))
     plain = _NOT_LATIN | _INSTITUTION
     names.update(n for n in said if n not in plain and f" {n.lower()} " not in text)  # Relatives said
     return frozenset(names)
+
+
+def _latin_names(text: str) -> Iterator[list[str]]:
+    """The words of what may be full names in Latin script."""
+    for m in _LATIN.finditer(text):
+        words = list(dropwhile(_NOT_LATIN.__contains__, m.group().split()))
+        if len(words) > 1 and words[-1] not in _INSTITUTION | _NOT_LATIN:
+            yield words
 
 
 def _can_be_a_name(name: str) -> bool:
@@ -204,10 +221,13 @@ def named_in(sentence: str, names: Set[str]) -> list[tuple[int, str]]:
     ]
 
 
-def with_office(name: str, text: str) -> str:
-    """The name with the office *text* prints in front of it, 20 characters at most."""
-    if name.isascii():
-        return name
+def with_office(name: str, body: str, title: str) -> str:
+    """The name as the article prints it most fully, with the office beside it (in Chinese in front only)."""
+    if not is_cjk(name[0]):
+        full = _in_full(name, body)
+        behind = re.search(re.escape(full) + _OFFICE_BEHIND, body)
+        return behind.group() if behind else full
+    text = f"{body}\n{title}"
     best = name
     for m in re.finditer(re.escape(name), text):
         if office := _OFFICE.search(text[max(0, m.start() - 24) : m.start()]):
@@ -215,3 +235,15 @@ def with_office(name: str, text: str) -> str:
             if count(best) < count(named) <= _SPEAKER_CHARS:
                 best = named
     return best
+
+
+def _in_full(name: str, text: str) -> str:
+    """Lotfi Azzouz for Azzouz, Kevin Houliston for Kevin, where all full names with that word are one."""
+    short = _HONORIFIC.sub("", name)
+    found = [words for words in _latin_names(text) if short in words]
+    for at in (-1, 0):
+        full = [words for words in found if words[at] == short]
+        longest = max(full, key=len, default=[])
+        if full and all(set(words) <= set(longest) for words in full):
+            return " ".join(longest)
+    return name

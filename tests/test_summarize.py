@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.model import Article, Block, BlockKind, Cut, Excerpt, Flag, Role, Severity, Size
+from digest.people import with_office
 from digest.summarize import extract, share, summarize
 from digest.summarize.passages import passages, read
 from digest.summarize.quotes import is_balanced
@@ -176,7 +177,7 @@ def test_answers_of_an_interview_are_the_named_persons() -> None:
 def test_a_round_table_names_each_speaker() -> None:
     text = (CORPUS / "zh_talk_library.txt").read_text(encoding="utf-8").split("\n\n", 1)[1]
     found = summary(make(text, title="图书馆要不要关门"))
-    assert {e.speaker for e in found} <= {"罗启明", "韩梅", "丁一凡"}
+    assert {e.speaker for e in found} <= {"副馆长罗启明", "罗启明", "韩梅", "丁一凡"}
     assert "许静" not in "".join(e.speaker or "" for e in found)
 
 
@@ -189,6 +190,53 @@ def test_he_said_is_no_speaker() -> None:
     for _ in range(2):
         found = summary(make(text, title="祝海宁谈新码头"))
         assert found and all(e.speaker is None or e.speaker.endswith("祝海宁") for e in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "speakers"),
+    [
+        (
+            "“The ferry was slow and cold,” said Dr. Anneliese Fönhus, who had waited for hours.",
+            ["Anneliese Fönhus"],
+        ),
+        (
+            "Detective Chief Inspector Callum Brae said: “Nobody saw the ferry leave that night.”",
+            ["Callum Brae"],
+        ),
+        ("“We will paint the ferry before summer,” DeWitt said. “Then we sell it.”", ["DeWitt"] * 2),
+        ("Ruth McKelway said the boat was late. The court wrote: “Nobody is owed a boat at night.”", [None]),
+        (
+            "Priya Anand, of the Council for Harbour Rights, said so. “It was far too late for that.”",
+            ["Priya Anand"],
+        ),
+    ],
+)
+def test_speakers_are_named_whole_or_not_at_all(text: str, speakers: list[str | None]) -> None:
+    quotes = read(make(text, title="The ferry", language="en"), {}).quotes
+    found = [
+        q.speaker and q.speaker.endswith(who or "?") and who for q, who in zip(quotes, speakers, strict=True)
+    ]
+    assert found == speakers
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "printed"),
+    [
+        (
+            "Brandvold",
+            "Kari Brandvold, head of engineering at Harbour Steel, came. Mr. Brandvold left.",
+            "Kari Brandvold, head of engineering at Harbour Steel",
+        ),
+        ("Mr Brandvold", "Minister Kari Brandvold came. Mr Brandvold left.", "Minister Kari Brandvold"),
+        ("Kari", "On Monday Kari Brandvold came. Kari left.", "Kari Brandvold"),
+        ("Brandvold", "Kari Brandvold and Nils Brandvold came.", "Brandvold"),
+        ("Mo", "Mo came.", "Mo"),
+        ("邬立志", "但长风船厂总工程师邬立志没有来。", "长风船厂总工程师邬立志"),
+        ("邬立志", "该厂品牌总监邬立志没有来。", "品牌总监邬立志"),
+    ],
+)
+def test_speakers_have_the_office_the_article_gives(name: str, text: str, printed: str) -> None:
+    assert with_office(name, text, "") == printed
 
 
 def test_a_pronoun_behind_somebody_else_is_not_the_last_speaker() -> None:

@@ -149,7 +149,7 @@ class _Page:
 
     def _excerpt(self, role: Role, start: int, end: int, speaker: str | None = None) -> Excerpt:
         article = self.reading.article
-        named = with_office(speaker, f"{article.text}\n{article.title}") if speaker else None
+        named = with_office(speaker, article.text, article.title) if speaker else None
         named = self._as_printed(named, 0) if named else None
         return Excerpt(role=role, text=self.printed.text[start:end], start=start, end=end, speaker=named)
 

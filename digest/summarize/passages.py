@@ -301,7 +301,7 @@ def _speaker(
         if quote.speaker and quote.speaker in outside:
             continue
         if not quote.speaker:
-            if named_in(outside, reading.names) or len(outside) > 20:
+            if not quote.loose and (named_in(outside, reading.names) or len(outside) > 20):
                 continue
             return False, None
         if beside and beside != quote.speaker:

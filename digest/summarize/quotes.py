@@ -23,28 +23,35 @@ _STRAIGHT_OPEN, _STRAIGHT_CLOSE = (
     lazy(r"(?<=[\w.,!?…])'(?!\w)"),
 )
 _SENTENCE = lazy(r"[。！？!?\n]")
-_CLAUSE = lazy(r"[。！？!?；;”」\n]")
+_FULL_STOP = r"(?<!\b[A-Z])(?<!\b[DM][rs])(?<!\b(?:Mrs|Sen|Rep|Gov|Col|Gen))\.\s"
+_SENTENCE_END = lazy(rf"[。！？!?]|{_FULL_STOP}")
+_CLAUSE = lazy(rf"[。！？!?；;”」\n]|{_FULL_STOP}")
+_SAID = (
+    r"\b(?:said|says|adds|added|asks|asked|told|writes|wrote|explains|explained|argues|argued|notes|noted|warns"
+    r"|warned|recalls|recalled|responded|replied|continued|insisted|agreed|testified|concluded)\b"
+)
 _SAID_BEFORE = lazy(
     rf"{SAYING}(?:道|着|说|过|了)?[^，。,：:]{{0,8}}[：:，,]?\s*$|[：:]\s*$"
-    r"|\b(?:said|says|added|told .{1,30}|asked|wrote|explained|argued|noted|warned|recalled)[,:]?\s*$"
+    rf"|{_SAID}(?:(?<=told) .{{1,30}})?[,:]?\s*$"
 )
+_ABBREVIATED = r"(?<=\b[A-Z])\.|(?<=\b[DM][rs])\.|(?<=\b(?:Mrs|Sen|Rep|Gov))\."
 _SAID_AFTER_CHINESE = lazy(
     rf"\s*[，,]?\s*([^，。,！？“「]{{1,20}}?){ADVERB}?{SAYING}(?:道|着|过|了)?(?=[。，,：:]|$)"
 )
 _SAID_AFTER_ENGLISH = lazy(
-    r"\s*(?:(?:said|says|added|asked|wrote|explained|argued|noted|warned|recalled)\s+([^,.;]{2,60})"
-    r"|([^,.;“\"]{2,60}?)\s+(?:said|says|added|asked|told|wrote|explained|argued|noted|warned|recalled)\b)"
+    rf"\s*(?:{_SAID}\s+((?:[^,.;]|{_ABBREVIATED}){{2,60}})|((?:[^,.;“\"]|{_ABBREVIATED}){{2,60}}?)\s+{_SAID})"
 )
-_SAID_BETWEEN = lazy(
-    rf"\s*[，,]?[^“”「」\"\n]{{0,60}}?(?:{SAYING}|\b(?:said|says|added|told|explained)\b)[^“”「」\"\n。.]{{0,60}}[。.]\s*"
-)
+_SAID_BETWEEN = lazy(rf"\s*[，,]?[^“”「」\"\n]{{0,60}}?(?:{SAYING}|{_SAID})[^“”「」\"\n。.]{{0,60}}[。.]\s*")
 """All that stands between two parts of one quotation: “……，”X说。“……”"""
-_TITLE = lazy(r"[A-Z][\w'’-]*:?(?: (?:[A-Z][\w'’-]*:?|[a-z]{1,4}))+[,.]?")
+_TITLE = lazy(
+    r"[A-Z][\w'’-]*:?(?: (?:[A-Z][\w'’-]*:?|an?|the|of|in|on|to|and|or|for|with|at|by|from|is))+[,.]?"
+)
 """The name of a book or a film."""
 _PRONOUN = lazy(r"他|她|\b(?:[Hh]e|[Ss]he)\b")
 _ANOTHERS = lazy(r"[’']s?\b(?=\s\w)|的(?![^，,。]{0,2}(?:说|表示))")
 _BESIDE = lazy(
-    r"(?:\b(?:to|of|for|with|from|by|against|near|about|in|at)\s(?:[A-Z][a-z]+\.?\s){0,2}|接近|代表|对|向)$"
+    r"(?:\b(?:to|of|for|with|from|by|against|near|about|in|at|than)\s(?:the\s)?(?:[a-z]+\s)?(?:[A-Z][a-z]+\.?\s){0,2}"
+    r"|接近|代表|对|向)$"
 )
 """Around the name of somebody else than who speaks: a source close to X, X’s wife, X的律师."""
 _KIN = lazy(
@@ -76,6 +83,7 @@ class Quotation:
         words: Without the marks, or the label of a transcript (答：).
         whole: Both marks stand in one paragraph.
         speaker: As printed, None when the text does not say.
+        loose: Whole sentences, and nothing around them says whose.
     """
 
     start: int
@@ -83,6 +91,7 @@ class Quotation:
     words: Span
     whole: bool
     speaker: str | None = None
+    loose: bool = False
 
 
 def is_balanced(text: str) -> bool:
@@ -133,6 +142,8 @@ def labelled(
     if len(turns) < max(2, _TRANSCRIBED * len(paragraphs), 2 * len(uses)):
         return ()
     hosts = {m.group("who") for block, m in turns if _HOSTS.search(text, m.end(), block.end)}
+    asked = Counter(m.group("who") for block, m in turns if text[block.end - 1] in "？?")
+    hosts |= {who for who, often in asked.items() if 2 * often > uses[who]}
     found = []
     for block, m in turns:
         who, words = m.group("who"), (m.end(), block.end)
@@ -153,18 +164,25 @@ def _with_main_speaker(text: str, names: Set[str], found: Sequence[Quotation]) -
     main, uses = spoken.most_common(1)[0] if spoken else (None, 0)
     if uses < 3 or uses < 0.7 * spoken.total():
         main = None
-    return tuple(
-        replace(q, speaker=_of_this_line(text, q.start, names) or main)
-        if q.speaker is None and _is_unattributed(text, q.start, q.end)
-        else q
-        for q in found
-    )
+    named: list[Quotation] = []
+    for q in found:
+        speaker, loose = q.speaker, q.speaker is None and _is_unattributed(text, q.start, q.end)
+        if loose:
+            speaker = _of_this_line(text, q.start, names, named) or main
+        named.append(replace(q, speaker=speaker, loose=speaker is None and loose))
+    return tuple(named)
 
 
-def _of_this_line(text: str, start: int, names: Set[str]) -> str | None:
-    line = _QUOTED.sub("", text[max(text.rfind("\n", 0, start) + 1, start - 120) : start])
-    inside = named_in(line, names)
-    return inside[0][1] if len(inside) == 1 else None
+def _of_this_line(text: str, start: int, names: Set[str], earlier: Sequence[Quotation]) -> str | None:
+    """Who spoke last on this line, if nobody is named in the sentences since; else the one it names."""
+    begins = text.rfind("\n", 0, start) + 1
+    if earlier and earlier[-1].end > begins and earlier[-1].speaker:
+        _, *since = _SENTENCE_END.split(text[earlier[-1].end : start])
+        if not any(named_in(sentence, names) for sentence in since):
+            return earlier[-1].speaker
+    line = _QUOTED.sub("", text[max(begins, start - 120) : start])
+    inside = [name for at, name in named_in(line, names) if not _BESIDE.search(line[:at])]
+    return inside[0] if len(inside) == 1 else None
 
 
 def _is_unattributed(text: str, start: int, end: int) -> bool:
@@ -172,7 +190,12 @@ def _is_unattributed(text: str, start: int, end: int) -> bool:
     behind = _SENTENCE.split(text[end : end + 60].lstrip("。.,，"), maxsplit=1)[0]
     stands_free = not before or before[-1] in "。！？!?.”」" or text[start - 1 : start] == "\n"
     ended = text[end - 2 : end - 1] in "。！!…." or text[end : end + 1] in "。."
-    return stands_free and ended and not re.search(SAYING, behind)
+    return (
+        stands_free
+        and ended
+        and not before.endswith((":", "："))
+        and not re.search(f"{SAYING}|{_SAID}", behind)
+    )
 
 
 def _spans(text: str, paragraphs: Sequence[Block]) -> Iterator[tuple[int, int, bool]]:
