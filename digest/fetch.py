@@ -11,8 +11,9 @@ import re
 import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -31,6 +32,8 @@ PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
 MAX_REDIRECTS = 5
 DAY_S = 24 * 3600
 """Nobody, publisher or server, makes us wait longer."""
+Clock = Callable[[], datetime]
+_utc_now = partial(datetime.now, UTC)
 _PERMANENT, _PASSING = (301, 308), (302, 303, 307)
 _FETCHABLE = ("http", "https")
 
@@ -69,13 +72,13 @@ class Refused(OSError):  # noqa: N818 - an OSError, so that the driver tries the
 class Fetcher:
     """Fetches; see `open_fetcher`."""
 
-    def __init__(self, settings: FeedSettings, resolver: "AbstractResolver | None", clock: "Clock") -> None:
+    def __init__(self, settings: FeedSettings, resolver: "AbstractResolver | None", clock: Clock) -> None:
         self._settings = settings
         self._resolver = resolver
         self._clock = clock
         self._turn = asyncio.Semaphore(settings.concurrency)
         self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._sessions: dict[tuple[str, ...], aiohttp.ClientSession] = {}
+        self.sessions: dict[tuple[str, ...], aiohttp.ClientSession] = {}
 
     async def get(
         self,
@@ -111,7 +114,8 @@ class Fetcher:
             began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(self._settings.deadline_s):
-                    return await self._follow(url, headers, allow, source_id, began)
+                    answer = await self._follow(url, headers, allow, source_id)
+                return replace(answer, took_s=asyncio.get_running_loop().time() - began)
             except FetchError:
                 raise
             except aiohttp.ServerTimeoutError as error:
@@ -122,7 +126,7 @@ class Fetcher:
                 raise FetchError(source_id, _explain(error)) from error
 
     async def _follow(
-        self, url: str, headers: Mapping[str, str], allow: tuple[str, ...], source_id: str, began: float
+        self, url: str, headers: Mapping[str, str], allow: tuple[str, ...], source_id: str
     ) -> Fetched:
         own = _origins(url)
         hops: list[tuple[int, str]] = []
@@ -133,9 +137,9 @@ class Fetcher:
             session = self._session(allow if _origin(at) in own else ())
             async with session.get(at, headers=headers, allow_redirects=False) as response:
                 if response.status not in (*_PERMANENT, *_PASSING) or "Location" not in response.headers:
-                    body = await self._body(response, source_id) if response.status == 200 else b""
-                    took_s = asyncio.get_running_loop().time() - began
-                    return self._fetched(response, at, body, moved_to, tuple(hops), took_s)
+                    return await self._fetched(
+                        response, source_id, url=at, moved_to=moved_to, hops=tuple(hops)
+                    )
                 target = urljoin(at, _sound(response.headers["Location"]))
             if urlsplit(at).scheme == "https" and urlsplit(target).scheme == "http":
                 raise FetchError(source_id, f"redirected from https to http ({target}); not followed")
@@ -163,35 +167,24 @@ class Fetcher:
             parts.append(part)
         return b"".join(parts)
 
-    def _fetched(
-        self,
-        response: "aiohttp.ClientResponse",
-        url: str,
-        body: bytes,
-        moved_to: str | None,
-        hops: tuple[tuple[int, str], ...],
-        took_s: float,
-    ) -> Fetched:
+    async def _fetched(self, response: "aiohttp.ClientResponse", source_id: str, **way: Any) -> Fetched:
         headers = response.headers
         return Fetched(
-            url=url,
             status=response.status,
-            body=body,
-            content_type=_sound(headers.get("Content-Type", "")).partition(";")[0].strip().lower(),
-            charset=_charset(headers.get("Content-Type", "")),
+            body=await self._body(response, source_id) if response.status == 200 else b"",
+            content_type=_sound(response.content_type) if "Content-Type" in headers else "",
+            charset=response.charset,
             etag=_validator(headers.get("ETag")),
             modified=_validator(headers.get("Last-Modified")),
             wait_s=wait_s(response.status, headers, now=self._clock()),
-            moved_to=moved_to,
-            hops=hops,
-            took_s=took_s,
+            **way,
         )
 
     def _session(self, allow: tuple[str, ...]) -> "aiohttp.ClientSession":
         """One for each permission: a connection opened under one is never reused under another."""
         import aiohttp
 
-        if allow not in self._sessions:
+        if allow not in self.sessions:
             settings = self._settings
 
             def guarded(address: Any) -> socket.socket:
@@ -200,7 +193,7 @@ class Fetcher:
                     raise Refused(errno.EACCES, f"address refused: {reason}")
                 return socket.socket(family, kind, protocol)
 
-            self._sessions[allow] = aiohttp.ClientSession(
+            self.sessions[allow] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0, resolver=self._resolver, socket_factory=guarded, keepalive_timeout=5
                 ),
@@ -212,18 +205,7 @@ class Fetcher:
                 max_line_size=16 * 1024,
                 max_field_size=16 * 1024,
             )
-        return self._sessions[allow]
-
-    async def close(self) -> None:
-        for session in self._sessions.values():
-            await session.close()
-
-
-Clock = Callable[[], datetime]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+        return self.sessions[allow]
 
 
 @contextlib.asynccontextmanager
@@ -239,14 +221,13 @@ async def open_fetcher(
     try:
         yield fetcher
     finally:
-        await fetcher.close()
+        for session in fetcher.sessions.values():
+            await session.close()
 
 
 def user_agent(contact: str) -> str:
     """Who asks, and whom to write to about it (RFC 9110 section 10.1.5)."""
-    return (
-        f"Digest/{__version__} (feed reader; {contact})" if contact else f"Digest/{__version__} (feed reader)"
-    )
+    return f"Digest/{__version__} (feed reader{f'; {contact}' if contact else ''})"
 
 
 def wait_s(status: int, headers: Mapping[str, str], *, now: datetime) -> float:
@@ -277,11 +258,6 @@ def _seconds(value: str, now: datetime) -> float:
     except (ValueError, TypeError, IndexError):
         return 0.0
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp()
-
-
-def _charset(content_type: str) -> str | None:
-    found = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", content_type, re.IGNORECASE)
-    return found[1] if found else None
 
 
 def _validator(value: str | None) -> str | None:
@@ -332,14 +308,15 @@ def _explain(error: Exception) -> str:
     text = one_line(_sound(str(error)))
     if found := re.search(r"address refused: [^,\])']*", text):
         return found[0]
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"the host's name has no address ({text})"
-    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
-        return f"its certificate or TLS is not accepted ({text})"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection ({text})"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return f"the answer was cut off or damaged ({text})"
-    if isinstance(error, aiohttp.InvalidURL):
-        return f"not a usable address ({text})"
+    known = {
+        aiohttp.ClientConnectorDNSError: "the host's name has no address",
+        aiohttp.ClientConnectorCertificateError: "its certificate or TLS is not accepted",
+        aiohttp.ClientSSLError: "its certificate or TLS is not accepted",
+        aiohttp.ClientConnectorError: "no connection",
+        aiohttp.ClientPayloadError: "the answer was cut off or damaged",
+        aiohttp.InvalidURL: "not a usable address",
+    }
+    for kind, what in known.items():
+        if isinstance(error, kind):
+            return f"{what} ({text})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
