@@ -287,37 +287,24 @@ class Crew:
 
     async def _publish(self, app: "App", schedule: str) -> None:
         await self._seeds(app)
-        done = await asyncio.to_thread(self._runtime.tick, schedule)
-        for one in done:
-            slot = (one.schedule, one.slot, one.edition, one.reason)
-            log.info("slot schedule=%s slot=%s edition=%s %s", *slot)
+        await publish(self._runtime, schedule)
         await _queue(app, await asyncio.to_thread(lambda: list(self._due_mail())))
 
     async def _deliver(self, app: "App", edition: int, **_: object) -> None:
-        mail, ledger = self._runtime.mail, self._runtime.store.ledger
-        if edition not in await asyncio.to_thread(ledger.backlog, now=self._runtime.now, most=1):
+        runtime = self._runtime
+        if edition not in await asyncio.to_thread(runtime.store.ledger.backlog, now=runtime.now, most=1):
             return  # others were quicker
         transport = await self._way_out()
-        report = await mail.deliver_due(transport, edition=edition, at_most=CHUNK, stop=self._stop)
-        if report:
-            counts = (report.sent, report.deferred, report.failed, report.unknown, report.suppressed)
-            log.info(
-                "delivered edition=%d sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f",
-                *(edition, *counts, report.seconds),
-            )
-        for trouble in report.trouble if report else ():
-            log.warning("delivery: %s", trouble)
+        await deliver(runtime, transport, edition=edition, at_most=CHUNK, stop=self._stop)
         if not self._stop.is_set():
             await _queue(app, await asyncio.to_thread(lambda: list(self._due_mail())))
 
     async def _notice(self, app: "App", **_: object) -> None:
-        for line in await self._runtime.mail.tend(await self._way_out()):
-            log.info("%s", line)
+        await tend(self._runtime, await self._way_out())
 
     async def _bounces(self, app: "App", **_: object) -> None:
         if self._runtime.config.bounces:
-            handled = await asyncio.to_thread(self._runtime.mail.read_bounces)
-            log.info("bounces read=%d stopped=%d", len(handled), sum(bool(one.stopped) for one in handled))
+            await read_bounces(self._runtime)
 
     async def _seeds(self, app: "App", **_: object) -> None:
         if self._runtime.config.paths.seeds.is_dir():
@@ -333,6 +320,43 @@ class Crew:
             if one.state in {"failed", "gone"}:
                 log.warning("collected source=%s state=%s %s", one.feed.id, one.state, one.detail)
         _tell(Counter(one.state for one in found))
+
+
+async def publish(runtime: "Runtime", only: str | None = None) -> bool:
+    """Make every edition that is due, or that of one schedule; whether a slot was settled."""
+    done = await asyncio.to_thread(runtime.tick, only)
+    for one in done:
+        told = "slot schedule=%s slot=%s edition=%s %s"
+        log.info(told, one.schedule, one.slot, one.edition, one.reason or "-")
+    return bool(done)
+
+
+async def deliver(
+    runtime: "Runtime", transport: "Transport", *, known: Collection[str] = (), **how: Any
+) -> tuple[str, ...]:
+    """See `Sending.deliver_due`; what gave trouble, of which what is *known* is not told again."""
+    report = await runtime.mail.deliver_due(transport, **how)
+    if report is None:
+        return ()
+    counts = report.sent, report.deferred, report.failed, report.unknown, report.suppressed
+    if any(counts):
+        told = "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f%s"
+        log.info(told, *counts, report.seconds, f" edition={how['edition']}" if "edition" in how else "")
+    for one in report.trouble:
+        if one not in known:
+            log.warning("delivery: %s", one)
+    return report.trouble
+
+
+async def read_bounces(runtime: "Runtime") -> None:
+    handled = await asyncio.to_thread(runtime.mail.read_bounces)
+    if handled:
+        log.info("bounces read=%d stopped=%d", len(handled), sum(bool(one.stopped) for one in handled))
+
+
+async def tend(runtime: "Runtime", transport: "Transport") -> None:
+    for line in await runtime.mail.tend(transport):
+        log.info("%s", line)
 
 
 def _tell(states: Counter[str]) -> None:

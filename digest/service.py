@@ -12,14 +12,14 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from digest import jobs
 from digest.errors import ConfigError, DigestError
-from digest.jobs import QUEUES, Crew, check_secret
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -56,7 +56,7 @@ class Service:
         runtime: "Runtime",
         *,
         pages: socket.socket | None = None,
-        queues: Collection[str] = QUEUES,
+        queues: Collection[str] = jobs.QUEUES,
         concurrency: int = 4,
     ) -> None:
         self._runtime = runtime
@@ -109,7 +109,7 @@ class Service:
             "tend": self._tend,
         }
         if self._runtime.config.bounces:
-            works["bounces"] = self._bounces
+            works["bounces"] = partial(jobs.read_bounces, self._runtime)
         tasks = []
         for name, work in works.items():
             bell = self._bells[name] = asyncio.Event()
@@ -128,8 +128,8 @@ class Service:
 
     def _lanes(self) -> "list[asyncio.Task[None]]":
         """A task for each lane of jobs."""
-        check_secret(self._runtime)
-        crew = Crew(
+        jobs.check_secret(self._runtime)
+        crew = jobs.Crew(
             self._runtime, self._way_out, self.stop, queues=self._queues, concurrency=self._concurrency
         )
         return [asyncio.create_task(self._supervise(name, lane, None)) for name, lane in crew.lanes().items()]
@@ -162,10 +162,8 @@ class Service:
                 bell.set()
 
     async def _sleep(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def _collect(self) -> None:
         try:
@@ -188,14 +186,7 @@ class Service:
         return now < self._hold
 
     async def _publish(self) -> None:
-        runtime = self._runtime
-        if self._waits():
-            return
-        done = await asyncio.to_thread(runtime.tick)
-        for one in done:
-            told = "slot schedule=%s slot=%s edition=%s %s"
-            log.info(told, one.schedule, one.slot, one.edition, one.reason or "-")
-        if done:
+        if not self._waits() and await jobs.publish(self._runtime):
             self.wake()
 
     async def _way_out(self) -> "Transport":
@@ -205,28 +196,11 @@ class Service:
             return self._transport
 
     async def _deliver(self) -> None:
-        report = await self._runtime.mail.deliver_due(await self._way_out(), stop=self.stop)
-        if report is None:
-            self._trouble = ()
-            return
-        counts = report.sent, report.deferred, report.failed, report.unknown, report.suppressed
-        if any(counts):
-            told = "delivered sent=%d deferred=%d failed=%d unknown=%d suppressed=%d seconds=%.1f"
-            log.info(told, *counts, report.seconds)
-        for one in report.trouble:
-            if one not in self._trouble:
-                log.warning("delivery: %s", one)
-        self._trouble = report.trouble
-
-    async def _bounces(self) -> None:
-        handled = await asyncio.to_thread(self._runtime.mail.read_bounces)
-        if handled:
-            stopped = sum(bool(one.stopped) for one in handled)
-            log.info("bounces read=%d stopped=%d", len(handled), stopped)
+        transport = await self._way_out()
+        self._trouble = await jobs.deliver(self._runtime, transport, known=self._trouble, stop=self.stop)
 
     async def _tend(self) -> None:
-        for line in await self._runtime.mail.tend(await self._way_out()):
-            log.info("%s", line)
+        await jobs.tend(self._runtime, await self._way_out())
 
     async def _web(self, pages: socket.socket) -> None:
         import uvicorn
