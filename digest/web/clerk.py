@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
 from starlette.exceptions import HTTPException
 
 Item = TypeVar("Item")
 
-MOST = 200
-"""Items a batch."""
 ROOM = 2000
 """Items that may wait; more are turned away."""
 GATHER_S = 0.008
@@ -18,43 +15,36 @@ GATHER_S = 0.008
 
 
 class Clerk(Generic[Item]):
-    """Hands what has gathered since the last batch to *work*, in *executor*, one batch at a time."""
+    """Hands what has gathered since the last batch to *work*, in a thread, one batch at a time."""
 
-    def __init__(self, work: Callable[[Sequence[Item]], None], executor: Executor) -> None:
+    def __init__(self, work: Callable[[Sequence[Item]], None]) -> None:
         self._work = work
-        self._executor = executor
-        self._waiting: list[tuple[Item, asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._gathered: list[Item] = []
+        self._last: asyncio.Task[None] | None = None
+        self._next_at = 0.0
 
     async def take(self, item: Item) -> None:
         """Returns, or raises what *work* did, when *item* is written; HTTPException when there is no room."""
-        if len(self._waiting) >= ROOM:
+        if len(self._gathered) >= ROOM:
             raise HTTPException(503, headers={"retry-after": "60"})
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, written))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-        await written
+        self._gathered.append(item)
+        if self._last is None or len(self._gathered) == 1:
+            self._last = asyncio.create_task(self._write(self._last))
+        await asyncio.shield(self._last)  # who will not wait any longer does not end it
 
     async def rest(self) -> None:
         """Wait until everything taken is written, and nothing came in the time it takes to gather more."""
-        while self._writing is not None and not self._writing.done():
-            await asyncio.shield(self._writing)  # who will not wait any longer does not end it
-
-    async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            problem = None
-            try:
-                await loop.run_in_executor(self._executor, self._work, [item for item, _ in batch])
-            except Exception as raised:
-                problem = raised
-            for _, written in batch:
-                if written.done():  # who asked did not wait for it
-                    continue
-                if problem is None:
-                    written.set_result(None)
-                else:
-                    written.set_exception(problem)
+        while self._last is not None and not self._last.done():
+            await asyncio.wait([self._last])
             await asyncio.sleep(GATHER_S)
+
+    async def _write(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._next_at - loop.time())
+        batch, self._gathered = self._gathered, []
+        try:
+            await asyncio.to_thread(self._work, batch)
+        finally:
+            self._next_at = loop.time() + GATHER_S

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 
 from digest.errors import StoreError
@@ -33,11 +32,9 @@ class Desk:
         self._door = door
         self._signup = door.signup
         self._numbers = numbers
-        # One thread for what visitors wait for: more would only wait for one another.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
-        self._wishes = Clerk(door.store.wishes.keep, self._thread)
+        self._wishes = Clerk(door.store.wishes.keep)
         self._leaving: Clerk[tuple[int, str]] = Clerk(
-            lambda leaving: self._signup.unsubscribe(dict(leaving), now=door.clock()), self._thread
+            lambda leaving: self._signup.unsubscribe(dict(leaving), now=door.clock())
         )
         self._ended: list[tuple[Asking, Fate]] = []
         self._stack = AsyncExitStack()
@@ -73,7 +70,6 @@ class Desk:
             task.cancel()
         await self._note()
         await self._stack.aclose()
-        self._thread.shutdown()
 
     async def _work(self) -> None:
         """Whenever somebody signed up or a letter's time has come: letters, as many as there is room for."""

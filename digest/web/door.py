@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -14,15 +13,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from digest.mail.transport import Transport
 from digest.model import Newsletter, Subscriber
 from digest.publish import Paper
+from digest.render import Renderer
 from digest.render.wording import Wording, frequency, language_names
 from digest.signup import Signup
 from digest.slots import next_slot
+from digest.store import Store
 from digest.web import forms
 from digest.web.limits import Network
-
-if TYPE_CHECKING:
-    from digest.render import Renderer
-    from digest.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,7 @@ class Door:
     """
 
     signup: Signup
-    renderer: "Renderer"
+    renderer: Renderer
     paper: Paper
     open_transport: Callable[[AsyncExitStack], Awaitable[Transport]]
     clock: Callable[[], datetime]
@@ -81,7 +78,7 @@ class Door:
         return self.paper.newsletter
 
     @property
-    def store(self) -> "Store":
+    def store(self) -> Store:
         return self.paper.store
 
     @cached_property

@@ -3,12 +3,14 @@
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
 
 
+@dataclass
 class Window:
     """At most *most* times in *seconds* for each key.
 
@@ -16,28 +18,25 @@ class Window:
         keys: How many are remembered; the ones seen longest ago are forgotten first.
     """
 
-    def __init__(
-        self, most: int, seconds: float, *, keys: int = 10_000, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.most = most
-        self._seconds = seconds
-        self._keys = keys
-        self._clock = clock
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+    most: int
+    seconds: float
+    keys: int = 10_000
+    clock: Callable[[], float] = time.monotonic
+    _times: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
 
     def wait_s(self, key: str) -> float:
         """Seconds until *key* may; 0: now."""
-        now = self._clock()
+        now = self.clock()
         times = self._times.get(key)
-        while times and times[0] <= now - self._seconds:
+        while times and times[0] <= now - self.seconds:
             times.popleft()
-        return times[0] + self._seconds - now if times and len(times) >= self.most else 0.0
+        return times[0] + self.seconds - now if times and len(times) >= self.most else 0.0
 
     def count(self, key: str) -> None:
         times = self._times.setdefault(key, deque(maxlen=self.most))
-        times.append(self._clock())
+        times.append(self.clock())
         self._times.move_to_end(key)
-        while len(self._times) > self._keys:
+        while len(self._times) > self.keys:
             self._times.popitem(last=False)
 
 

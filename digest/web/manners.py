@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +34,7 @@ class Numbers:
         self.events: Counter[str] = Counter()
 
 
+@dataclass
 class Manners:
     """The outermost layer.
 
@@ -41,19 +43,18 @@ class Manners:
             proxies that keep it and proxies that do not.
     """
 
-    def __init__(self, app: ASGIApp, *, numbers: Numbers, proxies: Sequence[Network], root: str) -> None:
-        self._app = app
-        self._numbers = numbers
-        self._proxies = proxies
-        self._root = root
+    app: ASGIApp
+    numbers: Numbers
+    proxies: Sequence[Network]
+    root: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         path: str = scope["path"]
-        if self._root and (path == self._root or path.startswith(f"{self._root}/")):
-            path = path[len(self._root) :] or "/"
+        if self.root and (path == self.root or path.startswith(f"{self.root}/")):
+            path = path[len(self.root) :] or "/"
             scope = {**scope, "path": path, "raw_path": path.encode()}
         began = time.perf_counter()
         first = path.split("/")[1] if path.startswith("/") else ""
@@ -61,9 +62,9 @@ class Manners:
         headers = _headers(page, path == "/subscribe/embed")
         peer = (scope.get("client") or ("unknown",))[0]
         scope["visitor"] = peer[:64]
-        if self._proxies:
+        if self.proxies:
             forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-            scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self._proxies)
+            scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self.proxies)
         status = 500
 
         async def answer(message: Message) -> None:
@@ -71,18 +72,15 @@ class Manners:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *(pair for pair in headers if pair[0] not in given),
-                ]
+                message["headers"] = message["headers"] + [pair for pair in headers if pair[0] not in given]
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            await self.app(scope, receive, answer)
         finally:
             took = time.perf_counter() - began
-            self._numbers.answers[page, _method(scope["method"]), status] += 1
-            self._numbers.seconds[page] += took  # type: ignore[assignment]  # a Counter of seconds
+            self.numbers.answers[page, _method(scope["method"]), status] += 1
+            self.numbers.seconds[page] += took  # type: ignore[assignment]  # a Counter of seconds
             if log.isEnabledFor(logging.INFO):
                 log.info("%s %s %d %.0f ms", _method(scope["method"]), masked(path), status, took * 1000)
 

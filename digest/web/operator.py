@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
@@ -22,12 +22,10 @@ from starlette.responses import PlainTextResponse, Response
 from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState
 from digest.report import explain, feed_overview
+from digest.store import Store
 from digest.web import forms
 from digest.web.door import Door, Operator
 from digest.web.limits import Window, is_within, network
-
-if TYPE_CHECKING:
-    from digest.store import Store
 
 EDITIONS = 10
 STUCK = (DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.UNKNOWN)
@@ -40,14 +38,14 @@ _PART = re.compile(r"(\w+) (\d+\.\d+)")
 """A part of a theme's score, as ``Section.why`` has it: ``fresh 0.50 + debt 1.00 = 1.50``."""
 
 
-def tally(store: "Store", *, now: datetime) -> None:
+def tally(store: Store, *, now: datetime) -> None:
     """Keep how many readers there are, by state, as this day's: for the plot."""
     kept = readers_by_day(store)
     kept[now.date().isoformat()] = {str(state): count for state, count in store.subscribers.counts().items()}
     store.state.set(DAILY, json.dumps({day: kept[day] for day in sorted(kept)[-DAYS_KEPT:]}))
 
 
-def readers_by_day(store: "Store") -> dict[str, dict[str, int]]:
+def readers_by_day(store: Store) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = json.loads(store.state.get(DAILY) or "{}")
     return found
 
@@ -58,7 +56,7 @@ class Counted:
     Call :meth:`recount` now and then, beside the pages; who asks for an edition never counted waits once.
     """
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._deliveries: dict[int, dict[str, int]] = {}
         self.at: datetime | None = None
@@ -84,9 +82,7 @@ class Guard:
         self._operator = operator
         self._wrong = Window(10, 900.0)
 
-    def before(
-        self, page: Callable[[Request, forms.Form], Response]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def before(self, page: Callable[[Request, forms.Form], Response]) -> Endpoint:
         """*page*, for the operator alone."""
 
         async def answer(request: Request) -> Response:
@@ -231,8 +227,6 @@ def _password(authorization: str) -> str:
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
-    if scheme.lower() != "basic":
-        return ""
     try:
         return b64decode(value, validate=True).decode().partition(":")[2]
     except ValueError:
