@@ -4,14 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
-from typing import TYPE_CHECKING
 
 from digest.assemble import headlines
 from digest.errors import StoreError
 from digest.model import Article, Correction, DeliveryState, Edition, Item, Section
-
-if TYPE_CHECKING:
-    from digest.store import Store
+from digest.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ class Changes:
 
 
 def correct(
-    store: "Store",
+    store: Store,
     number: int,
     changes: Changes,
     *,

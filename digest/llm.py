@@ -21,6 +21,8 @@ MAX_TOKENS = 400
 """Of an answer; two sentences in any script need fewer."""
 MAX_BYTES = 256 * 1024
 """Of a reply with all that surrounds the answer."""
+MOST_TOKENS = 10_000_000
+"""That a server may say a question cost."""
 MAX_STRIKES = 2
 """Questions in a row that may go unanswered before the rest of the edition asks no more."""
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -171,23 +173,20 @@ def _parse(body: bytes) -> tuple[str | _Unanswered, tuple[int, int] | None]:
     except (ValueError, RecursionError):
         return _Unanswered("the reply is not JSON"), None
     usage = _usage(reply)
-    try:
-        choice = reply["choices"][0]
-        answer, finish = choice["message"]["content"], choice.get("finish_reason")
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return _Unanswered("the reply holds no answer"), usage
-    if not isinstance(answer, str) or not answer.strip():
-        return _Unanswered("the answer is empty"), usage
-    if finish not in ("stop", None):
-        return _Unanswered("the answer was cut off or withheld"), usage
-    return answer, usage
+    match reply:
+        case {"choices": [{"message": {"content": answer}, **choice}, *_]}:
+            if not isinstance(answer, str) or not answer.strip():
+                return _Unanswered("the answer is empty"), usage
+            if choice.get("finish_reason") not in ("stop", None):
+                return _Unanswered("the answer was cut off or withheld"), usage
+            return answer, usage
+    return _Unanswered("the reply holds no answer"), usage
 
 
 def _usage(reply: Any) -> tuple[int, int] | None:
-    usage = reply.get("usage") if isinstance(reply, dict) else None
-    if not isinstance(usage, dict):
-        return None
-    given, written = (usage.get(key) for key in ("prompt_tokens", "completion_tokens"))
-    if type(given) is int and type(written) is int and 0 <= min(given, written) <= 10_000_000:
-        return min(given, 10_000_000), min(written, 10_000_000)
+    match reply:
+        case {"usage": {"prompt_tokens": int(given), "completion_tokens": int(written)}} if (
+            0 <= min(given, written) and max(given, written) <= MOST_TOKENS
+        ):
+            return given, written
     return None

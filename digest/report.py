@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from digest import __version__
 from digest.model import Edition, Item, Schedule, Theme
@@ -14,11 +14,9 @@ from digest.pick import pick
 from digest.polling import health
 from digest.publish import Paper, publish, read_candidates, read_memory
 from digest.slots import missed, moments, next_slot
+from digest.store import Store
 from digest.themes import Passage
 from digest.themes import explain as explain_theme
-
-if TYPE_CHECKING:
-    from digest.store import Store
 
 OVERDUE = timedelta(minutes=15)
 """A slot that is due so long has been missed by whatever should have made it."""
@@ -88,7 +86,7 @@ def rehearsed(paper: Paper, schedule: Schedule, *, now: datetime, weeks: int) ->
         }
 
 
-def edition_overview(store: "Store", limit: int) -> list[dict[str, Any]]:
+def edition_overview(store: Store, limit: int) -> list[dict[str, Any]]:
     """A row an edition, newest first, with its deliveries counted by state."""
     return [
         {
@@ -104,7 +102,7 @@ def edition_overview(store: "Store", limit: int) -> list[dict[str, Any]]:
     ]
 
 
-def feed_overview(store: "Store", *, now: datetime) -> list[dict[str, Any]]:
+def feed_overview(store: Store, *, now: datetime) -> list[dict[str, Any]]:
     """A row a feed, with its health and what to do about it."""
     shown = ("id", "title", "url", "origin", "tags", "newest_at", "next_at")
     return [

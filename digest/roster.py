@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from unicodedata import category
 from zoneinfo import available_timezones
 
@@ -22,10 +22,8 @@ from digest.address import canonical
 from digest.consent import Step
 from digest.errors import ConsentError
 from digest.model import ConsentState, Subscriber
-
-if TYPE_CHECKING:
-    from digest.publish import Paper
-    from digest.store import Store
+from digest.publish import Paper
+from digest.store import Store
 
 ACTOR = "import"
 BATCH = 1000
@@ -78,7 +76,7 @@ class Importer:
     Themes are named by id or name in a column ``themes``, or as a tag over there; others are ignored.
     """
 
-    paper: "Paper"
+    paper: Paper
     hash_address: Callable[[str], str]
     reason: str
 
@@ -171,7 +169,7 @@ class Importer:
         return found
 
 
-def add_by_hand(store: "Store", reader: Subscriber, *, hashed: str, now: datetime) -> Subscriber:
+def add_by_hand(store: Store, reader: Subscriber, *, hashed: str, now: datetime) -> Subscriber:
     """Add a reader who has agreed elsewhere.
 
     Raises:

@@ -5,7 +5,6 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError, SeedError
@@ -99,6 +98,8 @@ class Runtime(Installation):
 
     def rehearse(self) -> None:
         """From now on nothing is kept: work on a copy of the database that is thrown away at the end."""
+        from tempfile import TemporaryDirectory
+
         from digest.store import open_store
         from digest.store.copying import copy
         from digest.store.migrations import revision

@@ -9,13 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from typing import TYPE_CHECKING
 
 from digest.mail.transport import Fate, Letter, Result, Transport, wire_form
 from digest.model import Newsletter
-
-if TYPE_CHECKING:
-    from digest.store import Store
+from digest.store import Store
 
 Cause = tuple[str, str]
 """What a trouble is known by, and a sentence about it with what to do."""
@@ -25,7 +22,7 @@ _TOLD, _PRUNED = "operator was told", "pruned"
 _NEXT = "asked again at"
 
 
-def untold(store: "Store", causes: Iterable[Cause], *, now: datetime) -> list[Cause]:
+def untold(store: Store, causes: Iterable[Cause], *, now: datetime) -> list[Cause]:
     """Those the operator should hear of now."""
     told: dict[str, tuple[str, str]] = json.loads(store.state.get(_TOLD) or "{}")
     return [(name, what) for name, what in causes if name not in told or _again(*told[name], what, now)]
@@ -37,7 +34,7 @@ def _again(at: str, before: str, what: str, now: datetime) -> bool:
     return age >= (REMIND if same else AGAIN)
 
 
-def remember(store: "Store", causes: Iterable[Cause], *, now: datetime) -> None:
+def remember(store: Store, causes: Iterable[Cause], *, now: datetime) -> None:
     """Note that the operator has heard of these; what is a month old is forgotten."""
     told = json.loads(store.state.get(_TOLD) or "{}")
     told |= {name: [now.isoformat(), what] for name, what in causes}
@@ -47,7 +44,7 @@ def remember(store: "Store", causes: Iterable[Cause], *, now: datetime) -> None:
 
 
 async def tell(
-    store: "Store",
+    store: Store,
     transport: Transport,
     newsletter: Newsletter,
     to: str,
@@ -103,7 +100,7 @@ async def post(transport: Transport, sender: str, to: str, message: bytes) -> Re
     return await transport.send(Letter(sender=sender, recipient=to, content=wire_form(message)))
 
 
-def prune(store: "Store", *, keep_days: int, now: datetime) -> dict[str, int]:
+def prune(store: Store, *, keep_days: int, now: datetime) -> dict[str, int]:
     """Forget what is older, once a day; nothing when that was done."""
     last = store.state.get(_PRUNED)
     if last and now - datetime.fromisoformat(last) < timedelta(days=1):

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Context, Exit, Option, Typer
 
 from digest import __version__
 from digest.errors import ConfigError, DigestError
@@ -31,33 +31,32 @@ _GARBAGE = 100_000
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"digest {__version__}")
-        raise typer.Exit
+        raise Exit
 
 
 def options(
-    context: typer.Context,
+    context: Context,
     config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="The configuration file.", show_default="config.toml here"),
+        Path | None, Option("--config", "-c", help="The configuration file.", show_default="config.toml here")
     ] = None,
     clock: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Pretend it is this moment, as 2026-01-05T08:00:00+08:00: the same inputs and clock give "
             "the same bytes. SOURCE_DATE_EPOCH does the same.",
             show_default="now",
         ),
     ] = None,
     _: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+        bool, Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     context.obj = {"config": config, "clock": clock}
 
 
-def make_app(wanted: str = "") -> typer.Typer:
+def make_app(wanted: str = "") -> Typer:
     """The command line: of the command *wanted* alone, so that a start imports no other, else of all."""
-    app = typer.Typer(
+    app = Typer(
         name="digest",
         help="Themed digests: exact, attributed excerpts from your sources, mailed once to every reader.",
         epilog="Start with: digest init, then digest now. Every command has --help.",
@@ -70,7 +69,7 @@ def make_app(wanted: str = "") -> typer.Typer:
     for name, module in _COMMANDS.items():
         if name == wanted or wanted not in _COMMANDS:
             command = getattr(import_module(f"digest.cli.{module}"), name)
-            if isinstance(command, typer.Typer):
+            if isinstance(command, Typer):
                 app.add_typer(command, name=name)
             else:
                 app.command()(command)

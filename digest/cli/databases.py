@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Context, Option
 
 from digest.cli.output import progress, runtime, say
 
@@ -11,10 +11,9 @@ if TYPE_CHECKING:
 
 
 def migrate(
-    context: typer.Context,
+    context: Context,
     new_secret: Annotated[
-        bool,
-        typer.Option("--new-secret", help="The secret was changed on purpose: take the one hosts have now."),
+        bool, Option("--new-secret", help="The secret was changed on purpose: take the one hosts have now.")
     ] = False,
 ) -> None:
     """Bring the database's tables to this version's form; may be said again at any time.
@@ -37,10 +36,8 @@ def migrate(
 
 
 def copy(
-    context: typer.Context,
-    to: Annotated[
-        str, typer.Option(help="The other database: sqlite:///FILE or postgresql://USER@HOST/NAME.")
-    ],
+    context: Context,
+    to: Annotated[str, Option(help="The other database: sqlite:///FILE or postgresql://USER@HOST/NAME.")],
 ) -> None:
     """Copy everything to another, empty database, and compare every row.
 

@@ -4,26 +4,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from typer import BadParameter, Context, Exit, Option, Typer
 
 from digest.cli.output import AsJson, emit_json, runtime, say
 from digest.installation import run as loop
 from digest.installation import write_secret
+from digest.runtime import Runtime
 
 if TYPE_CHECKING:
     from digest.doctor import Finding
-    from digest.runtime import Runtime
 
-doctor = typer.Typer(
+doctor = Typer(
     help="Look for what makes mail fail, before it does.", invoke_without_command=True, rich_markup_mode=None
 )
 
 
 @doctor.callback()
 def examine(
-    context: typer.Context,
+    context: Context,
     to: Annotated[
-        str | None, typer.Option(help="Send a test through every server to this address.", metavar="ADDR")
+        str | None, Option(help="Send a test through every server to this address.", metavar="ADDR")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,10 +40,10 @@ def examine(
             if finding.do:
                 print(f"{'':8}→ {finding.do}")
     if any(finding.level == "fault" for finding in findings):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
+def _findings(opened: Runtime, to: str | None) -> Iterator["Finding"]:
     from digest.doctor import Finding, check_clock, check_dns, check_message, check_python, check_server
 
     for warning in opened.config.warnings:
@@ -68,12 +68,12 @@ def _findings(opened: "Runtime", to: str | None) -> Iterator["Finding"]:
 
 @doctor.command()
 def dkim(
-    context: typer.Context,
+    context: Context,
     new: Annotated[
-        Path | None, typer.Option("--new", help="Make a key and keep it in this file.", metavar="FILE")
+        Path | None, Option("--new", help="Make a key and keep it in this file.", metavar="FILE")
     ] = None,
-    selector: Annotated[str, typer.Option(help="Its name in DNS.")] = "digest",
-    algorithm: Annotated[Literal["rsa", "ed25519"], typer.Option(help="Have one of each.")] = "rsa",
+    selector: Annotated[str, Option(help="Its name in DNS.")] = "digest",
+    algorithm: Annotated[Literal["rsa", "ed25519"], Option(help="Have one of each.")] = "rsa",
 ) -> None:
     """Print the DNS records of the keys that sign, or make a new key with --new."""
     from digest.mail.dkim import load_key, make_key, zone_line
@@ -82,7 +82,7 @@ def dkim(
         try:
             write_secret(new, make_key(algorithm))
         except FileExistsError:
-            raise typer.BadParameter(f"{new} is there already; nothing was written") from None
+            raise BadParameter(f"{new} is there already; nothing was written") from None
     with runtime(context) as opened:
         keys = opened.mail.dkim_keys()
         if new is not None:

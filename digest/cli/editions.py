@@ -3,9 +3,9 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import typer
+from typer import Argument, BadParameter, Context, Exit, Option, Typer
 
 from digest.cli.making import Format
 from digest.cli.output import (
@@ -22,24 +22,19 @@ from digest.cli.output import (
 )
 from digest.installation import run as loop
 from digest.model import DeliveryState
-
-if TYPE_CHECKING:
-    from digest.runtime import Runtime
+from digest.runtime import Runtime
 
 DELIVERY = ("id", "address", "state", "attempts", "code", "text", "updated_at")
-editions = typer.Typer(
-    help="Past editions: list, show, why, correct.", no_args_is_help=True, rich_markup_mode=None
-)
+editions = Typer(help="Past editions: list, show, why, correct.", no_args_is_help=True, rich_markup_mode=None)
 Number = Annotated[
-    int,
-    typer.Argument(min=1, max=2**31 - 1, help="The edition's number, as digest editions list gives it."),
+    int, Argument(min=1, max=2**31 - 1, help="The edition's number, as digest editions list gives it.")
 ]
 
 
 @editions.command(name="list")
 def list_(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    context: Context,
+    limit: Annotated[int, Option(min=1, help="At most so many, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the editions, newest first, with their deliveries by state."""
@@ -53,14 +48,12 @@ def list_(
 
 @editions.command()
 def show(
-    context: typer.Context,
+    context: Context,
     number: Number,
-    shape: Annotated[Format, typer.Option("--format", "-f", help="How.")] = Format.MARKDOWN,
+    shape: Annotated[Format, Option("--format", "-f", help="How.")] = Format.MARKDOWN,
     language: Language = None,
-    deliveries: Annotated[bool, typer.Option("--deliveries", help="Who got it, instead.")] = False,
-    state: Annotated[
-        DeliveryState | None, typer.Option(help="With --deliveries: only those, like failed.")
-    ] = None,
+    deliveries: Annotated[bool, Option("--deliveries", help="Who got it, instead.")] = False,
+    state: Annotated[DeliveryState | None, Option(help="With --deliveries: only those, like failed.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show an edition again, in any format, or its deliveries, from what the store keeps."""
@@ -74,7 +67,7 @@ def show(
         print(opened.shown(edition, shape, language), end="")
 
 
-def _deliveries(opened: "Runtime", number: int, only: DeliveryState | None, *, as_json: bool) -> None:
+def _deliveries(opened: Runtime, number: int, only: DeliveryState | None, *, as_json: bool) -> None:
     """Page by page, because there may be a million."""
     opened.store.editions.get(number)
     after = 0
@@ -90,10 +83,10 @@ def _deliveries(opened: "Runtime", number: int, only: DeliveryState | None, *, a
 
 @editions.command()
 def rebuild(
-    context: typer.Context,
+    context: Context,
     number: Number,
-    address: Annotated[str, typer.Argument(help="Of the reader whose mail it is.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: stdout.")] = None,
+    address: Annotated[str, Argument(help="Of the reader whose mail it is.")],
+    output: Annotated[Path | None, Option("--output", "-o", help="Default: stdout.")] = None,
 ) -> None:
     """Write a reader's mail of an edition again, byte for byte, from what the store keeps.
 
@@ -108,41 +101,41 @@ def rebuild(
 
 
 @editions.command()
-def approve(context: typer.Context, number: Number) -> None:
+def approve(context: Context, number: Number) -> None:
     """Let an edition that waits for review go out."""
     _set_status(context, number, "review", "ready")
 
 
 @editions.command()
-def stop(context: typer.Context, number: Number) -> None:
+def stop(context: Context, number: Number) -> None:
     """Send an edition to nobody who has not got it yet; resume it with approve."""
     _set_status(context, number, "ready", "stopped")
 
 
-def _set_status(context: typer.Context, number: int, before: str, after: str) -> None:
+def _set_status(context: Context, number: int, before: str, after: str) -> None:
     with runtime(context) as opened:
         now = opened.store.editions.status(number)
         if now != before and not (now == "stopped" and after == "ready"):
-            raise typer.BadParameter(f"edition {number} is {now}; this is for editions that are {before}")
+            raise BadParameter(f"edition {number} is {now}; this is for editions that are {before}")
         opened.store.editions.set_status(number, after)
     say(f"Edition {number} is {after}")
 
 
 @editions.command()
 def correct(
-    context: typer.Context,
+    context: Context,
     number: Number,
-    note: Annotated[str, typer.Option(help="What was wrong and what is right, for readers.")],
+    note: Annotated[str, Option(help="What was wrong and what is right, for readers.")],
     drop: Annotated[
         list[str] | None,
-        typer.Option(metavar="ITEM[.EXCERPT]", help="Leave out, counted as digest editions why does."),
+        Option(metavar="ITEM[.EXCERPT]", help="Leave out, counted as digest editions why does."),
     ] = None,
     reread: Annotated[
-        bool, typer.Option("--reread", help="Take titles, credits and dates as the articles have them now.")
+        bool, Option("--reread", help="Take titles, credits and dates as the articles have them now.")
     ] = False,
-    subject: Annotated[str | None, typer.Option(help="A new subject.")] = None,
+    subject: Annotated[str | None, Option(help="A new subject.")] = None,
     send: Annotated[
-        bool, typer.Option("--send", help="Mail it to all who got it; else the next edition says so.")
+        bool, Option("--send", help="Mail it to all who got it; else the next edition says so.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -154,7 +147,7 @@ def correct(
     from digest.corrections import Changes, correct
 
     if not note.strip():
-        raise typer.BadParameter("say what was wrong", param_hint="--note")
+        raise BadParameter("say what was wrong", param_hint="--note")
     changes = Changes(note=note.strip(), drop=tuple(drop or ()), subject=subject, reread=reread)
     with runtime(context) as opened:
         try:
@@ -163,7 +156,7 @@ def correct(
                 now=opened.now, language=opened.language, send=send, dry_run=dry_run,
             )  # fmt: skip
         except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+            raise BadParameter(str(error)) from None
         if dry_run:
             print(opened.shown(made, Format.MARKDOWN, None), end="")
             return
@@ -173,14 +166,14 @@ def correct(
 
             report = loop(deliver_due(opened, made.number))
             if report and (report.failed or report.trouble):
-                raise typer.Exit(1)
+                raise Exit(1)
 
 
 @editions.command()
 def why(
-    context: typer.Context,
+    context: Context,
     number: Number,
-    item: Annotated[int | None, typer.Argument(help="One item of it, from 1.")] = None,
+    item: Annotated[int | None, Argument(help="One item of it, from 1.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say why an edition holds what it holds: themes, scores, terms, and what was left out."""
@@ -189,7 +182,7 @@ def why(
     with runtime(context) as opened:
         rows = explain(opened.store.editions.get(number))
     if item is not None and item not in range(1, len(rows["items"]) + 1):
-        raise typer.BadParameter(f"edition {number} has {len(rows['items'])} items", param_hint="ITEM")
+        raise BadParameter(f"edition {number} has {len(rows['items'])} items", param_hint="ITEM")
     rows["items"] = [row for row in rows["items"] if item in (None, row["item"])]
     if as_json:
         emit_json(rows)

@@ -4,28 +4,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, BadParameter, Context, Exit, Option, Typer
 
 from digest.cli.output import AsJson, listing, runtime, say
+from digest.runtime import Runtime
 
 if TYPE_CHECKING:
     from digest.model import Feed
-    from digest.runtime import Runtime
 
-feeds = typer.Typer(help="The feeds: add, list, remove, pause, check, import, export.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The feed's id, or the address it was added with.", metavar="FEED")]
+feeds = Typer(help="The feeds: add, list, remove, pause, check, import, export.", no_args_is_help=True)
+Name = Annotated[str, Argument(help="The feed's id, or the address it was added with.", metavar="FEED")]
 
 
 @feeds.command()
 def add(
-    context: typer.Context,
-    url: Annotated[str, typer.Argument(help="The feed's address, or that of a site that has one.")],
-    name: Annotated[str | None, typer.Option("--id", help="A short name; made from the host.")] = None,
-    title: Annotated[str | None, typer.Option(help="Shown as the outlet; the feed's own otherwise.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
-    full_text: Annotated[bool, typer.Option("--full-text", help="Read each article's own page.")] = False,
+    context: Context,
+    url: Annotated[str, Argument(help="The feed's address, or that of a site that has one.")],
+    name: Annotated[str | None, Option("--id", help="A short name; made from the host.")] = None,
+    title: Annotated[str | None, Option(help="Shown as the outlet; the feed's own otherwise.")] = None,
+    tag: Annotated[list[str] | None, Option(help="May be given several times.")] = None,
+    full_text: Annotated[bool, Option("--full-text", help="Read each article's own page.")] = False,
     private: Annotated[
-        bool, typer.Option("--allow-private", help="The feed lives on a private address of yours.")
+        bool, Option("--allow-private", help="The feed lives on a private address of yours.")
     ] = False,
 ) -> None:
     """Find the feed at an address and read it from now on.
@@ -44,7 +44,7 @@ def add(
 
 
 @feeds.command(name="list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
+def list_(context: Context, as_json: AsJson = False) -> None:
     """List the feeds with their health, and what to do where something is wrong."""
     from digest.report import feed_overview
 
@@ -56,21 +56,21 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @feeds.command()
-def remove(context: typer.Context, name: Name) -> None:
+def remove(context: Context, name: Name) -> None:
     """Stop reading a feed. Its articles stay."""
     with runtime(context) as opened:
         feed = _find(opened, name)
         if feed.origin == "config":
-            raise typer.BadParameter(f"{feed.id} stands in {opened.config.path}: take it out there")
+            raise BadParameter(f"{feed.id} stands in {opened.config.path}: take it out there")
         opened.store.feeds.remove(feed.id)
     say(f"Removed {feed.id}")
 
 
 @feeds.command()
 def pause(
-    context: typer.Context,
+    context: Context,
     name: Name,
-    resume: Annotated[bool, typer.Option("--resume", help="Read it again.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Read it again.")] = False,
 ) -> None:
     """Do not read a feed until it is resumed."""
     with runtime(context) as opened:
@@ -81,7 +81,7 @@ def pause(
 
 
 @feeds.command()
-def check(context: typer.Context, name: Name) -> None:
+def check(context: Context, name: Name) -> None:
     """Ask a feed as if for the first time and explain every decision; nothing is kept.
 
     Takes the address of a feed that is not added, too. Exit code 1 when it failed.
@@ -101,13 +101,13 @@ def check(context: typer.Context, name: Name) -> None:
             print(f"            {flag.severity} {flag.code}: {flag.reason}")
     print(f"{result.state}: {result.new} new, {result.empty} without an article in it")
     if result.state in {"failed", "gone"}:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 @feeds.command(name="import")
 def import_(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="An OPML file.", exists=True, dir_okay=False)],
+    context: Context,
+    file: Annotated[Path, Argument(help="An OPML file.", exists=True, dir_okay=False)],
 ) -> None:
     """Add every feed of an OPML list; folders become tags. None is asked before the next collect."""
     from digest.opml import read_opml
@@ -116,7 +116,7 @@ def import_(
     try:
         found = read_opml(file.read_bytes())
     except ValueError as error:
-        raise typer.BadParameter(f"{file}: {error}") from None
+        raise BadParameter(f"{file}: {error}") from None
     with runtime(context) as opened:
         added, refused = add_all(opened.store, found, now=opened.now)
     for line in refused:
@@ -125,7 +125,7 @@ def import_(
 
 
 @feeds.command()
-def export(context: typer.Context) -> None:
+def export(context: Context) -> None:
     """Write every feed as OPML 2.0 to stdout; tags become folders."""
     from digest.opml import write_opml
 
@@ -136,10 +136,10 @@ def export(context: typer.Context) -> None:
         )
 
 
-def _find(opened: "Runtime", name: str) -> "Feed":
+def _find(opened: Runtime, name: str) -> "Feed":
     opened.store.feeds.sync(opened.config.feeds, now=opened.now)
     feed = opened.store.feeds.find(name)
     if feed is None:
         known = ", ".join(feed.id for feed in opened.store.feeds.list()) or "none yet"
-        raise typer.BadParameter(f"there is no feed {name!r}; there are: {known}", param_hint="FEED")
+        raise BadParameter(f"there is no feed {name!r}; there are: {known}", param_hint="FEED")
     return feed

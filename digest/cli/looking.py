@@ -4,18 +4,16 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Context, Exit, Option
 
 from digest.cli.output import Language, runtime, say
 from digest.installation import run as loop
 
 
 def inbox(
-    context: typer.Context,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where mail is taken in.")] = 1025,
-    web_port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Where it can be read in a browser.")
-    ] = 8025,
+    context: Context,
+    port: Annotated[int, Option(min=1, max=65535, help="Where mail is taken in.")] = 1025,
+    web_port: Annotated[int, Option(min=1, max=65535, help="Where it can be read in a browser.")] = 8025,
 ) -> None:
     """Run a mail server on this machine only that keeps what it gets and shows it in a browser.
 
@@ -43,9 +41,9 @@ async def _serve(folder: Path, port: int, pages: socket.socket) -> None:
 
 
 def preview(
-    context: typer.Context,
-    number: Annotated[int | None, typer.Argument(help="An edition; the latest, or a rehearsed one.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the page.")] = 8026,
+    context: Context,
+    number: Annotated[int | None, Argument(help="An edition; the latest, or a rehearsed one.")] = None,
+    port: Annotated[int, Option(min=1, max=65535, help="Of the page.")] = 8026,
     language: Language = None,
 ) -> None:
     """Show a mail's desktop, phone, dark and text views side by side; redrawn when a file changes.
@@ -65,7 +63,7 @@ def preview(
             edition = opened.publish(language=language).edition
         if edition is None:
             say("There is no edition to show, and nothing to make one of.")
-            raise typer.Exit(1)
+            raise Exit(1)
         shown = edition
         app = make_preview_app(
             lambda: opened.fresh_renderer().mail(shown, language=language or opened.language),

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, BadParameter, Context, Exit, Option
 
 from digest.cli.output import (
     DryRun,
@@ -20,12 +20,12 @@ from digest.cli.output import (
     shown,
 )
 from digest.installation import run as loop
+from digest.runtime import Runtime
 
 if TYPE_CHECKING:
     from digest.collect import Collected
     from digest.model import Edition
     from digest.publish import Made
-    from digest.runtime import Runtime
 
 
 class Format(StrEnum):
@@ -45,9 +45,7 @@ SUFFIXES = {
 }
 
 
-def init(
-    folder: Annotated[Path, typer.Argument(help="Where; made when it is not there.")] = Path(),
-) -> None:
+def init(folder: Annotated[Path, Argument(help="Where; made when it is not there.")] = Path()) -> None:
     """Write a commented config.toml and an example seed folder; nothing is ever overwritten."""
     from digest.config import write_defaults
 
@@ -57,8 +55,8 @@ def init(
 
 
 def collect(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a source, as JSON.")] = False,
+    context: Context,
+    as_json: Annotated[bool, Option("--json", help="One object a source, as JSON.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Read the seeds and feeds; say what is new, changed, unchanged, empty or failed.
@@ -79,27 +77,25 @@ def collect(
         counts = Counter(one.state for one in collected)
         print(shown({state: counts[state] for state in ("new", "changed", "unchanged", "empty", "failed")}))
     if any(one.state == "failed" for one in collected):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def now(
-    context: typer.Context,
+    context: Context,
     themes: Annotated[
         list[str] | None,
-        typer.Argument(help="Theme ids or names; none: those whose turn it is.", metavar="[THEME]…"),
+        Argument(help="Theme ids or names; none: those whose turn it is.", metavar="[THEME]…"),
     ] = None,
     to: Annotated[
-        list[str] | None,
-        typer.Option(help="Mail it to this address; may be given several times.", metavar="ADDR"),
+        list[str] | None, Option(help="Mail it to this address; may be given several times.", metavar="ADDR")
     ] = None,
     shape: Annotated[
-        Format | None, typer.Option("--format", "-f", help="Default: terminal on one, markdown in a pipe.")
+        Format | None, Option("--format", "-f", help="Default: terminal on one, markdown in a pipe.")
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write it to this file; its ending chooses the format."),
+        Path | None, Option("--output", "-o", help="Write it to this file; its ending chooses the format.")
     ] = None,
-    show: Annotated[bool, typer.Option("--open", help="Open the HTML in a browser.")] = False,
+    show: Annotated[bool, Option("--open", help="Open the HTML in a browser.")] = False,
     dry_run: DryRun = False,
     language: Language = None,
 ) -> None:
@@ -108,11 +104,11 @@ def now(
     Excerpts shown once are not shown again by the next digest now.
     """
     if output and (output.is_dir() or not output.parent.is_dir()):
-        raise typer.BadParameter("must be a file in a folder that is there", param_hint="--output")
+        raise BadParameter("must be a file in a folder that is there", param_hint="--output")
     shape = shape or SUFFIXES.get(output.suffix.lower() if output else "")
     if output and shape is None:
         endings = " ".join(SUFFIXES)
-        raise typer.BadParameter(f"ends in none of {endings}; or say --format", param_hint="--output")
+        raise BadParameter(f"ends in none of {endings}; or say --format", param_hint="--output")
     with runtime(context) as opened:
         language = interface_language(opened, language)
         only = tuple(opened.theme(name).id for name in themes or ())
@@ -135,7 +131,7 @@ def now(
         if output or shape or not (addresses or show):
             _show(opened, made.edition, shape, output, language)
     if any(one.state == "failed" for one in collected):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _say_collected(collected: "list[Collected]") -> None:
@@ -161,7 +157,7 @@ def _say_plan(made: "Made", *, dry_run: bool) -> None:
         say(note)
 
 
-def _deliver(opened: "Runtime", edition: "Edition", addresses: tuple[str, ...], *, dry_run: bool) -> None:
+def _deliver(opened: Runtime, edition: "Edition", addresses: tuple[str, ...], *, dry_run: bool) -> None:
     if dry_run:
         say(f"Dry run: would mail {', '.join(addresses)}")
         return
@@ -169,10 +165,10 @@ def _deliver(opened: "Runtime", edition: "Edition", addresses: tuple[str, ...], 
     for line in lines:
         say(line)
     if not all_sent:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-def _open(opened: "Runtime", edition: "Edition", language: str | None, *, dry_run: bool) -> None:
+def _open(opened: Runtime, edition: "Edition", language: str | None, *, dry_run: bool) -> None:
     """In a browser, from a file; that of a dry run is for the system's own cleaning to remove."""
     import tempfile
     import webbrowser
@@ -185,7 +181,7 @@ def _open(opened: "Runtime", edition: "Edition", language: str | None, *, dry_ru
 
 
 def _show(
-    opened: "Runtime", edition: "Edition", shape: Format | None, output: Path | None, language: str | None
+    opened: Runtime, edition: "Edition", shape: Format | None, output: Path | None, language: str | None
 ) -> None:
     if shape is None:
         shape = Format.TERMINAL if sys.stdout.isatty() and not output else Format.MARKDOWN

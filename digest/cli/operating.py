@@ -4,19 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, BadParameter, Context, Exit, Typer
 
 from digest.cli.output import AsJson, DryRun, emit_json, listing, runtime, say, shown
 
 if TYPE_CHECKING:
     from digest.store.ledger import Ledger
 
-deliveries = typer.Typer(help="Deliveries by hand: retry, hold, release.", no_args_is_help=True)
-quarantine = typer.Typer(help="Articles kept from readers: list, release.", no_args_is_help=True)
-Ids = Annotated[list[int], typer.Argument(help="Ids, as digest editions show N --deliveries gives them.")]
+deliveries = Typer(help="Deliveries by hand: retry, hold, release.", no_args_is_help=True)
+quarantine = Typer(help="Articles kept from readers: list, release.", no_args_is_help=True)
+Ids = Annotated[list[int], Argument(help="Ids, as digest editions show N --deliveries gives them.")]
 
 
-def status(context: typer.Context, as_json: AsJson = False) -> None:
+def status(context: Context, as_json: AsJson = False) -> None:
     """What is due, what went out, what is stuck, on one screen.
 
     Exit code 1 when something needs a hand, for monitoring.
@@ -43,12 +43,12 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         for trouble in rows["troubles"]:
             print(f"! {trouble}")
     if rows["troubles"]:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def backup(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Where; it must not be there yet.")],
+    context: Context,
+    file: Annotated[Path, Argument(help="Where; it must not be there yet.")],
 ) -> None:
     """Copy the database to a file, while everything runs (SQLite; PostgreSQL has pg_dump).
 
@@ -59,11 +59,7 @@ def backup(
     say(f"Wrote {file}")
 
 
-def bounces(
-    context: typer.Context,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
+def bounces(context: Context, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Read the mail that came back: bounces and complaints, and what was done about each."""
     with runtime(context) as opened:
         handled = opened.mail.read_bounces(dry_run=dry_run)
@@ -76,34 +72,34 @@ def bounces(
 
 
 @deliveries.command()
-def retry(context: typer.Context, ids: Ids) -> None:
+def retry(context: Context, ids: Ids) -> None:
     """Send failed, held or unknown deliveries again."""
     _change(context, ids, lambda ledger: ledger.retry)
 
 
 @deliveries.command()
-def hold(context: typer.Context, ids: Ids) -> None:
+def hold(context: Context, ids: Ids) -> None:
     """Keep queued deliveries back."""
     _change(context, ids, lambda ledger: ledger.hold)
 
 
 @deliveries.command()
-def release(context: typer.Context, ids: Ids) -> None:
+def release(context: Context, ids: Ids) -> None:
     """Queue held deliveries again."""
     _change(context, ids, lambda ledger: ledger.unhold)
 
 
-def _change(context: typer.Context, ids: list[int], choose: "Callable[[Ledger], Callable[..., int]]") -> None:
+def _change(context: Context, ids: list[int], choose: "Callable[[Ledger], Callable[..., int]]") -> None:
     with runtime(context) as opened:
         changed = choose(opened.store.ledger)(ids, now=opened.now)
     say(f"{changed} of {len(ids)} changed")
     if changed < len(ids):
         say("The others are in no state for it, or not there; see digest editions show N --deliveries.")
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 @quarantine.command(name="list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
+def list_(context: Context, as_json: AsJson = False) -> None:
     """List the articles no edition may quote, and why."""
     with runtime(context) as opened:
         kept = [stored.article for stored in opened.store.articles.quarantined(limit=1000)]
@@ -116,11 +112,11 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 
 @quarantine.command(name="release")
 def let_out(
-    context: typer.Context,
-    source: Annotated[str, typer.Argument(help="The article's source, as the list gives it.")],
+    context: Context,
+    source: Annotated[str, Argument(help="The article's source, as the list gives it.")],
 ) -> None:
     """Let an article be quoted after all; it stays released until its text changes."""
     with runtime(context) as opened:
         if not opened.store.articles.release(source):
-            raise typer.BadParameter(f"there is no article {source}", param_hint="SOURCE")
+            raise BadParameter(f"there is no article {source}", param_hint="SOURCE")
     say(f"Released {source}")

@@ -10,25 +10,24 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import BadParameter, Context, Option
+
+from digest.installation import Clock, read_moment
+from digest.runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from digest.runtime import Runtime
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsJson = Annotated[bool, Option("--json", help="As JSON.")]
 """For every command that lists something."""
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing at all.")]
-Language = Annotated[str | None, typer.Option(help="Of the words around the excerpts: zh-CN or en.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what would be done; change nothing at all.")]
+Language = Annotated[str | None, Option(help="Of the words around the excerpts: zh-CN or en.")]
 
 
 @contextmanager
-def runtime(context: typer.Context) -> Iterator["Runtime"]:
+def runtime(context: Context) -> Iterator[Runtime]:
     """The runtime of this installation; closed afterwards."""
-    from digest.installation import Clock, read_moment
-    from digest.runtime import open_runtime
-
     with open_runtime(context.obj["config"], Clock(read_moment(context.obj["clock"]))) as opened:
         for warning in opened.config.warnings:
             say(f"warning: {warning}")
@@ -47,16 +46,16 @@ def mail_address(typed: str, hint: str = "--to") -> str:
     try:
         return canonical(typed)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=hint) from None
+        raise BadParameter(str(error), param_hint=hint) from None
 
 
-def interface_language(opened: "Runtime", typed: str | None) -> str | None:
+def interface_language(opened: Runtime, typed: str | None) -> str | None:
     """The language given with ``--language``, which must have a catalog."""
     from digest.render.wording import language_names
 
     known = language_names(opened.renderer.locale_dirs)
     if typed is not None and typed not in known:
-        raise typer.BadParameter(f"{typed!r} is not one of {', '.join(known)}", param_hint="--language")
+        raise BadParameter(f"{typed!r} is not one of {', '.join(known)}", param_hint="--language")
     return typed
 
 

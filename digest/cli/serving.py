@@ -8,28 +8,26 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, BadParameter, Context, Exit, Option
 
 from digest.cli.output import DryRun, mail_address, runtime, say, visible
+from digest.errors import ConfigError
+from digest.installation import Clock, read_moment
 from digest.installation import run as loop
+from digest.runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:
     from digest.deliver import Progress, Report
     from digest.model import Edition
-    from digest.runtime import Runtime
 
 log = logging.getLogger("digest")
 
 
 def serve(
-    context: typer.Context,
-    host: Annotated[str, typer.Option(help="Where the pages are served.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="And on which port; 0 takes a free one.")
-    ] = 8000,
-    speed: Annotated[
-        float, typer.Option(min=1, max=3600, help="Let time pass so much faster, to rehearse.")
-    ] = 1.0,
+    context: Context,
+    host: Annotated[str, Option(help="Where the pages are served.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="And on which port; 0 takes a free one.")] = 8000,
+    speed: Annotated[float, Option(min=1, max=3600, help="Let time pass so much faster, to rehearse.")] = 1.0,
 ) -> None:
     """Collect, publish, deliver and show the pages, all year; ends with ctrl-C or SIGTERM.
 
@@ -40,14 +38,14 @@ def serve(
 
 
 def worker(
-    context: typer.Context,
+    context: Context,
     queues: Annotated[
-        str, typer.Option(help="What to take on: mail (delivering), editions, feeds; with commas.")
+        str, Option(help="What to take on: mail (delivering), editions, feeds; with commas.")
     ] = "mail,editions,feeds",
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Jobs at once, beside delivering, which is one at a time.")
+        int, Option(min=1, help="Jobs at once, beside delivering, which is one at a time.")
     ] = 4,
-    speed: Annotated[float, typer.Option(min=1, max=3600, help="As of digest serve.")] = 1.0,
+    speed: Annotated[float, Option(min=1, max=3600, help="As of digest serve.")] = 1.0,
 ) -> None:
     """Do what digest serve does, without the pages: one more host that collects, publishes and delivers.
 
@@ -57,20 +55,17 @@ def worker(
 
     chosen = [queue.strip() for queue in queues.split(",")]
     if unknown := set(chosen) - set(QUEUES):
-        raise typer.BadParameter(f"there is no {sorted(unknown)[0]!r}", param_hint="--queues")
+        raise BadParameter(f"there is no {sorted(unknown)[0]!r}", param_hint="--queues")
     _run(context, speed, queues=chosen, concurrency=concurrency)
 
 
-def _run(context: typer.Context, speed: float, *, at: tuple[str, int] | None = None, **options: Any) -> None:
+def _run(context: Context, speed: float, *, at: tuple[str, int] | None = None, **options: Any) -> None:
     """Serve until told to end.
 
     Args:
         at: Host and port of the pages; without them the work must be one that can be shared.
         options: What makes the service.
     """
-    from digest.errors import ConfigError
-    from digest.installation import Clock, read_moment
-    from digest.runtime import open_runtime
     from digest.service import Service, listen, only_one
     from digest.service import serve as run
 
@@ -101,20 +96,18 @@ def _run(context: typer.Context, speed: float, *, at: tuple[str, int] | None = N
 
 
 def send(
-    context: typer.Context,
-    schedule: Annotated[
-        str | None, typer.Argument(help="The schedule; needed when there are several.")
-    ] = None,
+    context: Context,
+    schedule: Annotated[str | None, Argument(help="The schedule; needed when there are several.")] = None,
     dry_run: DryRun = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Make no edition, only go on with what is queued.")
+        bool, Option("--resume", help="Make no edition, only go on with what is queued.")
     ] = False,
     only_failed: Annotated[
-        bool, typer.Option("--only-failed", help="Make no edition: send the newest again to whom it failed.")
+        bool, Option("--only-failed", help="Make no edition: send the newest again to whom it failed.")
     ] = False,
     to: Annotated[
         list[str] | None,
-        typer.Option(help="Make no edition: mail the newest to this address alone; may be repeated."),
+        Option(help="Make no edition: mail the newest to this address alone; may be repeated."),
     ] = None,
 ) -> None:
     """Make a schedule's edition now and deliver it to its subscribers.
@@ -122,7 +115,7 @@ def send(
     Ctrl-C ends it in order: what is on the wire is finished, the rest stays queued for --resume.
     """
     if resume + only_failed + bool(to) > 1:
-        raise typer.BadParameter("--resume, --only-failed and --to exclude one another")
+        raise BadParameter("--resume, --only-failed and --to exclude one another")
     addresses = [mail_address(typed) for typed in to or ()]
     with runtime(context) as opened:
         chosen = schedule or _only(opened)
@@ -142,10 +135,10 @@ def send(
             return
         report = loop(deliver_due(opened, number, plan=made))
         if report and (report.failed or report.trouble):
-            raise typer.Exit(1)
+            raise Exit(1)
 
 
-def _make(opened: "Runtime", schedule: str) -> "Edition | None":
+def _make(opened: Runtime, schedule: str) -> "Edition | None":
     """Make an edition; None when there is nothing to make one of."""
     opened.collect()
     made = opened.publish(schedule)
@@ -157,17 +150,17 @@ def _make(opened: "Runtime", schedule: str) -> "Edition | None":
     return made.edition
 
 
-def _say_queued(opened: "Runtime", edition: "Edition", readers: int) -> None:
+def _say_queued(opened: Runtime, edition: "Edition", readers: int) -> None:
     say(f"Edition {edition.number}: {edition.subject}; queued for {readers} subscribers")
     if opened.store.editions.status(edition.number) == "review":
         say(f"It waits for review; let it out with: digest editions approve {edition.number}")
 
 
-def _again(opened: "Runtime", schedule: str, addresses: list[str]) -> int:
+def _again(opened: Runtime, schedule: str, addresses: list[str]) -> int:
     """Queue the newest edition for *addresses*, or else for whom it failed; its number."""
     edition = opened.store.editions.latest(opened.schedule(schedule).id)
     if edition is None:
-        raise typer.BadParameter(f"no edition of {schedule} was made yet", param_hint="SCHEDULE")
+        raise BadParameter(f"no edition of {schedule} was made yet", param_hint="SCHEDULE")
     ledger = opened.store.ledger
     if addresses:
         queued, whom = ledger.plan_addresses(edition.number, addresses, now=opened.now), "addresses"
@@ -178,7 +171,7 @@ def _again(opened: "Runtime", schedule: str, addresses: list[str]) -> int:
 
 
 async def deliver_due(
-    opened: "Runtime", edition: int | None = None, *, plan: "Edition | None" = None
+    opened: Runtime, edition: int | None = None, *, plan: "Edition | None" = None
 ) -> "Report | None":
     """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order.
 
@@ -229,11 +222,11 @@ def _line(progress: "Progress") -> None:
         print(f"\r{counts}  {visible('; '.join(progress.trouble))[:60]}\x1b[K", end="", file=sys.stderr)
 
 
-def _only(opened: "Runtime") -> str:
+def _only(opened: Runtime) -> str:
     schedules = opened.config.schedules
     if len(schedules) > 1:
         names = ", ".join(schedule.id for schedule in schedules)
-        raise typer.BadParameter(f"name one of the schedules: {names}", param_hint="SCHEDULE")
+        raise BadParameter(f"name one of the schedules: {names}", param_hint="SCHEDULE")
     return schedules[0].id
 
 

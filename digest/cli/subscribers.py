@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, BadParameter, Context, Exit, Option, Typer, confirm
 
 from digest.cli.output import (
     AsJson,
@@ -28,34 +28,34 @@ from digest.cli.output import (
 from digest.consent import Step
 from digest.errors import ConsentError
 from digest.model import ConsentState
+from digest.runtime import Runtime
 
 if TYPE_CHECKING:
     from digest.model import Subscriber
-    from digest.runtime import Runtime
 
-subscribers = typer.Typer(
+subscribers = Typer(
     help="The readers: add, list, show, remove, pause, renew, erase, import, export.", no_args_is_help=True
 )
 OPERATOR = "operator"
-Address = Annotated[str, typer.Argument(help="The reader's mail address.", metavar="ADDRESS")]
-State = Annotated[ConsentState | None, typer.Option(help="Only who is in this state.")]
-Theme = Annotated[str | None, typer.Option(help="Only who gets this theme.")]
-Schedule = Annotated[str | None, typer.Option(help="Only who gets this schedule.")]
-Several = Annotated[list[str] | None, typer.Option(help="May be given several times; all if left out.")]
+Address = Annotated[str, Argument(help="The reader's mail address.", metavar="ADDRESS")]
+State = Annotated[ConsentState | None, Option(help="Only who is in this state.")]
+Theme = Annotated[str | None, Option(help="Only who gets this theme.")]
+Schedule = Annotated[str | None, Option(help="Only who gets this schedule.")]
+Several = Annotated[list[str] | None, Option(help="May be given several times; all if left out.")]
 
 
 @subscribers.command()
 def add(
-    context: typer.Context,
+    context: Context,
     address: Address,
-    name: Annotated[str, typer.Option(help="Shown in mails to them.")] = "",
+    name: Annotated[str, Option(help="Shown in mails to them.")] = "",
     theme: Several = None,
     schedule: Several = None,
     language: Language = None,
-    timezone: Annotated[str | None, typer.Option(help="Like Asia/Shanghai.")] = None,
+    timezone: Annotated[str | None, Option(help="Like Asia/Shanghai.")] = None,
     reinstate: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--reinstate",
             help="Take back a reader whom a bounce stopped; let who is suppressed use the form again.",
         ),
@@ -69,7 +69,7 @@ def add(
     from digest.roster import add_by_hand, zones
 
     if timezone and timezone not in zones():
-        raise typer.BadParameter(f"{timezone!r} is not a time zone", param_hint="--timezone")
+        raise BadParameter(f"{timezone!r} is not a time zone", param_hint="--timezone")
     with runtime(context) as opened:
         wanted = mail_address(address, "ADDRESS")
         hashed = opened.hash_address(wanted)
@@ -98,13 +98,13 @@ def add(
 
 @subscribers.command(name="list")
 def list_(
-    context: typer.Context,
+    context: Context,
     state: State = None,
     theme: Theme = None,
     schedule: Schedule = None,
-    search: Annotated[str | None, typer.Option(help="A part of the address or name.")] = None,
-    after: Annotated[int, typer.Option(help="Go on after this number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    search: Annotated[str | None, Option(help="A part of the address or name.")] = None,
+    after: Annotated[int, Option(help="Go on after this number.")] = 0,
+    limit: Annotated[int, Option(min=1, max=10_000)] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List readers, in the order in which they came."""
@@ -124,7 +124,7 @@ def list_(
 
 
 @subscribers.command()
-def show(context: typer.Context, address: Address, as_json: AsJson = False) -> None:
+def show(context: Context, address: Address, as_json: AsJson = False) -> None:
     """Show everything kept of a reader, with the proof of consent: what a reader may ask for."""
     from digest.signup import personal_data
 
@@ -143,9 +143,9 @@ def show(context: typer.Context, address: Address, as_json: AsJson = False) -> N
 
 @subscribers.command()
 def remove(
-    context: typer.Context,
+    context: Context,
     address: Address,
-    reason: Annotated[str, typer.Option(help="Kept with it.")] = "by the operator",
+    reason: Annotated[str, Option(help="Kept with it.")] = "by the operator",
 ) -> None:
     """Unsubscribe a reader. The address stays suppressed; erase forgets it."""
     with runtime(context) as opened:
@@ -156,12 +156,10 @@ def remove(
 
 @subscribers.command()
 def pause(
-    context: typer.Context,
+    context: Context,
     address: Address,
-    until: Annotated[
-        str | None, typer.Option(help="A day, as 2026-02-01: mail comes again from then on.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="End the pause now.")] = False,
+    until: Annotated[str | None, Option(help="A day, as 2026-02-01: mail comes again from then on.")] = None,
+    resume: Annotated[bool, Option("--resume", help="End the pause now.")] = False,
 ) -> None:
     """Send a reader nothing until a day, or until it is resumed."""
     from digest.web.forms import resume_at
@@ -170,14 +168,14 @@ def pause(
         reader = _find(opened, address)
         moment = resume_at(until, reader.timezone, now=opened.now) if until else None
         if until and moment is None:
-            raise typer.BadParameter(f"{until!r} is no day within a year from tomorrow", param_hint="--until")
+            raise BadParameter(f"{until!r} is no day within a year from tomorrow", param_hint="--until")
         step, moment = (Step.RESUME, None) if resume else (Step.PAUSE, moment)
         after = opened.signup.take(reader, step, moment, now=opened.now, actor=OPERATOR)
     say(f"{address} is {after.state}{f' until {until}' if moment else ''}")
 
 
 @subscribers.command()
-def renew(context: typer.Context, address: Address) -> None:
+def renew(context: Context, address: Address) -> None:
     """Make links to preferences in mails sent so far invalid, when others got hold of them.
 
     Those to unsubscribe stay good: leaving must always work. The next mail brings new ones.
@@ -191,9 +189,9 @@ def renew(context: typer.Context, address: Address) -> None:
 
 @subscribers.command()
 def erase(
-    context: typer.Context,
+    context: Context,
     address: Address,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Forget a reader: address, name, choices, history. It cannot be undone.
 
@@ -201,21 +199,19 @@ def erase(
     """
     with runtime(context) as opened:
         reader = _find(opened, address)
-        if not yes and not typer.confirm(f"Forget {address} for good?", err=True):
-            raise typer.Exit(1)
+        if not yes and not confirm(f"Forget {address} for good?", err=True):
+            raise Exit(1)
         opened.signup.erase(reader, now=opened.now)
     say("Erased")
 
 
 @subscribers.command(name="import")
 def import_(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV file.", exists=True, dir_okay=False)],
+    context: Context,
+    file: Annotated[Path, Argument(help="A CSV file.", exists=True, dir_okay=False)],
     dry_run: DryRun = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Leave out the lines that were taken.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Leave out the lines that were taken.")] = False,
+    as_json: Annotated[bool, Option("--json", help="A JSON object a line.")] = False,
 ) -> None:
     """Take in readers who have agreed, from a CSV file of Mailchimp, listmonk, digest or your own.
 
@@ -248,11 +244,11 @@ def import_(
                 else:
                     print(visible(f"line {line.number}: {line.result} {line.address}  {line.why}".rstrip()))
         except ValueError as wrong:
-            raise typer.BadParameter(f"{file}: {wrong}", param_hint="FILE") from None
+            raise BadParameter(f"{file}: {wrong}", param_hint="FILE") from None
     told = ", ".join(f"{counts[result]} {result}" for result in Result)
     say(f"{'Would be: ' if dry_run else ''}{told}")
     if counts[Result.REFUSED]:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _encoding(file: Path) -> str:
@@ -275,13 +271,13 @@ def _encoding(file: Path) -> str:
 
 @subscribers.command()
 def export(
-    context: typer.Context,
+    context: Context,
     state: State = None,
     theme: Theme = None,
     schedule: Schedule = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write here, not to stdout.")] = None,
+    output: Annotated[Path | None, Option("-o", "--output", help="Write here, not to stdout.")] = None,
     excel: Annotated[
-        bool, typer.Option("--excel", help="With a mark in front by which Excel shows Chinese right.")
+        bool, Option("--excel", help="With a mark in front by which Excel shows Chinese right.")
     ] = False,
 ) -> None:
     """Write readers as CSV, in the columns import takes."""
@@ -298,14 +294,14 @@ def export(
     say(f"{count} written")
 
 
-def _all(opened: "Runtime", **which: Any) -> "Iterator[Subscriber]":
+def _all(opened: Runtime, **which: Any) -> "Iterator[Subscriber]":
     after = 0
     while page := opened.store.subscribers.list(after=after, limit=1000, **which):
         yield from page
         after = page[-1].id
 
 
-def _find(opened: "Runtime", address: str) -> "Subscriber":
+def _find(opened: Runtime, address: str) -> "Subscriber":
     found = opened.store.subscribers.find(mail_address(address, "ADDRESS"))
     if found is None:
         raise ConsentError(f"there is no reader {address}")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Context, Option, Typer
 
 from digest.cli.output import AsJson, emit_json, listing, progress, runtime, say, shown, visible
 from digest.cli.reading import json_lines
@@ -13,7 +13,7 @@ from digest.cli.reading import json_lines
 BACKGROUND = 500
 """Stored articles that examples are compared with; more change little."""
 
-themes = typer.Typer(
+themes = Typer(
     help="The themes: coverage, last sent, what comes next and why.",
     invoke_without_command=True,
     rich_markup_mode=None,
@@ -21,7 +21,7 @@ themes = typer.Typer(
 
 
 @themes.callback()
-def overview(context: typer.Context, as_json: AsJson = False) -> None:
+def overview(context: Context, as_json: AsJson = False) -> None:
     """List the themes in the order in which they would be picked now, with the sum behind it."""
     if context.invoked_subcommand:
         return
@@ -37,8 +37,8 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
 
 @themes.command()
 def check(
-    context: typer.Context,
-    text: Annotated[str, typer.Argument(help="A text, or the name of a file that holds one.")],
+    context: Context,
+    text: Annotated[str, Argument(help="A text, or the name of a file that holds one.")],
     as_json: AsJson = False,
 ) -> None:
     """Explain how much a text is about each theme: the terms found and what each adds."""
@@ -71,12 +71,10 @@ def check(
 
 @themes.command()
 def simulate(
-    context: typer.Context,
-    weeks: Annotated[int, typer.Option(min=1, max=520, help="How far to look ahead.")] = 52,
-    schedule: Annotated[
-        str | None, typer.Option(help="Of this schedule; the first one when left out.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object an edition, one a line.")] = False,
+    context: Context,
+    weeks: Annotated[int, Option(min=1, max=520, help="How far to look ahead.")] = 52,
+    schedule: Annotated[str | None, Option(help="Of this schedule; the first one when left out.")] = None,
+    as_json: Annotated[bool, Option("--json", help="A JSON object an edition, one a line.")] = False,
 ) -> None:
     """Play the coming editions on a copy: which themes and articles would go out when, and why.
 
@@ -102,10 +100,10 @@ def simulate(
 
 @themes.command()
 def suggest(
-    context: typer.Context,
-    theme: Annotated[str, typer.Argument(help="The theme the terms are for.")],
-    files: Annotated[list[Path], typer.Argument(help="Example texts or pages about it.", metavar="FILE…")],
-    count: Annotated[int, typer.Option(min=1, help="How many terms.")] = 20,
+    context: Context,
+    theme: Annotated[str, Argument(help="The theme the terms are for.")],
+    files: Annotated[list[Path], Argument(help="Example texts or pages about it.", metavar="FILE…")],
+    count: Annotated[int, Option(min=1, help="How many terms.")] = 20,
 ) -> None:
     """Propose terms for a theme from examples, against everything else in the store.
 
@@ -128,8 +126,8 @@ def suggest(
 
 @themes.command()
 def rank(
-    file: Annotated[str | None, typer.Argument(help="The lines; - is stdin.", metavar="FILE")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="The only form there is.")] = True,
+    file: Annotated[str | None, Argument(help="The lines; - is stdin.", metavar="FILE")] = None,
+    jsonl: Annotated[bool, Option("--jsonl", help="The only form there is.")] = True,
 ) -> None:
     """Rank documents for queries by the theme score, for evaluation.
 

@@ -143,7 +143,6 @@ def make_environment(
     )
     environment.filters["url"] = _url
     environment.globals["t"] = {key: Markup(value) for key, value in tokens.items()}  # noqa: S704  checked above
-    environment.globals["stylesheet"] = ""
     names = ("mail.css",) if inline else ("mail.css", "page.css")
     environment.globals["stylesheet"] = Markup("".join(_css(environment, name) for name in names))  # noqa: S704
     environment.globals["extras"] = Markup(_css(environment, "mail-extras.css"))  # noqa: S704

@@ -1,13 +1,13 @@
 """The text part: the mail's own HTML through markdownify, then folded with Chinese width counted right."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from bs4 import BeautifulSoup
+from markdownify import MarkdownConverter
 
 from digest.model import SLOT_CLOSE, SLOT_OPEN
 from digest.text import CJK, CLOSERS, columns
-
-if TYPE_CHECKING:
-    from bs4 import Tag
 
 WIDTH = 76
 """Columns; mail is read at 72 to 80."""
@@ -25,8 +25,7 @@ def to_text(html: str) -> str:
 
     Every address of the HTML stands in it on a line of its own.
     """
-    body, converter = _converter(html, plain=True)
-    text = _BEHIND.sub(r" \2\n\1", converter.convert_soup(body))
+    text = _BEHIND.sub(r" \2\n\1", _converted(html, _Plain))
     once = re.sub(r"\n{3,}", "\n\n", "\n".join(map(fold, text.split("\n"))))
     shown = re.sub(r"(?<=-\n\n)\x1e|^\x1e|[\ufdd2\ufdd3]", "", once)
     return shown.replace("\x1e", "\n").strip() + "\n"
@@ -34,64 +33,55 @@ def to_text(html: str) -> str:
 
 def to_markdown(html: str) -> str:
     """Markdown of the page's main part, unfolded, one paragraph a line."""
-    body, converter = _converter(html, plain=False)
-    text = converter.convert_soup(body)
-    lines = (line.rstrip() for line in text.splitlines())
+    lines = (line.rstrip() for line in _converted(html, _Layout).splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
-    from bs4 import BeautifulSoup
-    from markdownify import MarkdownConverter
+class _Layout(MarkdownConverter):
+    """Tables are layout here, never data: rows become lines."""
 
-    class Layout(MarkdownConverter):
-        """Tables are layout here, never data: rows become lines."""
+    def convert_td(self, el: Any, text: str, parent_tags: Any) -> str:
+        return f"{text.strip()}\x1f"
 
-        def convert_td(self, el: Any, text: str, parent_tags: Any) -> str:
-            return f"{text.strip()}\x1f"
+    def convert_tr(self, el: Any, text: str, parent_tags: Any) -> str:
+        cells = [cell for cell in text.split("\x1f") if cell.strip()]
+        if len(cells) < 2:
+            return "".join(cells).strip() + "\n" if cells else ""
+        return "- " + "  ".join(cell.strip() for cell in cells).replace("\n", "\n  ") + "\n"
 
-        def convert_tr(self, el: Any, text: str, parent_tags: Any) -> str:
-            cells = [cell for cell in text.split("\x1f") if cell.strip()]
-            if len(cells) < 2:
-                return "".join(cells).strip() + "\n" if cells else ""
-            return "- " + "  ".join(cell.strip() for cell in cells).replace("\n", "\n  ") + "\n"
+    def convert_div(self, el: Any, text: str, parent_tags: Any) -> str:
+        return "" if "pre" in (el.get("class") or ()) else f"\n\n{text.strip()}\n\n"
 
-        def convert_div(self, el: Any, text: str, parent_tags: Any) -> str:
-            return "" if "pre" in (el.get("class") or ()) else f"\n\n{text.strip()}\n\n"
 
-    class Plain(Layout):
-        def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:
-            href = el.get("href")
-            return f"{text.strip()}\n{href}" if href else text
+class _Plain(_Layout):
+    def convert_a(self, el: Any, text: str, parent_tags: Any) -> str:
+        href = el.get("href")
+        return f"{text.strip()}\n{href}" if href else text
 
-        def convert_b(self, el: Any, text: str, parent_tags: Any) -> str:
-            return text
+    def convert_nobr(self, el: Any, text: str, parent_tags: Any) -> str:
+        return f"\ufdd2{text}\ufdd3" if text.strip("—") else text
 
-        convert_strong = convert_em = convert_i = convert_b
+    def convert_blockquote(self, el: Any, text: str, parent_tags: Any) -> str:
+        return "\n\n" + re.sub(r"(?m)^(?=.)", "    ", text.strip()) + "\n\n"
 
-        def convert_nobr(self, el: Any, text: str, parent_tags: Any) -> str:
-            return f"\ufdd2{text}\ufdd3" if text.strip("—") else text
+    def convert_br(self, el: Any, text: str, parent_tags: Any) -> str:
+        return "\n"
 
-        def convert_blockquote(self, el: Any, text: str, parent_tags: Any) -> str:
-            return "\n\n" + re.sub(r"(?m)^(?=.)", "    ", text.strip()) + "\n\n"
+    def convert_h1(self, el: Any, text: str, parent_tags: Any) -> str:
+        return self.under(text, "=")
 
-        def convert_br(self, el: Any, text: str, parent_tags: Any) -> str:
-            return "\n"
+    def convert_h2(self, el: Any, text: str, parent_tags: Any) -> str:
+        return self.under(text, "-")
 
-        def convert_h1(self, el: Any, text: str, parent_tags: Any) -> str:
-            return self.under(text, "=")
+    def convert_h3(self, el: Any, text: str, parent_tags: Any) -> str:
+        return f"\n\n\x1e{text.strip()}\n"
 
-        def convert_h2(self, el: Any, text: str, parent_tags: Any) -> str:
-            return self.under(text, "-")
+    def under(self, text: str, mark: str) -> str:
+        widest = max(map(_width, fold(text.strip()).splitlines()), default=0)
+        return f"\n\n\x1e{text.strip()}\n{mark * widest}\n\n"
 
-        def convert_h3(self, el: Any, text: str, parent_tags: Any) -> str:
-            return f"\n\n\x1e{text.strip()}\n"
 
-        def under(self, text: str, mark: str) -> str:
-            widest = max(map(_width, fold(text.strip()).splitlines()), default=0)
-            return f"\n\n\x1e{text.strip()}\n{mark * widest}\n\n"
-
-    kind = Plain if plain else Layout
+def _converted(html: str, kind: type[_Layout]) -> str:
     soup = BeautifulSoup(html.replace("&nbsp;", " ").replace("\xa0", " "), "html.parser")
     body = soup.find("main") or soup.find("body") or soup
     for link in body.find_all("a", href=re.compile("^#")):
@@ -100,8 +90,10 @@ def _converter(html: str, *, plain: bool) -> tuple["Tag", Any]:
         # a row's only cell is a frame, not a cell; markdownify would set its paragraphs on one line
         if cell.parent and len(cell.parent.find_all("td", recursive=False)) == 1:
             cell.name = "div"
-    marked = not plain
-    return body, kind(heading_style="atx", bullets="-", escape_asterisks=marked, escape_underscores=marked)
+    marked, kept = kind is _Layout, None if kind is _Layout else ["b", "strong", "em", "i"]
+    return kind(
+        heading_style="atx", bullets="-", escape_asterisks=marked, escape_underscores=marked, strip=kept
+    ).convert_soup(body)
 
 
 def fold(line: str) -> str:

@@ -20,7 +20,6 @@ _MARKS = re.compile(
     f"——+|“[^“”]*”|‘[^‘’]*’|(?<=[{CJK}])[“”‘’]+|[“”‘’]+(?=[{CJK}])|(?<=[{_WIDE}”])…+|…+(?=[{_WIDE}“])"
 )
 _ENDLESS = re.compile(r"[\w/.~%+=#@:?-]{29,}", re.ASCII)
-_HAN = re.compile(f"[{CJK}]")
 _STOPS = "。！？!?.…”’」』\"')）】"
 _OPENERS = "“‘「『（(【《"
 """What begins right after one of these is whole at its head: nothing was left out there."""
@@ -163,7 +162,7 @@ def _breakable(text: str) -> str:
 def _is_chinese_pair(found: re.Match[str]) -> bool:
     """Marks round Chinese, or round anything in a Chinese sentence; not those of an English title in one."""
     before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
-    return bool(_HAN.search(found.group()) or re.fullmatch(f"[{_WIDE}]{{2}}", before + after))
+    return bool(_chinese(found.group()) or re.fullmatch(f"[{_WIDE}]{{2}}", before + after))
 
 
 def _chinese(text: str) -> bool:
