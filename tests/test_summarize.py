@@ -499,3 +499,40 @@ def test_the_title_of_a_book_is_nobodys_words() -> None:
 Dana Whitcombe, who runs the harbour, spoke about the new pier to a crowd of two hundred on Monday night.
 Dana Whitcombe said the pier had begun with “The Long Way Home: A Life on the Water” by an aunt of hers."""
     assert not read(make(text, title="A pier for the harbour", language="en"), {}).quotes
+
+
+FERRY = """\
+The harbour council will buy two electric ferries for the east bay, its first new boats in thirty years.
+Both were built by Longwind Yard for 14 million dollars and carry 220 passengers each.
+The old night boat stops in May, and nobody has said what the shift workers are to do.
+{told}
+The yard has orders for another three of these boats: {rest}.
+"""
+
+
+@pytest.mark.parametrize(
+    ("clear", "unclear"),
+    [
+        (
+            "In March 2019 a diesel engine caught fire and 31 passengers had to swim.",
+            "All this would have changed the same things.",
+        ),
+        (
+            "A shop on the quay has sold 900 prints of a map of the bay.",
+            "Those others had that, too, and any of them would have.",
+        ),
+        (
+            "Engineers are testing a charger that fills a battery in 40 minutes.",
+            "All those lists (above): the same ones were there.",
+        ),
+        (
+            "Divers from Oxmouth found a wooden mast under the north pier in August.",
+            "Such ferries for the bay: both new (right) ferries.",
+        ),
+    ],
+)
+def test_what_brings_nothing_along_is_no_point(clear: str, unclear: str) -> None:
+    text = FERRY.format(told=f"{unclear}\n{clear}", rest="one for the council of the east bay")
+    article = make(text, title="The harbour council buys electric ferries", language="en")
+    at = {p.start: p.clear for p in passages(read(article, {}), least=20, most=400)}
+    assert at.get(article.text.index(unclear), 0) < 0.7 < at[article.text.index(clear)]

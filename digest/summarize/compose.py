@@ -29,6 +29,8 @@ _CONSIDERED = 150
 _FLOOR = 0.33
 """Of the best point's worth: what is much weaker is left out rather than filled in."""
 _TELLING = 0.5
+_CLEAR = 0.7
+"""How likely a point and, if possible, a lead are understood (docs/decisions.md)."""
 _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
@@ -194,9 +196,10 @@ class _Page:
             if _SHORT_LEAD <= p.size / self.scale <= _LEAD[1]
         ]
 
-        def rank(p: Passage) -> tuple[bool, bool, bool]:
+        def rank(p: Passage) -> tuple[bool, ...]:
             told = p.leads or (self.is_talk and p.speaker in main)
-            return not self._is_themed(p), not told, p.size < _LEAD[0] * self.scale
+            short = p.size < _LEAD[0] * self.scale
+            return not self._is_themed(p), p.clear < _CLEAR, not told, short
 
         first = min(map(rank, able), default=None)
         return [p for p in able if rank(p) == first]
@@ -228,7 +231,8 @@ class _Page:
             (
                 p
                 for p in self.free
-                if p.size >= least and p.telling and (self.titled or p.paragraph in self.near)
+                if p.size >= least and p.telling and p.clear >= _CLEAR
+                if self.titled or p.paragraph in self.near
             ),
             key=lambda p: -p.score * _length_fit(p.size / self.scale),
         )[:_CONSIDERED]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from digest.model import Article
 from digest.people import SAYING, in_title, named_in, people
+from digest.summarize.clarity import Clarity
 from digest.summarize.dangling import Fix, Standing, can_join, standing
 from digest.summarize.quotes import Quotation, is_balanced, labelled, quotations
 from digest.summarize.salience import (
@@ -31,6 +32,8 @@ _DOUBTFUL = 0.5
 """Trust below which a sentence too likely says something else than was written (guide, section 5)."""
 _HOLLOW = 0.4
 """Weight below which a sentence only announces or exclaims."""
+_CLARITY = 2
+"""What clarity weighs in a passage's worth, as a power."""
 _SHORTEST = 10
 """Characters of an opening sentence: shorter ones (张宏江尤其。) lean on what stood before."""
 _PRELUDE = lazy(
@@ -51,6 +54,7 @@ _INFORMS = (
 
 
 class Sentence(NamedTuple):
+    number: int
     start: int
     end: int
     size: int
@@ -70,6 +74,7 @@ class Passage(NamedTuple):
     """``article.text[start:end]``, able to stand alone once *speaker*, if any, is named beside it.
 
     Args:
+        clear: How likely a reader who has only the title understands it, 0 to 1.
         about: Sum of the weights of the theme's terms in it.
         telling: It ends as a sentence does, and is no notice or slogan: fit to be a point.
     """
@@ -79,6 +84,7 @@ class Passage(NamedTuple):
     size: int
     score: float
     own: float
+    clear: float
     about: float
     leads: bool
     telling: bool
@@ -106,6 +112,7 @@ class Reading:
     news: float
     hits: tuple[int, ...]
     weights: tuple[float, ...]
+    clarity: Clarity
     stands: Callable[..., Standing]
 
     def about(self, start: int, end: int) -> float:
@@ -149,10 +156,11 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
         score = (1 - themed) * own[i] + themed * about[i]
         stood = stands(body, spoken=bool(spoken and spoken.speaker))
         read_.append(
-            Sentence(start, end, count(body), paragraph, words.terms[i], stood, spoken, score, own[i])
+            Sentence(i, start, end, count(body), paragraph, words.terms[i], stood, spoken, score, own[i])
         )
     at, weights = tuple(place for place, _ in hits), accumulate((weight for _, weight in hits), initial=0.0)
-    return Reading(article, chinese, names, quotes, tuple(read_), news, at, tuple(weights), stands)
+    clarity = Clarity(article, spans, words, own, chinese=chinese)
+    return Reading(article, chinese, names, quotes, tuple(read_), news, at, tuple(weights), clarity, stands)
 
 
 def _judge(
@@ -271,12 +279,15 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
     if not named:
         return None
     clean = min(s.standing.weight for s in run if s.standing.fix is Fix.FINE)
+    clear = reading.clarity.of(run[0].number, run[-1].number)
+    worth = clean * clear**_CLARITY / max(1, size)
     return Passage(
         start=start,
         end=end,
         size=size,
-        score=clean * sum(s.score * s.size for s in run) / max(1, size),
-        own=clean * sum(s.own * s.size for s in run) / max(1, size),
+        score=worth * sum(s.score * s.size for s in run),
+        own=worth * sum(s.own * s.size for s in run),
+        clear=clear,
         about=reading.about(start, end),
         leads=run[0].standing.leads,
         telling=body.rstrip("'’”")[-1:] not in ("，", ",", "…") and clean > _HOLLOW,
