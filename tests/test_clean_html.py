@@ -86,6 +86,23 @@ def test_a_tag_in_utc_is_dated_by_the_address_beside_it() -> None:
         ("", '<span class="author-name">Subscribe now for more</span>', ()),
         ("", '<div class="comments"><span class="author">Ann Lee</span></div>', ()),
         ("", '<span class="author vcard">admin</span>', ()),
+        ('<meta name="author" content="name, email@x.org">', "", ()),
+        ('<meta name="author" content="Cy Stone">', '<p class="byline">By Ann Lee</p>', ("Ann Lee",)),
+        ('<meta name="author" content="Cy Stone">', "<p>By Ann Lee, Pier News, New Quay</p>", ("Ann Lee",)),
+        ('<meta name="author" content="Ann Stone. Pier Abroad">', "<p>Ann Stone</p>", ("Ann Stone",)),
+        ('<meta name="author" content="Our Foreign Staff">', "<p>Our Foreign Staff</p>", ()),
+        (
+            '<meta name="author" content="Ann Lee"><meta name="author" content="Bo Kim">',
+            "<p>Ann Lee and Bo Kim</p>",
+            ("Ann Lee", "Bo Kim"),
+        ),
+        (
+            '<script type="application/ld+json">{"@type":"Article","author":"Ann O&#039;Lee"}</script>',
+            "<p>Ann O'Lee</p>",
+            ("Ann O'Lee",),
+        ),
+        ("", '<p class="card-byline">Cy Stone</p><a href="/author/ann">Ann Lee</a>', ("Ann Lee",)),
+        ('<meta property="og:site_name" content="The Pier">', "<p>Eye Opener</p><p>May 3, 2021</p>", ()),
         (
             '<script type="application/ld+json">{"@graph":[{"@type":"Article","author":{"@id":"#ann"}},'
             '{"@type":"Person","@id":"#ann","name":"Ann Lee"}]}</script>',
@@ -102,6 +119,28 @@ def test_authors_are_read_from_tags_and_the_site_is_none(
         f"<html><head>{title}{head}</head><body><h1>The ferry is back</h1>{byline}<main>{BODY}</main></body></html>"
     )
     assert found.authors == authors
+
+
+@pytest.mark.parametrize(
+    ("head", "byline", "outlet"),
+    [
+        ("<title>The ferry is back | Harbour Times</title>", "", "Harbour Times"),
+        ("<title>The ferry is back | The Pier</title>", "", "The Pier"),
+        ("<title>The ferry is back | Harbour</title>", "", None),
+        ('<meta property="og:site_name" content="The Pier | News | Sport">', "", "The Pier"),
+        (
+            '<meta property="og:site_name" content="The Pier">',
+            "<p>Ferries a year. Source: Harbour Office</p>",
+            "The Pier",
+        ),
+    ],
+)
+def test_the_site_is_told_by_its_tags_or_behind_the_title(head: str, byline: str, outlet: str | None) -> None:
+    raw = (
+        f"<html><head>{head}<link rel=canonical href=https://www.thepier.org/x></head>"
+        f"<body><h1>The ferry is back</h1>{byline}<main>{BODY}</main></body></html>"
+    )
+    assert article(raw).outlet == outlet
 
 
 def test_tags_tell_title_author_outlet_and_date() -> None:

@@ -113,6 +113,7 @@ def page(*head: str, tail: str = "", title: str = "渡口重新开放以后") ->
         (("河边晚报 2024-03-01",), (), "河边晚报"),
         (("2024-03-01 08:00 河边晚报 江白",), ("江白",), "河边晚报"),
         (("本报记者 江 白", "2024-03-01"), ("江白",), None),
+        (("2024-03-01 作者:记者江白 来源:河边晚报",), ("江白",), "河边晚报"),
         (("作者:小编 2024-03-01 来源:网络",), (), None),
         (("来源:未知 作者:admin",), (), None),
         (("2024-03-01 08:00 来源:河边晚报 举报",), (), "河边晚报"),
@@ -140,6 +141,11 @@ def page(*head: str, tail: str = "", title: str = "渡口重新开放以后") ->
         (
             ("A title of some length", "By Erin Marsh March 18 at 3:57 PM Follow @emarsh"),
             ("Erin Marsh",),
+            None,
+        ),
+        (
+            ("A title of some length", "ByAnn Lee Friday, 1 March 2024"),
+            ("Ann Lee",),
             None,
         ),
         (

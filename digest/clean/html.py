@@ -77,7 +77,7 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
     huge = sum(1 for _ in root.iter()) > _MAX_ELEMENTS
     lines = list(islice(_lines(root, 0 if huge else _count_paragraphs(root)), MAX_LINES))
     data = tags.linked_data(root)
-    told = tags.told(root, data)
+    told = tags.told(root, data, lines)
     if any(line.vote for line in lines):  # the first post of a thread
         return [line if line.vote else line._replace(vote=False) for line in lines], replace(
             told, authors=_opener(root)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import takewhile
 
 from digest.clean import dates
 from digest.model import Published
@@ -31,16 +32,19 @@ _REPORTER = lazy(
     rf"(?P<names>(?:{HAN}|·){{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?(?:{HAN}|·){{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
 )
 _BY = lazy(
-    r"^(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter"
-    r"|.{2,40}, an? \w+ by):? (?P<names>.{3,120})$"
+    r"^(?:(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter"
+    r"|.{2,40}, an? \w+ by):? |By(?=[A-Z][a-z]))(?P<names>.{3,120})$"
 )
 _LATIN_NAME = lazy(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
 )
 _NOT_A_PERSON = lazy(
-    r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|share|facebook|twitter|forum|board|blog|getty|images|photo|news|press|writer|reporter|correspondent|editor|staff|desk|bureau|team|agency|post|times|media|contributor|daily|reuters|bbc|cnn|ap|afp"
-    r"|sign|log|feedback|newsletter|industry|professor|menu|home|search|our|your|out|in|up|for|next|video|ad|tech|insider"
-    r"|project|speech|engineers?|software|senior|technologist|morning|corporation|communications|foundation|cent(?:er|re)|council|committee|department|updated|published|minutes?|read|editorial|admin|guest|university|institute|inc|ltd|the|online|magazine|network|on|at|mon|tue|wed|thu|fri|sat|sun)\b",
+    r"\b(?:ledger|herald|courier|gazette|journal|tribune|chronicle|review|weekly|standard|observer|telegraph|associated|radio|tv|wire|service|instruments|read|"
+    r"share|facebook|twitter|forum|board|blog|getty|images|photo|news|press|writer|reporters?|correspondents?|editors?|staff|desk|bureau|team|agency|post|"
+    r"times|media|contributors?|daily|reuters|bbc|cnn|ap|afp|sign|log|feedback|newsletter|industry|professor|menu|home|search|our|your|out|in|up|for|next|"
+    r"video|ad|tech|insider|project|speech|engineers?|software|senior|technologist|morning|corporation|communications|foundation|cent(?:er|re)|council|"
+    r"committee|department|updated|published|minutes?|editorial|admin|guest|university|institute|inc|ltd|llc|the|this|more|all|of|online|magazine|network|on|"
+    r"at|group|consulting|posts|mon|tue|wed|thu|fri|sat)\b",
     re.IGNORECASE,
 )
 _NOBODY = lazy(
@@ -87,10 +91,11 @@ _NO_TOKEN = lazy(
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
     re.IGNORECASE,
 )
+_WEEKDAY = r"\s(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
 _BEHIND_NAMES = lazy(
-    r"\s*[|•·–—/]+\s|\s-\s|\s(?:for|in|on|at|Follow|Updated|Published)\s|\(|\s?[@\d]"
-    r"|\s(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
-    r"|\s(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d"
+    r"\s*[|•·–—/]+\s|\s-\s|\s(?:[Ff]or|in|on|at|Follow|Updated|Published|[Ss]taff|[Ss]enior|[Ss]pecial)\s|\(|\s?[@\d]"
+    rf"|(?:(?<=[a-z]{{4}})|(?<= [A-Z][a-z]{{3}}))\.\s|{_WEEKDAY}"
+    r"|\s(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d"
 )
 _LABELLED = lazy(rf"{HAN}{{1,6}}\s?[:：]\s?[^\s|｜]*")
 _BY_WORD = lazy(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
@@ -112,7 +117,7 @@ _AUTHORISED = lazy(
     r"(?P<name>\w{2,12}?)(?:已|获|获得)?经(?:作者|原作者|平台|本人|许可)?授权(?:发布|转载|发表)"
 )
 _COPYRIGHT = lazy(
-    rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有|版權所有)[\s\d©()\-–—~,.:：Cc&;@]*(?:[Cc]opyright|by|BY)?\s*"
+    rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有|版權所有)(?:[\s\d©()\-–—~,.:：&;@]|[Cc]opyright|by|BY|[Cc]\))*"
     rf"(?P<name>{HAN}[\w·]{{1,14}}?|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?)"
     r"\s*(?:官方网站|官网)?\s*(?:版权所有|版權所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
     r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|$)"
@@ -151,11 +156,13 @@ class Told:
 
     Args:
         titles: Best first, site names still on them; page_title: the browser's.
+        authors: As the page prints them; unprinted: persons only its tags name.
     """
 
     titles: tuple[str, ...] = ()
     page_title: str = ""
     authors: tuple[str, ...] = ()
+    unprinted: tuple[str, ...] = ()
     outlet: str | None = None
     site: str | None = None
     published: Published | None = None
@@ -173,19 +180,27 @@ class Credits:
 
 
 def credits(
-    head: Sequence[str], tail: Sequence[str], body: Sequence[str], footer: Sequence[str], *, brand: str | None
+    head: Sequence[str],
+    tail: Sequence[str],
+    body: Sequence[str],
+    footer: Sequence[str],
+    *,
+    brand: str | None,
+    site: str | None = None,
 ) -> Credits:
     """Read authors, editors, outlet and republisher.
 
     Args:
+        site: Its name in the page's tags. Pages that tell it tell their author, too, or label him: Latin
+            words on lines of their own are sections and buttons then, a Source is a picture's.
         head: Lines from the title down to the body; tail: those right below the body.
         body: Its paragraphs.
         footer: The last lines of the page.
         brand: The name header and footer share, if any.
     """
     edges = [*(text[:120] for text in body[:2]), *(text[-60:] for text in body[-1:])]
-    named, medium = _unlabelled(head)
-    outlet, inferred = _outlet([*head, *tail], body, medium)
+    named, medium = _unlabelled(head, latin=not site)
+    outlet, inferred = _outlet([*head, *tail], body, medium, latin=not site)
     around = [*head, *tail]
     site = _republisher([*around, *footer]) or brand
     if site and outlet and (site in outlet or outlet in site):
@@ -208,7 +223,7 @@ def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
     return ()
 
 
-def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+def _unlabelled(lines: Sequence[str], *, latin: bool) -> tuple[tuple[str, ...], str | None]:
     """(authors, outlet) of bylines without labels: name and source beside a date, or alone near one."""
     authors: list[str] = []
     outlet: str | None = None
@@ -224,6 +239,8 @@ def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
         else:
             continue
         for token in _tokens(before, after):
+            if token.isascii() and not latin and (is_medium(token) or not place):
+                continue
             if account := re.fullmatch(r"(\S{2,12})官方[账帐]号", token):
                 outlet = outlet or account[1]
             elif is_medium(token):
@@ -234,7 +251,7 @@ def _unlabelled(lines: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
 
 
 def _tokens(before: str, after: str) -> list[str]:
-    parts = re.split(r"[|｜·•»>，,]|\s[-–—]\s", _LABELLED.sub("|", f"{before}|{after}"))
+    parts = re.split(rf"[|｜·•»>，,]|\s[-–—]\s|{_WEEKDAY}", _LABELLED.sub("|", f"{before}|{after}"))
     pieces = (
         piece.strip(" 】【()（）[]") for part in parts for piece in _words(_BY_WORD.sub("", part.strip()))
     )
@@ -270,10 +287,12 @@ def _is_account(name: str) -> bool:
 def split_names(text: str) -> tuple[str, ...]:
     """The persons in a byline's value, as printed; what cannot be a name ends the list."""
     names: list[str] = []
-    text = re.sub(r"^\S*(?:记者|作者|编辑)\s", "", text.strip(" 】"))
-    text = _ROLES.sub("、", _BEHIND_VALUE.split(text.strip())[0])
-    for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\band\b", text.strip()):
+    text = _BEHIND_VALUE.split(text.strip(" 】"))[0]
+    text = _ROLES.sub("、", re.sub(r"^\S*?(?:记者|作者|编辑)(?:\s|(?=\S{2,4}$))", "", text))
+    for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\b(?:and|AND)\b", text.strip()):
         pieces = part.split()
+        if not pieces or (names and _TITLE.fullmatch(part.strip())):
+            continue
         chinese = [p for p in pieces if re.fullmatch(rf"(?:{HAN}|·){{2,6}}", p)]
         for name in chinese if chinese and len(chinese) == len(pieces) else [part.strip(" .。)）")]:
             if not _is_name(name):
@@ -289,14 +308,21 @@ def names_in_tags(text: str, sites: Sequence[str]) -> tuple[str, ...]:
         sites: The page's names for its site.
     """
     value = _BEHIND_NAMES.split(_BY_TAG.sub("", text))[0]
-    others = {_bare(site) for site in sites}
-    if "//" in value or "@" in value or _bare(value) in others:
+    others = [_bare(site.split("(")[0]) for site in sites]
+    if "//" in value or _is_site(value, others):
         return ()
     return tuple(
         name
-        for n, name in enumerate(split_names(value))
-        if not (is_medium(name) or _bare(name) in others or (n and _TITLE.fullmatch(name)))
+        for name in split_names(value)
+        if not (is_medium(name) or (" " in name and _NOT_A_PERSON.search(name)) or _is_site(name, others))
     )
+
+
+def _is_site(name: str, others: Iterable[str]) -> bool:
+    """Whether it is one of *others*, bare, or what a Chinese one begins with: 某易 of 某易新闻."""
+    bare = _bare(name)
+    begins = not (name.isascii() or is_person(name))
+    return any(bare == other or (begins and other.startswith(bare)) for other in others)
 
 
 def _bare(name: str) -> str:
@@ -316,11 +342,9 @@ def _is_name(name: str) -> bool:
 def _bylines(lines: Iterable[str]) -> tuple[str, ...]:
     for line in lines:
         if match := _BY.match(line[:200]):
-            text = _BEHIND_NAMES.split(match["names"])[0]
-            names = [_tidy_case(part.strip(" .,;")) for part in re.split(r",|;|\band\b|&|\bAND\b", text)]
-            people = [n for n in names if _LATIN_NAME.match(n) and not _NOT_A_PERSON.search(n)]
-            if people:
-                return tuple(dict.fromkeys(people))
+            names = map(_tidy_case, split_names(_BEHIND_NAMES.split(match["names"])[0]))
+            if people := tuple(takewhile(is_person, names)):
+                return people
     return ()
 
 
@@ -357,11 +381,13 @@ def tidy_outlet(name: str) -> str | None:
     )
 
 
-def _outlet(around: Sequence[str], body: Sequence[str], medium: str | None) -> tuple[str | None, str | None]:
+def _outlet(
+    around: Sequence[str], body: Sequence[str], medium: str | None, *, latin: bool
+) -> tuple[str | None, str | None]:
     """(outlet, the words it was inferred from when no byline names it)."""
     for pattern in (_ACCOUNT, _SOURCE, _ORIGINAL):
         for line in around:
-            if match := pattern.search(line[:300]):
+            if (match := pattern.search(line[:300])) and (latin or not match.groupdict().get("en")):
                 name = next((value for value in match.groups() if value), "")
                 if found := tidy_outlet(name):
                     return found, None

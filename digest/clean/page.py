@@ -167,7 +167,8 @@ def _assemble(
     text, blocks, placed = _lay(drafts, cuts)
     paragraphs = [draft.text for draft in drafts if draft.kind is BlockKind.PARAGRAPH]
     head, tail = _around(sheet)
-    said = metadata.credits(head, tail, paragraphs, [*footer, *header[:8]], brand=brand if flags else None)
+    edges = [*footer, *header[:8]]
+    said = metadata.credits(head, tail, paragraphs, edges, brand=brand if flags else None, site=told.site)
     printed = metadata.published(head, tail, joined, now=now, chinese=language != "en")
     rule_outlet = next((r.outlet for r in rules if r.outlet), None)
     rule_site = next((r.republisher for r in rules if r.republisher), None)
@@ -185,7 +186,7 @@ def _assemble(
         blocks=blocks,
         language=language,
         url=url,
-        authors=told.authors or said.authors,
+        authors=told.authors or said.authors or told.unprinted,
         editors=said.editors,
         outlet=outlet,
         republisher=site if site != outlet else None,

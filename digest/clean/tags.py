@@ -7,12 +7,15 @@ JSON-LD and ``itemprop`` follow schema.org's Article.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from html import unescape
+from itertools import chain, islice
 from typing import Any
+from urllib.parse import urlsplit
 
 from digest.clean import dates
-from digest.clean.metadata import Told, is_person, names_in_tags, tidy_outlet
-from digest.clean.titles import strip_site
+from digest.clean.lines import Line
+from digest.clean.metadata import Told, is_medium, is_person, names_in_tags, tidy_outlet
+from digest.clean.titles import SITE_SEPARATOR, strip_site
 from digest.model import Published
 from digest.text import collapse
 
@@ -28,26 +31,37 @@ _DATES = (
 )
 _HOME = re.compile(r"(?:(?:https?:)?//[^/]+)?/?(?:blog/?|index\.\w+)?$")
 """Addresses of front pages."""
-_BYLINE = re.compile(r"(?:^|[\s_-])(?:author|byline|vcard)(?:[_-]*name)?(?:$|\s)", re.IGNORECASE)
+_SLOGAN = re.compile(r"\s*[|｜]\s*|\s[-–—·]+\s")
+_BYLINE = re.compile(
+    r"(?:^|[\s_-])(?:authors?|byline|vcard|contributors?)(?:[_-]*(?:name|single))?(?:$|\s)"
+    r"|/(?:authors?|by|contributors?|profiles?|staff|columnists?|reporters?)/\w|[?&]author=",
+    re.IGNORECASE,
+)
+"""Classes of a byline, and addresses of an author's page."""
 _ELSEWHERE = re.compile(
     r"comment|related|recommend|sidebar|widget|footer|popular|latest|teaser|promo|avatar", re.IGNORECASE
 )
 """Where others' names stand."""
+_OTHERS = re.compile(r"card[_-]|caption|credit|(?:img|image|photo)[_-]", re.IGNORECASE)
+"""Marks of names that are a linked story's author's, or a photographer's."""
 _TRIED = 24
 """Elements that may name the author, in the page's order."""
 
 
-def told(root: Any, data: dict[str, Any]) -> Told:
+def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
     """Titles, authors, outlet, site and date of a page, as far as its tags tell.
 
     Args:
-        data: Its `linked_data`.
+        data: Its `linked_data`; lines: what it shows.
     """
     meta: dict[str, str] = {}
     for element in root.iter("meta"):
-        name = element.get("property") or element.get("name") or element.get("itemprop") or ""
-        if (content := collapse(element.get("content") or "")) and name.lower() not in meta:
-            meta[name.lower()] = content
+        name = (element.get("property") or element.get("name") or element.get("itemprop") or "").lower()
+        if content := collapse(element.get("content") or ""):
+            if name not in meta:
+                meta[name] = content
+            elif name in _AUTHORS.split():
+                meta[name] += f"; {content}"
     page_title = collapse(root.findtext(".//title") or "")
     tail = page_title[len(strip_site(page_title)) :]
     heads = [
@@ -56,16 +70,63 @@ def told(root: Any, data: dict[str, Any]) -> Told:
     named = [meta.get("og:title"), _text(data.get("headline")), *heads, meta.get("twitter:title"), page_title]
     language = (root.get("lang") or "").lower()
     chinese = language.startswith("zh") or bool(re.search("[\u4e00-\u9fff]", page_title))
-    site = _name(data.get("publisher")) or meta.get("og:site_name")
-    sites = [tail, *filter(None, (site, meta.get("og:site_name")))]
+    host = _host(root, meta)
+    behind = None if page_title in heads else _in_title(page_title, host)  # printed whole, it holds no site
+    named_site = meta.get("og:site_name") or behind
+    site = _site(_name(data.get("publisher")) or named_site, host)
+    sites = [host, *SITE_SEPARATOR.split(tail), *filter(None, (site, named_site, meta.get("publisher")))]
+    authors, unprinted = _printed(filter(None, _authors(data, meta, root, sites)), lines)
     return Told(
         titles=tuple(dict.fromkeys(title for title in named if title and len(title) <= _LONGEST_TITLE)),
         page_title=page_title,
-        authors=next(filter(None, _authors(data, meta, root, sites)), ()),
+        authors=authors,
+        unprinted=unprinted,
         outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")),
         site=site,
         published=_published(data, meta, root, chinese=chinese),
     )
+
+
+def _printed(
+    found: Iterator[tuple[str, ...]], lines: Sequence[Line]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The first authors *found* that *lines* show, too, and the persons among the first of all.
+
+    Tags may name who keeps the site, who typed the page in, or nobody: "name, email".
+    """
+    first = next(found, ())
+    shown = "\n".join(line.text for line in lines).lower() if first else ""
+    printed = (names for names in chain((first,), found) if all(name.lower() in shown for name in names))
+    return next(printed, ()), tuple(filter(is_person, first))
+
+
+def _host(root: Any, meta: dict[str, str]) -> str:
+    """The page's host as it gives it itself: www.x.org is x.org; empty when it does not."""
+    links = [link.get("href") or "" for link in root.iter("link") if link.get("rel") == "canonical"]
+    try:
+        hosts = [urlsplit(url).hostname or "" for url in (*links, meta.get("og:url", ""))]
+    except ValueError:
+        return ""
+    return next(filter(None, hosts), "").removeprefix("www.")
+
+
+def _in_title(page_title: str, host: str) -> str | None:
+    """The site's name at the end of the browser's title, when it is a medium's or fits the host."""
+    *before, last = SITE_SEPARATOR.split(page_title)
+    return last if before and (is_medium(last) or _fits(last, host)) else None
+
+
+def _site(name: str | None, host: str) -> str | None:
+    """A site's name without what it says of itself behind it: The Pier | News | Sport is The Pier."""
+    parts = [part for part in _SLOGAN.split(name or "") if part]
+    return next((part for part in parts if _fits(part, host)), parts[0]) if parts else None
+
+
+def _fits(name: str, host: str) -> bool:
+    """Whether a host is made of a name's letters or initials: times-of-x.com, tox.com, timesofx.com."""
+    words = re.findall(r"\w+", name.lower().removeprefix("the "))
+    labels = [re.sub(r"\W", "", label).removeprefix("the") for label in host.split(".")[:-1]]
+    return any(label in ("".join(words), "".join(word[0] for word in words)) for label in labels if label)
 
 
 def _is_home(heading: Any) -> bool:
@@ -117,7 +178,7 @@ def _resolved(node: dict[str, Any], nodes: Sequence[dict[str, Any]]) -> dict[str
 
 
 def _text(value: Any) -> str | None:
-    return collapse(value) or None if isinstance(value, str) else None
+    return collapse(unescape(value)) or None if isinstance(value, str) else None
 
 
 def _name(value: Any) -> str | None:
@@ -148,8 +209,9 @@ def _bylines(root: Any) -> Iterator[Any]:
     headed = next(root.iter("h1"), None) is None
     for element in root.iter("h1", "a", "span", "div", "p", "address", "b", "strong", "li", "cite"):
         headed = headed or element.tag == "h1"
-        marks = f"{element.get('rel')} {element.get('itemprop')} {element.get('class')}"[:200]
-        if headed and _BYLINE.search(marks) and not _is_elsewhere(element):
+        classes = f"{element.get('class') or ''} {element.get('rel')} {element.get('itemprop')}"[:200]
+        marked = _BYLINE.search(f"{classes} {element.get('href') or ''}") and not _OTHERS.search(classes)
+        if headed and marked and not _is_elsewhere(element):
             yield element
 
 

@@ -8,7 +8,7 @@ from digest.clean.body import SUBJECT, Sheet, grams, share_known
 from digest.clean.marks import Kind, is_bare_date
 from digest.clean.metadata import is_medium
 
-_SITE_SEPARATOR = re.compile(
+SITE_SEPARATOR = re.compile(
     r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
 )
 _LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
@@ -142,7 +142,7 @@ def _may_be(sheet: Sheet, i: int, first: int) -> bool:
 def bare(title: str, others: Sequence[str]) -> str:
     """A title line without a site's name behind it, when that name is a medium's or stands elsewhere too."""
     stripped = strip_site(title)
-    tail = [part for part in _SITE_SEPARATOR.split(title[len(stripped) :]) if part]
+    tail = [part for part in SITE_SEPARATOR.split(title[len(stripped) :]) if part]
     known = any(is_medium(part) or any(part in other for other in others) for part in tail)
     return stripped if known else _LABEL.sub("", title).strip()
 
@@ -162,7 +162,7 @@ def strip_site(title: str) -> str:
     What follows a separator goes when it is short; the title itself stays longer than it.
     """
     title = _LABEL.sub("", title).strip()
-    parts = [(m.start(), m.end()) for m in _SITE_SEPARATOR.finditer(title)]
+    parts = [(m.start(), m.end()) for m in SITE_SEPARATOR.finditer(title)]
     for start, end in parts:
         kept, gone = title[:start], title[end:]
         if len(kept) >= 6 and len(gone) <= len(kept) * 1.2 and _is_site(gone):
@@ -172,7 +172,7 @@ def strip_site(title: str) -> str:
 
 def _is_site(text: str) -> bool:
     """Whether a page title's tail reads like names of sections and sites."""
-    parts = [part for part in _SITE_SEPARATOR.split(text) if part]
+    parts = [part for part in SITE_SEPARATOR.split(text) if part]
     return all(
         len(part) <= 12 if re.search("[\u4e00-\u9fff]", part) else len(part.split()) <= 4 for part in parts
     )
