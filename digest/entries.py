@@ -57,17 +57,17 @@ def meet(
         seen: What this feed brought before; empty at its first poll.
         first_news: Of a first poll, the newest so many are news and the rest background.
     """
-    known = _Known(seen, entries)
+    telling = _telling(entries)
+    known = {name: one for one in reversed(seen) for name in _names(one)}
+    ids = {one.id for one in seen}
     met: list[Met] = []
     taken: set[str] = set()
     fresh = 0
     for entry in entries:
-        old = known.find(entry)
+        old = next((known[name] for name in _names(entry) if name in telling and name in known), None)
         if old is None:
             background = bool(not seen and fresh >= first_news) or _is_old(entry, now)
-            found = Met(
-                entry=entry, seen=_remember(entry, taken | known.ids, now, background), sight=Sight.NEW
-            )
+            found = Met(entry=entry, seen=_remember(entry, taken | ids, now, background), sight=Sight.NEW)
             fresh += 1
         else:
             sight = Sight.KNOWN if old.mark == entry.mark else Sight.EDITED
@@ -75,35 +75,29 @@ def meet(
         if found.seen.id in taken:
             continue
         taken.add(found.seen.id)
-        known.add(found.seen)
+        known |= dict.fromkeys(_names(found.seen), found.seen)
         met.append(found)
     return tuple(met)
 
 
-class _Known:
-    """Seen entries by all that may recognise them."""
+_Name = tuple[str, str]
 
-    def __init__(self, seen: Sequence[SeenEntry], entries: Sequence[Entry]) -> None:
-        guids, links = Counter(e.guid for e in entries), Counter(e.link for e in entries)
-        self._guids = {guid for guid, n in guids.items() if guid and n == 1 and len(entries) > 1}
-        self._links = {link for link, n in links.items() if n == 1 and _names_a_page(link)}
-        self.ids: set[str] = set()
-        self._by_guid: dict[str, SeenEntry] = {}
-        self._by_link: dict[str, SeenEntry] = {}
-        self._by_text: dict[str, SeenEntry] = {}
-        for entry in reversed(seen):
-            self.add(entry)
 
-    def add(self, entry: SeenEntry) -> None:
-        self.ids.add(entry.id)
-        self._by_guid[entry.guid] = self._by_link[entry.link] = self._by_text[entry.text_mark] = entry
+def _names(entry: Entry | SeenEntry) -> tuple[_Name, ...]:
+    """What an entry may be recognised by, the most telling first."""
+    return ("guid", entry.guid), ("link", entry.link), ("text", entry.text_mark)
 
-    def find(self, entry: Entry) -> SeenEntry | None:
-        if entry.guid in self._guids and (found := self._by_guid.get(entry.guid)):
-            return found
-        if entry.link in self._links and (found := self._by_link.get(entry.link)):
-            return found
-        return self._by_text.get(entry.text_mark) if entry.text_mark else None
+
+def _telling(entries: Sequence[Entry]) -> set[_Name]:
+    """The names that tell one entry of a feed from the others."""
+    counts = Counter(name for entry in entries for name in _names(entry))
+    return {
+        (kind, value)
+        for (kind, value), count in counts.items()
+        if (kind == "text" and value)
+        or (kind == "guid" and value and count == 1 and len(entries) > 1)
+        or (kind == "link" and count == 1 and _names_a_page(value))
+    }
 
 
 def _names_a_page(link: str) -> bool:

@@ -7,10 +7,10 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from digest import guard, polling
 from digest.drafts import Draft, draft
@@ -194,7 +194,19 @@ class Reader:
     async def _read(self, poll: Polled, answer: Fetched) -> None:
         """From a body to articles worth keeping."""
         feed = poll.feed
-        reading = await self._reading(poll, answer)
+        source = Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules)
+        raw = await self.workers.run(
+            read_feed,
+            answer.body,
+            source,
+            url=answer.url,
+            content_type=answer.content_type,
+            charset=answer.charset,
+            seen=() if poll.anew else self.store.feeds.seen(feed.id),
+            first_news=self.settings.first_news,
+            again=self._pages_due(feed),
+        )
+        reading = unpack(raw, Reading)
         fresh, parsed = reading.found, reading.parsed
         sights = Counter(one.sight for one in fresh)
         poll.say(
@@ -210,57 +222,26 @@ class Reader:
             note="; ".join(notes),
         )
         poll.seen = tuple(one.seen for one in fresh if one.sight is not Sight.KNOWN)
-        for one in await self._cleaned(poll, reading):
+        for one in await self._cleaned(poll, reading, source):
             await self._weigh(poll, one)
         if poll.quarantined >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
             poll.feed = replace(poll.feed, spam_at=self.now)
         if poll.drafts:
             poll.state = "new"
 
-    async def _reading(self, poll: Polled, answer: Fetched) -> Reading:
-        """Parsed, and cleaned at once unless pages are to be fetched first or something overruns."""
-        feed = poll.feed
-        seen = () if poll.anew else self.store.feeds.seen(feed.id)
-
-        async def read(run: Callable[..., Awaitable[bytes]], *, clean: bool) -> Reading:
-            raw = await run(
-                read_feed,
-                answer.body,
-                Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules),
-                url=answer.url,
-                content_type=answer.content_type,
-                charset=answer.charset,
-                seen=seen,
-                first_news=self.settings.first_news,
-                again=self._pages_due(feed),
-                clean=clean,
-            )
-            return cast(Reading, unpack(raw, Reading))
-
-        try:
-            return await read(self.workers.run, clean=not feed.full_text)
-        except WorkError:
-            if feed.full_text:
-                raise
-            return await read(self.workers.run_briefly, clean=False)
-
-    async def _cleaned(self, poll: Polled, reading: Reading) -> Sequence[Found]:
-        """What the reading left: all in one call, one by one when that overruns, so that what is at fault
-        costs itself alone."""
-        feed = poll.feed
-        source = Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules)
-        if feed.full_text:
-            await self._full_texts(poll, reading.found, source)
-        if not any(one.entry for one in reading.found):
-            return reading.found
+    async def _cleaned(self, poll: Polled, reading: Reading, source: Source) -> Sequence[Found]:
+        """All in one call, one by one when that overruns, so that what is at fault costs itself alone."""
+        found, parsed = reading.found, reading.parsed
+        if poll.feed.full_text:
+            await self._full_texts(poll, found, source)
+        if not found:
+            return found
+        with contextlib.suppress(WorkError):
+            return unpack(await self.workers.run(read_entries, found, source, parsed), list[Found])
         cleaned: list[Found] = []
-        if feed.full_text:
-            with contextlib.suppress(WorkError):
-                raw = await self.workers.run(read_entries, reading.found, source, reading.parsed)
-                return cast(list[Found], unpack(raw, list[Found]))
-        for one in reading.found:
+        for one in found:
             try:
-                raw = await self.workers.run_briefly(read_entries, [one], source, reading.parsed)
+                raw = await self.workers.run_briefly(read_entries, [one], source, parsed)
                 cleaned += unpack(raw, list[Found])
             except WorkError as error:
                 poll.say(f"{one.title}: left out, its markup could not be read: {error}")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from digest.links import one_line
 from digest.model import Article, Entry, Flag, Page, SeenEntry, Severity, SiteRule
 from digest.parse import ParsedFeed, parse
 from digest.similar import sketch
+
+T = TypeVar("T")
 
 PRELOAD = ("digest.harvest", "feedparser", "nh3")
 """What workers that read feeds need."""
@@ -79,7 +81,7 @@ def pack(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def unpack(raw: bytes, kind: Any) -> Any:
+def unpack(raw: bytes, kind: type[T]) -> T:
     return msgspec.json.decode(raw, type=kind)
 
 
@@ -93,13 +95,11 @@ def read_feed(
     seen: Sequence[SeenEntry],
     first_news: int,
     again: frozenset[str] = frozenset(),
-    clean: bool = True,
 ) -> bytes:
-    """Parse a feed, recognise its entries, clean and judge those that need it; a `Reading`, packed.
+    """Parse a feed and recognise its entries; a `Reading`, packed, with those that need to be read.
 
     Args:
         again: Ids of entries that are wanted although they are known.
-        clean: Left for `read_entries` otherwise.
 
     Raises:
         ParseError: See `parse`.
@@ -109,9 +109,8 @@ def read_feed(
     bare = replace(parsed, entries=())
     fresh = [m for m in met if m.sight is not Sight.KNOWN or m.seen.id in again]
     found = [Found(title=m.entry.title, seen=m.seen, sight=m.sight, entry=m.entry) for m in fresh]
-    done = tuple(_read_entry(one, source, bare) for one in found) if clean else tuple(found)
     known = sum(m.sight is Sight.KNOWN for m in met)
-    return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=done))
+    return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=tuple(found)))
 
 
 def read_entries(found: Iterable[Found], source: Source, parsed: ParsedFeed) -> bytes:
@@ -121,8 +120,7 @@ def read_entries(found: Iterable[Found], source: Source, parsed: ParsedFeed) -> 
 
 def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
     entry, seen = found.entry, found.seen
-    if entry is None:
-        return found
+    assert entry is not None
     about: dict[str, Any] = {
         "source_id": f"feeds/{source.feed}/{seen.id}",
         "url": entry.link or None,
