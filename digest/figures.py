@@ -55,13 +55,13 @@ _UNITS = {
     "mass": r"吨 公斤 千克 斤 克 tonnes tons kilograms kg\b",
     "temperature": r"℃ 摄氏度 °[CF]\b (?<=\d)C\b degrees_(?:Celsius|Fahrenheit)",
     "power": r"[千兆吉]瓦时 千瓦 兆瓦 吉瓦 度电 毫安时 mAh [kMG]Wh? megawatts gigawatts",
-    "data": r"[TGPM]B\b 字节 P?FLOPS tokens?",
+    "data": r"[TGPM]B\b 字节 像素 P?FLOPS tokens?",
     "span": r"""
     个多月 个月 年多 年 小时 分钟 秒钟 毫秒 秒 天 个星期 周 years months weeks days hours minutes seconds
     """,
     "age": r"岁 years_old year-old",
     "count": r"""
-    人次 个 名 位 家 篇次 篇 项 次 台 辆 件 种 条 款 座 所 层 部 户 只 本 套 场 支 块 张 颗 枚 人 处 组 轮
+    人次 个 名 单 位 家 篇次 篇 项 次 台 辆 件 种 条 款 座 所 层 部 户 只 本 套 场 支 块 张 颗 枚 人 处 组 轮
     门 份 字 架 艘 棵 株 头 匹 双 栋 例 步 起 封 幅 首 面
     people users customers workers employees companies countries papers students patients
     homes cars vehicles jobs votes deaths (?!this|does|plus|less|always|across|versus|was)[a-z]{3,}s\b
@@ -92,25 +92,36 @@ _NUMBER = lazy(
     r"(?:多|余|几)?\s?(?P<scale>万亿|千亿|百亿|十亿|亿|億|千万|百万|十万|万|萬|千(?![克米瓦])|百(?!分)"
     r"|(?:trillion|billion|million|thousand|hundred|bn)\b|(?<=\d)m\b(?!\s?[/²]))?(?:多|余)?\s?"
     f"(?:{'|'.join(f'(?P<{kind}>{alternatives(table)})' for kind, table in _UNITS.items())})?)"
+    r"(?:以[上下内]|左右|\+)?"
 )
 MAY_HOLD = lazy(r"\d|[百千万亿]|(?:hundred|thousand|million|billion)\b")
 """Found in every sentence that states a figure; a quick look before a thorough one."""
 _OTHER_BEFORE = lazy(
-    r"(?:第|号|[Nn]o\.|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]ages?|[Cc]hapter|[Ff]igure|[Pp]art|[Rr]oom|[Ss]tep|[Ll]evel|[Gg]rade|[Gg]ate|[Ll]ine|[Jj]unctions?|表|图)\s?"
+    r"(?:第|号|每|按|(?<![读次人指总参系倍])数|[Nn]o\.|[Pp]er|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]ages?|[Cc]hapter|[Ff]igure|[Pp]art|[Rr]oom|[Ss]tep|[Ll]evel|[Gg]rade|[Gg]ate|[Ll]ine|[Jj]unctions?|表|图)\s?"
     r"|[A-Za-z]-?|[A-Z][A-Za-z]+\s)$"
 )
 _OTHER_AFTER = lazy(
-    r"\s?(?:[月日号点时届]|年代|世纪|年[\s,，]?\d|年(?:初|底|末|间|[春夏秋冬])|[:：/×xX]\d|[-–]\d{3}|版)"
+    r"\s?(?:[月日号点时届]|年代|世纪|BC\b|AD\b|年[\s,，]?\d|年(?:初|底|末|间|[春夏秋冬])|[:：/×xX]\d|[-–]\d{3}|版)"
 )
+_RANGE_BEFORE = lazy(
+    r"\d[^，。,;；\s]{0,3}\s?(?:[至到~～—–-]|or)\s?(?:零下|[$€£¥])?$|\d(?: [mb]illion)? to [$€£¥]?$"
+    r"|[一二三四五六七八九]到$|\bbetween\s[$€£¥]?$"
+)
+_RANGE_AFTER = lazy(
+    r"\s?(?:[至到~～—–-]|(?<=\d|n) to)\s?(?:零下|[$€£¥])?(?:\d|[一二三四五六七八九]成)|[/／]|每"
+    r"|(?<=\d)[A-Za-z]|\s?(?:[升降涨跌增减]|提[高升])[到至了]"
+)
+"""Half of a range or of a change (6万至8万元, from 3% to 5%), and a rate (2元/小时): alone it misleads."""
 _YEAR = lazy(r"(?:1[89]|20)\d\d|[06-9]\d")
-_CLAUSE = lazy(r"[，,；;。！？!?：:（）()“”「」『』《》、\n\"]|——|……|\s[-–]\s")
+_CLAUSE = lazy(r"[，；;。！？!?：:（）()“”「」『』《》、\n\"]|,(?!\d{3})|——|……|\s[-–]\s")
 _TAIL = lazy(
-    r"(?:已经?|将|就|便)?(?:[升降涨跌增减高低](?=[到至了])|分别|第一次|首次|达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看)+$"
+    r"(?:已经?|将|就|便)?(?:[升降涨跌增减高低](?=[到至了])|分别|第一次|首次|达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看|一度|累计|起码|近乎|保持|[售卖]|的|目前|预计|已|剩余)+$"
 )
-_THIS = lazy("[这那][条个座款家项本种份套次台部栋起]|该|其(?![中他它])")
+_THIS = lazy("其中|[这那][条个座款家项本种份套次台部栋起]|该|其(?![中他它])")
 _MODAL = lazy("也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
 _NO_LABEL = lazy(
-    "[我你您他她它这那吗呢吧]|^[以之左右上下内外来后前多余就时而但也都并和与至到或，]|^(?:是|为|有|了|在|的)|[就才都也会能]$"
+    r"[我你您他她它这那吗呢吧]|^\W|^[以之左右上下内外来后前多余就时而但也都并和与至到或，一人要/对由在从向把被给几数]|^(?:是|为|有|了|在|的)"
+    "|[就才都也会能后前时中上下里与和]$|进行|完成|形成|认为|表示|接受|[降增][了到至]|-$|^(?:参加|使用|不等|价值|零下|清单|可以)"
 )
 _EN_STOP = lazy(
     r"[,.;:?!“”\"()\n，。；：、！？]|\s(?:and|but|which|that|who|is|was|are|were|will|has|have|while|as|by|with|after|before|since|when|if|because)\s|\s[-–—]\s"
@@ -121,6 +132,14 @@ _EN_EDGE = word_table(
     "in to from on at for under is was were a an the per of their its by than about and over"
     " during within between among into through against off more less last next"
 )
+_EN_NO_LABEL = lazy(
+    r"(?i:might|may|could|can|should|would|will|must|has|have|had|or|and|but|with|alongside|owing|that|this|those|them"
+    r"|other|others|often|it’s|it's|to-date|away|across|up|down|only|now|either|after|before|when|while|if|as|all|are|is|was|were|it|he|she|they|we|I|you|then|also|such|each"
+    r"|unit|worth|cost|recently|compared|Join|Included)(?![\w-])|\W|\d|.*-$"
+)
+_EN_PRICED = lazy(r"\w+ed at\b")
+_EN_VERB = lazy(r"[a-z]+(?:ed(?! at)|ing)\b|[a-z]+\b(?<!ed)(?!\s[A-Za-z]*[a-z])")
+"""What no label begins with: a conjunction, an auxiliary, an adverb; and no label before a number, a verb."""
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
     "money": 0.9,
@@ -163,10 +182,15 @@ def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
     kind = _kind(m)
     start = next(m.start(part) for part in ("hedge", "currency", "share", "digits") if m.group(part))
     number = text[start : m.end()].rstrip()
+    end = start + len(number)
     value = _value(m)
     if value is None or _is_other(text, span, m, kind, value) or _is_too_long(number):
         return None
-    end = start + len(number)
+    before = text[max(span[0], start - 16) : start]
+    titled = text.rfind("《", span[0], start) > text.rfind("》", span[0], start)
+    listed = before.rstrip("为是").endswith("分别") and text.startswith("、", end)
+    if titled or listed or _RANGE_BEFORE.search(before) or _RANGE_AFTER.match(text, end):
+        return None
     label = _label_after(text, end, span[1]) or _label_before(text, span[0], start)
     if label is None:
         return None
@@ -257,7 +281,9 @@ def _is_other(text: str, span: Span, m: re.Match[str], kind: str, value: float) 
     ):
         return True
     if not kind and plain:
-        return 1900 <= value <= 2100 or not (m.group("hedge") or ("," in digits and value >= 1000))
+        return (1000 <= value <= 2100 and "," not in digits) or not (
+            m.group("hedge") or ("," in digits and value >= 1000)
+        )
     return plain and len(digits.replace(",", "")) > 9
 
 
@@ -269,12 +295,12 @@ def _label_after(text: str, at: int, end: int) -> Span | None:
         return _english_label(text, at, end)
     stop = m.start() if (m := _CLAUSE.search(text, at, end)) else end
     piece, *more = re.split(r"\d", text[at:stop], maxsplit=1)
-    piece = _TAIL.sub("", piece) if more else piece
+    piece = _TAIL.sub("", piece.rstrip()) if more else piece
     if m := _MODAL.search(piece, 2):
         piece = piece[: m.start()]
     if count(piece) > _LABEL_CHARS:
         piece = re.split("[为在以向把将对从]", piece, maxsplit=1)[0]
-    piece = piece.rstrip().removesuffix("的")
+    piece = piece.rstrip(" +").removesuffix("的")
     return (
         (at, at + len(piece)) if 2 <= count(piece) <= _LABEL_CHARS and not _NO_LABEL.search(piece) else None
     )
@@ -283,33 +309,49 @@ def _label_after(text: str, at: int, end: int) -> Span | None:
 def _english_label(text: str, at: int, end: int) -> Span | None:
     at = m.end() if (m := _OF.match(text, at, end)) else at
     stop = m.start() if (m := _EN_STOP.search(text, at, end)) else end
-    words = list(re.finditer(r"\S+", text[at:stop]))[:_LABEL_WORDS]
-    while words and words[-1].group() in _EN_EDGE:
+    words = list(re.finditer(r"\S+", text[at:stop]))
+    if len(words) > _LABEL_WORDS:
+        edges = [n for n in range(1, _LABEL_WORDS) if words[n].group() in _EN_EDGE]
+        words = words[: edges[-1] if edges else _LABEL_WORDS]
+    if words and words[0].group() in _EN_EDGE:
+        return None
+    return _trimmed(text, at, words)
+
+
+def _trimmed(text: str, at: int, words: list[re.Match[str]]) -> Span | None:
+    """The span of a label's *words*, counted from *at*, without small ones at the end."""
+    while words and words[-1].group().lower() in _EN_EDGE:
         words.pop()
-    begins = words and words[0].group()[0].isalpha() and words[0].group() not in _EN_EDGE
-    return (at, at + words[-1].end()) if begins else None
+    if not words or _EN_NO_LABEL.match(text, at + words[0].start()):
+        return None
+    return at + words[0].start(), at + words[-1].end()
 
 
 def _label_before(text: str, start: int, at: int) -> Span | None:
     """What precedes the number from the last mark on: 误差率 before 为5.1%."""
     start = max(start, at - _LOOK_BACK)
     begin = max((m.end() for m in _CLAUSE.finditer(text, start, at)), default=start)
+    if begin == at - _LOOK_BACK:
+        return None
     piece = text[begin:at].rstrip()
     if piece.strip() and piece.isascii():
-        piece = re.split(r"\d", piece, maxsplit=1)[0] or piece
-        joint = max((m.end() for m in _EN_JOINT.finditer(piece)), default=0)
-        begin, piece = begin + joint, piece[joint:]
+        piece = re.split(r"\d", piece, maxsplit=1)[0]
+        *_, joint = (None, *_EN_JOINT.finditer(piece))
+        if joint and _EN_PRICED.match(piece, joint.end()):
+            begin, piece = begin + joint.end(), piece[joint.end() :]
+        elif joint:
+            piece = piece[: joint.start()] if _EN_EDGE.issuperset(piece[joint.end() :].split()) else ""
         words = list(re.finditer(r"\S+", piece))
-        if len(words) > _LABEL_WORDS:  # where a noun begins in it is not known
-            return None
-        while words and words[-1].group().lower() in _EN_EDGE:
-            words.pop()
-        return (begin + words[0].start(), begin + words[-1].end()) if words else None
+        # Where a noun begins in more words is not known.
+        label = _trimmed(text, begin, words) if len(words) <= _LABEL_WORDS else None
+        return None if label and _EN_VERB.match(text[label[0] : label[1] + 3].strip()) else label
     if this := _THIS.match(piece):
         begin, piece = begin + this.end(), piece[this.end() :]
     if tail := _TAIL.search(piece):
         piece = piece[: tail.start()].rstrip()
-    if numbers := list(re.finditer(rf"(?<![A-Za-z])[\d.]+(?![A-Za-z\d.])(?:\s?[%％{CJK}]的?)?", piece)):
+    if numbers := list(re.finditer(rf"(?<![A-Za-z\d.])[\d.]+(?![A-Za-z\d.])(?:\s?[%％{CJK}]的?)?", piece)):
+        if piece[numbers[-1].end() - 1] not in "%％的年月日季":
+            return None
         begin, piece = begin + numbers[-1].end(), piece[numbers[-1].end() :]
     lead = len(piece) - len(piece.lstrip())
     good = 2 <= count(piece) <= _LABEL_CHARS and not _NO_LABEL.search(piece.lstrip())

@@ -62,6 +62,21 @@ from digest.figures import find
         ),
         ("测试时，这台5G手机的电量降到38%。", [("38%", "5G手机的电量", 38.0, "percent")]),
         ("The $4 million investment is well worth it.", [("$4 million", "investment", 4e6, "money")]),
+        ("船票涨到6万至8万元，夜里零下4到零下1℃。", []),
+        ("柜机1元/小时，渡船每10万人次有两次晚点。", []),
+        ("三年的收入分别为6066万元、2.61亿元、5.42亿元。", []),
+        ("演讲题为《为99%的人造船》。", []),
+        ("船厂完成了对内湾90%以上的覆盖。", [("90%以上", "覆盖", 90.0, "percent")]),
+        ("新船有一个1200万像素的摄像头。", [("1200万像素", "摄像头", 1.2e7, "data")]),
+        ("一年造船数十亿吨，其中沿海占三成。", [("三成", "沿海", 30.0, "percent")]),
+        ("Tickets cost from $24 to $28 a seat, 8 per 100,000 people.", []),
+        ("The ferry was built around 1490 and contains 300 lists, recently 3 percent.", []),
+        (
+            "The fair is on track to hit $390 billion; oil prices fell to around $40.",
+            [
+                ("around $40", "oil prices fell", 40.0, "money"),
+            ],
+        ),
         ("The museum drew 640,000 visitors.", [("640,000 visitors", "The museum drew", 640_000.0, "count")]),
         (
             "Some two million users signed the letter.",
