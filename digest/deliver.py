@@ -184,11 +184,12 @@ class _Run:
     def __post_init__(self) -> None:
         self.scribe = Scribe(
             self.ledger, self.clock, self.stop,
-            give_up_s=self.policy.grace_s, at_work=self._at_work, on_refused=self.on_refused,
+            give_up_s=self.policy.grace_s, at_work=lambda: self._carrying, on_refused=self.on_refused,
         )  # fmt: skip
         self.outgoing = Outgoing(self.transport, self.write, self.policy.makers, self.look_again)
         self.counts: Counter[str] = Counter()
         self.holding: dict[Letter, Entry] = {}
+        self._carrying = 0
         self._pulse = asyncio.Event()
         self._done = False
         self._is_low = False
@@ -237,7 +238,7 @@ class _Run:
             if time.monotonic() - recovered_at > self.policy.recover_every_s:
                 recovered_at = time.monotonic()
                 await self._recover()
-            if self._is_hopeless() and not self._at_work():
+            if self._is_hopeless() and not self._carrying:
                 return
 
     async def _drop_stopped(self) -> None:
@@ -246,10 +247,6 @@ class _Run:
         ready = await self.scribe.call(self.ledger.ready, in_hand)
         if in_hand - ready:
             await self._release(self.outgoing.clear(ready))
-
-    def _at_work(self) -> int:
-        """How many couriers have a letter in hand."""
-        return len({entry.courier for entry in self.holding.values()})
 
     async def _claim(self) -> int:
         """Claim a batch for the couriers; how many rows it had. While no server can be used, wait instead."""
@@ -278,7 +275,7 @@ class _Run:
 
     async def _idle(self) -> bool:
         """Nothing is due. Wait for what is in hand or comes due soon; False when there is nothing."""
-        if self._at_work() or self.outgoing:
+        if self._carrying or self.outgoing:
             await self._wait(_LOOK_AGAIN_S)
             return True
         await self.scribe.flush()
@@ -318,7 +315,11 @@ class _Run:
     async def _carry(self) -> None:
         """A courier: takes letters to the transport, one connection's at a time."""
         while (letter := await self._first()) is not None:
-            await self.transport.carry(letter, self)
+            self._carrying += 1
+            try:
+                await self.transport.carry(letter, self)
+            finally:
+                self._carrying -= 1
             self.look_again()
 
     async def _first(self) -> Letter | None:

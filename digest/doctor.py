@@ -8,15 +8,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from email import message_from_bytes
+from email.message import Message
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from digest.mail.dkim import Key
-    from digest.mail.transport import Server
+from digest.mail.connection import OpeningError, open_connection
+from digest.mail.dkim import Key, dns_record
+from digest.mail.transport import Server
 
 SAFE_HEADERS = {(3, 11): 10, (3, 12): 5}
 """First patch releases whose email package refuses line breaks in decoded headers (CPython gh-121650)."""
-UNSUBSCRIBE = (b"list-unsubscribe", b"list-unsubscribe-post")
+UNSUBSCRIBE = ("list-unsubscribe", "list-unsubscribe-post")
 """Headers a signature must cover (RFC 8058 section 4)."""
 CLIPPED = 102_000
 """Octets of HTML at which Gmail cuts a message off."""
@@ -51,14 +53,14 @@ def check_clock(now: datetime, newest: datetime | None) -> Finding:
 
 def check_message(mail: bytes, *, signed: bool) -> Iterator[Finding]:
     """The mail a reader would get: its size, its headers, what its signatures cover."""
-    fields = re.split(rb"\r\n(?![ \t])", mail.partition(b"\r\n\r\n")[0])
-    names = [field.split(b":", 1)[0].lower() for field in fields]
+    message = message_from_bytes(mail)
+    names = [name.lower() for name in message]
     if len(mail) > CLIPPED:
         what = f"a mail has {len(mail)} octets; some programs cut it off at {CLIPPED}"
         yield Finding("warning", what, "set fewer items or themes an edition")
     else:
         yield Finding("ok", f"a mail has {len(mail)} octets and {len(names)} header fields")
-    if b"list-unsubscribe-post" not in names:
+    if "list-unsubscribe-post" not in names:
         what = "mails hold no one-click unsubscribe (RFC 8058), which large providers ask for"
         do = (
             "set newsletter.base_url to where the pages are served; until then leaving goes by mail: with a"
@@ -66,28 +68,26 @@ def check_message(mail: bytes, *, signed: bool) -> Iterator[Finding]:
         )
         yield Finding("warning", what, do)
     for name, count in Counter(names).items():
-        if count > 1 and name not in (b"received", b"dkim-signature"):
-            what = f"the field {name.decode()} stands {count} times"
+        if count > 1 and name not in ("received", "dkim-signature"):
+            what = f"the field {name} stands {count} times"
             yield Finding("fault", what, "report this: no mail should be sent")
     if signed:
-        yield from _signatures(fields, names)
+        yield from _signatures(message)
 
 
-def _signatures(fields: list[bytes], names: list[bytes]) -> Iterator[Finding]:
-    for signature in (field for field, name in zip(fields, names, strict=True) if name == b"dkim-signature"):
-        covered = re.sub(rb"\s", b"", signature).lower().partition(b";h=")[2].partition(b";")[0].split(b":")
-        missing = [name for name in UNSUBSCRIBE if name in names and name not in covered]
+def _signatures(message: Message) -> Iterator[Finding]:
+    for signature in message.get_all("dkim-signature", []):
+        covered = _squeezed(signature).lower().partition(";h=")[2].partition(";")[0].split(":")
+        missing = [name for name in UNSUBSCRIBE if name in message and name not in covered]
         if missing:
-            what = f"a signature does not cover {b', '.join(missing).decode()}"
+            what = f"a signature does not cover {', '.join(missing)}"
             yield Finding("fault", what, "report this: one-click unsubscribing is not trusted")
         else:
             yield Finding("ok", f"a signature covers {len(covered)} fields")
 
 
-async def check_server(server: "Server") -> Finding:
+async def check_server(server: Server) -> Finding:
     """Connect, encrypt and log in, as for a mail; nothing is sent."""
-    from digest.mail.connection import OpeningError, open_connection
-
     try:
         connection = await open_connection(server)
     except OpeningError as error:
@@ -97,10 +97,8 @@ async def check_server(server: "Server") -> Finding:
     return Finding("ok", f"{server.label}: {server.security}, offers {offers}")
 
 
-def check_dns(domain: str, keys: Sequence["Key"]) -> Iterator[Finding]:
+def check_dns(domain: str, keys: Sequence[Key]) -> Iterator[Finding]:
     """SPF (RFC 7208), DMARC (RFC 7489) and the keys' records (RFC 6376), where DNS answers."""
-    from digest.mail.dkim import dns_record
-
     wanted = [
         ("SPF", domain, "v=spf1", 'a TXT record like "v=spf1 a:your.relay -all"'),
         ("DMARC", f"_dmarc.{domain}", "v=DMARC1", 'a TXT record like "v=DMARC1; p=none"'),

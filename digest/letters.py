@@ -3,16 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from digest.message import MessageTemplate, Personal, compile_message, leave_by_mail, message_id
 from digest.model import Edition, Newsletter, Schedule
+from digest.render import Renderer
 from digest.render.wording import frequency
+from digest.store import Claim
 from digest.tokens import Purpose, make_token
-
-if TYPE_CHECKING:
-    from digest.render import Renderer
-    from digest.store import Claim
 
 _ISSUED = datetime.fromtimestamp(0, UTC)
 """A fixed moment for links that never expire, so that a retry gives the same bytes."""
@@ -22,11 +19,11 @@ VARIANTS = 64
 
 def make_builder(
     editions: Callable[[int], Edition],
-    renderer: "Renderer",
+    renderer: Renderer,
     newsletter: Newsletter,
     keys: Mapping[str, bytes],
     schedules: Sequence[Schedule] = (),
-) -> "Callable[[Claim], bytes]":
+) -> Callable[[Claim], bytes]:
     """A function from a claim to its complete mail; the same claim always gives the same bytes.
 
     Args:
@@ -57,7 +54,7 @@ def make_builder(
         )
         return compile_message(parts, newsletter, edition=number, schedule=found.schedule, date=found.made_at)
 
-    def build(claim: "Claim") -> bytes:
+    def build(claim: Claim) -> bytes:
         sections = frozenset([section.theme.id for section in edition(claim.edition).sections])
         chosen = sections.intersection(claim.themes)
         subscribed = claim.subscriber_id is not None
@@ -74,7 +71,7 @@ def make_builder(
             )
         )
 
-    def _ways(claim: "Claim") -> dict[str, str]:
+    def _ways(claim: Claim) -> dict[str, str]:
         """To leave and to choose, by a page and by mail; for subscribers alone."""
         if claim.subscriber_id is None:
             return {}

@@ -10,16 +10,13 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from digest import consent
 from digest.address import canonical
 from digest.errors import TokenError
 from digest.mail.bounces import Kind, Returned, judge_reply, read_returned
 from digest.model import Subscriber
-
-if TYPE_CHECKING:
-    from digest.store import Claim, Store
+from digest.store import Claim, Store
 
 ACTOR = "mail server"
 REFUSALS_TO_STOP = 3
@@ -58,7 +55,7 @@ class Returns:
         hash_address: Turns an address into what the suppression list holds.
     """
 
-    store: "Store"
+    store: Store
     delivery_of: Callable[[str], int | None]
     leaver_of: Callable[[str], int]
     hash_address: Callable[[str], str]
@@ -104,7 +101,7 @@ class Returns:
             return f"noted: anybody can write it; if it is theirs: digest subscribers remove {reader.address}"
         return "noted: no signed return path proves it"
 
-    def refused(self, claim: "Claim", code: int, text: str, *, now: datetime) -> Handled | None:
+    def refused(self, claim: Claim, code: int, text: str, *, now: datetime) -> Handled | None:
         """A refusal in the SMTP session, as certain as a bounce; None for recipients given by hand."""
         if claim.subscriber_id is None or code < 500:
             return None

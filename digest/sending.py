@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from digest.installation import Installation
     from digest.model import Edition
     from digest.returns import Handled, Returns
-    from digest.store import Claim, Recovered
+    from digest.store import Claim
 
 log = logging.getLogger("digest.sending")
 
@@ -108,9 +108,8 @@ class Sending:
 
         home, store = self._home, self._home.store
         with store.owner() as owner:
-            recovered = self.recover()
-            due = edition is not None or expecting or store.ledger.backlog(now=home.now, most=1)
-            if not due and not recovered.resent:
+            self.recover()
+            if edition is None and not expecting and not store.ledger.backlog(now=home.now, most=1):
                 return None
             signer, returns = self.signer(), self.returns()
             policy = Policy(
@@ -140,12 +139,10 @@ class Sending:
                 on_progress=on_progress,
             )
 
-    def recover(self) -> "Recovered":
+    def recover(self) -> None:
         """Take back what senders that are gone left."""
-        home, store = self._home, self._home.store
-        return store.ledger.recover(
-            now=home.now, policy=self._config.delivery.uncertain, owner_gone=store.owner_gone
-        )
+        home, store, policy = self._home, self._home.store, self._config.delivery.uncertain
+        store.ledger.recover(now=home.now, policy=policy, owner_gone=store.owner_gone)
 
     async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> tuple[bool, list[str]]:
         """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""
@@ -154,15 +151,14 @@ class Sending:
         async with AsyncExitStack() as stack:
             transport = await self.open_transport(stack)
             report = await self.deliver_due(transport, edition=edition.number)
-        sent = report.sent if report else 0
-        lines = [f"Mailed {sent} of {len(addresses)}"]
-        lines += [f"  {trouble}" for trouble in (report.trouble if report else ())]
+        assert report is not None  # an edition was named
+        lines = [f"Mailed {report.sent} of {len(addresses)}", *(f"  {one}" for one in report.trouble)]
         for one in self._home.store.ledger.list(edition.number, limit=max(50, len(addresses))):
             if one.address in addresses and one.text and one.state in TO_DO:
                 do = TO_DO[one.state].format(id=one.id)
                 lines.append(f"  {one.address}: {one.state} ({one.code or 'no reply'} {one.text}); {do}")
         lines += [f"  {path}" for path in sorted(set(self._kept()) - before)]
-        return sent == len(addresses), lines
+        return report.sent == len(addresses), lines
 
     def _kept(self) -> list[Path]:
         """What lies in the built-in inbox; nothing when mail goes elsewhere."""
@@ -196,9 +192,6 @@ class Sending:
         build = make_builder(lambda _: edition, home.renderer, newsletter, home.keys)
         reader = Subscriber(id=0, address=to, language=newsletter.language)
         return build(self._claim(edition.number, reader, 0 if subscribed else None))
-
-    def _review(self, number: int, to: str) -> bytes:
-        return self.sample(self._home.store.editions.get(number), to=to)
 
     def rebuilt(self, number: int, address: str) -> bytes:
         """The mail of an edition as the reader of that address was, or would be, sent it; without signatures.
@@ -247,7 +240,7 @@ class Sending:
             store=self._home.store,
             delivery_of=lambda path: read_return_path(path, base, secret=self._secret),
             leaver_of=self._home.signup.whom,
-            hash_address=self._home.hash_address,
+            hash_address=self._home.signup.hash_address,
         )
 
     def read_bounces(self, *, dry_run: bool = False) -> "list[Handled]":
@@ -310,7 +303,10 @@ class Sending:
             letter, folder = self._config.newsletter, home.data_dir
             found = await asyncio.to_thread(causes, home.paper, folder=folder, now=now)
             found += [(f"relay {trouble[:40]}", f"delivery: {trouble}") for trouble in transport.trouble()]
-            done += await tell(home.store, transport, letter, to, found, sample=self._review, now=now)
+            done += await tell(
+                home.store, transport, letter, to, found,
+                sample=lambda number, to: self.sample(home.store.editions.get(number), to=to), now=now,
+            )  # fmt: skip
         if self._config.database.keep_days:
             gone = await asyncio.to_thread(
                 prune, home.store, keep_days=self._config.database.keep_days, now=now
