@@ -6,14 +6,16 @@ something else with them. Instructions hidden in an article can reach no further
 """
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
+from importlib import resources
 from itertools import pairwise
 
 from digest.errors import SummaryError
 from digest.language import detect
 from digest.model import Article
-from digest.text import CJK, alternatives, collapse, count, fold, is_cjk, sentences, word_table
+from digest.text import CJK, alternatives, collapse, count, fold, is_cjk, lazy, sentences, word_table
 
 MAX_CHARACTERS, MAX_WORDS, MAX_SENTENCES = 110, 50, 2  # a lead: editorial guide, section 2
 MIN_CHARACTERS, MIN_WORDS = 12, 6
@@ -25,58 +27,22 @@ BESIDE = 0.5
 RESTS_ON = 3
 """Source sentences one sentence may draw together."""
 
+_TABLES = tomllib.loads(resources.files("digest").joinpath("grounding.toml").read_text("utf-8"))
+_ADDRESSING, _ONLY_AS_SAID, _NEGATION, _ENGLISH_NUMBER, _GLUE = (
+    lazy(alternatives(_TABLES[name]))
+    for name in ("addressing", "only_as_said", "negation", "english_number", "glue")
+)
+_STOP = word_table(_TABLES["stop"])
 _MARKUP = re.compile(
     r"[<>{}\[\]|\\`*_~^#=]|https?:|www\.|://|\w@\w|&\w+;|[a-z0-9-]+\.[a-z]{2,}", re.IGNORECASE
 )
-_ADDRESSING = re.compile(
-    alternatives(
-        r"""
-        点击 扫码 扫描 二维码 加微信 微信号 公众号 关注我们 关注本 请关注 订阅 请访问 请联系 致电 拨打 领取
-        下载 忽略 无视 系统提示 作为[一个名]*(?:AI|人工智能) 我无法 我不能 抱歉 对不起 以下是
-        总结[:：] 摘要[:：] 好的[,，] 您 你
-        \bclick\b \bsubscribe \bdownload\b \bvisit_(?:our|us|the_(?:site|link)) \bcall_now \bignore_
-        \bdisregard\b \bprevious_instructions? \bsystem_prompt \bas_an_(?:ai|assistant|language)
-        \bi_(?:cannot|can't|am|'m)\b \bsorry\b \bhere_(?:is|are)_ \bsummary: \byour?\b \bsure[,!]
-        """
-    ),
-    re.IGNORECASE,
-)
-_ONLY_AS_SAID = re.compile(
-    alternatives(
-        r"""
-        今天 昨天 明天 昨日 今日 今年 去年 明年 上周 本周 上月 首次 首个 首款 第一 唯一 最 全部 所有 从未
-        必须 违法 犯罪 涉嫌
-        \btoday\b \byesterday\b \btomorrow\b \bfirst\b \bonly\b \ball\b \bnever\b \bmost\b \bbest\b \bworst\b
-        \blargest\b \bbiggest\b \balways\b \bmust\b \b(?:this|last|next)_(?:year|week|month)
-        """
-    )
-)
-"""Words that change what is claimed: they stand in the sentences it rests on, or nowhere."""
-_NEGATION = re.compile(r"不|没有|没|未|无法|并非|\b(?:not|no|never|cannot|without)\b|\b\w+n't\b")
 _DIGITS = re.compile(
     r"(\d[\d,]*(?:\.\d+)?)\s?(%|[百千万亿倍]|percent\b|(?:hundred|thousand|million|billion|trillion)\b)?"
 )
 _CHINESE_NUMBER = re.compile(rf"[零〇一二两三四五六七八九十百千万亿]+[几多]?[{CJK}]?")
-_ENGLISH_NUMBER = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty"
-    r"|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|twice|doubled?"
-    r"|tripled?)\b"
-)
 _LATIN = re.compile(r"[^\W\d_][\w'-]*", re.A)
 _CAPITALISED = re.compile(r"\b[A-Z][\w.'-]*(?: (?:(?:of|the|de|van|von|for|and) )?[A-Z][\w.'-]*)*")
 _QUOTED = re.compile(r"[“「『《\"]([^”」』》\"]+)[”」』》\"]")
-_GLUE = re.compile(
-    "因此|所以|以及|其中|同时|目前|此外|通过|由于|为了|因为|但是|不过|然而|并且|而且|可以|能够|已经|正在|表示|认为|指出|介绍|成为"
-    "|进行|使用|包括|来自|关于|对于|随着|之后|之前|以来|[的了在和与并而也是将被把为对从等以及又还就都则但后前中其该这那于由向到所不没]"
-)
-"""Chinese words that state nothing by themselves; between them every word has to be the source's."""
-_STOP = word_table(
-    """
-    the a an of in on at to for and or but by with from as is are was were be been has have had it its this
-    that these those he she they his her their which who whom whose what when where while after before into
-    over than then so also not no more between during about says said
-    """
-)
 _MARKS = re.compile(r"[,，;；:：、。！？!?()（）“”\"…—]+")
 _END = re.compile(r"[。！？.!?][”」』》\"’)）]*$")
 

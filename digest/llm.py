@@ -186,7 +186,7 @@ def _parse(body: bytes) -> tuple[str | _Unanswered, tuple[int, int] | None]:
 def _usage(reply: Any) -> tuple[int, int] | None:
     match reply:
         case {"usage": {"prompt_tokens": int(given), "completion_tokens": int(written)}} if (
-            0 <= min(given, written) and max(given, written) <= MOST_TOKENS
+            min(given, written) >= 0 and max(given, written) <= MOST_TOKENS
         ):
             return given, written
     return None

@@ -72,7 +72,7 @@ def add(
         raise BadParameter(f"{timezone!r} is not a time zone", param_hint="--timezone")
     with runtime(context) as opened:
         wanted = mail_address(address, "ADDRESS")
-        hashed = opened.hash_address(wanted)
+        hashed = opened.signup.hash_address(wanted)
         known = opened.store.subscribers.find(wanted)
         if reinstate and not known and opened.store.subscribers.lift(hashed):
             say(f"{wanted} may subscribe again, with the form")
@@ -231,7 +231,7 @@ def import_(
         if dry_run:
             opened.rehearse()
         importer = Importer(
-            paper=opened.paper, hash_address=opened.hash_address, reason=f"import of {file.name}"
+            paper=opened.paper, hash_address=opened.signup.hash_address, reason=f"import of {file.name}"
         )
         try:
             for line in importer.run(text, now=opened.now):

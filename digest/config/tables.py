@@ -202,11 +202,11 @@ def _place(value: object, info: Info) -> Path:
     return Path(info.context.folder, Path(value).expanduser()).resolve()
 
 
-def _secret(variable: str) -> BeforeValidator:
+def _secret(variable: Callable[[Info], str]) -> BeforeValidator:
     """The secret itself, from the file that the key names; the environment's when it has one."""
 
     def read(value: object, info: Info) -> str | None:
-        return info.context.given(variable, None if value is None else _place(value, info))
+        return info.context.given(variable(info), None if value is None else _place(value, info))
 
     return BeforeValidator(read)
 
@@ -231,9 +231,6 @@ Place = Annotated[Path, BeforeValidator(_place)]
 Line = Annotated[str, _must(_IS_LINE, _NO_LINE)]
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
 Id = Annotated[str, _must(_NAME, "{!r} is not an id; use small letters, digits and single hyphens")]
-Selector = Annotated[
-    str, _must(_NAME, "{!r} is not a selector; use small letters, digits and single hyphens")
-]
 ListId = Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "{!r} is not a list id")]
 Address = Annotated[
     str, _must(_ADDRESS.fullmatch, "{!r} is not a mail address; write it like name@example.org")
@@ -308,9 +305,9 @@ class Database(_Table):
         _else(lambda _: ""),
         Field(repr=False),
     ] = _LEFT_OUT
-    secret_url: Annotated[str | None, _secret("DIGEST_DATABASE_URL"), Field(alias="url_file", repr=False)] = (
-        None
-    )
+    secret_url: Annotated[
+        str | None, _secret(lambda _: "DIGEST_DATABASE_URL"), Field(alias="url_file", repr=False)
+    ] = None
     keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
 
 
@@ -423,7 +420,11 @@ class MailServer(_Table):
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: Line | None = None
     auth: Literal["auto", "plain", "login", "cram-md5", "xoauth2"] = "auto"
-    password: Annotated[str | None, Field(alias="password_file", repr=False)] = None
+    password: Annotated[
+        str | None,
+        _secret(lambda info: _variable(info.data)),
+        Field(alias="password_file", repr=False),
+    ] = None
     token_file: Place | None = None
     token_command: Line | None = None
     verify: bool = True
@@ -437,19 +438,10 @@ class MailServer(_Table):
     @model_validator(mode="before")
     @classmethod
     def _one_secret(cls, table: Any) -> Any:
-        named = (
-            set(table) & {"password_file", "token_file", "token_command"} if isinstance(table, dict) else ()
-        )
-        if len(named) > 1:
+        secrets = {"password_file", "token_file", "token_command"}
+        if isinstance(table, dict) and len(secrets & table.keys()) > 1:
             raise ValueError("give one of password_file, token_file and token_command")
-        if named and "password_file" not in named and table.get("auth") != "xoauth2":
-            raise ValueError('has a token; set auth = "xoauth2" to log in with it')
         return table
-
-    @field_validator("password", mode="before")
-    @classmethod
-    def _from_file(cls, file: object, info: Info) -> str | None:
-        return info.context.given(_variable(info.data), None if file is None else _place(file, info))
 
     @field_validator("token_file")
     @classmethod
@@ -460,13 +452,15 @@ class MailServer(_Table):
 
     @model_validator(mode="after")
     def _can_log_in(self) -> Self:
-        by_token = self.auth == "xoauth2"
+        by_token, has_token = self.auth == "xoauth2", bool(self.token_file or self.token_command)
+        if has_token and not by_token:
+            raise ValueError('has a token; set auth = "xoauth2" to log in with it')
         if by_token and not self.username:
             raise toml.wrong("needs a username, the mailbox the token is for", "auth")
         if self.username and self.security == "none" and not self.clear_credentials:
             what = 'security = "none" would show its password to everybody'
             raise ValueError(f"{what}; set clear_credentials = true to send it")
-        if self.username and not (self.password or self.token_file or self.token_command):
+        if self.username and not (self.password or has_token):
             what = "token; set token_file or token_command" if by_token else "password; set password_file"
             raise toml.wrong(f"has no {what}, or {_variable(dict(self))} in the environment", "username")
         return self
@@ -494,7 +488,7 @@ class LlmTable(_Table):
         _must(_private, "must begin with https://, except on this machine (127.0.0.1)"),
     ]
     model: Line
-    key: Annotated[str | None, _secret("DIGEST_LLM_KEY"), Field(alias="key_file")] = None
+    key: Annotated[str | None, _secret(lambda _: "DIGEST_LLM_KEY"), Field(alias="key_file")] = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     deadline_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
@@ -540,7 +534,7 @@ class Bounces(_Table):
     imap_password: Annotated[
         str,
         _else(lambda _: ""),
-        _secret("DIGEST_IMAP_PASSWORD"),
+        _secret(lambda _: "DIGEST_IMAP_PASSWORD"),
         Field(alias="imap_password_file", repr=False),
     ] = _LEFT_OUT
     imap_folder: Line = "INBOX"
@@ -558,7 +552,7 @@ class Bounces(_Table):
 
 
 class DkimKey(_Table):
-    selector: Selector
+    selector: Id
     key_file: Place
     domain: Annotated[Line, _else(_domain)] = _LEFT_OUT
 
