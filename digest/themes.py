@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from digest.model import Article, Match, Score, Term, Theme
+from digest.patterns import Strings
 from digest.text import CJK, fold, is_cjk, lazy, ngrams
 
 K1, B = 1.2, 0.75
@@ -136,21 +137,7 @@ def _length(text: str) -> float:
     return len(text.encode(errors="replace")) / 3
 
 
-@lru_cache(maxsize=16)
-def _prepared(text: str) -> tuple[str, frozenset[str]]:
-    """The text folded, and its traits: nearly every term is ruled out by one the text has not."""
-    folded = fold(text)
-    return folded, frozenset(folded).union(_heads(folded))
-
-
-def _heads(folded: str) -> set[str]:
-    return {word[:2] for word in set(re.findall("[a-z0-9]+", folded))}
-
-
-@lru_cache(maxsize=4_096)
-def _traits(term: str) -> frozenset[str]:
-    """What a text must have to hold the term."""
-    return frozenset(char for char in term if is_cjk(char)).union(_heads(term))
+_folded = lru_cache(maxsize=16)(fold)
 
 
 @lru_cache(maxsize=4_096)
@@ -192,10 +179,7 @@ def _inflected(word: str) -> str:
 
 def _places(term: str, text: str) -> list[tuple[int, int]]:
     """Where a folded term stands, in order, not overlapping."""
-    folded, has = _prepared(text)
-    if not _traits(term) <= has:
-        return []
-    stem, pattern = _matcher(term)
+    folded, (stem, pattern) = _folded(text), _matcher(term)
     found = []
     at = folded.find(stem)
     while at >= 0:
@@ -210,9 +194,10 @@ def _places(term: str, text: str) -> list[tuple[int, int]]:
 def _counts(terms: tuple[str, ...], text: str) -> Counter[str]:
     """How often each stands, a mention going to the longest term that covers it."""
     found: Counter[str] = Counter()
-    _, has = _prepared(text)
-    for term, traits, longer in _nested(terms):
-        if traits <= has and (hits := len(_places(term, text))):
+    ordered, stems = _nested(terms)
+    standing = stems.numbers(_folded(text).encode(errors="replace"))
+    for n, (term, longer) in enumerate(ordered):
+        if n in standing and (hits := len(_places(term, text))):
             hits -= sum(found[other] * times for other, times in longer)
             if hits > 0:
                 found[term] = hits
@@ -220,16 +205,11 @@ def _counts(terms: tuple[str, ...], text: str) -> Counter[str]:
 
 
 @lru_cache(maxsize=256)
-def _nested(terms: tuple[str, ...]) -> tuple[tuple[str, frozenset[str], tuple[tuple[str, int], ...]], ...]:
-    """The terms, longest first, each with its traits, and the longer ones it stands in and how often."""
-    return tuple(
-        (
-            term,
-            _traits(term),
-            tuple((t, t.count(term)) for t in terms if len(t) > len(term) and term in t),
-        )
-        for term in sorted(terms, key=lambda term: (-len(term), term))
-    )
+def _nested(terms: tuple[str, ...]) -> tuple[list[tuple[str, list[tuple[str, int]]]], Strings]:
+    """The terms, longest first, each with the longer ones it stands in and how often; and their stems."""
+    ordered = sorted(terms, key=lambda term: (-len(term), term))
+    longer = [[(t, t.count(term)) for t in terms if len(t) > len(term) and term in t] for term in ordered]
+    return list(zip(ordered, longer, strict=True)), Strings([_matcher(term)[0] for term in ordered])
 
 
 def suggest(
