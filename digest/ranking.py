@@ -16,7 +16,6 @@ _SHORT_QUERY, _BEST, _TELLING, _WIDENED = 20, 5, 40, 0.35
 """Most tokens of a query that is widened; documents and words it is widened by; their share of the weight."""
 
 _TOKENS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:'[^\W\d_]+)?")
-_ENDINGS = ("ation", "ment", "ness", "ly", "er", "or", "ion", "al", "iv", "abl", "ful")
 
 
 class Index:
@@ -109,15 +108,5 @@ def _stem(word: str) -> str:
     word = word.removesuffix("'s")
     if len(word) < 4 or not word.isascii():
         return word
-    if word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    for ending in ("ing", "ed"):
-        rest = word.removesuffix(ending)
-        if rest != word and len(rest) >= 3 and re.search("[aeiouy]", rest):
-            word = rest[:-1] if rest[-1] == rest[-2] and rest[-1] not in "lsz" else rest
-            break
-    word = word.removesuffix("e") if len(word) > 4 else word
-    ending = next((e for e in _ENDINGS if word.endswith(e) and len(word) - len(e) >= 4), "")
-    return word.removesuffix(ending)
+    word = word[:-3] + "y" if word.endswith("ies") else re.sub("(?<![su])s$", "", word)
+    return re.sub(r"([^lsz])\1$", r"\1", re.sub("(?<=...)(?:ing|ed|e)$", "", word))
