@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from digest import guard, polling
-from digest.drafts import Draft, draft
 from digest.entries import Sight
 from digest.errors import FetchError, ParseError, StoreError
 from digest.fetch import PAGES, Fetched, Fetcher, host_of
@@ -44,7 +43,7 @@ class Polled:
         quarantined: Of the new and changed ones. *empty*: entries without text enough for an article.
         detail: For ``failed``, ``gone`` and ``left``: why.
         steps: Every decision in order, for ``digest feeds check``.
-        drafts: New and changed articles as they are kept; only in progress reports and checks.
+        drafts: New and changed articles, with their sketches; only in progress reports and checks.
         seen: What is to be remembered of its entries; no longer known when all is written.
     """
 
@@ -58,12 +57,12 @@ class Polled:
     empty: int = 0
     detail: str = ""
     steps: list[str] = field(default_factory=list)
-    drafts: tuple[Draft, ...] = ()
+    drafts: tuple[tuple[Article, tuple[int, ...]], ...] = ()
     seen: tuple[SeenEntry, ...] = field(default=(), compare=False)
 
     @property
     def articles(self) -> tuple[Article, ...]:
-        return tuple(draft.article() for draft in self.drafts)
+        return tuple(article for article, _ in self.drafts)
 
     def say(self, step: str) -> None:
         self.steps.append(step)
@@ -279,28 +278,28 @@ class Reader:
 
     async def _weigh(self, poll: Polled, one: Found) -> None:
         """Count what one entry came to, and keep it unless it is nothing new."""
-        found, title = one.draft, one.title
-        if found is None:
+        article, title = one.article, one.title
+        if article is None:
             poll.empty += 1
             return poll.say(f"{title}: no article: {one.reason}")
-        old = self.store.articles.find(found.source_id) if one.sight is not Sight.NEW else None
+        old = self.store.articles.find(article.source_id) if one.sight is not Sight.NEW else None
         if old is not None:
-            article = found.article()
             material, added = await self._compare(old.article.text, article.text)
+            article = replace(article, flags=(*article.flags, *added))
             if not material:
                 poll.say(f"{title}: nothing new that a reader would notice; kept as it was")
                 if old.article.title == article.title:
                     return None
                 was = old.article
                 article = replace(article, text=was.text, blocks=was.blocks, cuts=was.cuts)
-            found = draft(replace(article, flags=(*article.flags, *added)), found.sketch)
-        poll.drafts += (found,)
+        poll.drafts += ((article, one.sketch),)
         poll.changed += old is not None
         poll.new += old is None
-        poll.background += found.evergreen and old is None
-        poll.quarantined += found.severity is Severity.QUARANTINE
-        verdict = "changed" if old else "background" if found.evergreen else "news"
-        return poll.say(f"{title}: {verdict}{f', kept from readers: {found.grave}' if found.grave else ''}")
+        poll.background += article.evergreen and old is None
+        grave = [flag.reason for flag in article.flags if flag.severity is Severity.QUARANTINE]
+        poll.quarantined += bool(grave)
+        verdict = "changed" if old else "background" if article.evergreen else "news"
+        return poll.say(f"{title}: {verdict}{f', kept from readers: {grave[0]}' if grave else ''}")
 
 
 async def _within(seconds: float, work: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -11,7 +11,6 @@ import msgspec
 from digest.charset import decode
 from digest.clean import clean_page
 from digest.clean.entry import clean_entry
-from digest.drafts import Draft, draft
 from digest.entries import Sight, additions, is_material, meet
 from digest.gate import judge
 from digest.links import one_line
@@ -31,14 +30,16 @@ class Found:
 
     Args:
         entry: None when it was cleaned.
-        draft: What came of it; None before, and when there is no article in it; then *reason* says why.
+        article: What came of it; None before, and when there is none in it; then *reason* says why.
+        sketch: The article's, see `digest.similar.sketch`.
     """
 
     title: str
     seen: SeenEntry
     sight: Sight
     entry: Entry | None = None
-    draft: Draft | None = None
+    article: Article | None = None
+    sketch: tuple[int, ...] = ()
     reason: str = ""
 
 
@@ -139,9 +140,8 @@ def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
     outlet = source.title or parsed.title
     flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
     article = _completed(page, page.article, entry, outlet, tuple(flags))
-    marks = sketch(article.text)
     judged = judge(Page(article=article)).article or article
-    return replace(found, entry=None, draft=draft(judged, marks))
+    return replace(found, entry=None, article=judged, sketch=sketch(article.text))
 
 
 def _page_text(body: bytes, charset: str | None) -> str:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from stored import article
 
-from digest.drafts import draft
 from digest.errors import StoreError
 from digest.model import FeedConfig, SeenEntry
 from digest.store import Store
@@ -98,7 +97,7 @@ def test_seen_entries_keep_when_they_were_first_seen(store: Store) -> None:
 
 def test_two_polls_that_meet_keep_an_article_once(store: Store, open_again: Callable[[], Store]) -> None:
     """More articles than one statement holds; the second poll finds them there, and nothing is lost."""
-    found = [draft(article(str(n)), (n,)) for n in range(150)]
+    found = [(article(str(n)), (n,)) for n in range(150)]
     with ThreadPoolExecutor(2) as threads:
         for saved in [threads.submit(s.feeds.save, [], found=found, now=NOW) for s in (store, open_again())]:
             saved.result()

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from digest.drafts import Draft, draft
 from digest.errors import StoreError
 from digest.model import Article, Severity
 
@@ -17,6 +17,8 @@ from .database import Database
 from .schema import article_versions, articles, excerpts, sketches
 
 Saved = Literal["new", "changed", "unchanged"]
+Found = tuple[Article, Sequence[int]]
+"""An article and its sketch, see `digest.similar.sketch`."""
 COMMON = 200
 """Articles a value of a sketch is looked up in."""
 SKETCH = 64
@@ -55,12 +57,11 @@ class Articles:
         """
         return self.save_all([(article, sketch)], now=now)[0]
 
-    def save_all(self, found: Iterable[tuple[Article, Sequence[int]]], *, now: datetime) -> tuple[Saved, ...]:
+    def save_all(self, found: Iterable[Found], *, now: datetime) -> tuple[Saved, ...]:
         """`save` for many in one transaction, in their order."""
-        drafts = [draft(article, sketch) for article, sketch in found]
         with self._database.write() as connection:
             self._database.alone(connection, "articles")
-            return save_found(self._database, connection, drafts, now)
+            return save_found(self._database, connection, found, now)
 
     def find(self, source_id: str, version: int | None = None) -> Stored | None:
         """The article, in its present version unless another is named; None when there is none."""
@@ -217,35 +218,37 @@ def _stored_from(row: Any) -> Stored:
 
 
 def save_found(
-    database: Database, connection: sa.Connection, found: Sequence[Draft], now: datetime
+    database: Database, connection: sa.Connection, found: Iterable[Found], now: datetime
 ) -> tuple[Saved, ...]:
     """`Articles.save_all` inside a transaction that keeps something else, too; see `Database.alone`."""
-    first = {one.source_id: one for one in reversed(found)}
-    fresh = _insert_new(database, connection, list(first.values())[::-1], now)
+    found, first = list(found), dict[str, Found]()
+    for one in found:
+        first.setdefault(one[0].source_id, one)
+    fresh = _insert_new(database, connection, list(first.values()), now)
     return tuple(
-        "new" if first[one.source_id] is one and one.source_id in fresh else _save(connection, one, now)
+        "new" if one[0].source_id in fresh and first[one[0].source_id] is one else _save(connection, one, now)
         for one in found
     )
 
 
-def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
+def _save(connection: sa.Connection, found: Found, now: datetime) -> Saved:
     """What is known already, or stands twice among what was found."""
+    article, sketch = found
     known = connection.execute(
-        _stored()
-        .add_columns(articles.c.id, article_versions.c.text_hash)
-        .where(articles.c.source_id == found.source_id)
+        _stored().add_columns(articles.c.id).where(articles.c.source_id == article.source_id)
     ).one()
-    if _same(documents.read(Article, known.document), found.article()):
+    old = documents.read(Article, known.document)
+    if replace(old, dropped=()) == replace(article, dropped=()):  # what stood around it does not count
         return "unchanged"
     _unmark(connection, [known.id])
-    same_text = known.text_hash == found.text_hash
+    same_text = old.text == article.text
     version = known.version if same_text else known.version + 1
     connection.execute(
         sa.update(articles)
         .where(articles.c.id == known.id)
-        .values(version=version, changed_at=now, **_columns(found, released=known.released and same_text))
+        .values(version=version, changed_at=now, **_columns(article, released=known.released and same_text))
     )
-    row = _version(known.id, version, found, now)
+    row = _version(known.id, version, article, sketch, now)
     if same_text:
         this = (article_versions.c.article_id == known.id) & (article_versions.c.version == version)
         connection.execute(sa.update(article_versions).where(this).values(row))
@@ -255,46 +258,45 @@ def _save(connection: sa.Connection, found: Draft, now: datetime) -> Saved:
     return "changed"
 
 
-def _same(old: Article, new: Article) -> bool:
-    """But for what stood around it on the page."""
-    return replace(old, dropped=()) == replace(new, dropped=())
-
-
-def _columns(found: Draft, *, released: bool) -> dict[str, Any]:
+def _columns(article: Article, *, released: bool) -> dict[str, Any]:
     return {
-        "title": documents.printable(found.title),
-        "severity": found.severity.value,
+        "title": documents.printable(article.title),
+        "severity": article.severity.value,
         "released": released,
-        "usable": released or found.severity is not Severity.QUARANTINE,
-        "evergreen": found.evergreen,
+        "usable": released or article.severity is not Severity.QUARANTINE,
+        "evergreen": article.evergreen,
     }
 
 
 def _insert_new(
-    database: Database, connection: sa.Connection, found: Sequence[Draft], now: datetime
+    database: Database, connection: sa.Connection, found: Sequence[Found], now: datetime
 ) -> Set[str]:
     """Keep those whose source id is not known, and return these; a few statements however many there are."""
     if not found:
         return set()
     start = {"version": 1, "first_seen_at": now, "changed_at": now}
-    rows = [{"source_id": one.source_id, **start, **_columns(one, released=False)} for one in found]
+    rows = [{"source_id": one.source_id, **start, **_columns(one, released=False)} for one, _ in found]
     insert = database.insert(articles).on_conflict_do_nothing()
     ids = dict(connection.execute(insert.returning(articles.c.source_id, articles.c.id), rows).all())
-    new = [(ids[one.source_id], one) for one in found if one.source_id in ids]
-    if new:
-        connection.execute(sa.insert(article_versions), [_version(key, 1, one, now) for key, one in new])
+    versions = [
+        _version(ids[one.source_id], 1, one, sketch, now) for one, sketch in found if one.source_id in ids
+    ]
+    if versions:
+        connection.execute(sa.insert(article_versions), versions)
         _mark(connection, ids.values())
     return ids.keys()
 
 
-def _version(article_id: int, version: int, found: Draft, saved_at: datetime) -> dict[str, Any]:
+def _version(
+    article_id: int, version: int, article: Article, sketch: Sequence[int], saved_at: datetime
+) -> dict[str, Any]:
     return {
         "article_id": article_id,
         "version": version,
-        "text_hash": found.text_hash,
-        "document": str(found.document, "utf-8"),
+        "text_hash": sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest(),
+        "document": documents.write(article),
         "saved_at": saved_at,
-        "sketch": documents.write(found.sketch),
+        "sketch": documents.write(sketch),
     }
 
 

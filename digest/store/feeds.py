@@ -1,18 +1,17 @@
 """Feeds, what is remembered of them between polls, and which of their entries were seen."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from digest.drafts import Draft
 from digest.errors import StoreError
 from digest.model import Feed, FeedConfig, SeenEntry
 
 from . import documents
-from .articles import save_found
+from .articles import Found, save_found
 from .database import Database
 from .schema import feed_entries, feeds
 
@@ -78,7 +77,7 @@ class Feeds:
         changed: Iterable[Feed],
         seen: Mapping[str, Iterable[SeenEntry]] | None = None,
         *,
-        found: Sequence[Draft] = (),
+        found: Iterable[Found] = (),
         now: datetime | None = None,
     ) -> None:
         """Keep the state of feeds, entries by feed id, and articles, in one transaction.
