@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from digest.text import CJK, Span, alternatives, count, lazy, sentences, word_table
+from digest.text import CJK, Span, alternatives, count, count_cjk, lazy, sentences, word_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ _NUMBER = lazy(
 MAY_HOLD = lazy(r"\d|[百千万亿]|(?:hundred|thousand|million|billion)\b")
 """Found in every sentence that states a figure; a quick look before a thorough one."""
 _OTHER_BEFORE = lazy(
-    r"(?:第|号|每|按|(?<![读次人指总参系倍])数|[Nn]o\.|[Pp]er|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]ages?|[Cc]hapter|[Ff]igure|[Pp]art|[Rr]oom|[Ss]tep|[Ll]evel|[Gg]rade|[Gg]ate|[Ll]ine|[Jj]unctions?|表|图)\s?"
+    r"(?:第|号|每|按|(?<![读次人指总参系倍])数|[Nn]o\.|[Pp]er\s|ICP[备证]?|电话|热线|邮编|\d[-–:：/.×xX]|[vV]|(?:[Ss]ection|[Pp]ages?|[Cc]hapter|[Ff]igure|[Pp]art|[Rr]oom|[Ss]tep|[Ll]evel|[Gg]rade|[Gg]ate|[Ll]ine|[Jj]unctions?|表|图)\s?"
     r"|[A-Za-z]-?|[A-Z][A-Za-z]+\s)$"
 )
 _OTHER_AFTER = lazy(
@@ -135,7 +135,7 @@ _EN_EDGE = word_table(
 _EN_NO_LABEL = lazy(
     r"(?i:might|may|could|can|should|would|will|must|has|have|had|or|and|but|with|alongside|owing|that|this|those|them"
     r"|other|others|often|it’s|it's|to-date|away|across|up|down|only|now|either|after|before|when|while|if|as|all|are|is|was|were|it|he|she|they|we|I|you|then|also|such|each"
-    r"|unit|worth|cost|recently|compared|Join|Included)(?![\w-])|\W|\d|.*-$"
+    r"|unit|worth|cost|recently|compared|Join|Included)(?![\w-])|\W|\d"
 )
 _EN_PRICED = lazy(r"\w+ed at\b")
 _EN_VERB = lazy(r"[a-z]+(?:ed(?! at)|ing)\b|[a-z]+\b(?<!ed)(?!\s[A-Za-z]*[a-z])")
@@ -322,7 +322,7 @@ def _trimmed(text: str, at: int, words: list[re.Match[str]]) -> Span | None:
     """The span of a label's *words*, counted from *at*, without small ones at the end."""
     while words and words[-1].group().lower() in _EN_EDGE:
         words.pop()
-    if not words or _EN_NO_LABEL.match(text, at + words[0].start()):
+    if not words or words[-1].group().endswith("-") or _EN_NO_LABEL.match(text, at + words[0].start()):
         return None
     return at + words[0].start(), at + words[-1].end()
 
@@ -334,7 +334,7 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
     if begin == at - _LOOK_BACK:
         return None
     piece = text[begin:at].rstrip()
-    if piece.strip() and piece.isascii():
+    if piece.strip() and not count_cjk(piece):
         piece = re.split(r"\d", piece, maxsplit=1)[0]
         *_, joint = (None, *_EN_JOINT.finditer(piece))
         if joint and _EN_PRICED.match(piece, joint.end()):

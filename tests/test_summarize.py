@@ -130,9 +130,20 @@ def test_a_theme_turns_the_summary() -> None:
 
 
 def test_figures_name_their_number_and_label() -> None:
-    figures = [e for e in summary(make(), focus={"渔民": 1.0}) if e.role is Role.FIGURE]
+    figures = [e for e in summary(make()) if e.role is Role.FIGURE]
+    assert figures
     for e in figures:
         assert e.number and e.label and e.number in e.text and e.label in e.text
+
+
+def test_figures_are_on_the_theme_and_none_of_a_reworded_copy() -> None:
+    def figures(article: Article, **focus: float) -> list[str | None]:
+        return [e.number for e in summary(article, focus=focus) if e.role is Role.FIGURE]
+
+    spun = Flag(code="spun", severity=Severity.CAUTION, reason="odd words")
+    assert figures(make()) == ["约600万元"]
+    assert not figures(replace(make(), flags=(spun,)))
+    assert not figures(make(), 导师=1.0, 柯望平=1.0)
 
 
 def test_what_was_said_is_not_said_again() -> None:

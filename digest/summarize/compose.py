@@ -29,8 +29,8 @@ _CONSIDERED = 150
 _FLOOR = 0.33
 """Of the best point's worth: what is much weaker is left out rather than filled in."""
 _TELLING = 0.5
-_CLEAR, _LEAST_CLEAR = 0.7, 0.5
-"""How likely a point and, if possible, a lead are understood; and what opens no item (docs/decisions.md)."""
+_CLEAR = 0.7
+"""How likely a point and, if possible, a lead are understood (docs/decisions.md)."""
 _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
@@ -183,9 +183,9 @@ class _Page:
 
     def _leading(self, main: Sequence[str]) -> list[Passage]:
         """What may open the item: on the theme first, then the article's own words, then of usual length."""
-        free = [p for p in self.free if p.clear >= _LEAST_CLEAR and (self._is_themed(p) or self.titled)]
+        free = [p for p in self.free if self._is_themed(p) or self.titled]
         if self.is_report:
-            able = [p for p in free if p.leads and p.clear >= _CLEAR and p.size / self.scale <= _OPENING]
+            able = [p for p in free if p.leads and p.size / self.scale <= _OPENING]
             start = min((p.start for p in able), default=0)
             if fitting := [p for p in able if p.start == start]:
                 return [p for p in fitting if p.size <= _LEAD[1] * self.scale] or fitting[:1]
