@@ -83,7 +83,7 @@ class Runtime(Installation):
         return make_app(door)
 
     def shown(self, edition: "Edition", shape: str, language: str | None) -> str:
-        """*edition* as ``markdown``, ``html``, ``json`` or ``eml``."""
+        """*edition* as ``html``, ``json`` or ``eml``, else as Markdown."""
         language = language or self.language
         if shape == "eml":
             return self.mail.sample(edition, language).decode("ascii")

@@ -6,14 +6,15 @@ are one. Chinese terms match anywhere; Latin ones at word boundaries, with the e
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from digest.model import Article, Match, Score, Term, Theme
 from digest.patterns import Strings
-from digest.text import CJK, fold, is_cjk, lazy, ngrams
+from digest.text import CJK, fold, is_cjk, lazy, word_table
 
 K1, B = 1.2, 0.75
 """Robertson and Zaragoza 2009."""
@@ -247,49 +248,39 @@ def suggest(
     ]
 
 
-_GLUE = set(
+_GLUE = frozenset(
     "的了是在和与及而并也就都这那有不我你他她它们被将把从到对为以于之其所或但因者会能可要说着过中上下个一二三两"
-)
-_COMMON = frozenset(
-    re.findall(
-        r"\w+",
-        "the a an of to in on for and or but is are was were be been by with at from as that this it its"
-        " their his her not no has have had will would can could may more than which who what when how they"
-        " we you he she i said",
-    )
+) | word_table(
+    """
+    the a an of to in on for and or but is are was were be been by with at from as that this it its their his
+    her not no has have had will would can could may more than which who what when how they we you he she i
+    said
+    """
 )
 
 
 def _phrases(texts: Sequence[str]) -> tuple[Counter[str], Counter[str], dict[str, tuple[set[str], set[str]]]]:
-    """How often each candidate stands in *texts*, in how many of them, and between which neighbours."""
+    """How often each candidate stands in *texts*, in how many of them, and between which neighbours.
+
+    The edge of a run is a new neighbour each time.
+    """
     total: Counter[str] = Counter()
     spread: Counter[str] = Counter()
-    edges: dict[str, tuple[set[str], set[str]]] = {}
-    for text in texts:
+    edges: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for text in map(fold, texts):
+        chinese = ((list(run), range(2, 7), "") for run in re.findall(f"[{CJK}]+", text))
+        lines = re.findall(rf"[^\W\d_{CJK}][^\W_{CJK}]+(?: [^\W\d_{CJK}][^\W_{CJK}]+)*", text)
         seen: Counter[str] = Counter()
-        folded = fold(text)
-        for run in re.findall(f"[{CJK}]+", folded):
-            for length in range(2, 7):
-                for at, phrase in enumerate(ngrams(run, length)):
-                    if phrase[0] not in _GLUE and phrase[-1] not in _GLUE:
-                        _note(phrase, run[at - 1 : at], run[at + length : at + length + 1], seen, edges)
-        for line in re.findall(rf"[^\W\d_{CJK}][^\W_{CJK}]+(?: [^\W\d_{CJK}][^\W_{CJK}]+)*", folded):
-            words = ["", *line.split(" "), ""]
-            for before, word, after in zip(words, words[1:], words[2:], strict=False):
-                if word not in _COMMON:
-                    _note(word, before, after, seen, edges)
-                    if after and after not in _COMMON:
-                        _note(f"{word} {after}", before, "", seen, edges)
+        for run, sizes, between in chain(chinese, ((line.split(" "), range(1, 3), " ") for line in lines)):
+            for size in sizes:
+                for start, end in enumerate(range(size, len(run) + 1)):
+                    if run[start] in _GLUE or run[end - 1] in _GLUE:
+                        continue
+                    phrase = between.join(run[start:end])
+                    seen[phrase] += 1
+                    left, right = edges[phrase]
+                    left.add(run[start - 1] if start else f"<{seen[phrase]}")
+                    right.add(run[end] if end < len(run) else f">{seen[phrase]}")
         total += seen
         spread.update(seen.keys())
     return total, spread, edges
-
-
-def _note(
-    phrase: str, before: str, after: str, seen: Counter[str], edges: dict[str, tuple[set[str], set[str]]]
-) -> None:
-    """Count a candidate and its neighbours; the edge of a run is a new neighbour each time."""
-    seen[phrase] += 1
-    left, right = edges.setdefault(phrase, (set(), set()))
-    left.add(before or f"<{seen[phrase]}")
-    right.add(after or f">{seen[phrase]}")

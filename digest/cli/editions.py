@@ -50,7 +50,7 @@ def list_(
 def show(
     context: Context,
     number: Number,
-    shape: Annotated[Format, Option("--format", "-f", help="How.")] = Format.MARKDOWN,
+    shape: Annotated[Format, Option("--format", "-f", help="How.")] = "markdown",
     language: Language = None,
     deliveries: Annotated[bool, Option("--deliveries", help="Who got it, instead.")] = False,
     state: Annotated[DeliveryState | None, Option(help="With --deliveries: only those, like failed.")] = None,
@@ -63,7 +63,6 @@ def show(
             return
         language = interface_language(opened, language)
         edition = opened.store.editions.get(number)
-        shape = Format.MARKDOWN if shape is Format.TERMINAL else shape
         print(opened.shown(edition, shape, language), end="")
 
 
@@ -158,7 +157,7 @@ def correct(
         except ValueError as error:
             raise BadParameter(str(error)) from None
         if dry_run:
-            print(opened.shown(made, Format.MARKDOWN, None), end="")
+            print(opened.shown(made, "markdown", None), end="")
             return
         say(f"Edition {made.public_number} is corrected: revision {made.revision}, number {made.number}")
         if send:

@@ -2,9 +2,8 @@
 
 import sys
 from collections import Counter
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, BadParameter, Context, Exit, Option
 
@@ -28,21 +27,10 @@ if TYPE_CHECKING:
     from digest.publish import Made
 
 
-class Format(StrEnum):
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JSON = "json"
-    EML = "eml"
-
-
-SUFFIXES = {
-    ".md": Format.MARKDOWN,
-    ".html": Format.HTML,
-    ".htm": Format.HTML,
-    ".json": Format.JSON,
-    ".eml": Format.EML,
-}
+Format = Literal["terminal", "markdown", "html", "json", "eml"]
+SUFFIXES: dict[str, Format] = {
+    ".md": "markdown", ".html": "html", ".htm": "html", ".json": "json", ".eml": "eml",
+}  # fmt: skip
 
 
 def init(folder: Annotated[Path, Argument(help="Where; made when it is not there.")] = Path()) -> None:
@@ -175,7 +163,7 @@ def _open(opened: Runtime, edition: "Edition", language: str | None, *, dry_run:
 
     folder = Path(tempfile.mkdtemp(prefix="digest-")) if dry_run else opened.data_dir
     path = folder / f"edition-{edition.number}.html"
-    path.write_text(opened.shown(edition, Format.HTML, language), encoding="utf-8")
+    path.write_text(opened.shown(edition, "html", language), encoding="utf-8")
     say(f"Open {path}")
     webbrowser.open(path.resolve().as_uri())
 
@@ -184,12 +172,12 @@ def _show(
     opened: Runtime, edition: "Edition", shape: Format | None, output: Path | None, language: str | None
 ) -> None:
     if shape is None:
-        shape = Format.TERMINAL if sys.stdout.isatty() and not output else Format.MARKDOWN
-    text = opened.shown(edition, Format.MARKDOWN if shape is Format.TERMINAL else shape, language)
+        shape = "terminal" if sys.stdout.isatty() and not output else "markdown"
+    text = opened.shown(edition, shape, language)
     if output:
         output.write_text(text, encoding="utf-8", newline="")
         say(f"Wrote {output}")
-    elif shape is Format.TERMINAL:
+    elif shape == "terminal":
         from digest.cli.reader import show
 
         show(text)

@@ -47,7 +47,7 @@ def check(
 
     with runtime(context) as opened:
         article = read_article(text)
-        scores = [(theme, score(theme, article)) for theme in opened.themes]
+        scores = [(theme, score(theme, article)) for theme in opened.config.themes]
     scores.sort(key=lambda pair: -pair[1].total)
     if as_json:
         emit_json(

@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from digest.language import detect
-from digest.model import Edition, Enclosure, Item, MailParts, Newsletter, Section, Theme
+from digest.model import Edition, Item, MailParts, Newsletter, Section, Theme
 from digest.render.environment import Slots, compile_own, design_tokens, make_environment, run
 from digest.render.plain import to_markdown, to_text
 from digest.render.typeset import Typesetter, clean, dress, gap, safe_url
@@ -317,10 +317,9 @@ def _item_json(item: Item) -> dict[str, Any]:
             for e in item.excerpts
         ],
         "updated": item.update.since.isoformat() if item.update else None,
-        "files": [] if hidden else [_file_json(file) for file in article.enclosures if safe_url(file.url)],
+        "files": [
+            {"url": url, "kind": one.kind, "bytes": one.size, "seconds": one.seconds, "title": one.title}
+            for one in article.enclosures
+            if not hidden and (url := safe_url(one.url))
+        ],
     }
-
-
-def _file_json(file: Enclosure) -> dict[str, Any]:
-    told = {"url": safe_url(file.url), "kind": file.kind, "bytes": file.size, "seconds": file.seconds}
-    return {**told, "title": file.title}
