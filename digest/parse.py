@@ -158,7 +158,7 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     feed = found.feed
     chinese = _is_chinese(str(feed.get("language", "")), str(feed.get("title", "")))
     atom = found.version.startswith("atom")
-    entries = [_xml_entry(entry, bodies, url, now, chinese=chinese, atom=atom) for entry in found.entries]
+    entries = [_entry(entry, bodies, url, now, chinese=chinese, atom=atom) for entry in found.entries]
     return ParsedFeed(
         kind=found.version or "rss",
         title=plain_title(str(feed.get("title", "")))[:MAX_TITLE],
@@ -235,46 +235,50 @@ def _whole(value: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 14 else 0
 
 
-def _xml_entry(
-    entry: Mapping[str, Any], left: Sequence[str], url: str, now: datetime, *, chinese: bool, atom: bool
+def _entry(
+    told: Mapping[str, Any], left: Sequence[str], url: str, now: datetime, *, chinese: bool, atom: bool
 ) -> Entry:
-    """Args:
-    left: What the parser did not see; the places of the bodies stand in the entry.
+    """An entry of feedparser's, or of its form.
+
+    Args:
+        left: Bodies the parser did not see; their places stand in the entry.
+        atom: A title says whether it is markup.
     """
-    entry = dict(entry)  # feedparser's own dictionary tries a row of names at each look
+    entry = dict(told)  # feedparser's own dictionary tries a row of names at each look
     bodies = [(_brought_back(str(part["value"]), left), part) for part in _readable(entry)]
     markup, detail = max(bodies, key=lambda body: len(body[0]), default=("", {}))
     title_detail = entry.get("title_detail") or {}
-    literal = atom and title_detail.get("type") == "text/plain"
-    title = str(entry.get("title", ""))
     base = detail.get("base") or title_detail.get("base")
-    enclosures = [link for link in map(dict, entry.get("links", ())) if link.get("rel") == "enclosure"]
-    return _entry(
-        guid=str(entry.get("id", "")),
-        link=str(entry.get("link", "")),
-        title=one_line(title) if literal else plain_title(title),
-        markup=_marked_up(markup, is_plain=detail.get("type") == "text/plain"),
-        base=(base and tidy_url(str(base), url)) or url,
-        authors=_authors(entry),
-        date=_date(entry),
-        now=now,
-        chinese=chinese,
-        enclosures=[
-            (one.get("href"), one.get("type"), one.get("length"), _duration(entry, one), one.get("title"))
-            for one in enclosures
-        ],
-        tags=[str(tag.get("term") or "") for tag in entry.get("tags", ())],
+    base = (base and tidy_url(str(base), url)) or url
+    body = tidy_html(_marked_up(markup, is_plain=detail.get("type") == "text/plain")[:MAX_MARKUP], base)
+    words = plain(body)
+    title = str(entry.get("title", ""))
+    title = one_line(title) if atom and title_detail.get("type") == "text/plain" else plain_title(title)
+    title = _sound(title)[:MAX_TITLE] or _opening(words)
+    link = _sound(str(entry.get("link", "")))
+    link = (link and tidy_url(link, base)) or ""
+    written, parsed = _date(entry)
+    published, date_note = read_date(written, parsed, now=now, chinese=chinese)
+    names = tuple(dict.fromkeys(name for author in _authors(entry) if (name := _person(author))))
+    tags = [str(tag.get("term") or "") for tag in entry.get("tags", ())]
+    said = "".join((title + words).casefold().split())
+    return Entry(
+        guid=_sound(str(entry.get("id", ""))).strip()[:1000],
+        link=link,
+        title=title,
+        html=body,
+        authors=names,
+        published=published,
+        date_note=date_note,
+        enclosures=tuple(_enclosures(entry, base)),
+        tags=tuple(dict.fromkeys(one_line(_sound(tag))[:80] for tag in tags[:20] if tag)),
+        mark=_hash(title, words, *names, link, written),
+        text_mark=_hash(said) if len(said) >= _TELLING else "",
     )
 
 
 def _brought_back(text: str, left: Sequence[str]) -> str:
     return left[int(text[1:-1])] if text.startswith(_OPEN) else _sound(text)
-
-
-def _duration(entry: Mapping[str, Any], enclosure: Mapping[str, Any]) -> object:
-    """The episode's, not that of the documents that come with it."""
-    sounds = str(enclosure.get("type") or "audio/").startswith(("audio/", "video/"))
-    return entry.get("itunes_duration") if sounds else None
 
 
 def _authors(entry: Mapping[str, Any]) -> list[str]:
@@ -318,41 +322,39 @@ def _json_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     if version is None:
         raise ParseError(url, "is JSON but not a JSON Feed")
     chinese = _is_chinese(_string(feed, "language"), _string(feed, "title"))
-    items = [item for item in _list(feed, "items") if _is_table(item)]
+    items = [_json_entry(item) for item in _list(feed, "items") if _is_table(item)]
     return ParsedFeed(
         kind="json" + version[1].replace(".", ""),
         title=one_line(_string(feed, "title"))[:MAX_TITLE],
         site=tidy_url(_string(feed, "home_page_url"), url) or "",
         language=_string(feed, "language")[:20],
-        entries=_newest([_json_entry(item, url, now, chinese=chinese) for item in items]),
+        entries=_newest([_entry(item, (), url, now, chinese=chinese, atom=True) for item in items]),
     )
 
 
-def _json_entry(item: dict[str, Any], url: str, now: datetime, *, chinese: bool) -> Entry:
-    plain_text = _string(item, "content_text") or _string(item, "summary")
+def _json_entry(item: Mapping[str, Any]) -> dict[str, Any]:
+    """In the form of feedparser's."""
+    html, text = _string(item, "content_html"), _string(item, "content_text") or _string(item, "summary")
     people = [person for person in (*_list(item, "authors"), item.get("author")) if _is_table(person)]
-    return _entry(
-        guid=_string(item, "id"),
-        link=_string(item, "url") or _string(item, "external_url"),
-        title=one_line(_string(item, "title")),
-        markup=_string(item, "content_html") or _marked_up(plain_text, is_plain=True),
-        base=url,
-        authors=[_string(person, "name") for person in people],
-        date=(_string(item, "date_published") or _string(item, "date_modified"), None),
-        now=now,
-        chinese=chinese,
-        enclosures=[
-            (
-                *(
-                    _string(part, key)
-                    for key in ("url", "mime_type", "size_in_bytes", "duration_in_seconds", "title")
-                ),
-            )
-            for part in _list(item, "attachments")
-            if _is_table(part)
-        ],
-        tags=[tag for tag in _list(item, "tags") if isinstance(tag, str)],
-    )
+    names = [_string(person, "name") for person in people]
+    return {
+        "id": _string(item, "id"),
+        "link": _string(item, "url") or _string(item, "external_url"),
+        "title": _string(item, "title"),
+        "title_detail": {"type": "text/plain"},
+        "content": [{"value": html or text, "type": "text/html" if html else "text/plain"}],
+        "authors": [{"name": name} for name in names],
+        "author": names[-1] if names else "",
+        "published": _string(item, "date_published") or _string(item, "date_modified"),
+        "links": [_attached(part) for part in _list(item, "attachments") if _is_table(part)],
+        "tags": [{"term": tag} for tag in _list(item, "tags") if isinstance(tag, str)],
+    }
+
+
+def _attached(file: Mapping[str, Any]) -> dict[str, str]:
+    names = {"href": "url", "type": "mime_type", "length": "size_in_bytes", "seconds": "duration_in_seconds"}
+    told = {name: _string(file, key) for name, key in names.items()}
+    return {"rel": "enclosure", "title": _string(file, "title"), **told}
 
 
 def _is_table(value: object) -> bool:
@@ -369,56 +371,24 @@ def _list(table: Mapping[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _entry(
-    *,
-    guid: str,
-    link: str,
-    title: str,
-    markup: str,
-    base: str,
-    authors: list[str],
-    date: tuple[str, Any],
-    now: datetime,
-    chinese: bool,
-    enclosures: Sequence[tuple[object, ...]],
-    tags: list[str],
-) -> Entry:
-    body = tidy_html(markup[:MAX_MARKUP], base)
-    words = plain(body)
-    published, date_note = read_date(*date, now=now, chinese=chinese)
-    link = (tidy_url(_sound(link), base) or "") if link else ""
-    names = tuple(dict.fromkeys(name for author in authors if (name := _person(author))))
-    title = _sound(title)[:MAX_TITLE] or _opening(words)
-    return Entry(
-        guid=_sound(guid).strip()[:1000],
-        link=link,
-        title=title,
-        html=body,
-        authors=names,
-        published=published,
-        date_note=date_note,
-        enclosures=tuple(_enclosures(enclosures[:20], base)),
-        tags=tuple(dict.fromkeys(one_line(_sound(tag))[:80] for tag in tags[:20] if tag)),
-        mark=_hash(title, words, *names, link, date[0]),
-        text_mark=_hash(said) if len(said := "".join((title + words).casefold().split())) >= _TELLING else "",
-    )
-
-
-def _enclosures(told: Iterable[tuple[object, ...]], base: str) -> Iterator[Enclosure]:
+def _enclosures(entry: Mapping[str, Any], base: str) -> Iterator[Enclosure]:
     """Each address once. Pictures are left out: feeds give the one above an article as an enclosure."""
     known: set[str | None] = {None}
-    for address, type_, size, length, title in told:
-        url = tidy_url(_sound(str(address or "")), base)
-        kind = _sound(str(type_ or "")).partition(";")[0].strip().lower()[:80]
+    links = [link for link in map(dict, entry.get("links", ())) if link.get("rel") == "enclosure"]
+    for link in links[:20]:
+        url = tidy_url(_sound(str(link.get("href") or "")), base)
+        kind = _sound(str(link.get("type") or "")).partition(";")[0].strip().lower()[:80]
         if url in known or kind.startswith("image/"):
             continue
         known.add(url)
+        # The episode's length is not that of the documents that come with it.
+        episode = entry.get("itunes_duration") if not kind or kind.startswith(("audio/", "video/")) else ""
         yield Enclosure(
             url=url or "",
             kind=kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "",
-            size=_whole(size),
-            seconds=_seconds(str(length or "")),
-            title=one_line(_sound(str(title or "")))[:MAX_TITLE],
+            size=_whole(link.get("length")),
+            seconds=_seconds(str(link.get("seconds") or episode or "")),
+            title=one_line(_sound(str(link.get("title") or "")))[:MAX_TITLE],
         )
 
 
