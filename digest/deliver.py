@@ -11,10 +11,10 @@ import sys
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, ParamSpec
 
 from digest.errors import StoreError
 from digest.mail.transport import Fate, Letter, Result, Transport
@@ -25,6 +25,7 @@ from digest.store import Claim
 from digest.store.ledger import Ledger
 
 Clock = Callable[[], datetime]
+P = ParamSpec("P")
 
 _LOOK_AGAIN_S = 1.0
 _TICK_S = 0.1
@@ -96,56 +97,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def deliver(
-    ledger: Ledger,
-    write: Callable[[Claim], Letter],
-    transport: Transport,
-    *,
-    owner: str,
-    policy: Policy | None = None,
-    clock: Clock = utc_now,
-    edition: int | None = None,
-    at_most: int = sys.maxsize,
-    stop: asyncio.Event | None = None,
-    expecting: Callable[[], bool] = lambda: False,
-    owner_gone: Callable[[str], bool] = lambda owner: False,
-    on_refused: Callable[[Claim, int, str], object] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> Report:
-    """Deliver everything due, and wait a little (*policy.patience_s*) for what comes due.
-
-    Args:
-        write: Makes a row's letter; what it raises fails that one row with the reason.
-        owner: Names this run among all senders; never used twice.
-        edition: Only this one's deliveries.
-        at_most: Claim no more rows than this.
-        stop: When set: claim no more, finish what is on the wire, give the leases back, return.
-        expecting: Whether rows are still being queued, so that running dry is not the end.
-        owner_gone: Whether the owner of a lease is provably gone, so that its rows need not wait.
-        on_refused: Told of each final refusal by a server (code, text), in the ledger's thread.
-        on_progress: Called several times a second, and at the end, from the event loop.
-
-    Raises:
-        StoreError: The ledger could not be written for long after a stop. Nothing unrecorded was sent.
-    """
-    run = _Run(
-        ledger=ledger,
-        write=write,
-        transport=transport,
-        owner=owner,
-        policy=policy or Policy(),
-        clock=clock,
-        edition=edition,
-        at_most=at_most,
-        stop=stop or asyncio.Event(),
-        expecting=expecting,
-        owner_gone=owner_gone,
-        on_refused=on_refused,
-        on_progress=on_progress,
-    )
-    return await run.run()
-
-
 def retry_at(claim: Claim, policy: Policy, now: datetime) -> datetime | None:
     """When to try again: 5 min doubling to 4 h, up to a quarter later; None when that is too late.
 
@@ -163,23 +114,41 @@ def last_moment(claim: Claim, policy: Policy) -> datetime:
     return min(end, policy.give_up_at) if policy.give_up_at else end
 
 
-@dataclass(kw_only=True)
+@dataclass
 class _Run:
-    """One call of :func:`deliver`: a task that claims, one a connection that sends, one that writes."""
+    """Deliver everything due, and wait a little (*policy.patience_s*) for what comes due.
+
+    A task claims, one a connection sends, one writes.
+
+    Args:
+        write: Makes a row's letter; what it raises fails that one row with the reason.
+        owner: Names this run among all senders; never used twice.
+        edition: Only this one's deliveries.
+        at_most: Claim no more rows than this.
+        stop: When set: claim no more, finish what is on the wire, give the leases back, return.
+        expecting: Whether rows are still being queued, so that running dry is not the end.
+        owner_gone: Whether the owner of a lease is provably gone, so that its rows need not wait.
+        on_refused: Told of each final refusal by a server (code, text), in the ledger's thread.
+        on_progress: Called several times a second, and at the end, from the event loop.
+
+    Raises:
+        StoreError: The ledger could not be written for long after a stop. Nothing unrecorded was sent.
+    """
 
     ledger: Ledger
     write: Callable[[Claim], Letter]
     transport: Transport
+    _: KW_ONLY
     owner: str
-    policy: Policy
-    clock: Clock
-    edition: int | None
-    at_most: int
-    stop: asyncio.Event
-    expecting: Callable[[], bool]
-    owner_gone: Callable[[str], bool]
-    on_refused: Callable[[Claim, int, str], object] | None
-    on_progress: Callable[[Progress], None] | None
+    policy: Policy = Policy()
+    clock: Clock = utc_now
+    edition: int | None = None
+    at_most: int = sys.maxsize
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    expecting: Callable[[], bool] = lambda: False
+    owner_gone: Callable[[str], bool] = lambda owner: False
+    on_refused: Callable[[Claim, int, str], object] | None = None
+    on_progress: Callable[[Progress], None] | None = None
 
     def __post_init__(self) -> None:
         self.scribe = Scribe(
@@ -446,3 +415,14 @@ class _Run:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._pulse.wait()
+
+
+def _a_call(make: Callable[P, _Run]) -> Callable[P, Coroutine[Any, Any, Report]]:
+    async def deliver(*args: P.args, **options: P.kwargs) -> Report:
+        return await make(*args, **options).run()
+
+    return deliver
+
+
+deliver = _a_call(_Run)
+"""What it takes, and what it does with that, :class:`_Run` says."""

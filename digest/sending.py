@@ -11,27 +11,29 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from digest.address import canonical
+from digest.config import Config, MailServer
+from digest.deliver import Policy, Progress, Report, deliver
+from digest.doctor import Finding
 from digest.errors import ConfigError
+from digest.installation import Installation
+from digest.letters import make_builder
 from digest.mail.dkim import Key, Signer, load_key
+from digest.mail.inbox import open_inbox
+from digest.mail.mailbox import ImapAccount, unread
 from digest.mail.maildir import MaildirTransport
 from digest.mail.pace import Pace
 from digest.mail.shared import SharedPace
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Fate, Limit, Server, Transport
 from digest.mail.verp import make_return_path, read_return_path
-from digest.model import DeliveryState, Subscriber
-
-if TYPE_CHECKING:
-    from digest.config import Config, MailServer
-    from digest.deliver import Progress, Report
-    from digest.doctor import Finding
-    from digest.installation import Installation
-    from digest.model import Edition
-    from digest.returns import Handled, Returns
-    from digest.store import Claim
+from digest.model import DeliveryState, Edition, Subscriber
+from digest.outgoing import make_writer
+from digest.report import causes
+from digest.returns import Handled, Returns
+from digest.store import Claim
+from digest.tending import note, post, prune, tell
 
 log = logging.getLogger("digest.sending")
 
@@ -53,11 +55,11 @@ TO_DO = {
 class Sending:
     """What an installation can do with mail."""
 
-    def __init__(self, home: "Installation") -> None:
+    def __init__(self, home: Installation) -> None:
         self._home = home
 
     @property
-    def _config(self) -> "Config":
+    def _config(self) -> Config:
         return self._home.config
 
     def servers(self) -> list[Server]:
@@ -66,8 +68,6 @@ class Sending:
 
     async def open_transport(self, stack: AsyncExitStack) -> Transport:
         """The configured servers or folder, else the built-in inbox on loopback; closed with *stack*."""
-        from digest.mail.inbox import open_inbox
-
         if self._config.delivery.maildir:
             try:
                 return MaildirTransport(self._config.delivery.maildir)
@@ -99,13 +99,10 @@ class Sending:
         edition: int | None = None,
         at_most: int = sys.maxsize,
         stop: asyncio.Event | None = None,
-        expecting: "Callable[[], bool] | None" = None,
-        on_progress: "Callable[[Progress], None] | None" = None,
-    ) -> "Report | None":
+        expecting: Callable[[], bool] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Report | None:
         """Send what is due now, of one edition only when it is given; None when nothing is."""
-        from digest.deliver import Policy, deliver
-        from digest.outgoing import make_writer
-
         home, store = self._home, self._home.store
         with store.owner() as owner:
             self.recover()
@@ -119,7 +116,7 @@ class Sending:
             )
             sign = signer.sign if signer else None
 
-            def refused(claim: "Claim", code: int, text: str) -> None:
+            def refused(claim: Claim, code: int, text: str) -> None:
                 log.warning("refused delivery=%d edition=%d code=%d", claim.id, claim.edition, code)
                 returns.refused(claim, code, text, now=home.clock())
 
@@ -132,7 +129,7 @@ class Sending:
                 clock=home.clock,
                 edition=edition,
                 at_most=at_most,
-                stop=stop,
+                stop=stop or asyncio.Event(),
                 expecting=expecting or (lambda: False),
                 on_refused=refused,
                 owner_gone=store.owner_gone,
@@ -144,7 +141,7 @@ class Sending:
         home, store, policy = self._home, self._home.store, self._config.delivery.uncertain
         store.ledger.recover(now=home.now, policy=policy, owner_gone=store.owner_gone)
 
-    async def deliver_to(self, edition: "Edition", addresses: Sequence[str]) -> tuple[bool, list[str]]:
+    async def deliver_to(self, edition: Edition, addresses: Sequence[str]) -> tuple[bool, list[str]]:
         """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""
         self._home.store.ledger.plan_addresses(edition.number, addresses, now=self._home.now)
         before = set(self._kept())
@@ -167,10 +164,8 @@ class Sending:
         return list(self._home.inbox_dir.glob("[0-9]*.*"))
 
     @cached_property
-    def builder(self) -> "Callable[[Claim], bytes]":
+    def builder(self) -> Callable[[Claim], bytes]:
         """From a claim to its mail."""
-        from digest.letters import make_builder
-
         home, config = self._home, self._config
         return make_builder(
             home.store.editions.get, home.renderer, config.newsletter, home.keys, config.schedules
@@ -178,15 +173,13 @@ class Sending:
 
     def sample(
         self,
-        edition: "Edition",
+        edition: Edition,
         language: str | None = None,
         to: str = "reader@example.org",
         *,
         subscribed: bool = False,
     ) -> bytes:
         """The mail as somebody who is no subscriber (or an unknown one) would get it, without signatures."""
-        from digest.letters import make_builder
-
         home = self._home
         newsletter = replace(self._config.newsletter, language=language or home.language)
         build = make_builder(lambda _: edition, home.renderer, newsletter, home.keys)
@@ -204,10 +197,8 @@ class Sending:
             raise ConfigError(None, [(0, "", f"there is no reader {address}")])
         return self.builder(self._claim(number, reader, reader.id))
 
-    def _claim(self, edition: int, reader: Subscriber, subscriber_id: int | None) -> "Claim":
+    def _claim(self, edition: int, reader: Subscriber, subscriber_id: int | None) -> Claim:
         """As the ledger would give it out, for a mail that is only looked at."""
-        from digest.store import Claim
-
         return Claim(
             id=0,
             edition=edition,
@@ -231,10 +222,8 @@ class Sending:
     def dkim_keys(self) -> list[Key]:
         return [load_key(key.key_file, domain=key.domain, selector=key.selector) for key in self._config.dkim]
 
-    def returns(self) -> "Returns":
+    def returns(self) -> Returns:
         """What judges bounces, complaints and refusals."""
-        from digest.returns import Returns
-
         base = self._config.bounces.address if self._config.bounces else ""
         return Returns(
             store=self._home.store,
@@ -243,15 +232,13 @@ class Sending:
             hash_address=self._home.signup.hash_address,
         )
 
-    def read_bounces(self, *, dry_run: bool = False) -> "list[Handled]":
+    def read_bounces(self, *, dry_run: bool = False) -> list[Handled]:
         """Judge what came back since the last time, and stop mail to whom it cannot reach.
 
         Raises:
             ConfigError: No mailbox is configured.
             MailboxError: It cannot be read.
         """
-        from digest.mail.mailbox import ImapAccount, unread
-
         bounces = self._config.bounces
         if bounces is None:
             what = "nothing says where returned mail lies; add a [bounces] table"
@@ -266,7 +253,7 @@ class Sending:
         messages = unread(where, keep=dry_run)
         return list(self.returns().process(messages, now=self._home.now, dry_run=dry_run))
 
-    def _return_path(self, claim: "Claim") -> str:
+    def _return_path(self, claim: Claim) -> str:
         """Where its bounce goes: to the bounces' mailbox, naming the row; without one to the sender."""
         if self._config.bounces is None:
             return self._config.newsletter.sender
@@ -276,11 +263,8 @@ class Sending:
     def _secret(self) -> bytes:
         return next(iter(self._home.keys.values()))
 
-    async def send_test(self, server: Server, address: str) -> "Finding":
+    async def send_test(self, server: Server, address: str) -> Finding:
         """Send a line of text through one server."""
-        from digest.doctor import Finding
-        from digest.tending import note, post
-
         to, text = canonical(address), "This server takes mail for Digest."
         mail = note(self._config.newsletter, to, "Digest test", text, now=self._home.now)
         transport = SmtpTransport([server])
@@ -295,9 +279,6 @@ class Sending:
 
     async def tend(self, transport: Transport) -> list[str]:
         """Tell the operator what needs a hand, and forget what is old enough; what was done, in lines."""
-        from digest.report import causes
-        from digest.tending import prune, tell
-
         home, now, done = self._home, self._home.now, []
         if to := self._config.operator.mail:
             letter, folder = self._config.newsletter, home.data_dir
@@ -315,7 +296,7 @@ class Sending:
         return done
 
 
-def _server(configured: "MailServer") -> Server:
+def _server(configured: MailServer) -> Server:
     same = configured.model_dump(include=set(Server.__dataclass_fields__))
     return Server(
         **same,
@@ -325,7 +306,7 @@ def _server(configured: "MailServer") -> Server:
     )
 
 
-def _token_reader(configured: "MailServer") -> "Callable[[], Awaitable[str]]":
+def _token_reader(configured: MailServer) -> Callable[[], Awaitable[str]]:
     """Gives an access token that is still good: they live about an hour, and somebody else renews them.
 
     Raises:

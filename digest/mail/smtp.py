@@ -69,10 +69,6 @@ class Lane:
         else:
             connection.leave()
 
-    def begin(self, now: float) -> None:
-        self.pace.take(now)
-        self.served += 1 / self.server.weight if self.server.weight else 1
-
     def learn(self, result: Result) -> None:
         """From what became of a letter, how the server is."""
         now = self.clock()
@@ -197,7 +193,8 @@ class _Errand:
 
     def begin(self, letter: Letter) -> None:
         now = self.out.clock()
-        self.lane.begin(now)
+        self.lane.pace.take(now)
+        self.lane.served += 1 / (self.lane.server.weight or 1)
         pace = self.paces[letter] = self.out.pace(letter.recipient)
         pace.take(now)
 

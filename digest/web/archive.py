@@ -1,7 +1,6 @@
 """The archive: past editions for everybody, by theme, and as a feed."""
 
 from functools import lru_cache
-from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -34,8 +33,7 @@ class Archive:
         )
 
         def at(number: int) -> str:
-            values = {"theme": theme or "", "page": str(number), "lang": request.query_params.get("lang", "")}
-            return f"{self.door.root}/editions?{urlencode({k: v for k, v in values.items() if v})}"
+            return f"{self.door.root}/editions?{request.url.include_query_params(page=number).query}"
 
         first_at = self.door.next_at(None)
         names = [(one.id, one.name(language)) for one in self.door.paper.themes]
