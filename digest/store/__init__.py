@@ -4,23 +4,14 @@ One class a noun, each over the same :class:`Database`; every public call is one
 are aware; ``now`` is always the caller's. Drivers' exceptions leave as ``StoreError``.
 """
 
-from .articles import Stored
-from .editions import History
-from .leases import Claim, Outcome, Recovered
-from .slots import SlotState
-from .store import Store, open_store
-from .subscribers import ConsentEvent, Turn, address_hash
-
-__all__ = [
-    "Claim",
-    "ConsentEvent",
-    "History",
-    "Outcome",
-    "Recovered",
-    "SlotState",
-    "Store",
-    "Stored",
-    "Turn",
-    "address_hash",
-    "open_store",
-]
+from .articles import Stored as Stored
+from .editions import History as History
+from .leases import Claim as Claim
+from .leases import Outcome as Outcome
+from .leases import Recovered as Recovered
+from .slots import SlotState as SlotState
+from .store import Store as Store
+from .store import open_store as open_store
+from .subscribers import ConsentEvent as ConsentEvent
+from .subscribers import Turn as Turn
+from .subscribers import address_hash as address_hash

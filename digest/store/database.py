@@ -5,6 +5,7 @@ SQLite: WAL, ``synchronous=FULL`` (a commit survives a power cut, which the ledg
 without waiting). PostgreSQL: read committed, row locks where rows are claimed.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -235,10 +236,8 @@ def _is_dead_here(name: str) -> bool:
         return True  # of ours, and not held any more
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
     return False
 
 
@@ -258,17 +257,12 @@ class Prepared:
 
     def compiled(self, dialect: sa.Dialect) -> tuple[str, Sequence[str], dict[str, Any]]:
         """The text, the order of its parameters, and those that are always the same."""
-        return self._compiled.get(dialect.name) or self._compile(dialect)
-
-    def _compile(self, dialect: sa.Dialect) -> tuple[str, Sequence[str], dict[str, Any]]:
-        compiled = self._statement.compile(dialect=dialect)
-        fixed = {
-            name: value.value if isinstance(value, Enum) else value
-            for name, value in compiled.params.items()
-            if value is not None
-        }
-        found = self._compiled[dialect.name] = (str(compiled), compiled.positiontup or (), fixed)
-        return found
+        if dialect.name not in self._compiled:
+            compiled = self._statement.compile(dialect=dialect)
+            given = {name: value for name, value in compiled.params.items() if value is not None}
+            fixed = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
+            self._compiled[dialect.name] = str(compiled), compiled.positiontup or (), fixed
+        return self._compiled[dialect.name]
 
 
 class Quick:
@@ -286,8 +280,8 @@ class Quick:
     def run(self, statement: Prepared, **values: Any) -> Any:
         """As :meth:`say`."""
         text, order, fixed = statement.compiled(self.dialect)
-        values = fixed | values
-        return self._put(statement.name, text, [values[name] for name in order])
+        told = fixed | values
+        return self._put(statement.name, text, [told[name] for name in order])
 
     def send(self) -> None:
         """Nothing waits."""
@@ -359,13 +353,14 @@ def mapped_errors() -> Iterator[None]:
         raise StoreError(_advice(problem)) from problem
 
 
+_FULL = ("disk is full", "disk full", "No space left")
+
+
 def _advice(problem: Exception) -> str:
     cause = str(getattr(problem, "orig", None) or problem).strip().splitlines()[0]
     known = {
         "locked": "another process is writing for too long: stop it, or try again",
-        "disk is full": "make room on the disk, then run again; nothing was lost",
-        "disk full": "make room on the database's disk, then run again; nothing was lost",
-        "No space left": "make room on the disk, then run again; nothing was lost",
+        **dict.fromkeys(_FULL, "make room on the disk, then run again; nothing was lost"),
         "readonly database": "the database file or its folder cannot be written by this user",
         "unable to open": "the database's folder is missing or cannot be written by this user",
         "not a database": "this is not a Digest database: move it away, or name another with database.url",
@@ -436,8 +431,6 @@ def _lock_key(name: str) -> int:
 
 @contextmanager
 def _locked_file(path: Path) -> Iterator[None]:
-    import fcntl
-
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -448,8 +441,6 @@ def _locked_file(path: Path) -> Iterator[None]:
 
 
 def _is_unlocked(path: Path) -> bool:
-    import fcntl
-
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -79,16 +79,8 @@ class Ledger:
 
     def plan_addresses(self, edition: int, addresses: Iterable[str], *, now: datetime) -> int:
         """Queue the edition for addresses given by hand; they become nobody's subscription."""
-        rows = [
-            {
-                "edition": edition,
-                "address": address,
-                "state": DeliveryState.QUEUED,
-                "next_at": now,
-                "updated_at": now,
-            }
-            for address in dict.fromkeys(addresses)
-        ]
+        each = {"edition": edition, "state": DeliveryState.QUEUED, "next_at": now, "updated_at": now}
+        rows = [{**each, "address": address} for address in dict.fromkeys(addresses)]
         with self._database.write() as connection:
             _edition(connection, edition)
             return self._insert(connection, edition, lambda insert: insert.values(rows)) if rows else 0
@@ -277,7 +269,13 @@ class Ledger:
             connection.execute(this.values(planned_to=done, planned_at=now))
             return None
         connection.execute(this.values(planned_to=last))
-        readers = _recipients(former, edition, now) if former else _readers(known, now, due_by_zone)
+        due: sa.ColumnElement[datetime] = sa.literal(now, row.next_at.type)
+        if due_by_zone and not former:
+            moments = {zone: sa.literal(moment, row.next_at.type) for zone, moment in due_by_zone.items()}
+            due = sa.case(moments, value=subscribers.c.timezone, else_=due)
+        themes, schedule = documents.ids(known.themes), (known.schedule,)
+        wanted = takes(subscribers.c.schedules, schedule) & takes(subscribers.c.themes, themes)
+        readers = _readers(edition, due, now).where(_reached(former) if former else wanted)
         readers = readers.where(subscribers.c.id > done, subscribers.c.id <= last)
         columns = ["edition", "subscriber_id", "state", "next_at", "updated_at"]
         return self._insert(connection, edition, lambda insert: insert.from_select(columns, readers))
@@ -342,41 +340,17 @@ def _earlier_revisions(connection: sa.Connection, edition: Any) -> list[int]:
     return [one.number for one in found]
 
 
-def _recipients(former: Sequence[int], edition: int, now: datetime) -> sa.Select[Any]:
-    """Who is to have a correction, as rows of the ledger."""
-    reached = sa.select(row.id).where(
-        row.subscriber_id == subscribers.c.id, row.edition.in_(former), _REACHED
-    )
-    at = sa.literal(now, row.next_at.type)
-    queued = sa.literal(DeliveryState.QUEUED.value, sa.Text)
-    return (
-        sa.select(sa.literal(edition, sa.Integer), subscribers.c.id, queued, at, at)
-        .where(deliverable(now), reached.exists())
-        .order_by(subscribers.c.id)
-    )
+def _reached(former: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Whether a reader is to have a correction of *former* revisions."""
+    mine = row.subscriber_id == subscribers.c.id
+    return sa.select(row.id).where(mine, row.edition.in_(former), _REACHED).exists()
 
 
-def _readers(edition: Any, now: datetime, due_by_zone: Mapping[str, datetime]) -> sa.Select[Any]:
-    """Who is to have it, as rows of the ledger."""
-    due: sa.ColumnElement[datetime] = sa.literal(now, row.next_at.type)
-    if due_by_zone:
-        moments = {zone: sa.literal(moment, row.next_at.type) for zone, moment in due_by_zone.items()}
-        due = sa.case(moments, value=subscribers.c.timezone, else_=due)
-    return (
-        sa.select(
-            sa.literal(edition.number, sa.Integer),
-            subscribers.c.id,
-            sa.literal(DeliveryState.QUEUED.value, sa.Text),
-            due,
-            sa.literal(now, row.updated_at.type),
-        )
-        .where(
-            deliverable(now),
-            takes(subscribers.c.schedules, (edition.schedule,)),
-            takes(subscribers.c.themes, documents.ids(edition.themes)),
-        )
-        .order_by(subscribers.c.id)
-    )
+def _readers(edition: int, due: sa.ColumnElement[datetime], now: datetime) -> sa.Select[Any]:
+    """Who can have it, as rows of the ledger."""
+    queued, at = sa.literal(DeliveryState.QUEUED.value, sa.Text), sa.literal(now, row.updated_at.type)
+    found = sa.select(sa.literal(edition, sa.Integer), subscribers.c.id, queued, due, at)
+    return found.where(deliverable(now)).order_by(subscribers.c.id)
 
 
 def _counts(connection: sa.Connection, edition: int) -> dict[DeliveryState, int]:

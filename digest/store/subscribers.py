@@ -427,14 +427,17 @@ def make_subscriber(row: Any) -> Subscriber:
         address=row.address or "",
         name=row.name,
         state=ConsentState(row.state),
-        language=row.language,
-        timezone=row.timezone,
         send_hour=row.send_hour,
-        themes=documents.ids(row.themes),
-        schedules=documents.ids(row.schedules),
         paused_until=row.paused_until,
         token_version=row.token_version,
+        **chosen(row),
     )
+
+
+def chosen(row: Any) -> dict[str, Any]:
+    """What a reader chose on the form, from its columns."""
+    ids = {name: documents.ids(getattr(row, name)) for name in ("themes", "schedules")}
+    return {"language": row.language, "timezone": row.timezone, **ids}
 
 
 def _columns(subscriber: Subscriber, now: datetime) -> dict[str, Any]:

@@ -8,13 +8,11 @@ that a crash between sending and noting it repeats no mail within that time.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
 from digest.model import Subscriber
 
-from . import documents
 from .database import Database
 from .schema import askings, consent_events, subscribers
 from .schema import wishes as table
@@ -26,6 +24,7 @@ from .subscribers import (
     any_of,
     barred,
     choices,
+    chosen,
     known_as,
     make_subscriber,
     prove,
@@ -83,7 +82,10 @@ class Wishes:
             found = _again(connection, now)
             rows = sorted(connection.execute(take), key=lambda row: row.id)
             if rows:
-                wanted = {row.address.casefold(): _wish(row) for row in rows}
+                wanted = {
+                    row.address.casefold(): Subscriber(id=0, address=row.address, **chosen(row))
+                    for row in rows
+                }
                 asked = self._judge(connection, wanted, decide, hash_address, now)
                 due = [{"subscriber_id": one.id, "due_at": now + HELD} for one in asked]
                 if due:
@@ -152,14 +154,3 @@ def _asked_enough(connection: sa.Connection, ids: Sequence[int], now: datetime) 
     for span, times in ASKED_AT_MOST.items():
         found |= set(connection.scalars(asked.where(events.at > now - span).having(sa.func.count() >= times)))
     return found
-
-
-def _wish(row: Any) -> Subscriber:
-    return Subscriber(
-        id=0,
-        address=row.address,
-        language=row.language,
-        timezone=row.timezone,
-        themes=documents.ids(row.themes),
-        schedules=documents.ids(row.schedules),
-    )
