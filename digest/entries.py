@@ -66,7 +66,8 @@ def meet(
     for entry in entries:
         old = next((known[name] for name in _names(entry) if name in telling and name in known), None)
         if old is None:
-            background = bool(not seen and fresh >= first_news) or _is_old(entry, now)
+            background = not seen and fresh >= first_news
+            background |= entry.published is not None and entry.published.at < now - _OLD
             found = Met(entry=entry, seen=_remember(entry, taken | ids, now, background), sight=Sight.NEW)
             fresh += 1
         else:
@@ -103,10 +104,6 @@ def _telling(entries: Sequence[Entry]) -> set[_Name]:
 def _names_a_page(link: str) -> bool:
     parts = urlsplit(link)
     return bool(parts.path.strip("/") or parts.query)
-
-
-def _is_old(entry: Entry, now: datetime) -> bool:
-    return entry.published is not None and entry.published.at < now - _OLD
 
 
 def _remember(entry: Entry, taken: set[str], now: datetime, background: bool) -> SeenEntry:

@@ -169,22 +169,17 @@ class Reader:
             poll.say("the same as at the last poll; not parsed again")
         else:
             await self._read(poll, answer)
-        self._settle(poll, answer, body_hash)
-        return None
-
-    def _settle(self, poll: Polled, answer: Fetched, body_hash: str) -> None:
-        feed = poll.feed
         if answer.status == 200:
-            feed = replace(feed, etag=answer.etag, modified=answer.modified, body_hash=body_hash)
+            poll.feed = replace(poll.feed, etag=answer.etag, modified=answer.modified, body_hash=body_hash)
         poll.feed = polling.answered(
-            feed,
+            poll.feed,
             now=self.now,
             settings=self.settings,
             wait_s=answer.wait_s,
             took_s=answer.took_s,
             moved_to=answer.moved_to,
         )
-        poll.say(f"asked again in {poll.feed.interval_s // 60} minutes")
+        return poll.say(f"asked again in {poll.feed.interval_s // 60} minutes")
 
     def _pages_due(self, feed: Feed) -> frozenset[str]:
         """Entries whose own pages were missed, and are asked for again now."""

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from digest import guard
@@ -87,10 +88,7 @@ def add_all(
     added: list[Feed] = []
     refused: list[str] = []
     for config in configs:
-        known = [feed.id for feed in store.feeds.list()]
-        named = FeedConfig(
-            id=make_id(config.url, known), url=config.url, title=config.title, tags=config.tags
-        )
+        named = replace(config, id=make_id(config.url, [feed.id for feed in store.feeds.list()]))
         try:
             added.append(store.feeds.add(named, origin="command", now=now))
         except StoreError as error:

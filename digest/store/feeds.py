@@ -1,7 +1,7 @@
 """Feeds, what is remembered of them between polls, and which of their entries were seen."""
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -139,14 +139,7 @@ _UPDATE = (
 
 def _written(config: FeedConfig) -> dict[str, Any]:
     """What a person says of a feed, as fields of `Feed`."""
-    return {
-        "id": config.id,
-        "url": config.url,
-        "title": config.title or "",
-        "tags": config.tags,
-        "full_text": config.full_text,
-        "allow_private": config.allow_private,
-    }
+    return {**asdict(config), "title": config.title or ""}
 
 
 def _adopted(old: Feed | None, config: FeedConfig, now: datetime) -> Feed:
