@@ -65,14 +65,20 @@ def assemble(
 def _link(items: Sequence[Item], shared: Sequence[tuple[str, tuple[int, ...]]]) -> list[Item]:
     """Each item with at most two "also in" links: a name, and the title of another item, no two to one."""
     links: list[list[tuple[str, str]]] = [[] for _ in items]
-    for name, indexes in shared:
+    for name, found in shared:
+        indexes = [i for i in found if _dwells(items[i].article, name)]
         for index in indexes:
             linked = {title for _, title in links[index]}
             others = (items[i].article.title for i in indexes if i != index)
             other = next((title for title in others if title not in linked), None)
             if other is not None and len(links[index]) < 2 and _quotes(items[index], name):
                 links[index].append((name, other))
-    return [replace(item, also_in=tuple(found)) for item, found in zip(items, links, strict=True)]
+    return [replace(item, also_in=tuple(own)) for item, own in zip(items, links, strict=True)]
+
+
+def _dwells(article: Article, name: str) -> bool:
+    """Whether it is about the name, and not only mentions it once in passing."""
+    return name in article.title or article.text.count(name) > 1
 
 
 def _quotes(item: Item, name: str) -> bool:

@@ -50,7 +50,7 @@ _ENGLISH = frozenset(
         london paris tokyo washington york california silicon valley united states kingdom university deep
         learning machine model models language large data intelligence artificial network networks neural
         scaling law laws system systems computer science research report news chapter figure table note
-        team paper professor doctor president director chief executive mr mrs ms dr sir according however
+        team paper professor doctor phd president director chief executive mr mrs ms dr sir according however
         although because since during among between still just even also only never always yes today
         yesterday here now http https www com html pdf online web internet app open source reinforcement
         human feedback training pre general agent prompt token vision robot robotics leader code idea
@@ -134,10 +134,18 @@ def _begins(name: str, text: str) -> bool:
 
 
 def _latin(articles: Sequence[Article], folded: Sequence[str]) -> Iterator[tuple[str, set[int]]]:
-    """Names in Latin letters: spelt as no word is, or with capitals where none is due."""
+    """Names in Latin letters: spelt as no word is, or with capitals where none is due.
+
+    No word that also stands in small letters (Health), nor one of longer names, which may be two (Robert).
+    """
     shown, seen = zip(*(_latin_in(article) for article in articles), strict=True) if articles else ((), ())
+    parts = {part for names in seen for name in names if " " in name for part in name.split()}
     for name in set().union(*shown):
-        yield name, {place for place, names in enumerate(seen) if name in names}
+        odd = any(
+            _ODD.search(_spelt(name, a.text, f)) for a, f in zip(articles, folded, strict=True) if name in f
+        )
+        if odd or " " in name or not (name in parts or any(f" {name}" in a.text for a in articles)):
+            yield name, {place for place, names in enumerate(seen) if name in names}
 
 
 def _latin_in(article: Article) -> tuple[set[str], set[str]]:
@@ -163,7 +171,8 @@ def _capitalised(words: list[str]) -> Iterator[tuple[int, int]]:
     """Runs of words that may be a name: capitals or an odd spelling, none of them an everyday word."""
     start = 0
     for at, word in enumerate([*words, ""]):
-        everyday = {fold(word), fold(word).removesuffix("s")} & _ENGLISH
+        plain = fold(word).replace(".", "")
+        everyday = {plain, plain.removesuffix("s")} & _ENGLISH
         if (word[:1].isupper() or _ODD.search(word)) and not everyday and len(word) > 1:
             continue
         if at > start and (at - start > 1 or len(words[start]) > 3 or _ODD.search(words[start])):

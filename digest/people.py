@@ -73,7 +73,7 @@ _LATIN = lazy(rf"\b{_LATIN_NAME}")
 _LATIN_IN_CHINESE = lazy(_LATIN_NAME)
 _LATIN_BEFORE, _LATIN_BEHIND = lazy(rf"(?:{TITLE}|[主员人、])\s?$"), lazy(rf"\s?(?:等人|{ADVERB}?{SAYING})")
 _READ, _MOST = 200_000, 400  # characters read and candidates weighed, to keep the cost in bounds
-_MAY_PRECEDE = lazy(rf"(?:^|[^{CJK}·]|{TITLE}|[与和给向由被让据问是者])$")
+_MAY_PRECEDE = lazy(rf"(?:^|(?<!\d)[^{CJK}·\d]|{TITLE}|[与和给向由被让据问是者])$")
 _LATIN_SAYS = lazy(
     rf"\b({_LATIN_WORD})\s+(?:said|says|told|added|asked|wrote|argued|explained|recalled|warned|noted)\b"
     rf"|\b(?:said|says|added|asked|Mr|Mrs|Ms|Dr|Prof)\.?\s+({_LATIN_WORD})"

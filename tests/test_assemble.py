@@ -95,16 +95,21 @@ def test_the_preheader_adds_the_next_headlines_or_what_the_only_item_says() -> N
 
 
 def test_a_name_links_two_items_only_where_the_reader_has_met_it() -> None:
-    met, unmet = item("张三谈芯片"), replace(item("机房"), excerpts=())
+    def telling(title: str, text: str) -> Item:
+        one = replace(item(title), excerpts=())
+        return replace(one, article=replace(one.article, text=text))
+
+    met, unmet = item("张三谈芯片"), telling("机房", "张三造了机房。张三还在造。")
+    passing = telling("码头", "张三来过码头。")
     edition = assemble(
-        [Section(theme=THEME, items=(met, unmet), why="")],
+        [Section(theme=THEME, items=(met, passing, unmet), why="")],
         schedule="daily",
         slot=NOW,
         made_at=NOW,
         language="zh-CN",
-        shared_names=lambda articles: [("张三", (0, 1)), ("芯片", (0, 1))],
+        shared_names=lambda articles: [("张三", (0, 1, 2)), ("芯片", (0, 2))],
     )
-    assert [one.also_in for one in edition.items()] == [(("张三", "机房"),), ()]
+    assert [one.also_in for one in edition.items()] == [(("张三", "机房"),), (), ()]
 
 
 def test_an_empty_edition_cannot_be_made() -> None:

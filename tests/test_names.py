@@ -73,6 +73,16 @@ def test_english_names_need_capitals_where_none_is_due() -> None:
     assert found == {"Brightfield": (0, 1), "Marta Olsen": (0, 1)}
 
 
+def test_words_and_first_names_are_no_names_in_english() -> None:
+    found = names(
+        "At Health House people met Robert Olsen. In March, People and Robert came with Health in mind.",
+        "According to Robert Anders, People cared about Health. The health of Robert, Ph.D. was poor.",
+        language="en",
+    )
+
+    assert found == {}
+
+
 def test_the_widest_spread_comes_first_and_parts_of_longer_names_are_left_out() -> None:
     found = shared_names(
         [
