@@ -154,6 +154,7 @@ def test_needs_what_stood_before(sentence: str) -> None:
         "第一板斧是，轮渡公司卖掉了旧船。",
         "（三）向所在码头提出维修建议。",
         "四，江边的人都喜欢看船。",
+        "渡し船は毎日、北の港から出ています。",
         "2、船票：成人每张三元。",
         "注：红色为停航的班次。",
         "北岸-三号码头-河口-船厂。",
@@ -191,7 +192,9 @@ def test_he_after_another_cue_still_needs_a_name() -> None:
     assert standing("但他没有说明电池的去向。", chinese=True, names=NAMES).person
 
 
-def test_hearsay_does_not_lead() -> None:
+def test_slogans_and_hearsay_do_not_lead() -> None:
+    slogan = "轮渡公司切实加强管理，不断完善制度，全面提升服务，着力打造平安航线。"
+    assert not standing(slogan, chinese=True, names=NAMES).leads
     assert not standing("据悉，新船将在年底前开通。", chinese=True, names=NAMES).leads
 
 
