@@ -21,7 +21,7 @@ from digest.mail.transport import Fate, Letter, Result, Transport
 from digest.model import DeliveryState
 from digest.outgoing import Entry, Outgoing
 from digest.scribe import Scribe
-from digest.store import Claim
+from digest.store import Claim, Outcome
 from digest.store.ledger import Ledger
 
 Clock = Callable[[], datetime]
@@ -371,7 +371,7 @@ class _Run:
     def _settle(
         self, claim: Claim, state: DeliveryState, code: int, text: str, next_at: datetime | None = None
     ) -> None:
-        self.scribe.settle(claim, state, code or None, text, next_at)
+        self.scribe.settle(Outcome(claim, state, code or None, text, next_at))
         self.counts["deferred" if state is DeliveryState.QUEUED else state.value] += 1
 
     # Stopping and telling

@@ -45,13 +45,8 @@ def make_builder(
         number: int, language: str, themes: frozenset[str] | None, subscribed: bool
     ) -> MessageTemplate:
         found = edition(number)
-        parts = renderer.mail(
-            found,
-            language=language,
-            themes=themes,
-            frequency=often.get(found.schedule, ""),
-            subscribed=subscribed,
-        )
+        comes = often.get(found.schedule, "")
+        parts = renderer.mail(found, language=language, themes=themes, frequency=comes, subscribed=subscribed)
         return compile_message(parts, newsletter, edition=number, schedule=found.schedule, date=found.made_at)
 
     def build(claim: Claim) -> bytes:

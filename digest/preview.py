@@ -73,6 +73,5 @@ def make_preview_app(render: Callable[[], MailParts], watched: Callable[[], Iter
 
 def _as_if_dark(html: str) -> str:
     """The dark scheme's rules apply whatever the browser prefers."""
-    return html.replace("@media(prefers-color-scheme:dark)", "@media all").replace(
-        "color-scheme:light dark", "color-scheme:dark"
-    )
+    html = html.replace("@media(prefers-color-scheme:dark)", "@media all")
+    return html.replace("color-scheme:light dark", "color-scheme:dark")

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from digest.errors import StoreError
-from digest.model import DeliveryState
 from digest.store import Claim, Outcome
 from digest.store.ledger import Ledger
 
@@ -75,11 +74,9 @@ class Scribe:
             self._soon(_MARKS_WAIT_S)
         return future
 
-    def settle(
-        self, claim: Claim, state: DeliveryState, code: int | None, text: str, next_at: datetime | None
-    ) -> None:
-        """Record an outcome with the next group, soon."""
-        self._outcomes.append(Outcome(claim, state, code, text, next_at))
+    def settle(self, outcome: Outcome) -> None:
+        """Record it with the next group, soon."""
+        self._outcomes.append(outcome)
         self._soon(_OUTCOMES_WAIT_S)
 
     def _soon(self, seconds: float) -> None:
@@ -108,9 +105,8 @@ class Scribe:
                 result = await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
             except StoreError as error:
                 if not self.paused:
-                    log.warning(
-                        "nothing is sent while the ledger cannot be written, it goes on after: %s", error
-                    )
+                    told = "nothing is sent while the ledger cannot be written, it goes on after: %s"
+                    log.warning(told, error)
                 self.paused = str(error)
                 now = time.monotonic()
                 if self.stop.is_set():

@@ -288,10 +288,8 @@ class Sending:
                 home.store, transport, letter, to, found,
                 sample=lambda number, to: self.sample(home.store.editions.get(number), to=to), now=now,
             )  # fmt: skip
-        if self._config.database.keep_days:
-            gone = await asyncio.to_thread(
-                prune, home.store, keep_days=self._config.database.keep_days, now=now
-            )
+        if keep_days := self._config.database.keep_days:
+            gone = await asyncio.to_thread(prune, home.store, keep_days=keep_days, now=now)
             done += [f"forgot {n} old {what}" for what, n in gone.items() if n]
         return done
 

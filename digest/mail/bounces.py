@@ -5,8 +5,8 @@ recognised by flufl.bounce.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
@@ -30,16 +30,12 @@ _GONE_WORDS = re.compile(
     r"|不存在|无此用户|查无此人",
     re.IGNORECASE,
 )
-_ABOUT_US = re.compile(
-    r"\bsender\b|mail from|\bhelo|\bIP\b|too quickly|at a rate|block ?list|blacklist|发件", re.IGNORECASE
-)
+_ABOUT_US = re.compile(r"(?i)\bsender\b|mail from|\bhelo|\bIP\b|too quickly|at a rate|bl(ock|ack) ?list|发件")
 """Us or our pace: were it taken for the reader, one fault of ours would end every subscription."""
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}\b(?!\.\d)")
 """No piece of an IP address."""
 _REPLY = re.compile(r"\b([45]\d\d)\b")
-_AWAY = re.compile(
-    r"^auto:|out of (the )?office|automatic reply|auto-?reply|自动(回复|答复|应答)", re.IGNORECASE
-)
+_AWAY = re.compile(r"(?i)^auto:|out of (the )?office|automatic reply|auto-?reply|自动(回复|答复|应答)")
 _LEAVE = re.compile(r"(?:re: ?)?(?:unsubscribe|退订)(?: (\S+))?", re.IGNORECASE)
 _HOTMAIL = "X-HmXmrOriginalRecipient"
 """Outlook.com's junk mail reports put the reader into the mail they hand back, and follow no standard."""
@@ -88,26 +84,34 @@ def read_returned(content: bytes, delivery_of: Callable[[str], int | None]) -> R
     """
     # RFC 6533 has the same fields under another name, for addresses outside ASCII.
     message = message_from_bytes(content.replace(b"message/global-delivery", b"message/delivery"))
-    values = [str(value) for name in _ENVELOPE_HEADERS for value in message.get_all(name, [])]
-    delivery = _first(delivery_of, (address for _, address in getaddresses(values)))
     parts = {part.get_content_type(): part for part in reversed(list(message.walk()))}
-    report = parts.get("message/feedback-report")
+    complaint = _fields(parts.get("message/feedback-report"))
     original = _fields(parts.get("message/rfc822") or parts.get("text/rfc822-headers"))
-    if report is not None or _HOTMAIL in original:
-        return _complaint(_fields(report), original, delivery, delivery_of)
+    paths = [value for name in _ENVELOPE_HEADERS for value in message.get_all(name, [])]
+    # Addresses in a complaint may be hidden: the return path of the mail it is about names the row, too.
+    paths += [*complaint.get_all("Original-Mail-From", []), *original.get_all("Return-Path", [])]
+    named = (delivery_of(address) for _, address in getaddresses(map(str, paths)))
+    delivery = next((number for number in named if number is not None), None)
+    return replace(_understood(message, parts, complaint, original), delivery=delivery)
+
+
+def _understood(
+    message: Message, parts: Mapping[str, Message], complaint: Message, original: Message
+) -> Returned:
+    if "message/feedback-report" in parts or _HOTMAIL in original:
+        return _complaint(complaint, original)
     if (report := parts.get("message/delivery-status")) is not None:
-        return _delivery_status(report, delivery)
+        return _delivery_status(report)
     by_server = _SERVER.match(parseaddr(str(message["From"] or ""))[1]) is not None
     subject = _decoded(message["Subject"])
     if not by_server and (asked := _LEAVE.fullmatch(subject)):
         sender = parseaddr(str(message["From"] or ""))[1]
-        return Returned(kind=Kind.LEAVING, delivery=delivery, address=_address(sender), text=asked[1] or "")
+        return Returned(kind=Kind.LEAVING, address=_address(sender), text=asked[1] or "")
     if not by_server and _is_autoreply(message, subject):
-        return Returned(kind=Kind.AUTOREPLY, delivery=delivery, text=subject)
+        return Returned(kind=Kind.AUTOREPLY, text=subject)
     text = _text(parts.get("text/plain") or parts.get("text/html"))
-    return _without_standard(message, text, by_server, delivery) or Returned(
-        kind=Kind.OTHER, delivery=delivery, text=subject or "not a report"
-    )
+    other = Returned(kind=Kind.OTHER, text=subject or "not a report")
+    return _without_standard(message, text, by_server) or other
 
 
 def judge(status: str, text: str) -> Kind:
@@ -127,20 +131,16 @@ def judge_reply(code: int, text: str) -> Kind:
     return judge(_status(text), text)
 
 
-def _complaint(
-    fields: Message, original: Message, delivery: int | None, delivery_of: Callable[[str], int | None]
-) -> Returned:
-    """RFC 5965. The return path of the mail complained about names the row, addresses may be hidden."""
-    paths = [*fields.get_all("Original-Mail-From", []), *original.get_all("Return-Path", [])]
+def _complaint(fields: Message, original: Message) -> Returned:
+    """RFC 5965."""
     return Returned(
         kind=Kind.OTHER if str(fields["Feedback-Type"]).lower() == "not-spam" else Kind.COMPLAINT,
-        delivery=delivery or _first(delivery_of, map(str, paths)),
         address=_address(str(fields["Original-Rcpt-To"] or original[_HOTMAIL] or "")),
         text=printable(str(fields["Feedback-Type"] or "abuse")),
     )
 
 
-def _delivery_status(report: Message, delivery: int | None) -> Returned:
+def _delivery_status(report: Message) -> Returned:
     """RFC 3464: the gravest of the recipients it is about (ours have one)."""
     found = []
     for fields in report.walk():
@@ -152,14 +152,12 @@ def _delivery_status(report: Message, delivery: int | None) -> Returned:
         given = str(fields["Original-Recipient"] or fields["Final-Recipient"] or "")
         kind = judge(status, text) if action.startswith(("fail", "error")) else Kind.OTHER
         address = _address(given.rpartition(";")[2])
-        found.append(
-            Returned(kind=kind, delivery=delivery, address=address, status=status, text=text or action)
-        )
-    nothing = Returned(kind=Kind.OTHER, delivery=delivery, text="no recipient in the report")
+        found.append(Returned(kind=kind, address=address, status=status, text=text or action))
+    nothing = Returned(kind=Kind.OTHER, text="no recipient in the report")
     return min(found, key=lambda one: list(Kind).index(one.kind), default=nothing)
 
 
-def _without_standard(message: Message, text: str, by_server: bool, delivery: int | None) -> Returned | None:
+def _without_standard(message: Message, text: str, by_server: bool) -> Returned | None:
     """The forms flufl.bounce knows, and what servers say in a status, a code or plain words."""
     from flufl.bounce import all_failures
 
@@ -171,9 +169,9 @@ def _without_standard(message: Message, text: str, by_server: bool, delivery: in
     if permanent or (by_server and not temporary and (status > "5" or _GONE_WORDS.search(text))):
         address = min(permanent).decode("ascii", "replace") if permanent else None
         kind = judge(status, text)
-        return Returned(kind=kind, delivery=delivery, address=address, status=status, text=text[:200])
+        return Returned(kind=kind, address=address, status=status, text=text[:200])
     if temporary:
-        return Returned(kind=Kind.OTHER, delivery=delivery, text="delayed: it is still being tried")
+        return Returned(kind=Kind.OTHER, text="delayed: it is still being tried")
     return None
 
 
@@ -217,10 +215,6 @@ def _status(text: str) -> str:
 def _address(text: str) -> str | None:
     found = text.strip().strip("<>")
     return found if found.count("@") == 1 and found.isprintable() and " " not in found else None
-
-
-def _first(delivery_of: Callable[[str], int | None], addresses: Iterable[str]) -> int | None:
-    return next((found for address in addresses if (found := delivery_of(address)) is not None), None)
 
 
 def _text(part: Message | None) -> str:

@@ -313,9 +313,7 @@ def _explained(server: Server, error: Exception) -> OpeningError:
     elif said:
         what, lasting = f" turned us away{said}", False
     elif isinstance(cause, ssl.SSLCertVerificationError):
-        what = (
-            f": the certificate is not trusted ({cause.verify_message}); set ca_file for a private authority"
-        )
+        what = f": the certificate is not trusted ({cause.verify_message}); ca_file adds a private authority"
     elif isinstance(cause, ssl.SSLError):
         what = f": TLS failed ({printable(str(cause))}); see whether port and security fit each other"
     elif "STARTTLS" in str(error):

@@ -64,7 +64,7 @@ class Signer:
     def __init__(self, keys: Sequence[Key]) -> None:
         if not keys:
             raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new FILE`")
-        self._keys = [(key.sign, _start(key)) for key in keys]
+        self._keys = keys
         self.is_slow = any(key.algorithm == "rsa" for key in keys)
 
     def sign(self, message: bytes) -> bytes:
@@ -73,15 +73,13 @@ class Signer:
         names, canonical = _selected(head)
         one_end = body.rstrip(b"\r\n") + b"\r\n"  # RFC 6376 section 3.4.3
         body_hash = base64.b64encode(hashlib.sha256(one_end).digest())
-        signatures = [_signature(sign, begin, names, body_hash, canonical) for sign, begin in self._keys]
-        return b"".join((*signatures, message))
+        return b"".join([*[_signature(key, names, body_hash, canonical) for key in self._keys], message])
 
 
-def _signature(
-    sign: Callable[[bytes], bytes], start: bytes, names: bytes, body_hash: bytes, canonical: bytes
-) -> bytes:
+def _signature(key: Key, names: bytes, body_hash: bytes, canonical: bytes) -> bytes:
+    start = _start(key)
     relaxed = b"dkim-signature:%b h=%b; bh=%b; b=" % (start, names, body_hash)
-    value = base64.b64encode(sign(canonical + relaxed))
+    value = base64.b64encode(key.sign(canonical + relaxed))
     lines = [value[at : at + 72] for at in range(0, len(value), 72)]
     field = b"DKIM-Signature: %b\r\n h=%b;\r\n bh=%b;\r\n b=%b\r\n"
     return field % (start, names, body_hash, b"\r\n ".join(lines))

@@ -99,17 +99,14 @@ async def open_inbox(folder: Path, *, port: int = 0) -> AsyncIterator[Inbox]:
     from aiosmtpd.smtp import SMTP
 
     inbox = Inbox(folder)
-    loop = asyncio.get_running_loop()
     sessions: WeakSet[SMTP] = WeakSet()
 
     def session() -> SMTP:
-        one = SMTP(
-            inbox, data_size_limit=_MOST_OCTETS, enable_SMTPUTF8=True, hostname="digest.inbox", loop=loop
-        )
+        one = SMTP(inbox, data_size_limit=_MOST_OCTETS, enable_SMTPUTF8=True, hostname="digest.inbox")
         sessions.add(one)
         return one
 
-    server = await loop.create_server(session, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", port)
     inbox.port = server.sockets[0].getsockname()[1]
     try:
         yield inbox

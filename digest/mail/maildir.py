@@ -43,10 +43,8 @@ class MaildirTransport(Transport):
             await asyncio.to_thread(_write, draft, _stored_form(letter))
         except OSError as error:
             draft.unlink(missing_ok=True)
-            self._breaker.trip(
-                time.monotonic(),
-                f"cannot write into {self._folder}: {error.strerror}; make room, or see to the folder",
-            )
+            what = f"cannot write into {self._folder}: {error.strerror}; make room, or see to the folder"
+            self._breaker.trip(time.monotonic(), what)
             return Result(Fate.UNTOUCHED, text=str(error))
         if not await source.mark(letter):
             draft.unlink()

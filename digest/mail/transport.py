@@ -66,10 +66,7 @@ class Letter:
     content: bytes
 
     def __post_init__(self) -> None:
-        for what, path in (
-            ("an address to send to", self.recipient),
-            ("a return path", self.sender or "a@a"),
-        ):
+        for what, path in ("an address to mail", self.recipient), ("a return path", self.sender or "a@a"):
             if not _PATH.fullmatch(path) or len(path.encode()) > _LONGEST_PATH:
                 raise ValueError(f"not {what}: {printable(path)[:80]!r}")
 

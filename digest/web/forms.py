@@ -40,10 +40,8 @@ async def read_form(request: Request) -> Form:
                     raise HTTPException(413)
     except TimeoutError:
         raise HTTPException(408) from None
-    if (
-        request.headers.get("content-type", "").partition(";")[0].strip()
-        != "application/x-www-form-urlencoded"
-    ):
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind != "application/x-www-form-urlencoded":
         return {}
     try:
         return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)

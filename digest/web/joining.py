@@ -43,13 +43,9 @@ class Joining:
             themes, schedules = self.door.chosen(form)
         except forms.FormError as wrong:
             return self._form(request, language, str(wrong), typed)
+        zone = self.door.newsletter.timezone
         wish = Subscriber(
-            id=0,
-            address=address,
-            language=language,
-            timezone=self.door.newsletter.timezone,
-            themes=themes,
-            schedules=schedules,
+            id=0, address=address, language=language, timezone=zone, themes=themes, schedules=schedules
         )
         if not forms.one(form, "website"):
             await self.desk.wish(wish)

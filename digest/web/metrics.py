@@ -34,10 +34,8 @@ def _series(door: Door, numbers: Numbers, counted: Counted) -> Iterator[Series]:
     health = Counter(row["state"] for row in feed_overview(store, now=now))
     yield "feeds", "Feeds by health.", _by("state", health)
     yield "info", "The running version.", _by("version", {__version__: 1})
-    answers = {
-        f'page="{page}",method="{method}",status="{status}"': n
-        for (page, method, status), n in numbers.answers.items()
-    }
+    labels = 'page="{}",method="{}",status="{}"'
+    answers = {labels.format(*which): n for which, n in numbers.answers.items()}
     yield "http_requests_total", "Requests answered.", answers
     yield "http_seconds_total", "Time spent answering.", _by("page", numbers.seconds)
     yield "events_total", "What happened behind the pages.", _by("event", numbers.events)

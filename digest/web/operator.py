@@ -124,10 +124,8 @@ class OperatorPages:
 
     def act(self, request: Request, form: forms.Form) -> Response:
         came_from = request.headers.get("sec-fetch-site", "same-origin")
-        token = forms.one(form, "token").encode()
-        if came_from not in {"same-origin", "none"} or not hmac.compare_digest(
-            token, self._form_token.encode()
-        ):
+        is_ours = hmac.compare_digest(forms.one(form, "token").encode(), self._form_token.encode())
+        if came_from not in {"same-origin", "none"} or not is_ours:
             raise HTTPException(403)
         name, do = forms.one(form, "id"), forms.one(form, "do")
         if do in {"pause", "resume"} and name in {schedule.id for schedule in self.door.paper.schedules}:

@@ -97,9 +97,8 @@ class PersonalPages:
         if not (language in self.door.languages and zone in _zones(reader) and hour in HOURS):
             raise forms.FormError("Choose from the lists.")
         themes, schedules = self.door.chosen(form)
-        if (
-            len(self.door.paper.schedules) > 1 and "schedule" not in form
-        ):  # of one alone the page does not ask
+        # Of one schedule alone the page does not ask.
+        if len(self.door.paper.schedules) > 1 and "schedule" not in form:
             raise forms.FormError("Choose from the lists.")
         self.door.store.subscribers.set_preferences(
             reader.id,
