@@ -24,15 +24,12 @@ _DENSE = 40
 """Characters of which one symbol makes a passage, or an article, look like code."""
 
 
-class _Language:
-    def __init__(self, chinese: bool) -> None:
-        read = resources.files("digest.summarize").joinpath("clarity.toml").read_text("utf-8")
-        table = tomllib.loads(read)["zh" if chinese else "en"]
-        self.signs = re.compile(table["signs"], re.VERBOSE)
-        self.weights: dict[str, float] = table["weights"]
-
-
-_language = cache(_Language)
+@cache
+def _learned(chinese: bool) -> tuple[re.Pattern[str], dict[str, float]]:
+    """The signs of a language, and the weights of them and of the measures."""
+    read = resources.files("digest.summarize").joinpath("clarity.toml").read_text("utf-8")
+    table = tomllib.loads(read)["zh" if chinese else "en"]
+    return re.compile(table["signs"], re.VERBOSE), table["weights"]
 
 
 class Clarity:
@@ -51,13 +48,12 @@ class Clarity:
         *,
         chinese: bool,
     ) -> None:
-        self._language, self._most_new = _language(chinese), _NEW[chinese]
+        signs, self._weights = _learned(chinese)
+        self._most_new = _NEW[chinese]
         self._paragraphs, self._own = [n for _, n in spans], own
         bodies = [article.text[start:end] for (start, end), _ in spans]
         self._sizes = [count(body) for body in bodies]
-        self._signs = [
-            Counter(m.lastgroup or "" for m in self._language.signs.finditer(body)) for body in bodies
-        ]
+        self._signs = [Counter(m.lastgroup or "" for m in signs.finditer(body)) for body in bodies]
         known = terms(fold(article.title))
         self._titled = [told & known for told in words.terms]
         first = {term: i for i, told in reversed([*enumerate(words.terms)]) for term in told}
@@ -66,8 +62,8 @@ class Clarity:
 
     def of(self, first: int, last: int) -> float:
         """How likely sentences *first* to *last* are understood, 0 to 1."""
-        weights, measured = self._language.weights, self.measured(first, last)
-        return 1 / (1 + math.exp(sum(weights[name] * value for name, value in measured.items())))
+        measured = self.measured(first, last)
+        return 1 / (1 + math.exp(sum(self._weights[name] * value for name, value in measured.items())))
 
     def measured(self, first: int, last: int) -> dict[str, float]:
         """By name, as in the table of weights."""

@@ -23,14 +23,10 @@ _OVER_ALL = 0.30
 
 _SAME, _HELD = 0.5, 0.8
 """Share of a passage's terms already said, or of something said that it holds, to call it a repetition."""
-_ENOUGH = {Size.FULL: 260, Size.MEDIUM: 140, Size.BRIEF: 0}
-"""What an item of the size should come to before its points are chosen for more than being sound."""
 _CONSIDERED = 150
-_FLOOR = 0.33
-"""Of the best point's worth: what is much weaker is left out rather than filled in."""
 _TELLING = 0.5
-_CLEAR = 0.7
-"""How likely a point and, if possible, a lead are understood (docs/decisions.md)."""
+_CLEAR, _LEAST_CLEAR = 0.7, 0.5
+"""How likely a point and, if possible, a lead are understood; and at least a lead, and the theme's only point."""
 _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
@@ -111,7 +107,6 @@ class _Page:
         text, scale = reading.article.text, 1.0 if is_chinese(reading.article.text) else ENGLISH
         self.reading, self.printed, self.scale = reading, printed, scale
         self.room = min(room, round(_ROOM[size] * scale))
-        self.spare = self.room - round(_ENOUGH[size] * scale)
         self.asked = bool(focus)
         short = count(text) <= _REPORT_CHARS * scale
         self.is_report = short and reading.news >= _REPORT
@@ -123,7 +118,6 @@ class _Page:
         said = (terms(fold(words)) for words in (*avoid, *(text[start:end] for start, end in used)))
         self.said = [words for words in said if words]
         self.chosen: list[Passage] = []
-        self.floor = 0.0
         most = min(self.room, round(_POINT[1] * scale))
         self.free = [
             p for p in passages(reading, least=round(_QUOTE[0] * scale), most=most) if self._is_new(p)
@@ -183,9 +177,9 @@ class _Page:
 
     def _leading(self, main: Sequence[str]) -> list[Passage]:
         """What may open the item: on the theme first, then the article's own words, then of usual length."""
-        free = [p for p in self.free if self._is_themed(p) or self.titled]
+        free = [p for p in self.free if p.clear >= _LEAST_CLEAR and (self._is_themed(p) or self.titled)]
         if self.is_report:
-            able = [p for p in free if p.leads and p.size / self.scale <= _OPENING]
+            able = [p for p in free if p.leads and p.clear >= _CLEAR and p.size / self.scale <= _OPENING]
             start = min((p.start for p in able), default=0)
             if fitting := [p for p in able if p.start == start]:
                 return [p for p in fitting if p.size <= _LEAD[1] * self.scale] or fitting[:1]
@@ -217,6 +211,9 @@ class _Page:
             or (self._is_themed(lead) if points else alone)
         )
 
+    def _themed(self, passages_: Sequence[Passage]) -> list[Passage]:
+        return [p for p in passages_ if self._is_themed(p)]
+
     @cached_property
     def near(self) -> frozenset[int]:
         """The paragraphs that deal with the theme, so that a passage without its terms does too."""
@@ -231,20 +228,19 @@ class _Page:
             (
                 p
                 for p in self.free
-                if p.size >= least and p.telling and p.clear >= _CLEAR
+                if p.size >= least and p.telling and p.clear >= _LEAST_CLEAR
                 if self.titled or p.paragraph in self.near
             ),
             key=lambda p: -p.score * _length_fit(p.size / self.scale),
         )[:_CONSIDERED]
         while len(found) < most:
             able = [p for p in ranked if p.size <= self.room and self._is_new(p) and not self._touches(p)]
-            if not any(map(self._is_themed, self.chosen[1:])):
-                able = [p for p in able if self._is_themed(p)] or able
-            open_ = [(self._worth(p), -p.start, p) for p in able]
-            worth, _, best = max(open_, default=(0.0, 0, None), key=lambda option: option[:2])
-            self.floor = self.floor or _FLOOR * worth
-            if best is None or worth < self.floor * (1.0 if self.room <= self.spare else 0.5):
+            clear = [p for p in able if p.clear >= _CLEAR]
+            if self.asked and not any(map(self._is_themed, self.chosen[1:])):
+                clear = self._themed(clear) or self._themed(able) or clear
+            if not clear:
                 break
+            best = max(clear, key=lambda p: (self._worth(p), -p.start))
             found.append(self.take(Role.POINT, best))
         return found
 
@@ -256,8 +252,7 @@ class _Page:
 
     def _worth(self, p: Passage) -> float:
         same = max((overlap(p.terms, other) for other in self.said), default=0.0)
-        near = any(p.paragraph == c.paragraph for c in self.chosen)
-        worth = p.score * _length_fit(p.size / self.scale) * (1 - same) * (0.85 if near else 1.0)
+        worth = p.score * _length_fit(p.size / self.scale) * (1 - same)
         return worth * (1.0 if self._is_themed(p) else 0.5)
 
     def quote(self) -> list[Excerpt]:
@@ -274,8 +269,7 @@ class _Page:
         return [self.take(Role.QUOTE, best)] if best else []
 
     def _strength(self, p: Passage) -> float:
-        worth = p.score + min(1.0, len(p.terms) / 40)
-        return worth * (1.2 if p.spoken and (p.start, p.end) == p.spoken.words else 1.0)
+        return p.score + min(1.0, len(p.terms) / 40)
 
     def figures(self, most: int) -> list[Excerpt]:
         """The most telling figures of sentences not quoted otherwise, one a sentence."""
