@@ -61,18 +61,7 @@ _WEEKDAY = lazy(
 )
 _MENU_DAYS = ("today", "今天", "今日")
 """Menus say so, too: believed with an hour only."""
-_UNIT_S = {
-    "秒": 1,
-    "s": 1,
-    "分": 60,
-    "m": 60,
-    "小": 3600,
-    "h": 3600,
-    "天": 86400,
-    "d": 86400,
-    "周": 604800,
-    "w": 604800,
-}
+_UNIT_S = {"秒s": 1, "分m": 60, "小h": 3600, "天d": 86400, "周w": 604800}
 _ZONES = {
     "z": 0, "gmt": 0, "utc": 0, "bst": 1, "est": -5, "edt": -4, "cst": -6, "cdt": -5,
     "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
@@ -260,7 +249,7 @@ def _with_time(match: re.Match[str], day: datetime, zone: tzinfo) -> Published |
 
 def _ago(match: re.Match[str], local: datetime) -> Published:
     """Hours and minutes ago tell the day only; it is the day that is certain."""
-    step = _UNIT_S.get(match["unit"][0].lower(), 86400)
+    step = next(seconds for units, seconds in _UNIT_S.items() if match["unit"][0].lower() in units)
     at = (local - timedelta(seconds=step * int(match["n"]))).replace(
         hour=0, minute=0, second=0, microsecond=0
     )

@@ -31,6 +31,8 @@ _REPORTER = lazy(
     rf"(?:[(（〔\[【]|^[□■●◎\s]*){HAN}{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
     rf"(?P<names>(?:{HAN}|·){{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?(?:{HAN}|·){{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
 )
+_SPACED = lazy(rf"(?<=\s)({HAN}) (?={HAN}(?:\s|$))")
+"""A name of two characters set apart: 江 白."""
 _BY = lazy(
     r"^(?:(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter"
     r"|.{2,40}, an? \w+ by):? |By(?=[A-Z][a-z]))(?P<names>.{3,120})$"
@@ -66,9 +68,8 @@ _ACCOUNT = lazy(
 )
 _ORIGINAL = lazy(r"^原创\s?[丨|｜:：]\s?(?P<name>\w{2,14})$|^(?P<before>\w{2,10})原创作者")
 _DATELINE = lazy(
-    rf"^(?:[(（【]?)(?P<name>[^\W\d_]{{2,10}}?)(?:讯|消息|报道)?(?:[)）】])?\s?(?P<place>{HAN}{{2,6}})?"
-    r"\s?\d{1,2}月\d{1,2}日(?P<kind>电|讯|报道|消息)"
-    rf"|^[(（【]?(?P<plain>{HAN}{{1,6}}(?:网|报|社|在线|新闻|时报|日报|晚报|周刊|财经))(?:讯|消息|报道)[】)）\s(，,]"
+    rf"^[(（【]?据?(?P<name>{HAN}{{1,6}}?(?:网|报|社|台|在线|新闻|周刊|财经))"
+    rf"(?:(?:讯|消息|报道)[】)）\s(，,]|(?:讯|消息|报道)?[)）】]?\s?{HAN}{{0,6}}\s?\d{{1,2}}月\d{{1,2}}日(?:电|讯|报道|消息))"
 )
 _WIRE = lazy(r"^(?:[A-Z][\w.,'’ -]{1,40} )?\((?P<name>[A-Z][A-Za-z ]{1,24})\)\s?[-–—]")
 _REPORTER_OF = lazy(
@@ -139,8 +140,6 @@ _NO_DATE = lazy(
 _SENTENCE_ENDS = (".", "。", ")", "）", "!", "！", "?", "？")
 _AHEAD = 50
 """Characters in which a line that ends as a caption or a sentence must name its date, to be a byline."""
-_EDITED = lazy(r"^发信站|最后(?:由|编辑)|last edited", re.IGNORECASE)
-"""Lines of forums that name who changed a post, and when, or the machine."""
 _DATELINE_EN = lazy(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,20}?[-–—]")
 """SPRINGFIELD, 3 May 2024 - how releases begin: the place in capitals, then the day."""
 _HELD = ("专访", "采访", "访谈", "对话", "对谈", "interview", "Interview", "INTERVIEW")
@@ -148,6 +147,10 @@ _HELD = ("专访", "采访", "访谈", "对话", "对谈", "interview", "Intervi
 _TELLS = ("电", "讯", "报道", "消息")
 _ASKS = ("记者", "記者", "通讯员", "接受")
 _OWNS = ("授权", "手机版", "©", "(C)", "(c)", "opyright", "权所有", "權所有")
+
+
+_Lines = Sequence[str]
+_Inferred = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,13 +183,7 @@ class Credits:
 
 
 def credits(
-    head: Sequence[str],
-    tail: Sequence[str],
-    body: Sequence[str],
-    footer: Sequence[str],
-    *,
-    brand: str | None,
-    site: str | None = None,
+    head: _Lines, tail: _Lines, body: _Lines, footer: _Lines, *, brand: str | None, site: str | None = None
 ) -> Credits:
     """Read authors, editors, outlet and republisher.
 
@@ -202,11 +199,12 @@ def credits(
     named, medium = _unlabelled(head, latin=not site)
     outlet, inferred = _outlet([*head, *tail], body, medium, latin=not site)
     around = [*head, *tail]
+    asked = [_SPACED.sub(r"\1", line) for line in (*around, *edges) if _holds(line, _ASKS)]
     site = _republisher([*around, *footer]) or brand
     if site and outlet and (site in outlet or outlet in site):
         site = None
     return Credits(
-        authors=_people(around, _AUTHOR) or _bylines(around) or _reporters([*around, *edges]) or named,
+        authors=_people(around, _AUTHOR) or _bylines(around) or _people(asked, _REPORTER) or named,
         editors=_people(around, _EDITOR),
         outlet=outlet,
         inferred_from=inferred,
@@ -230,7 +228,7 @@ def _unlabelled(lines: Sequence[str], *, latin: bool) -> tuple[tuple[str, ...], 
     dated = [dates.locate(line) for line in lines]
     for i, line in enumerate(lines):
         near = any(dated[max(0, i - 2) : i + 3])
-        if _EDITED.search(line):
+        if _NO_DATE.search(line):
             continue
         if (place := dated[i]) and len(line) <= 90:
             before, after = line[: place[0]], line[place[1] :]
@@ -352,18 +350,6 @@ def _tidy_case(name: str) -> str:
     return name.title() if name.isupper() and " " in name else name
 
 
-def _reporters(lines: Iterable[str]) -> tuple[str, ...]:
-    for line in lines:
-        if not _holds(line, _ASKS):
-            continue
-        if match := _REPORTER.search(re.sub(rf"(?<=\s)({HAN}) (?={HAN}(?:\s|$))", r"\1", line)):
-            names = re.split(r"[ 、,，]\s?(?:通讯员 ?)?", match["names"])
-            people = tuple(name for name in names if name and not _NOBODY.match(name))
-            if people:
-                return people
-    return ()
-
-
 def tidy_outlet(name: str) -> str | None:
     """A source's name without marks, account ids and addresses; None for "the net" and its like."""
     name = re.split(
@@ -374,16 +360,15 @@ def tidy_outlet(name: str) -> str | None:
         name = quoted[1]
     name = re.sub(r"\s[\w.]+\.(?:com|cn|net|org|edu).*", "", name)
     name = name.strip(" ·《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
-    name = re.sub(r"^(?:来源|來源|出处)\s?[:：]\s?", "", name)
-    name = re.sub(r"^(?:微信公众号|公众号|新浪微博|微博)\s?[:：]?\s?[“\"「]?", "", name).strip('“”"「」 ')
+    name = re.sub(r"^(?:来源|來源|出处|(?:微信)?公众号|(?:新浪)?微博)\s?[:：]?\s?[“\"「]?", "", name).strip(
+        '“”"「」 '
+    )
     return (
         name if 2 <= len(name) <= 40 and not _NO_OUTLET.match(name) and not name.startswith("http") else None
     )
 
 
-def _outlet(
-    around: Sequence[str], body: Sequence[str], medium: str | None, *, latin: bool
-) -> tuple[str | None, str | None]:
+def _outlet(around: _Lines, body: _Lines, medium: str | None, *, latin: bool) -> _Inferred:
     """(outlet, the words it was inferred from when no byline names it)."""
     for pattern in (_ACCOUNT, _SOURCE, _ORIGINAL):
         for line in around:
@@ -395,14 +380,13 @@ def _outlet(
         return medium, None
     for text in body[:2]:
         head = text[:80]
-        if match := (_holds(head, _TELLS) and _DATELINE.match(head)) or _WIRE.match(head):
-            groups = match.groupdict()
-            if found := tidy_outlet(groups.get("name") or groups.get("plain") or ""):
-                return found, match.group().strip()
+        match = (_holds(head, _TELLS) and _DATELINE.match(head)) or _WIRE.match(head)
+        if match and (found := tidy_outlet(match["name"])):
+            return found, match.group().strip()
     return _interviewer(body)
 
 
-def _interviewer(body: Sequence[str]) -> tuple[str | None, str | None]:
+def _interviewer(body: _Lines) -> _Inferred:
     for text in body[:6]:
         if (
             _holds(text, _ASKS)

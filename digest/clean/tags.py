@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from html import unescape
 from itertools import chain, islice
 from typing import Any
-from urllib.parse import urlsplit
 
 from digest.clean import dates
 from digest.clean.lines import Line
@@ -102,12 +101,9 @@ def _printed(
 
 def _host(root: Any, meta: dict[str, str]) -> str:
     """The page's host as it gives it itself: www.x.org is x.org; empty when it does not."""
-    links = [link.get("href") or "" for link in root.iter("link") if link.get("rel") == "canonical"]
-    try:
-        hosts = [urlsplit(url).hostname or "" for url in (*links, meta.get("og:url", ""))]
-    except ValueError:
-        return ""
-    return next(filter(None, hosts), "").removeprefix("www.")
+    links = (link.get("href") for link in root.iter("link") if link.get("rel") == "canonical")
+    match = re.match(r"https?://(?:www\.)?([^/:]+)", next(links, None) or meta.get("og:url", ""))
+    return match[1].lower() if match else ""
 
 
 def _in_title(page_title: str, host: str) -> str | None:
