@@ -16,7 +16,7 @@ from digest import guard, polling
 from digest.entries import Sight
 from digest.errors import FetchError, ParseError, StoreError
 from digest.fetch import PAGES, Fetched, Fetcher, host_of
-from digest.harvest import Found, Reading, Source, compare, read_entries, read_feed, unpack
+from digest.harvest import Found, Reading, Source, compare, pack, read_entries, read_feed, unpack
 from digest.links import one_line
 from digest.model import Article, Feed, FeedSettings, Flag, SeenEntry, Severity, SiteRule
 from digest.workers import WorkError, Workers
@@ -216,27 +216,24 @@ class Reader:
             note="; ".join(notes),
         )
         poll.seen = tuple(one.seen for one in fresh if one.sight is not Sight.KNOWN)
-        for one in await self._cleaned(poll, reading, source):
+        if feed.full_text:
+            await self._full_texts(poll, fresh, source)
+        for one in await self._cleaned(poll, raw, source) if fresh else ():
             await self._weigh(poll, one)
         if poll.quarantined >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
             poll.feed = replace(poll.feed, spam_at=self.now)
         if poll.drafts:
             poll.state = "new"
 
-    async def _cleaned(self, poll: Polled, reading: Reading, source: Source) -> Sequence[Found]:
+    async def _cleaned(self, poll: Polled, raw: bytes, source: Source) -> Sequence[Found]:
         """All in one call, one by one when that overruns, so that what is at fault costs itself alone."""
-        found, parsed = reading.found, reading.parsed
-        if poll.feed.full_text:
-            await self._full_texts(poll, found, source)
-        if not found:
-            return found
         with contextlib.suppress(WorkError):
-            return unpack(await self.workers.run(read_entries, found, source, parsed), list[Found])
-        cleaned: list[Found] = []
-        for one in found:
+            return unpack(await self.workers.run(read_entries, raw, source), list[Found])
+        reading, cleaned = unpack(raw, Reading), list[Found]()
+        for one in reading.found:
+            alone = pack(replace(reading, found=(one,)))
             try:
-                raw = await self.workers.run_briefly(read_entries, [one], source, parsed)
-                cleaned += unpack(raw, list[Found])
+                cleaned += unpack(await self.workers.run_briefly(read_entries, alone, source), list[Found])
             except WorkError as error:
                 poll.say(f"{one.title}: left out, its markup could not be read: {error}")
                 cleaned.append(replace(one, entry=None, reason=str(error)))

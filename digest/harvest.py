@@ -114,9 +114,10 @@ def read_feed(
     return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=tuple(found)))
 
 
-def read_entries(found: Iterable[Found], source: Source, parsed: ParsedFeed) -> bytes:
-    """Clean, complete and judge entries; a tuple of `Found`, packed."""
-    return pack([_read_entry(one, source, parsed) for one in found])
+def read_entries(raw: bytes, source: Source) -> bytes:
+    """Clean, complete and judge the entries of a packed `Reading`; a list of `Found`, packed."""
+    reading = unpack(raw, Reading)
+    return pack([_read_entry(one, source, reading.parsed) for one in reading.found])
 
 
 def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
