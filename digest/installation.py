@@ -112,10 +112,6 @@ class Installation:
         return self._moment or self.clock()
 
     @property
-    def themes(self) -> "tuple[Theme, ...]":
-        return self.config.themes
-
-    @property
     def language(self) -> str:
         return self.config.newsletter.language
 
@@ -126,10 +122,11 @@ class Installation:
             ConfigError: There is none of that name.
         """
         wanted = name.strip().casefold()
-        for theme in self.themes:
+        themes = self.config.themes
+        for theme in themes:
             if wanted in {theme.id.casefold(), *(n.casefold() for n in theme.names.values())}:
                 return theme
-        known = ", ".join(f"{theme.id} ({theme.name(self.language)})" for theme in self.themes)
+        known = ", ".join(f"{theme.id} ({theme.name(self.language)})" for theme in themes)
         raise ConfigError(self.config.path, [(0, "themes", f"there is no theme {name!r}; there are {known}")])
 
     def schedule(self, name: str) -> Schedule:
@@ -207,12 +204,6 @@ class Installation:
     def operator_secret(self) -> str:
         """The password of the operator's page. Made and kept on first use when none is set."""
         return self.config.operator_secret or _make_secret(self.data_dir / "operator.key").decode()
-
-    def hash_address(self, address: str) -> str:
-        """What the suppression list holds of an address."""
-        from digest.signup import make_hasher
-
-        return make_hasher(self.keys)(address)
 
     @cached_property
     def signup(self) -> "Signup":

@@ -63,9 +63,9 @@ class Signup:
     newsletter: Newsletter
     keys: Mapping[str, bytes]
 
-    @cached_property
-    def hash_address(self) -> Callable[[str], str]:
-        return make_hasher(self.keys)
+    def hash_address(self, address: str) -> str:
+        """For the suppression list, with the last of *keys*: new ones come before."""
+        return address_hash(tuple(self.keys.values())[-1], address)
 
     @cached_property
     def _question(self) -> Callable[[str, datetime], MessageTemplate]:
@@ -196,12 +196,6 @@ class Signup:
             return Turn(state=after, reason=reasons[one.id], paused_until=until, hashed=hashed)
 
         return self.store.subscribers.turn(list(reasons), decide, actor=actor, now=now)
-
-
-def make_hasher(keys: Mapping[str, bytes]) -> Callable[[str], str]:
-    """What the suppression list holds of an address, made with the last of *keys*: new ones come before."""
-    oldest = tuple(keys.values())[-1]
-    return lambda address: address_hash(oldest, address)
 
 
 def personal_data(store: "Store", reader: Subscriber) -> dict[str, object]:

@@ -42,14 +42,11 @@ def options(
     clock: Annotated[
         str | None,
         Option(
-            help="Pretend it is this moment, as 2026-01-05T08:00:00+08:00: the same inputs and clock give "
-            "the same bytes. SOURCE_DATE_EPOCH does the same.",
+            help="Work as if it were 2026-01-05T08:00:00+08:00 (or set SOURCE_DATE_EPOCH).",
             show_default="now",
         ),
     ] = None,
-    _: Annotated[
-        bool, Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
-    ] = False,
+    _: Annotated[bool, Option("--version", help="Show it, leave.", callback=_version, is_eager=True)] = False,
 ) -> None:
     context.obj = {"config": config, "clock": clock}
 

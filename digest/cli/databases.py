@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 
 def migrate(
     context: Context,
-    new_secret: Annotated[
-        bool, Option("--new-secret", help="The secret was changed on purpose: take the one hosts have now.")
-    ] = False,
+    new_secret: Annotated[bool, Option("--new-secret", help="The secret was changed on purpose.")] = False,
 ) -> None:
     """Bring the database's tables to this version's form; may be said again at any time.
 
-    What runs meanwhile goes on, of this version or the one before.
+    What runs meanwhile goes on, of this version or the one before. With --new-secret the secret that hosts
+    have now is taken for the right one.
     """
     from digest.jobs import SECRET
     from digest.store import open_store

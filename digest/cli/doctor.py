@@ -22,9 +22,7 @@ doctor = Typer(
 @doctor.callback()
 def examine(
     context: Context,
-    to: Annotated[
-        str | None, Option(help="Send a test through every server to this address.", metavar="ADDR")
-    ] = None,
+    to: Annotated[str | None, Option(help="Send a test there through every server.", metavar="ADDR")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check everything and say what to do. Exit code 1 when something is at fault."""
@@ -69,9 +67,7 @@ def _findings(opened: Runtime, to: str | None) -> Iterator["Finding"]:
 @doctor.command()
 def dkim(
     context: Context,
-    new: Annotated[
-        Path | None, Option("--new", help="Make a key and keep it in this file.", metavar="FILE")
-    ] = None,
+    new: Annotated[Path | None, Option("--new", help="Make a key in this file.", metavar="FILE")] = None,
     selector: Annotated[str, Option(help="Its name in DNS.")] = "digest",
     algorithm: Annotated[Literal["rsa", "ed25519"], Option(help="Have one of each.")] = "rsa",
 ) -> None:

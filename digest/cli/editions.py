@@ -26,9 +26,7 @@ from digest.runtime import Runtime
 
 DELIVERY = ("id", "address", "state", "attempts", "code", "text", "updated_at")
 editions = Typer(help="Past editions: list, show, why, correct.", no_args_is_help=True, rich_markup_mode=None)
-Number = Annotated[
-    int, Argument(min=1, max=2**31 - 1, help="The edition's number, as digest editions list gives it.")
-]
+Number = Annotated[int, Argument(min=1, max=2**31 - 1, help="As digest editions list gives it.")]
 
 
 @editions.command(name="list")
@@ -125,23 +123,17 @@ def correct(
     context: Context,
     number: Number,
     note: Annotated[str, Option(help="What was wrong and what is right, for readers.")],
-    drop: Annotated[
-        list[str] | None,
-        Option(metavar="ITEM[.EXCERPT]", help="Leave out, counted as digest editions why does."),
-    ] = None,
-    reread: Annotated[
-        bool, Option("--reread", help="Take titles, credits and dates as the articles have them now.")
-    ] = False,
+    drop: Annotated[list[str] | None, Option(metavar="ITEM[.EXCERPT]", help="Leave this out.")] = None,
+    reread: Annotated[bool, Option("--reread", help="Take titles, credits, dates as they are now.")] = False,
     subject: Annotated[str | None, Option(help="A new subject.")] = None,
-    send: Annotated[
-        bool, Option("--send", help="Mail it to all who got it; else the next edition says so.")
-    ] = False,
+    send: Annotated[bool, Option("--send", help="Mail it to all who got it.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Correct a frozen edition: a new revision under the old address, with a dated note.
 
     A wrong credit or date is put right where it was read, in seeds/notes.toml for one; then digest collect,
-    and correct with --reread.
+    and correct with --reread. --drop leaves out an item (3) or an excerpt (3.2), counted as digest why does.
+    Without --send the next edition opens with the note.
     """
     from digest.corrections import Changes, correct
 

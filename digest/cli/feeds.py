@@ -24,9 +24,7 @@ def add(
     title: Annotated[str | None, Option(help="Shown as the outlet; the feed's own otherwise.")] = None,
     tag: Annotated[list[str] | None, Option(help="May be given several times.")] = None,
     full_text: Annotated[bool, Option("--full-text", help="Read each article's own page.")] = False,
-    private: Annotated[
-        bool, Option("--allow-private", help="The feed lives on a private address of yours.")
-    ] = False,
+    private: Annotated[bool, Option("--allow-private", help="It lives on a private address.")] = False,
 ) -> None:
     """Find the feed at an address and read it from now on.
 

@@ -74,22 +74,17 @@ def now(
         list[str] | None,
         Argument(help="Theme ids or names; none: those whose turn it is.", metavar="[THEME]…"),
     ] = None,
-    to: Annotated[
-        list[str] | None, Option(help="Mail it to this address; may be given several times.", metavar="ADDR")
-    ] = None,
-    shape: Annotated[
-        Format | None, Option("--format", "-f", help="Default: terminal on one, markdown in a pipe.")
-    ] = None,
-    output: Annotated[
-        Path | None, Option("--output", "-o", help="Write it to this file; its ending chooses the format.")
-    ] = None,
+    to: Annotated[list[str] | None, Option(help="Mail it there; may be repeated.", metavar="ADDR")] = None,
+    shape: Annotated[Format | None, Option("--format", "-f", help="How to show it.")] = None,
+    output: Annotated[Path | None, Option("--output", "-o", help="A file; its ending is the format.")] = None,
     show: Annotated[bool, Option("--open", help="Open the HTML in a browser.")] = False,
     dry_run: DryRun = False,
     language: Language = None,
 ) -> None:
     """Make a digest now: read the sources, pick themes, show it, or mail it with --to.
 
-    Excerpts shown once are not shown again by the next digest now.
+    Excerpts shown once are not shown again by the next digest now. Without --format it is set for a terminal
+    on one, and as Markdown in a pipe; a file's ending tells its format.
     """
     if output and (output.is_dir() or not output.parent.is_dir()):
         raise BadParameter("must be a file in a folder that is there", param_hint="--output")

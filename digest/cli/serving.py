@@ -39,17 +39,15 @@ def serve(
 
 def worker(
     context: Context,
-    queues: Annotated[
-        str, Option(help="What to take on: mail (delivering), editions, feeds; with commas.")
-    ] = "mail,editions,feeds",
-    concurrency: Annotated[
-        int, Option(min=1, help="Jobs at once, beside delivering, which is one at a time.")
-    ] = 4,
+    queues: Annotated[str, Option(help="What to take on, with commas.")] = "mail,editions,feeds",
+    concurrency: Annotated[int, Option(min=1, help="Jobs at once, beside delivering.")] = 4,
     speed: Annotated[float, Option(min=1, max=3600, help="As of digest serve.")] = 1.0,
 ) -> None:
     """Do what digest serve does, without the pages: one more host that collects, publishes and delivers.
 
     For PostgreSQL; needs nothing but the same config.toml and the same secret. Ends as digest serve does.
+
+    Queues are mail (delivering, one job at a time), editions and feeds.
     """
     from digest.jobs import QUEUES
 
@@ -99,18 +97,14 @@ def send(
     context: Context,
     schedule: Annotated[str | None, Argument(help="The schedule; needed when there are several.")] = None,
     dry_run: DryRun = False,
-    resume: Annotated[
-        bool, Option("--resume", help="Make no edition, only go on with what is queued.")
-    ] = False,
-    only_failed: Annotated[
-        bool, Option("--only-failed", help="Make no edition: send the newest again to whom it failed.")
-    ] = False,
-    to: Annotated[
-        list[str] | None,
-        Option(help="Make no edition: mail the newest to this address alone; may be repeated."),
-    ] = None,
+    resume: Annotated[bool, Option("--resume", help="Make no edition: go on with the queue.")] = False,
+    only_failed: Annotated[bool, Option("--only-failed", help="Try the failed ones again.")] = False,
+    to: Annotated[list[str] | None, Option(help="Mail the newest to this address.")] = None,
 ) -> None:
     """Make a schedule's edition now and deliver it to its subscribers.
+
+    With --resume, --only-failed or --to none is made: the queue goes on, or the newest edition is sent again
+    to whom it failed, or to that address alone (which may be repeated).
 
     Ctrl-C ends it in order: what is on the wire is finished, the rest stays queued for --resume.
     """

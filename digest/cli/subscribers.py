@@ -53,17 +53,12 @@ def add(
     schedule: Several = None,
     language: Language = None,
     timezone: Annotated[str | None, Option(help="Like Asia/Shanghai.")] = None,
-    reinstate: Annotated[
-        bool,
-        Option(
-            "--reinstate",
-            help="Take back a reader whom a bounce stopped; let who is suppressed use the form again.",
-        ),
-    ] = False,
+    reinstate: Annotated[bool, Option("--reinstate", help="Bring back who was stopped.")] = False,
 ) -> None:
     """Add somebody who has agreed to get the digest. No mail is sent.
 
-    Who left or complained is refused: only they can subscribe again, with the form.
+    Who left or complained is refused: only they can subscribe again, with the form. --reinstate takes back a
+    reader whom a bounce stopped, and lets who is suppressed use the form again.
     """
     from digest.model import Subscriber
     from digest.roster import add_by_hand, zones
@@ -276,9 +271,7 @@ def export(
     theme: Theme = None,
     schedule: Schedule = None,
     output: Annotated[Path | None, Option("-o", "--output", help="Write here, not to stdout.")] = None,
-    excel: Annotated[
-        bool, Option("--excel", help="With a mark in front by which Excel shows Chinese right.")
-    ] = False,
+    excel: Annotated[bool, Option("--excel", help="So that Excel shows Chinese right.")] = False,
 ) -> None:
     """Write readers as CSV, in the columns import takes."""
     from contextlib import nullcontext

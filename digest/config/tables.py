@@ -31,6 +31,7 @@ from pydantic import (
 
 from digest import toml
 from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Schedule, SiteRule, Term, Theme
+from digest.timing import check as check_cron
 
 LOCALES = Path(__file__).parent.parent / "locale"
 """A catalog of the interface's words for each language, shipped with the program."""
@@ -97,13 +98,16 @@ class Made:
 
 
 def _must(test: Callable[[Any], object], what: str) -> AfterValidator:
-    """Refuse what *test* says no to, or raises for, and say *what* of it."""
+    """Refuse what *test* says no to, or raises for, and say *what* of it: ``{0}``, and the error ``{1}``."""
 
     def check(value: object) -> object:
-        with suppress(KeyError, ValueError, OSError):
+        error: Exception | None = None
+        try:
             if test(value):
                 return value
-        raise ValueError(what.format(value))
+        except (KeyError, ValueError, OSError, re.error) as raised:
+            error = raised
+        raise ValueError(what.format(value, error))
 
     return AfterValidator(check)
 
@@ -167,21 +171,6 @@ def _private(url: str) -> bool:
     return parts.scheme == "https" or host == "localhost" or ip_address(host).is_loopback
 
 
-def _cron(value: str) -> str:
-    from digest.timing import check
-
-    check(value)
-    return value
-
-
-def _expression(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    return value
-
-
 def _several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -243,7 +232,7 @@ Colour = Annotated[
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 _ZONE = "{!r} is not a time zone; write one like Asia/Shanghai or UTC"
 Network = Annotated[str, _must(ip_network, "{!r} is not a network; write it like 10.1.2.0/24")]
-Expression = Annotated[str, AfterValidator(_expression)]
+Expression = Annotated[str, _must(re.compile, "is not a regular expression: {1}")]
 Header = Annotated[str, _must(re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch, "{!r} is not a header's name")]
 _WEEK = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _DAYS = {"day": "*", "weekday": "1-5", **{name: str(n) for n, name in enumerate(_WEEK)}}
@@ -346,7 +335,7 @@ class ScheduleTable(_Table):
     at: Annotated[str, _must(_CLOCK.fullmatch, "{!r} is not a time of day; write it like 08:00")] | None = (
         None
     )
-    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    cron: Annotated[str, _must(lambda value: check_cron(value) is None, "{1}")] | None = None
     timezone: Annotated[str, _must(lambda value: value == "reader" or ZoneInfo(value), _ZONE)] | None = None
     late: Literal["send", "fold", "drop"] = "fold"
     grace_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 6.0
