@@ -44,11 +44,13 @@ class Published:
 class BlockKind(StrEnum):
     PARAGRAPH = "paragraph"
     HEADING = "heading"
+    ASIDE = "aside"
+    """Of the text but not of its telling, and never quoted: who wrote it, a caption, code, a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A heading or paragraph: ``text[start:end]``. Blocks are in order and do not overlap."""
+    """A heading, paragraph or aside: ``text[start:end]``. Blocks are in order and do not overlap."""
 
     kind: BlockKind
     start: int

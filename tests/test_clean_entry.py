@@ -21,6 +21,7 @@ PROSE = [
     "worried about the noise at first; they found later that it is quieter than the cold store next door. "
     * 2,
     "Nobody asked for it. It came anyway, and by March it was paid for.",
+    "Ann Lee is a founder of the paper. She has written about the water tower since before it was sold to the town.",
     "采访于2026年2月3日在北岸进行，以下是经过整理的对话，其中的数字由街道办公布，季度之间的差别来自屋顶上的光伏板。"
     * 2,
 ]
@@ -32,7 +33,7 @@ ODD = [
     "更多精彩内容，请立即扫码关注公众号，限时免费领取资料，抢购名额有限，先到先得，快来报名参加吧！" * 2,
     "电费 & 带宽 <各占多少> \u3000 \u00a0 \u200b 由三名居民代表核对一次。", "目录", "共12条评论",
 ]  # fmt: skip
-WRAPS = ["<p>{}</p>", "<p>{}</p>", "<p>{}</p>", "{}<br>", "<div>{}</div>", "<p><b>{}</b></p>", "<p><span>{}</span></p>",
+WRAPS = ["<p>{}</p>", "<p>{}</p>", "<p><em>{}</em></p>", "{}<br>", "<div>{}</div>", "<p><b>{}</b></p>", "<p><span>{}</span></p>",
          '<p><a href="/x">{}</a></p>', "<li>{}</li>", "<h2>{}</h2>", "<blockquote>{}</blockquote>"]  # fmt: skip
 APART = ["<h2>{}</h2>", "<h3>{}</h3>", "<figure><img src='/a.jpg'><figcaption>{}</figcaption></figure>"]
 HEADINGS = [

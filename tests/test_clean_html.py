@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from digest.clean import clean_page
-from digest.model import Article
+from digest.model import Article, BlockKind
 
 PARAGRAPHS = (
     "The ferry came back on a Tuesday, with forty-one people on board and a dog that had not been counted.",
@@ -314,3 +314,26 @@ def test_hostile_markup_gives_an_empty_page(raw: str) -> None:
     page = clean_page(raw, source_id="x", html=True)
     assert page.article is None
     assert page.reason
+
+
+def test_what_is_beside_the_telling_is_kept_as_asides() -> None:
+    aside = [
+        "Editor’s note: The harbour master read this before it was printed.",
+        "The dog of the ferry waits for the first boat of the morning.",
+        "while boat.at_pier(): boat.row(miles=4); log[boat] = 'late'",
+        "Lee, A. (2023). Ferries of the north. River Press. ISBN 978-0-00-000000-2.",
+        "Ann Lee is the author of two books on ferries.",
+        "The boat’s timetable is printed by the town and costs nothing.",
+    ]
+    raw = (
+        f"<body><h1>The ferry is back</h1><article><p>{aside[0]}</p><p>{PARAGRAPHS[0]}</p>"
+        f"<div class='story-photo'><div class='text'>{aside[1]}</div></div><p>{PARAGRAPHS[1]}</p><pre>{aside[2]}</pre>"
+        f"<p><em>Nobody</em> {PARAGRAPHS[2]}</p><p>{aside[3]}</p><p>{aside[4]}</p><p><i>{aside[5]}</i></p></article></body>"
+    )
+    found = article(raw)
+    parts = {found.text[b.start : b.end]: b.kind for b in found.blocks}
+    assert aside == [text for text, kind in parts.items() if kind is BlockKind.ASIDE]
+    assert [text for text, kind in parts.items() if kind is BlockKind.PARAGRAPH] == [
+        *PARAGRAPHS[:2],
+        f"Nobody {PARAGRAPHS[2]}",
+    ]

@@ -10,11 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import takewhile
 from operator import add
 
 from digest.clean import dates
 from digest.clean.lines import Line
-from digest.clean.marks import Kind, is_prose, kind
+from digest.clean.marks import Kind, is_note, is_prose, kind
+from digest.model import BlockKind
 from digest.text import CJK
 
 _GRAM = re.compile(rf"[A-Za-z]{{4,}}|[{CJK}]+")
@@ -36,6 +38,9 @@ _ITEM = re.compile(
 )
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
 _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
+_SOURCES = ("doi:", "DOI:", "doi.org/", "ISBN", "arXiv:", "Retrieved ")
+"""One of these stands in each line of a list of sources, as in notes on where a study was printed."""
+_CODE_SIGNS = b"=(){}<>;$[]_|\\#"
 CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:\.\d+)*\.? |\[edit\]$|¶$")
 """What a heading has in a table of contents and not in the text, or the other way."""
@@ -73,6 +78,8 @@ SUBJECT = 2_000
 """Characters of a text by which its title is known."""
 _FALL = 150.0
 """Score of some twenty lines of furniture in a row."""
+_NOTES = 4
+"""Paragraphs at the end of a text that may be notes; more in slanted letters are how it is written."""
 _RIVAL = 0.1
 """Share of the largest score from which a run may still be the body."""
 _SCORE = {
@@ -110,6 +117,7 @@ class Sheet:
     doubled: float = 0.0
     tests_left: int = 8
     headings: set[int] = field(default_factory=set)
+    asides: set[int] = field(default_factory=set)
     voted: bool = False
 
     def mass(self, start: int, end: int) -> float:
@@ -125,6 +133,12 @@ class Sheet:
     def drop(self, indexes: Iterable[int], why: str) -> None:
         for i in indexes:
             self.dropped[i] = self.dropped[i] or why
+
+    def block(self, i: int) -> BlockKind:
+        """What line *i* of the body is in the article."""
+        if i in self.headings:
+            return BlockKind.HEADING
+        return BlockKind.ASIDE if i in self.asides else BlockKind.PARAGRAPH
 
     def kept(self) -> list[int]:
         return [i for i in range(self.start, self.end) if not self.dropped[i]]
@@ -658,6 +672,7 @@ def sift(sheet: Sheet) -> None:
     for streak in _streaks(sheet):
         _judge_streak(sheet, streak)
     _mark_long_headings(sheet)
+    _mark_asides(sheet)
 
 
 def _drop_dated_rows(sheet: Sheet) -> None:
@@ -685,6 +700,35 @@ def _mark_long_headings(sheet: Sheet) -> None:
         open_ended = sheet.kinds[i] is Kind.PROSE and line.chinese and not line.stops and _is_heading(line)
         if open_ended and sheet.lines[before].ends and sheet.lines[after].ends:
             sheet.headings.add(i)
+
+
+def _mark_asides(sheet: Sheet) -> None:
+    whole = [*(not line.goes_on for line in sheet.lines), True]
+    kept = [i for i in sheet.kept() if i not in sheet.headings and whole[i] and whole[i + 1]]
+    found = asides([(sheet.lines[i].text, sheet.lines[i].apart) for i in kept])
+    sheet.asides.update(kept[n] for n in found)
+
+
+def asides(paragraphs: Sequence[tuple[str, str]]) -> set[int]:
+    """Which of (text, what parts it) are not of the telling: boxes, code, sources, and notes at either end.
+
+    Where such boxes hold a third of the text, or slanted letters end it for long, the page is made so.
+    """
+    found = {n for n, (text, part) in enumerate(paragraphs) if part in ("box", "code") or _is_cited(text)}
+    if sum(len(paragraphs[n][0]) for n in found) * 3 >= sum(len(text) for text, _ in paragraphs):
+        found.clear()
+    last = range(len(paragraphs))[::-1]
+    slanted = list(takewhile(lambda n: paragraphs[n][1] == "slanted", last))
+    found.update(slanted if len(slanted) < _NOTES else ())
+    found.update(n for n in {*last[:_NOTES], *last[-2:]} if is_note(paragraphs[n][0]))
+    return found
+
+
+def _is_cited(text: str) -> bool:
+    """Whether it is code, a formula or a source."""
+    octets = text.encode("utf-8", "replace")
+    signs = len(octets) - len(octets.translate(None, _CODE_SIGNS))
+    return signs * 16 > len(text) > 20 or text.startswith("^ ") or any(word in text for word in _SOURCES)
 
 
 def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str:
@@ -762,7 +806,7 @@ def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
 
 
 def _is_heading(line: Line) -> bool:
-    if line.bullet or line.ends or not 2 <= line.size <= (45 if line.chinese else 28):
+    if line.bullet or line.ends or line.apart == "code" or not 2 <= line.size <= (45 if line.chinese else 28):
         return False
     return dates.locate(line.text) is None or bool(NUMBERED.match(line.text))
 

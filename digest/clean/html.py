@@ -44,6 +44,13 @@ _MEMBER = re.compile(
 )
 """The address of a member's page."""
 _CAPTION_CLASS = re.compile(r"\bcaptions?\b", re.IGNORECASE)
+_TAG_ROLES = {"a": "a", "pre": "code", "em": "slanted", "i": "slanted", "small": "slanted"}
+_BOX_CLASS = re.compile(
+    r"(?<![a-z])(?:img|image|photo|picture|gallery|author|bio|byline|credits?|disclaimer|correction|time|meta)(?![a-z])",
+    re.IGNORECASE,
+)
+_MOST_BOXED = 3
+"""Paragraphs that a box of a picture or an author may have."""
 _SHINGLE = 12
 _MAX_CHARS = 4_000_000
 """Longer pages are cut off: scripts can be ten times as long as the text, and stand before it."""
@@ -161,7 +168,7 @@ def _lines(root: Any, whole: int) -> Iterator[Line]:
 
     parts: list[str] = []
     within: Counter[str] = Counter()
-    linked = number = posts = 0
+    linked = slanted = number = posts = 0
     heading = False
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
@@ -169,10 +176,10 @@ def _lines(root: Any, whole: int) -> Iterator[Line]:
         if not isinstance(tag, str):
             parts.append(element.tail or "")
             continue
-        if tag in _BLOCKS and (tag == "pre" or not within["pre"]):
-            if line := _flush(parts, number, linked, heading, within, posts):
+        if tag in _BLOCKS and (tag == "pre" or not within["code"]):
+            if line := _flush(parts, number, linked, slanted, heading, within, posts):
                 yield line
-            number, linked = number + 1, 0
+            number, linked, slanted = number + 1, 0, 0
             parts.clear()
         if not (hidden := _is_hidden(element)):
             role = _role(element, whole)
@@ -183,8 +190,9 @@ def _lines(root: Any, whole: int) -> Iterator[Line]:
             walk.skip_subtree()
         if piece := element.tail if ending else None if hidden else element.text:
             linked += len(piece.strip()) if within["a"] else 0
+            slanted += len(piece.strip()) if within["slanted"] else 0
             parts.append(piece)
-    if line := _flush(parts, number, linked, heading, within, posts):
+    if line := _flush(parts, number, linked, slanted, heading, within, posts):
         yield line
 
 
@@ -201,13 +209,13 @@ def _is_hidden(element: Any) -> bool:
 
 
 def _role(element: Any, whole: int) -> str:
-    """What an element makes of its lines: ``a``, ``pre``, ``post``, ``caption``, ``around`` or '', nothing.
+    """What an element makes of its lines: ``a``, ``post``, ``around``, what *Line.apart* names, or ''.
 
     A class says little on an element with most of the page's paragraphs, *whole* in number (0: not counted).
     """
     tag = element.tag
-    if tag in ("a", "pre"):
-        return str(tag)
+    if tag in _TAG_ROLES:
+        return _TAG_ROLES[tag]
     classes = (element.get("class") or "")[:200]
     if _is_post(element, classes):
         return "post"
@@ -219,6 +227,8 @@ def _role(element: Any, whole: int) -> str:
         tag not in _MAIN and _AROUND_CLASS.search(f"{classes} {element.get('id') or ''}"[:200])
     ):
         role = "around"
+    elif whole and _BOX_CLASS.search(classes):
+        return "box" if _count_paragraphs(element) <= _MOST_BOXED else ""
     else:
         return ""
     return "" if whole and _count_paragraphs(element) * 2 > whole else role
@@ -237,14 +247,23 @@ def _is_post(element: Any, classes: str) -> bool:
 
 
 def _flush(
-    parts: Sequence[str], number: int, linked: int, heading: bool, within: Counter[str], posts: int
+    parts: Sequence[str],
+    number: int,
+    linked: int,
+    slanted: int,
+    heading: bool,
+    within: Counter[str],
+    posts: int,
 ) -> Line | None:
     text = collapse("".join(parts))
     if not text:
         return None
     share = min(1.0, linked / len(text))
     vote = posts == 1 or within["answer"] > 0 if within["post"] else False if within["around"] else None
-    return measure(text, number, linked=share, heading=heading, vote=vote, caption=within["caption"] > 0)
+    apart = next((role for role in ("caption", "code", "box") if within[role]), "")
+    if slanted > 0.9 * len(text):
+        apart = apart or "slanted"
+    return measure(text, number, linked=share, heading=heading, vote=vote, apart=apart)
 
 
 def _voted(lines: list[Line], extract: str) -> list[Line]:

@@ -59,6 +59,8 @@ class Line(NamedTuple):
         goes_on: Split from the line before for judging only; joined again when both are kept.
         linked: Share of its characters that are links; 0 where the page had no tags.
         heading: Marked as a heading by a tag.
+        apart: What its tags make of it beside running text: ``caption``, ``code``, ``box`` of a picture or an
+            author, ``slanted`` from beginning to end; else ''.
         vote: Whether an extractor that saw the tags took it for body; None where there were none.
     """
 
@@ -75,7 +77,7 @@ class Line(NamedTuple):
     linked: float = 0.0
     heading: bool = False
     vote: bool | None = None
-    caption: bool = False
+    apart: str = ""
 
     @property
     def chinese(self) -> bool:
@@ -91,7 +93,7 @@ def measure(
     linked: float = 0.0,
     heading: bool = False,
     vote: bool | None = None,
-    caption: bool = False,
+    apart: str = "",
 ) -> Line:
     """A *Line* of collapsed *text*; its bullet sign, if any, is taken off."""
     bare = _BULLET.sub("", text, count=1)
@@ -111,7 +113,7 @@ def measure(
         linked=linked,
         heading=heading,
         vote=vote,
-        caption=caption,
+        apart=apart,
     )
 
 

@@ -13,7 +13,7 @@ from importlib import resources
 
 from digest.clean.lines import Line
 from digest.patterns import Anywhere, Lists, alternatives, joined
-from digest.text import fold
+from digest.text import fold, lazy
 
 
 class Kind(StrEnum):
@@ -64,6 +64,7 @@ _OF_LONG = _Tests((Kind.END, Kind.CALL, Kind.NOTICE))
 """Of paragraphs only these are asked."""
 _META = _Tests((Kind.META,))
 _FINAL = _Tests((Kind.FINAL,))
+_NOTE = lazy("|".join(_LISTS["aside"]), re.IGNORECASE)
 _BARE_DATE = re.compile(_DATE, re.IGNORECASE)
 _BYLINE = re.compile(
     r"^(?:By|BY|by):? (?:[A-Z][\w.'’-]*[ ,&]*|and |for |in |of |the |de |van |von )+"
@@ -91,7 +92,7 @@ _LONG = 120
 
 def kind(line: Line) -> Kind:
     """What *line* looks like on its own."""
-    if line.caption:
+    if line.apart == "caption":
         return Kind.CAPTION
     text = fold(line.text) if _TRADITIONAL.search(line.text) else line.text
     if len(text) <= 600 and line.size <= _LONG * 2:
@@ -159,6 +160,11 @@ def _is_menu(line: Line) -> bool:
 def is_byline(text: str) -> bool:
     """Whether the line names an author, a source or a date as pages do, outside of running text."""
     return bool(_META(text[:300]) or _BYLINE.match(text[:160]))
+
+
+def is_note(text: str) -> bool:
+    """Whether a paragraph at an end of a text speaks of the text itself, its authors or its readers."""
+    return _NOTE.match(text[:200]) is not None
 
 
 def is_bare_date(text: str) -> bool:

@@ -135,8 +135,7 @@ def _drafts(sheet: Sheet) -> list[_Draft]:
         if line.goes_on and before == i - 1 and drafts:
             drafts[-1].text += f" {line.text}"
         else:
-            kind = BlockKind.HEADING if i in sheet.headings else BlockKind.PARAGRAPH
-            drafts.append(_Draft(line.text, kind, i))
+            drafts.append(_Draft(line.text, sheet.block(i), i))
         before = i
     while drafts and drafts[-1].kind is BlockKind.HEADING:
         drafts.pop()
@@ -165,7 +164,7 @@ def _assemble(
     title, brand = _title(sheet, told, brand, joined)
     cuts, flags = _cut_splices(drafts, title, brand)
     text, blocks, placed = _lay(drafts, cuts)
-    paragraphs = [draft.text for draft in drafts if draft.kind is BlockKind.PARAGRAPH]
+    paragraphs = [draft.text for draft in drafts if draft.kind is not BlockKind.HEADING]
     head, tail = _around(sheet)
     edges = [*footer, *header[:8]]
     said = metadata.credits(head, tail, paragraphs, edges, brand=brand if flags else None, site=told.site)
@@ -318,7 +317,7 @@ def _decision(sheet: Sheet, i: int, line: Line) -> Decision:
     inside = sheet.start <= i < sheet.end
     kept = inside and not sheet.dropped[i]
     if kept:
-        why = "heading" if i in sheet.headings else "body"
+        why = "body" if (block := sheet.block(i)) is BlockKind.PARAGRAPH else block.value
     elif i == sheet.title:
         why = "title"
     else:
