@@ -93,10 +93,6 @@ class Report(Progress):
     seconds: float
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def retry_at(claim: Claim, policy: Policy, now: datetime) -> datetime | None:
     """When to try again: 5 min doubling to 4 h, up to a quarter later; None when that is too late.
 
@@ -141,7 +137,7 @@ class _Run:
     _: KW_ONLY
     owner: str
     policy: Policy = Policy()
-    clock: Clock = utc_now
+    clock: Clock = lambda: datetime.now(UTC)
     edition: int | None = None
     at_most: int = sys.maxsize
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -261,14 +257,14 @@ class _Run:
 
     async def _recover(self) -> int:
         """Take back what gone senders left; how many rows that put in the queue."""
-        found = await self.scribe.call(
-            self.ledger.recover, now=self.clock(), policy=self.policy.uncertain, owner_gone=self._is_gone
-        )
-        return found.resent + found.requeued
 
-    def _is_gone(self, owner: str) -> bool:
-        """Never ourselves, though a restarted database may have forgotten us."""
-        return owner != self.owner and self.owner_gone(owner)
+        def is_gone(owner: str) -> bool:
+            """Never ourselves, though a restarted database may have forgotten us."""
+            return owner != self.owner and self.owner_gone(owner)
+
+        now, policy = self.clock(), self.policy.uncertain
+        found = await self.scribe.call(self.ledger.recover, now=now, policy=policy, owner_gone=is_gone)
+        return found.resent + found.requeued
 
     async def _release(self, claims: Sequence[Claim]) -> int:
         if not claims:

@@ -28,7 +28,7 @@ from digest.store import Outcome, Store, open_store
 from digest.store.schema import consent_events, deliveries, editions, subscribers, suppressions
 from digest.tokens import Purpose
 from digest.web import Limits
-from digest.web.limits import Window, ip_network, network, visitor
+from digest.web.limits import Window, network
 from digest.web.operator import Counted, OperatorPages, marked, tally
 
 ROOT = Path(__file__).parents[1]
@@ -717,11 +717,11 @@ async def test_a_proxy_of_ours_is_believed_and_no_other(sqlite_url: str, tmp_pat
         assert (await site.get("/operator"))[0] == 401
         assert (await site.get("/operator", headers=told))[0] == 200
         answers = []
-        for visitor in ("203.0.113.9", "203.0.113.10", "198.51.100.1"):
+        for visitor in ("203.0.113.9", "203.0.113.10", "198.51.100.1", "1.1.1.1, 198.51.100.2, 127.0.0.2"):
             fields = {"address": f"v{len(answers)}@example.org", "theme": "craft"}
             answer = await site.post("/subscribe", data=fields, headers={"X-Forwarded-For": visitor})
             answers.append(answer[0])
-        assert answers == [200, 429, 200]
+        assert answers == [200, 429, 200, 429], "what a visitor put before is not believed"
 
 
 async def test_the_operator_pauses_a_schedule_and_approves_an_edition(site: Site) -> None:
@@ -783,20 +783,6 @@ def test_a_window_lets_so_many_through_and_forgets() -> None:
 )
 def test_networks(address: str, expected: str) -> None:
     assert network(address) == expected
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "expected"),
-    [
-        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),
-        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
-        ("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", "nonsense", "nonsense"),
-    ],
-)
-def test_only_our_proxies_speak_for_others(peer: str, forwarded: str, expected: str) -> None:
-    assert visitor(peer, forwarded, [ip_network("10.0.0.0/24")]) == expected
 
 
 @contextmanager

@@ -9,13 +9,12 @@ import ssl
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPResponseException
 
 from digest.mail.pipeline import Exchange, LostError, Reply
 from digest.mail.transport import Fate, Letter, Result, Server, Source, printable
-
-if TYPE_CHECKING:
-    from aiosmtplib import SMTP
 
 _OVERTAXED_WORDS = ("frequency limited", "rate limit", "too many", "too quickly", "try again later", "频率")
 _FULL = re.compile(r"(messages?|mails?|transactions?) .*\b(per|this|one) (connection|session)", re.IGNORECASE)
@@ -34,7 +33,7 @@ class OpeningError(Exception):
 class Connection:
     """An open connection. Letters go one after another; once :attr:`usable` is False, it is closed."""
 
-    def __init__(self, smtp: "SMTP", server: Server) -> None:
+    def __init__(self, smtp: SMTP, server: Server) -> None:
         self._smtp = smtp
         self._server = server
         self._exchange = Exchange(cast(asyncio.Transport, smtp.transport))
@@ -258,8 +257,6 @@ async def open_connection(server: Server) -> Connection:
     Raises:
         OpeningError: with one sentence that says what to do, where that can be known.
     """
-    from aiosmtplib import SMTP, SMTPException
-
     smtp = SMTP(
         hostname=server.host,
         port=server.port,
@@ -284,7 +281,7 @@ async def open_connection(server: Server) -> Connection:
         raise
 
 
-async def _authenticate(smtp: "SMTP", server: Server) -> None:
+async def _authenticate(smtp: SMTP, server: Server) -> None:
     """One method, one attempt: trying the rest after a refusal is how accounts get locked."""
     if server.username is None:
         return
@@ -303,8 +300,6 @@ async def _authenticate(smtp: "SMTP", server: Server) -> None:
 
 def _explained(server: Server, error: Exception) -> OpeningError:
     """What went wrong, and what to do about it."""
-    from aiosmtplib import SMTPAuthenticationError, SMTPResponseException
-
     cause = error.__cause__ or error
     said = f" ({error.code} {printable(error.message)})" if isinstance(error, SMTPResponseException) else ""
     lasting = True

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from digest.errors import ConsentError, StoreError, TokenError
 from digest.report import overdue
@@ -125,7 +126,10 @@ def make_app(door: Door) -> Starlette:
             Route("/healthz", health),
             Route("/robots.txt", robots),
         ],
-        middleware=[Middleware(Manners, numbers=numbers, proxies=door.operator.proxies, root=door.root)],
+        middleware=[
+            Middleware(Manners, numbers=numbers, root=door.root),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, door.operator.proxies))),
+        ],
         exception_handlers={
             HTTPException: http_problem,
             TokenError: bad_link,

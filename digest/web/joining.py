@@ -53,7 +53,7 @@ class Joining:
 
     def _wait_s(self, request: Request) -> float:
         """Counts this sign-up, and says how long to wait when there were too many."""
-        who = network(request.scope["visitor"])
+        who = network(request.client.host if request.client else "")
         wait_s = max(self._by_network.wait_s(who), self._in_all.wait_s(""))
         if not wait_s:
             self._by_network.count(who)

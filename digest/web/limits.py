@@ -51,18 +51,6 @@ def network(address: str) -> str:
     return str(ip_network(f"{mapped}/{24 if mapped.version == 4 else 56}", strict=False))
 
 
-def visitor(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
-    """Who asks: *peer*, or whom the proxies of ours say they ask for.
-
-    Args:
-        forwarded: ``X-Forwarded-For``, read from its end, because only what our proxies appended is true.
-    """
-    chain = [*(one.strip() for one in forwarded.split(",") if one.strip()), peer]
-    while len(chain) > 1 and is_within(chain[-1], proxies):
-        chain.pop()
-    return chain[-1][:64]
-
-
 def is_within(address: str, networks: Sequence[Network]) -> bool:
     try:
         ip = ip_address(address)

@@ -4,13 +4,10 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from digest.web.limits import Network, visitor
 
 log = logging.getLogger("digest.web")
 
@@ -45,7 +42,6 @@ class Manners:
 
     app: ASGIApp
     numbers: Numbers
-    proxies: Sequence[Network]
     root: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,11 +56,7 @@ class Manners:
         first = path.split("/")[1] if path.startswith("/") else ""
         page = first if first in KNOWN else "other"
         headers = _headers(page, path == "/subscribe/embed")
-        peer = (scope.get("client") or ("unknown",))[0]
-        scope["visitor"] = peer[:64]
-        if self.proxies:
-            forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-            scope["visitor"] = visitor(peer, forwarded.decode("latin-1"), self.proxies)
+        scope["peer"] = scope.get("client")
         status = 500
 
         async def answer(message: Message) -> None:

@@ -94,10 +94,10 @@ class Guard:
 
     def _refused(self, request: Request) -> Response | None:
         """What somebody gets who is not the operator; None for the operator."""
-        operator, who = self._operator, network(request.scope["visitor"])
+        operator, who = self._operator, network(request.client.host if request.client else "")
         if not operator.secret and not operator.header:
             raise HTTPException(404)
-        peer = request.client.host if request.client else ""
+        peer = (request.scope["peer"] or [""])[0]
         if operator.header and is_within(peer, operator.proxies) and request.headers.get(operator.header):
             return None
         wait_s = self._wrong.wait_s(who)
