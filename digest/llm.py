@@ -124,7 +124,8 @@ class Chat:
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s)) as session,
                 session.post(self._url, json=question, headers=headers, allow_redirects=False) as response,
             ):
-                self._check_status(response)
+                if response.status != 200:
+                    raise _refusal(response)
                 body = await _read(response)
         except TimeoutError as error:
             self._spend(most, MAX_TOKENS)  # it may be charged for all the same
@@ -139,15 +140,14 @@ class Chat:
             raise answer
         return answer
 
-    def _check_status(self, response: "aiohttp.ClientResponse") -> None:
-        status = response.status
-        if status == 200:
-            return
-        again = status in _PASSING
-        wanted = response.headers.get("Retry-After", "").strip()
-        # In seconds, as those providers write it; a date (RFC 9110 section 10.2.3) counts as none.
-        wait_s = float(wanted[:9]) if again and wanted.isdecimal() else 0.0
-        raise _Unanswered(f"the endpoint answered {status}", again=again, wait_s=wait_s, final=not again)
+
+def _refusal(response: "aiohttp.ClientResponse") -> _Unanswered:
+    again = response.status in _PASSING
+    wanted = response.headers.get("Retry-After", "").strip()
+    # In seconds, as those providers write it; a date (RFC 9110 section 10.2.3) counts as none.
+    wait_s = float(wanted[:9]) if again and wanted.isdecimal() else 0.0
+    said = f"the endpoint answered {response.status}"
+    return _Unanswered(said, again=again, wait_s=wait_s, final=not again)
 
 
 def _most_tokens(system: str, user: str) -> int:

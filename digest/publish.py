@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from digest.assemble import assemble
 from digest.entries import additions
-from digest.errors import SummaryError
 from digest.model import (
     Article,
     Edition,
@@ -122,7 +121,7 @@ def publish(
         return Made(edition=None, plan=replace(plan, skipped=(*plan.skipped, few)))
     if rewrite:
         fresh = {one.article.source_id for one in candidates if not one.used}
-        sections, refused = _rewrite(sections, fresh, rewrite)
+        sections, refused = rewrite.rewrite(sections, fresh)
         plan = replace(plan, skipped=plan.skipped + tuple(refused))
     edition = assemble(
         sections,
@@ -326,29 +325,6 @@ def _excerpts(
         avoid=said,
         adds=adds,
     )
-
-
-def _rewrite(
-    sections: list[Section], fresh: set[str], rewrite: "Rewriter"
-) -> tuple[list[Section], list[Skipped]]:
-    """The sections with what a model wrote, and why it did not for some items.
-
-    Only articles in *fresh*, never quoted by this schedule: the model says the same of one every time.
-    """
-    refused: list[Skipped] = []
-    rewritten = []
-    for section in sections:
-        items = list(section.items)
-        for n, item in enumerate(items):
-            if item.article.source_id not in fresh:
-                continue
-            try:
-                items[n] = replace(item, excerpts=rewrite(item.article, section.theme, item.excerpts))
-            except SummaryError as error:
-                why = f"{error}; the article's own words are used"
-                refused.append(Skipped(kind="summary", name=item.article.title, why=why))
-        rewritten.append(replace(section, items=tuple(items)))
-    return rewritten, refused
 
 
 def _item(choice: Planned, excerpts: tuple[Excerpt, ...]) -> Item:

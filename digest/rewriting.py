@@ -7,13 +7,14 @@ the item keeps the lead it had.
 import asyncio
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from digest.errors import SummaryError
 from digest.grounding import MAX_CHARACTERS, MAX_WORDS, check
 from digest.llm import Account, Chat
-from digest.model import Article, Excerpt, Role, Severity, Theme
+from digest.model import Article, Excerpt, Item, Role, Section, Severity, Skipped, Theme
 from digest.store import Store
 from digest.store.state import ANSWERS
 
@@ -43,8 +44,30 @@ class Rewriter:
         self._chat, self._store, self._model, self._now = chat, store, model, now
         self._written = self._refused = self._again = 0
 
-    def __call__(self, article: Article, theme: Theme, excerpts: tuple[Excerpt, ...]) -> tuple[Excerpt, ...]:
-        """*excerpts* with a lead by the model, unchanged where one would not do.
+    def rewrite(
+        self, sections: Sequence[Section], fresh: Collection[str]
+    ) -> tuple[list[Section], list[Skipped]]:
+        """The sections with what the model wrote, and why it did not for some items.
+
+        Only articles in *fresh*, never quoted by this schedule: the model says the same of one every time.
+        """
+        refused: list[Skipped] = []
+        rewritten = []
+        for section in sections:
+            items = list(section.items)
+            for n, item in enumerate(items):
+                try:
+                    if item.article.source_id in fresh:
+                        items[n] = self._retold(item, section.theme)
+                except SummaryError as error:
+                    why = f"{error}; the article's own words are used"
+                    refused.append(Skipped(kind="summary", name=item.article.title, why=why))
+            rewritten.append(replace(section, items=tuple(items)))
+        self._refused += len(refused)
+        return rewritten, refused
+
+    def _retold(self, item: Item, theme: Theme) -> Item:
+        """*item* with a lead by the model, unchanged where one would not do.
 
         Without another passage beside the lead nothing of the item could be checked or counted as used;
         a copy the gate doubts is quoted, never restated.
@@ -52,17 +75,14 @@ class Rewriter:
         Raises:
             SummaryError: No answer could be had, or it was refused; the message says why.
         """
-        others = tuple(one for one in excerpts if one.role is not Role.LEAD)
+        article, others = item.article, tuple(one for one in item.excerpts if one.role is not Role.LEAD)
         quoted = any(one.role in (Role.POINT, Role.QUOTE) for one in others)
-        if not quoted or len(others) == len(excerpts) or article.severity is not Severity.NOTE:
-            return excerpts
-        try:
-            text = check(self._answer(article, theme), article)
-        except SummaryError:
-            self._refused += 1
-            raise
+        if not quoted or len(others) == len(item.excerpts) or article.severity is not Severity.NOTE:
+            return item
+        text = check(self._answer(article, theme), article)
         self._written += 1
-        return (Excerpt(role=Role.LEAD, text=text, start=0, end=0, by="model"), *others)
+        lead = Excerpt(role=Role.LEAD, text=text, start=0, end=0, by="model")
+        return replace(item, excerpts=(lead, *others))
 
     def _answer(self, article: Article, theme: Theme) -> str:
         """From what is kept, else from the model; kept before it is judged, so it is paid for once."""

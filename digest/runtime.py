@@ -62,14 +62,13 @@ class Runtime(Installation):
         """
         from ipaddress import ip_network
 
-        from digest.signup import Signup
         from digest.web import Door, Operator, make_app
 
         config = self.config
         newsletter = replace(config.newsletter, base_url=config.newsletter.base_url or base_url.rstrip("/"))
         renderer = replace(self.renderer, newsletter=newsletter)
         door = Door(
-            signup=Signup(self.store, renderer, newsletter, self.keys),
+            signup=replace(self.signup, renderer=renderer, newsletter=newsletter),
             renderer=renderer,
             paper=replace(self.paper, newsletter=newsletter),
             open_transport=self.mail.open_transport,

@@ -145,9 +145,8 @@ def frequency(schedule: Schedule) -> str:
     fields = (schedule.cron or "").split()
     if len(fields) != 5 or fields[2:4] != ["*", "*"]:
         return ""
-    if fields[4] in {"*", "1-5"}:
-        return "every day" if fields[4] == "*" else "every weekday"
-    return "every week" if fields[4].isdigit() else ""
+    often = {"*": "every day", "1-5": "every weekday"}
+    return often.get(fields[4], "every week" if fields[4].isdigit() else "")
 
 
 @cache
