@@ -298,8 +298,6 @@ def _label_after(text: str, at: int, end: int) -> Span | None:
     piece = _TAIL.sub("", piece.rstrip()) if more else piece
     if m := _MODAL.search(piece, 2):
         piece = piece[: m.start()]
-    if count(piece) > _LABEL_CHARS:
-        piece = re.split("[为在以向把将对从]", piece, maxsplit=1)[0]
     piece = piece.rstrip(" +").removesuffix("的")
     return (
         (at, at + len(piece)) if 2 <= count(piece) <= _LABEL_CHARS and not _NO_LABEL.search(piece) else None

@@ -5,11 +5,14 @@ a sentence, a wrong one a reader's trust, so evidence is asked for.
 """
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Set
+from functools import cache
+from importlib import resources
 from itertools import dropwhile
 
-from digest.text import CJK, count, is_cjk, lazy, word_table
+from digest.text import CJK, count, is_cjk, lazy
 
 SAYING = (
     r"(?:说道|表示|认为|以为|指出|谈道|谈到|提到|强调|坦言|透露|回忆|解释|补充|介绍|告诉|称|感慨|总结|回答|评价|写道|写下"
@@ -29,30 +32,15 @@ _SURNAME = (
 )
 
 
+@cache
+def _words(table: str) -> frozenset[str]:
+    """Those of a table of ``people.toml``."""
+    text = resources.files("digest").joinpath("people.toml").read_text("utf-8")
+    return frozenset(tomllib.loads(text)[table].split())
+
+
 _NOT_IN_NAMES = lazy(
     "[的了是在不有和我他她它这那们个与及或等也都还就而但为之其正会能要被把说从到对名位些每各三两]"
-)
-_COMMON = word_table(
-    """
-    公司 研究 管理 应用 文化 时代 金融 方面 方法 方案 高管 高校 高性 任何 何时 成员 文章 安全 时候 时间
-    安排 成功 成为 明确 连续 单位 包括 关于 关键 华为 史上 路径 路线 游戏 温度 左右 纪录 纪念 成果 成本
-    成立 成长 成就 任务 任职 白宫 江苏 江西 江湖 黄金 马克 马上 米兰 石油 海外 古代 司法 农业 农民 单一
-    景区 党委 卫星 席位 费用 边界 车辆 车型 连接 简单 解释 房地 华人 管控 游客 路上 曲线 文学 文明 武器
-    康复 施工 温暖 安装 安徽 宁波 宁夏 尚未 符合 成熟 高度 高端 高等 高速 高质 金属 金额 白天 石头 毛利
-    钱包 严重 严格 顾客 龙头 雷达 秦岭 江南 夏天 史料 陶瓷 范围 钟头 陆续 程序 程度 余下 董事 田野 曾经
-    唐代 宋代 万元 万人 万亿 易于 解决 计划 项目 记者 游泳 关系 华东 华南 华北 龙江 高铁 高层 方向 方式
-    周年 周期 周末 周围 全国 严肃 金牌 纪律 党员 党和 费者 农村 时空 时刻 时期 时尚 时长 路透 路边 武汉
-    武术 温州 汤加 兰州 柳州 苏州 徐州 郑州 广州 杭州 石家 张家 马来 牛津 巴黎 古典 简直 简介 车主 车站
-    车间 连锁 连云 边缘 费城 司机 盛大 盛会 成都 章程 章节 尤其 尤为 关注 关税 关心 温室 康奈 向前 向上
-    安卓 任期 任命 任意 汪洋 宗旨 宗教 席卷 单纯 单独 单日 单次 段落 史诗 毕业 毕竟 左侧 甘肃 宁愿 尚且
-    舒适 童年 成交 谷歌 曲目 路演 游击 房价 房屋 房企 房产 解读 解放 蒙古 华尔 华夏 管道 管辖 柴油 阳光
-    阳台 农历 农产 卓越 古老 吉林 简历 景点 景观 党组 宫殿 费率 冷静 冷链 卫生 米饭 柏林 边境 万物 万科
-    钱币 文件 文本 文字 牛奶 牛市 齐全 齐心 易用 庄园 章鱼 岳阳 申请 申报 申购 焦点 焦虑 包装 包容 包含
-    符号 纪元 梅花 凌晨 单元 成分 苗头 谷物 盛行 蓝色 蓝图 路由 游览 辛苦 马路 马力 朱红 胡同 何况 何必
-    何处 高峰 高考 高温 高额 高原 高效 高达 高于 高手 林业 林区 罗马 宋体 唐朝 许多 许可 韩国 曾任 田径
-    于今 余额 叶片 程式 苏联 魏晋 任教 金钱 石化 方便 方程 方可 白色 白领 江河 江边 雷电 龙虾 史学 陶醉
-    毛病 万事 严峻 武装 莫名 莫过 孔子 向来 温和 文艺 安心 安静 齐鲁 易懂 伍德 齐声
-    """
 )
 _BEFORE_SAYING = lazy(
     rf"({_SURNAME}[{CJK}]{{1,2}})(?:{TITLE})?(?:[（(][^（）()]{{1,20}}[)）])?{ADVERB}?{SAYING}"
@@ -77,28 +65,6 @@ _MAY_PRECEDE = lazy(rf"(?:^|(?<!\d)[^{CJK}·\d]|{TITLE}|[与和给向由被让�
 _LATIN_SAYS = lazy(
     rf"\b({_LATIN_WORD})\s+(?:said|says|told|added|asked|wrote|argued|explained|recalled|warned|noted)\b"
     rf"|\b(?:said|says|added|asked|Mr|Mrs|Ms|Dr|Prof)\.?\s+({_LATIN_WORD})"
-)
-_NOT_LATIN = word_table(
-    """
-    The This That They But And She His Her Who What When There Its Police Officials New In On At For A An
-    It He We You I As After Before Not If Many Both Despite With While Since Though Although Because Most
-    Some One Former Even Early
-    Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April
-    May June July August September October November December
-    Mr Mrs Ms Dr Prof
-    """
-)
-_INSTITUTION = word_table(
-    """
-    Trust University School Street Bridge City Council Company Inc Club River State Department Institute
-    Party Bank Association Court County Police Union Group League Hospital Church College House Commission
-    Agency Board News Times Post Road Avenue Park Museum Center Centre Airport Station Lake Bay Island Act
-    Cup Games Office Ministry Fund Foundation Society Network Service Team Press Journal Corp Ltd Labs
-    Academy Committee Congress Corps Leadership Live Ocean Poll Sea Security Senate Show Studies Studios War
-    Kingdom States Nations America Africa Europe Asia Hall Square Valley Beach Forest Series Week Day
-    Executive Minister President Chief Director Officer Secretary Chairman Advisers Employers Producers Works
-    Liberties Rights Affairs Strip Economist Leader Governor Commissioner Inspector Detective Justice
-    """
 )
 _TITLED = lazy(rf"({_SURNAME}[{CJK}]{{1,2}})(?=[谈聊：:])")
 HONORED = lazy(rf"({_SURNAME})(?:教授|老师|博士|先生|女士|总|院士|医生|律师|书记|主任|[院校所局部市]长)")
@@ -128,7 +94,6 @@ def people(text: str) -> frozenset[str]:
     found = {name for name, _ in uses.most_common(_MOST)} | _often_used(text)
     found |= _named_again(text, Counter(m.group(1) for m in titled))
     names = {name for name in found if _can_be_a_name(name) and _begins_a_word(name, text)}
-    names = {name for name in names if not _is_misread(name, names, text)}
     for line in text.splitlines() if "·" in text else ():
         if "·" in line:
             names.update(m.group(1) for m in _FOREIGN.finditer(line))
@@ -141,24 +106,25 @@ def people(text: str) -> frozenset[str]:
     for words in _latin_names(text):
         names.update((" ".join(words), words[-1]))
     said = (m.group(1) or m.group(2) for m in _LATIN_SAYS.finditer(text))
-    plain = _NOT_LATIN | _INSTITUTION
+    plain = _words("plain") | _words("institution")
     names.update(n for n in said if n not in plain and f" {n.lower()} " not in text)  # Relatives said
     return frozenset(names)
 
 
 def _latin_names(text: str) -> Iterator[list[str]]:
     """The words of what may be full names in Latin script."""
+    plain = _words("plain")
     for m in _LATIN.finditer(text):
-        words = list(dropwhile(_NOT_LATIN.__contains__, m.group().split()))
-        if len(words) > 1 and words[-1] not in _INSTITUTION | _NOT_LATIN:
+        words = list(dropwhile(plain.__contains__, m.group().split()))
+        if len(words) > 1 and words[-1] not in plain and words[-1] not in _words("institution"):
             yield words
 
 
 def _can_be_a_name(name: str) -> bool:
     return len(name) > 1 and not (
         _NOT_IN_NAMES.search(name, 1)
-        or name[:2] in _COMMON
-        or name[1:3] in _COMMON
+        or name[:2] in _words("common")
+        or name[1:3] in _words("common")
         or _ENDS_IN_TITLE.search(name)
     )
 
@@ -186,15 +152,6 @@ def _named_again(text: str, titled: Counter[str]) -> Set[str]:
         if len({text[m.end() : m.end() + 1] for m in re.finditer(name, text)}) > 1:
             found.add(name)
     return found
-
-
-def _is_misread(name: str, names: Set[str], text: str) -> bool:
-    """Whether 张祥 is only ever the head of 张祥雨, or 田丰正 a 田丰 with the next word's first character."""
-    if len(name) == 2:
-        uses = text.count(name)
-        longer = [text.count(other) for other in names if len(other) == 3 and other.startswith(name)]
-        return uses < 2 or any(2 * count > uses for count in longer)
-    return len(name) == 3 and name[:2] in names and 2 * text.count(name) <= text.count(name[:2])
 
 
 def honored(clause: str, names: Set[str]) -> str | None:

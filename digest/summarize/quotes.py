@@ -70,7 +70,6 @@ _LABEL = lazy(
 _NO_LABEL = lazy(rf"{SAYING}$|^[他她我]")
 _TRANSCRIBED = 0.3  # of the paragraphs must be turns, else the labels are something else
 _ANSWER = ("答", "A", "答案")
-_ASKS = lazy("^(?:问|Q|记者|提问|主持人?|采访者)|记者$|主持|编辑")
 _HOSTS = lazy("我是.{0,8}主持")
 _LOOK_BACK = 400
 
@@ -149,8 +148,7 @@ def labelled(
         who, words = m.group("who"), (m.end(), block.end)
         if uses[who] < 2 and not (uses.total() >= 4 and who in names):
             continue
-        asks = who in hosts or _ASKS.search(who)
-        speaker = main if who in _ANSWER else None if asks else who
+        speaker = main if who in _ANSWER else None if who in hosts else who
         found.append(Quotation(start=block.start, end=block.end, words=words, whole=True, speaker=speaker))
     return tuple(found)
 
