@@ -90,6 +90,7 @@ def test_a_tag_in_utc_is_dated_by_the_address_beside_it() -> None:
         ('<meta name="author" content="Cy Stone">', '<p class="byline">By Ann Lee</p>', ("Ann Lee",)),
         ('<meta name="author" content="Cy Stone">', "<p>By Ann Lee, Pier News, New Quay</p>", ("Ann Lee",)),
         ('<meta name="author" content="Ann Stone. Pier Abroad">', "<p>Ann Stone</p>", ("Ann Stone",)),
+        ('<meta name="author" content="thepier.org">', "<p>thepier.org</p>", ()),
         ('<meta name="author" content="Our Foreign Staff">', "<p>Our Foreign Staff</p>", ()),
         (
             '<meta name="author" content="Ann Lee"><meta name="author" content="Bo Kim">',
@@ -128,6 +129,13 @@ def test_authors_are_read_from_tags_and_the_site_is_none(
         ("<title>The ferry is back | The Pier</title>", "", "The Pier"),
         ("<title>The ferry is back | Harbour</title>", "", None),
         ('<meta property="og:site_name" content="The Pier | News | Sport">', "", "The Pier"),
+        (
+            '<script type="application/ld+json">{"@type":"Article","publisher":{"name":"https://thepier.org"}}</script>'
+            '<meta property="og:site_name" content="The Pier">',
+            "",
+            "The Pier",
+        ),
+        ('<meta property="og:site_name" content="The Pier">', "<p>May 3, 2021 | News</p>", "The Pier"),
         (
             '<meta property="og:site_name" content="The Pier">',
             "<p>Ferries a year. Source: Harbour Office</p>",

@@ -35,7 +35,7 @@ _SPACED = lazy(rf"(?<=\s)({HAN}) (?={HAN}(?:\s|$))")
 """A name of two characters set apart: 江 白."""
 _BY = lazy(
     r"^(?:(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter"
-    r"|.{2,40}, an? \w+ by):? |By(?=[A-Z][a-z]))(?P<names>.{3,120})$"
+    r"|.{2,40}, an? \w+ by):? |By(?=[A-Z][a-z.]))(?P<names>.{3,120})$"
 )
 _LATIN_NAME = lazy(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
@@ -51,7 +51,7 @@ _NOT_A_PERSON = lazy(
 )
 _NOBODY = lazy(
     r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
-    r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$",
+    r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$|^\S+\.(?:com|net|org|cn)$",
     re.IGNORECASE,
 )
 _SOURCE = lazy(
@@ -112,7 +112,7 @@ _BEHIND_VALUE = lazy(
 )
 _ROLES = lazy(r"(?:^|\s)(?:通讯员|实习生|特约记者)\s?")
 _NO_OUTLET = lazy(
-    r"^(?:网络|互联网|本站|本网|原创|未知|综合|整理|转载|其他|其它|不详|官网|作者|网友|佚名|新闻|资讯|公众号|微信|微信公众号|官方|记者|媒体|我们|图片).{0,3}$"
+    r"^(?:网络|互联网|本站|本网|原创|未知|综合|整理|转载|其他|其它|不详|官网|作者|网友|佚名|新闻|资讯|公众号|微信|微信公众号|官方|记者|媒体|我们|图片).{0,3}$|^(?:News|Sports?|World|Opinion)$"
 )
 _AUTHORISED = lazy(
     r"(?P<name>\w{2,12}?)(?:已|获|获得)?经(?:作者|原作者|平台|本人|许可)?授权(?:发布|转载|发表)"
@@ -196,7 +196,7 @@ def credits(
         brand: The name header and footer share, if any.
     """
     edges = [*(text[:120] for text in body[:2]), *(text[-60:] for text in body[-1:])]
-    named, medium = _unlabelled(head, latin=not site)
+    named, medium = _unlabelled(head, site)
     outlet, inferred = _outlet([*head, *tail], body, medium, latin=not site)
     around = [*head, *tail]
     asked = [_SPACED.sub(r"\1", line) for line in (*around, *edges) if _holds(line, _ASKS)]
@@ -221,7 +221,7 @@ def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
     return ()
 
 
-def _unlabelled(lines: Sequence[str], *, latin: bool) -> tuple[tuple[str, ...], str | None]:
+def _unlabelled(lines: _Lines, site: str | None) -> tuple[tuple[str, ...], str | None]:
     """(authors, outlet) of bylines without labels: name and source beside a date, or alone near one."""
     authors: list[str] = []
     outlet: str | None = None
@@ -237,7 +237,7 @@ def _unlabelled(lines: Sequence[str], *, latin: bool) -> tuple[tuple[str, ...], 
         else:
             continue
         for token in _tokens(before, after):
-            if token.isascii() and not latin and (is_medium(token) or not place):
+            if site and token.isascii() and (not place or site in token):
                 continue
             if account := re.fullmatch(r"(\S{2,12})官方[账帐]号", token):
                 outlet = outlet or account[1]

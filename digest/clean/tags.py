@@ -72,7 +72,7 @@ def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
     host = _host(root, meta)
     behind = None if page_title in heads else _in_title(page_title, host)  # printed whole, it holds no site
     named_site = meta.get("og:site_name") or behind
-    site = _site(_name(data.get("publisher")) or named_site, host)
+    site = _site(_name(data.get("publisher")), host) or _site(named_site, host)
     sites = [host, *SITE_SEPARATOR.split(tail), *filter(None, (site, named_site, meta.get("publisher")))]
     authors, unprinted = _printed(filter(None, _authors(data, meta, root, sites)), lines)
     return Told(
@@ -114,14 +114,14 @@ def _in_title(page_title: str, host: str) -> str | None:
 
 def _site(name: str | None, host: str) -> str | None:
     """A site's name without what it says of itself behind it: The Pier | News | Sport is The Pier."""
-    parts = [part for part in _SLOGAN.split(name or "") if part]
+    parts = [part for part in _SLOGAN.split(name or "") if part and "//" not in part]
     return next((part for part in parts if _fits(part, host)), parts[0]) if parts else None
 
 
 def _fits(name: str, host: str) -> bool:
     """Whether a host is made of a name's letters or initials: times-of-x.com, tox.com, timesofx.com."""
     words = re.findall(r"\w+", name.lower().removeprefix("the "))
-    labels = [re.sub(r"\W", "", label).removeprefix("the") for label in host.split(".")[:-1]]
+    labels = [re.sub(r"\W", "", label).removeprefix("the") for label in (*host.split(".")[:-1], host)]
     return any(label in ("".join(words), "".join(word[0] for word in words)) for label in labels if label)
 
 
