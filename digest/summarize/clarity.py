@@ -14,10 +14,10 @@ from importlib import resources
 
 from digest.model import Article
 from digest.summarize.salience import Bag, terms
-from digest.text import Span, count, fold
+from digest.text import Span, fold
 
 _MOST, _TITLED = 3, 4
-"""Of one sign in a passage, and of terms that the title has: more tell no more."""
+"""Of one sign in a sentence, and of terms that the title has: more tell no more."""
 _NEW = {False: 15, True: 40}
 """The same of terms the article has nowhere before; in Chinese they are pairs of characters."""
 _DENSE = 40
@@ -33,10 +33,11 @@ def _learned(chinese: bool) -> tuple[re.Pattern[str], dict[str, float]]:
 
 
 class Clarity:
-    """Measures runs of an article's sentences, which *spans* tells with their paragraphs' numbers.
+    """Knows each run of an article's sentences, which *spans* gives with their paragraphs' numbers.
 
     Args:
-        own: How much each sentence says of the article as a whole.
+        sizes: Characters of each sentence, without white space.
+        own: How much each says of the article as a whole.
     """
 
     def __init__(
@@ -44,48 +45,36 @@ class Clarity:
         article: Article,
         spans: Sequence[tuple[Span, int]],
         words: Bag,
+        sizes: Sequence[int],
         own: Sequence[float],
         *,
         chinese: bool,
     ) -> None:
         signs, self._weights = _learned(chinese)
-        self._most_new = _NEW[chinese]
-        self._paragraphs, self._own = [n for _, n in spans], own
-        bodies = [article.text[start:end] for (start, end), _ in spans]
-        self._sizes = [count(body) for body in bodies]
-        self._signs = [Counter(m.lastgroup or "" for m in signs.finditer(body)) for body in bodies]
-        known = terms(fold(article.title))
-        self._titled = [told & known for told in words.terms]
+        self._most_new, title = _NEW[chinese], terms(fold(article.title))
+        self._sizes, self._own, self._paragraphs = sizes, own, [n for _, n in spans]
+        found = [Counter([m.lastgroup for m in signs.finditer(article.text, *span)]) for span, _ in spans]
+        self._symbols = [of.pop("symbols", 0) for of in found]
+        self._signs = [sum(self._weights[s or ""] * min(_MOST, n) for s, n in of.items()) for of in found]
+        self._titled = [told & title for told in words.terms]
         first = {term: i for i, told in reversed([*enumerate(words.terms)]) for term in told}
         self._new = Counter(first.values())
-        self._dense = _density(sum(found["symbols"] for found in self._signs), sum(self._sizes))
+        self._dense = _density(sum(self._symbols), sum(sizes))
 
     def of(self, first: int, last: int) -> float:
         """How likely sentences *first* to *last* are understood, 0 to 1."""
-        measured = self.measured(first, last)
-        return 1 / (1 + math.exp(sum(self._weights[name] * value for name, value in measured.items())))
-
-    def measured(self, first: int, last: int) -> dict[str, float]:
-        """By name, as in the table of weights."""
-        run = range(first, last + 1)
-        size = max(1, sum(map(self._sizes.__getitem__, run)))
-        titled = len(frozenset().union(*map(self._titled.__getitem__, run)))
-        found = Counter[str]()
-        for i in run:
-            found.update(self._signs[i])
-        return {
-            **{sign: float(min(_MOST, often)) for sign, often in found.items()},
-            "bias": 1.0,
-            "new": min(self._most_new, sum(map(self._new.__getitem__, run))),
-            "titled": min(_TITLED, titled),
-            "untitled": not titled,
-            "own": sum(self._own[i] * self._sizes[i] for i in run) / size,
-            "number": math.log(1 + first),
-            "within": first > 0 and self._paragraphs[first - 1] == self._paragraphs[first],
-            "size": math.log(1 + size),
-            "dense": self._dense,
-            "symbols": _density(found["symbols"], size),
-        }
+        weights, run = self._weights, slice(first, last + 1)
+        size = max(1, sum(self._sizes[run]))
+        titled = len(frozenset().union(*self._titled[run]))
+        central = sum(own * of for own, of in zip(self._own[run], self._sizes[run], strict=True)) / size
+        within = first > 0 and self._paragraphs[first - 1] == self._paragraphs[first]
+        doubt = weights["bias"] + sum(self._signs[run]) + weights["own"] * central
+        doubt += weights["new"] * min(self._most_new, sum(map(self._new.__getitem__, range(first, last + 1))))
+        doubt += weights["titled"] * min(_TITLED, titled) + weights["untitled"] * (not titled)
+        doubt += weights["number"] * math.log(1 + first) + weights["within"] * within
+        doubt += weights["size"] * math.log(1 + size) + weights["dense"] * self._dense
+        doubt += weights["symbols"] * _density(sum(self._symbols[run]), size)
+        return 1 / (1 + math.exp(doubt))
 
 
 def _density(symbols: int, size: int) -> float:

@@ -143,6 +143,7 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     ]
     words = bag(text, [span for span, _ in spans])
     news = newsness(text, [text[b.start : b.end] for b in paragraphs])
+    sizes = [count(text[start:end]) for (start, end), _ in spans]
     own = _own_scores(article, [span for span, _ in spans], words, news)
     hits = places(fold(text), focus)
     about = relevance(article, [span for span, _ in spans], hits)
@@ -156,10 +157,10 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
         score = (1 - themed) * own[i] + themed * about[i]
         stood = stands(body, spoken=bool(spoken and spoken.speaker))
         read_.append(
-            Sentence(i, start, end, count(body), paragraph, words.terms[i], stood, spoken, score, own[i])
+            Sentence(i, start, end, sizes[i], paragraph, words.terms[i], stood, spoken, score, own[i])
         )
     at, weights = tuple(place for place, _ in hits), accumulate((weight for _, weight in hits), initial=0.0)
-    clarity = Clarity(article, spans, words, own, chinese=chinese)
+    clarity = Clarity(article, spans, words, sizes, own, chinese=chinese)
     return Reading(article, chinese, names, quotes, tuple(read_), news, at, tuple(weights), clarity, stands)
 
 
