@@ -57,8 +57,7 @@ class Clarity:
         self._symbols = [of.pop("symbols", 0) for of in found]
         self._signs = [sum(self._weights[s or ""] * min(_MOST, n) for s, n in of.items()) for of in found]
         self._titled = [told & title for told in words.terms]
-        first = {term: i for i, told in reversed([*enumerate(words.terms)]) for term in told}
-        self._new = Counter(first.values())
+        self._new = words.new
         self._dense = _density(sum(self._symbols), sum(sizes))
 
     def of(self, first: int, last: int) -> float:
@@ -69,7 +68,7 @@ class Clarity:
         central = sum(own * of for own, of in zip(self._own[run], self._sizes[run], strict=True)) / size
         within = first > 0 and self._paragraphs[first - 1] == self._paragraphs[first]
         doubt = weights["bias"] + sum(self._signs[run]) + weights["own"] * central
-        doubt += weights["new"] * min(self._most_new, sum(map(self._new.__getitem__, range(first, last + 1))))
+        doubt += weights["new"] * min(self._most_new, sum(self._new[run]))
         doubt += weights["titled"] * min(_TITLED, titled) + weights["untitled"] * (not titled)
         doubt += weights["number"] * math.log(1 + first) + weights["within"] * within
         doubt += weights["size"] * math.log(1 + size) + weights["dense"] * self._dense

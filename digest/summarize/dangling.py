@@ -71,6 +71,7 @@ class _Cues(NamedTuple):
     told: re.Pattern[str]
     empty: re.Pattern[str]
     hollow: re.Pattern[str]
+    slogan: re.Pattern[str]
     no_lead: re.Pattern[str]
     soft: re.Pattern[str]
     hanging: tuple[_Hanging, ...]
@@ -140,9 +141,11 @@ def standing(
         return Standing(fix=Fix.DROP, cue="question")
     empty = bool(cues.empty.search(outer))
     soft = set(cues.soft.findall(outer[:60]))
-    leads = fix is Fix.FINE and not (spoken or empty or sentence[0] in '“「『"‘（(')
+    hollow = empty or bool(_EXCLAIMS.search(sentence[-_CLOSING:]))
+    if fix is Fix.FINE and not hollow:
+        hollow = bool(cues.hollow.search(outer) or cues.slogan.match(bare))
+    leads = fix is Fix.FINE and not (spoken or hollow or sentence[0] in '“「『"‘（(')
     leads = leads and not cues.no_lead.search(outer)
-    hollow = empty or _EXCLAIMS.search(sentence[-_CLOSING:]) or cues.hollow.search(outer)
     weight = max(0.25, 1.0 - 0.08 * len(soft) - (0.65 if hollow else 0.0))
     return Standing(fix=fix, leads=leads, person=person, empty=empty, weight=weight, cue=cue)
 

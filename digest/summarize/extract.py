@@ -4,6 +4,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, chain
 
 from digest.summarize.dangling import Fix, standing
@@ -129,7 +130,7 @@ def _weighed(words: Bag, news: float) -> Bag:
         odds: float = _ODDS * centre ** (1 + _REPEATED * news) * early
         return odds / (1 + news * odds)
 
-    return Bag(words.terms, {word: chance(word, centre) for word, centre in words.centre.items()})
+    return replace(words, centre={word: chance(word, centre) for word, centre in words.centre.items()})
 
 
 def _scores(text: str, units: Sequence[Span], words: Bag, news: float, query: str) -> list[float]:

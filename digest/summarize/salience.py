@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
-from operator import add
+from operator import add, sub
 
 from digest.model import Article, BlockKind
 from digest.text import CJK, Span, alternatives, count_cjk, fold, latin_words, lazy, word_table
@@ -67,10 +67,12 @@ class Bag:
     Args:
         terms: One set a sentence.
         centre: Term to its weight in the sum of the normalised sentences.
+        new: How many terms no sentence before had.
     """
 
     terms: tuple[frozenset[str], ...]
     centre: Mapping[str, float]
+    new: tuple[int, ...]
 
     def worth(self, mine: Iterable[str]) -> float:
         """How much of what the text repeats is in these terms of it."""
@@ -81,11 +83,13 @@ def bag(text: str, spans: Sequence[Span]) -> Bag:
     folded = fold(text)
     sets = tuple(terms(folded[start:end]) for start, end in spans)
     centre: defaultdict[str, float] = defaultdict(float)
+    known = [0]
     for words in sets:
         share = 1 / math.sqrt(len(words) or 1)
         for word in words:
             centre[word] += share
-    return Bag(sets, centre)
+        known.append(len(centre))
+    return Bag(sets, centre, tuple(map(sub, known[1:], known)))
 
 
 def centrality(words: Bag, power: float = 0.25) -> list[float]:
