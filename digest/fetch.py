@@ -35,7 +35,6 @@ DAY_S = 24 * 3600
 Clock = Callable[[], datetime]
 _utc_now = partial(datetime.now, UTC)
 _PERMANENT, _PASSING = (301, 308), (302, 303, 307)
-_FETCHABLE = ("http", "https")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +127,7 @@ class Fetcher:
     async def _follow(
         self, url: str, headers: Mapping[str, str], allow: tuple[str, ...], source_id: str
     ) -> Fetched:
-        own = _origins(url)
+        own = {_origin(url), ("https", host_of(url), 443)}  # the same host gone over to https, too
         hops: list[tuple[int, str]] = []
         moved_to: str | None = None
         at = url
@@ -273,7 +272,7 @@ def _sound(value: str) -> str:
 def _check_address(url: str, source_id: str) -> None:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in _FETCHABLE and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
@@ -293,12 +292,6 @@ def host_of(url: str) -> str:
 def _origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     return parts.scheme, host_of(url), parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _origins(url: str) -> set[tuple[str, str, int]]:
-    """The feed's own, and the same host gone over to https."""
-    own = _origin(url)
-    return {own, ("https", own[1], 443)}
 
 
 def _explain(error: Exception) -> str:

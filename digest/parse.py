@@ -140,12 +140,15 @@ _ROOT = re.compile(r"<(?:[\w.-]+:)?(\w[\w.-]*)(?:\s[^>]*)?>")
 
 @cache
 def _feedparser() -> Any:
-    """The library, two habits put right that cost a fifth of its time; what it reads stays as it was."""
+    """The library, habits put right that cost a fifth of its time; what it reads stays as it was."""
     import feedparser
 
     feedparser.api.PREFERRED_XML_PARSERS.clear()  # nobody has them, and each parse looks for them on the disk
     # It copies what it knows of an element, five texts, by way of the pickling protocol.
     feedparser.FeedParserDict.__deepcopy__ = lambda told, _: feedparser.FeedParserDict(told)
+    # Dates that are read here it need not read: nobody looks at what it takes them for.
+    unread = 1970, 1, 1, 0, 0, 0, 3, 1, 0
+    feedparser.registerDateHandler(lambda written: unread if _OWN_DATE.match(one_line(written)) else None)
     return feedparser
 
 
@@ -314,11 +317,8 @@ def _json_feed(text: str, url: str, now: datetime) -> ParsedFeed:
         feed = json.loads(text.lstrip("\ufeff \t\r\n"))
     except (ValueError, RecursionError) as error:
         raise ParseError(url, f"is not JSON that can be read ({error})") from error
-    version = (
-        re.search(r"jsonfeed\.org/version/(1(?:\.\d)?)", str(feed.get("version")))
-        if _is_table(feed)
-        else None
-    )
+    told = _string(feed, "version") if _is_table(feed) else ""
+    version = re.search(r"jsonfeed\.org/version/(1(?:\.\d)?)", told)
     if version is None:
         raise ParseError(url, "is JSON but not a JSON Feed")
     chinese = _is_chinese(_string(feed, "language"), _string(feed, "title"))

@@ -78,9 +78,5 @@ def _answer(request: bytes) -> bytes:
         return pickle.dumps((True, call()), 5)
     except Exception as error:
         # Many foreign errors do not survive pickling; their words do.
-        told = (
-            error
-            if isinstance(error, (DigestError, MemoryError, RecursionError))
-            else RuntimeError(repr(error))
-        )
-        return pickle.dumps((False, told), 5)
+        whole = isinstance(error, DigestError | MemoryError | RecursionError)
+        return pickle.dumps((False, error if whole else RuntimeError(repr(error))), 5)
