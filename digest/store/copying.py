@@ -22,7 +22,6 @@ PAGE = 500
 MARK = "copied from"
 """The fact that stands in a target until it is whole and checked."""
 
-Row = sa.Row[Any]
 OnProgress = Callable[[str, int, int], None]
 """Told of a table's name, how many of its rows are done, and of how many in all."""
 
@@ -82,16 +81,13 @@ def _claim(source: Database, target: Database) -> None:
 
 def _copy_table(source: Database, target: Database, table: sa.Table, on_progress: OnProgress) -> int:
     """Copy what is not there yet; how many rows the source has."""
-    total = _count(source, table)
-    with target.read() as connection:
-        there = sa.select(sa.func.count()).select_from(_but_mark(table).subquery())
-        done = connection.scalar(there) or 0
-        query = _rows(connection, table, descending=True).limit(1)
-        last = connection.execute(query).first() if done else None
-    with _stream(source, table, after=last) as rows:
+    total, done = _count(source, table), _count(target, table)
+    with _stream(source, table, skip=done) as rows:
         while page := list(islice(rows, PAGE)):
             with target.write() as connection:
-                connection.execute(sa.insert(table), [dict(row._mapping) for row in page])
+                # What is there already may come again after a cut; the comparison sees what differs.
+                insert = target.insert(table).on_conflict_do_nothing()
+                connection.execute(insert, [dict(row._mapping) for row in page])
             done += len(page)
             on_progress(f"copying {table.name}", done, total)
     return total
@@ -115,22 +111,13 @@ def _compare_table(
 
 
 @contextmanager
-def _stream(database: Database, table: sa.Table, after: Row | None = None) -> Iterator[Iterator[Row]]:
+def _stream(database: Database, table: sa.Table, skip: int = 0) -> Iterator[Iterator[sa.Row[Any]]]:
     """Rows by key, a page of them in memory at a time."""
     with mapped_errors(), database.engine.connect() as bare, bare.begin():
         connection = bare.execution_options(yield_per=PAGE)
-        query = _rows(connection, table)
-        if after is not None:
-            keys = [_bytewise(connection, column) for column in table.primary_key]
-            last = [sa.literal(after._mapping[column.name], column.type) for column in table.primary_key]
-            query = query.where(sa.tuple_(*keys) > sa.tuple_(*last))
-        with connection.execute(query) as rows:
+        keys = [_bytewise(connection, column) for column in table.primary_key]
+        with connection.execute(_but_mark(table).order_by(*keys).offset(skip)) as rows:
             yield iter(rows)
-
-
-def _rows(connection: sa.Connection, table: sa.Table, *, descending: bool = False) -> sa.Select[Any]:
-    keys = [_bytewise(connection, column) for column in table.primary_key]
-    return _but_mark(table).order_by(*(key.desc() if descending else key for key in keys))
 
 
 def _but_mark(table: sa.Table) -> sa.Select[Any]:
@@ -146,7 +133,7 @@ def _bytewise(connection: sa.Connection, column: sa.Column[Any]) -> sa.ColumnEle
 
 def _count(database: Database, table: sa.Table) -> int:
     with database.read() as connection:
-        return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+        return connection.scalar(sa.select(sa.func.count()).select_from(_but_mark(table).subquery())) or 0
 
 
 def _go_on_counting(target: Database, table: sa.Table) -> None:

@@ -229,17 +229,15 @@ class Editions:
         )
 
 
+_AS_IT_IS = ("number", "schedule", "slot", "revision", "corrects", "made_at")
+
+
 def _insert(connection: sa.Connection, edition: Edition, **more: Any) -> None:
     themes = tuple(section.theme.id for section in edition.sections)
     connection.execute(
         sa.insert(editions).values(
-            number=edition.number,
-            schedule=edition.schedule,
-            slot=edition.slot,
-            revision=edition.revision,
-            corrects=edition.corrects,
+            **{name: getattr(edition, name) for name in _AS_IT_IS},
             subject=documents.printable(edition.subject),
-            made_at=edition.made_at,
             themes=documents.words(themes),
             document=documents.write(edition),
             **more,

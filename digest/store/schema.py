@@ -70,14 +70,19 @@ def partial(name: str, where: str, *columns: sa.Column[Any], unique: bool = Fals
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite counts rows by itself only in a column of type INTEGER."""
 
+
+def texts(*names: str) -> list[sa.Column[str]]:
+    """Columns of text that never lack it."""
+    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+
+
 articles = sa.Table(
     "articles",
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("source_id", sa.Text, nullable=False, unique=True),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("severity", sa.Text, nullable=False),
+    *texts("title", "severity"),
     sa.Column("released", sa.Boolean, nullable=False),
     sa.Column("usable", sa.Boolean, nullable=False),
     sa.Column("evergreen", sa.Boolean, nullable=False),
@@ -95,8 +100,7 @@ article_versions = sa.Table(
     metadata,
     sa.Column("article_id", Id, sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("text_hash", sa.Text, nullable=False),
-    sa.Column("document", sa.Text, nullable=False),
+    *texts("text_hash", "document"),
     sa.Column("saved_at", Moment, nullable=False),
     sa.Column("sketch", sa.Text, comment="JSON; what to take out of the index with it."),
 )
@@ -118,8 +122,7 @@ editions = sa.Table(
     sa.Column("slot", Moment, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("corrects", sa.Integer, sa.ForeignKey("editions.number")),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
+    *texts("status", "subject"),
     sa.Column("made_at", Moment, nullable=False),
     sa.Column("frozen_at", Moment, nullable=False),
     sa.Column("themes", sa.Text, nullable=False),
@@ -182,9 +185,7 @@ subscribers = sa.Table(
     sa.Column("address", sa.Text, comment="Canonical; null once erased."),
     sa.Column("address_key", sa.Text, unique=True, comment="The address casefolded: one reader, one row."),
     sa.Column("name", sa.Text, nullable=False, server_default=""),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("language", sa.Text, nullable=False),
-    sa.Column("timezone", sa.Text, nullable=False),
+    *texts("state", "language", "timezone"),
     sa.Column("send_hour", sa.Integer),
     sa.Column("themes", sa.Text, nullable=False, server_default=""),
     sa.Column("schedules", sa.Text, nullable=False, server_default=""),
@@ -203,8 +204,7 @@ consent_events = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("from_state", sa.Text),
-    sa.Column("to_state", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    *texts("to_state", "reason"),
 )
 
 suppressions = sa.Table(
@@ -227,11 +227,7 @@ wishes = sa.Table(
     "wishes",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("address", sa.Text, nullable=False),
-    sa.Column("language", sa.Text, nullable=False),
-    sa.Column("timezone", sa.Text, nullable=False),
-    sa.Column("themes", sa.Text, nullable=False),
-    sa.Column("schedules", sa.Text, nullable=False),
+    *texts("address", "language", "timezone", "themes", "schedules"),
 )
 
 askings = sa.Table(
@@ -309,10 +305,7 @@ feed_entries = sa.Table(
     metadata,
     sa.Column("feed_id", sa.Text, primary_key=True, comment="No foreign key: it outlives a removed feed."),
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("guid", sa.Text, nullable=False),
-    sa.Column("link", sa.Text, nullable=False),
-    sa.Column("mark", sa.Text, nullable=False),
-    sa.Column("text_mark", sa.Text, nullable=False),
+    *texts("guid", "link", "mark", "text_mark"),
     sa.Column("first_seen_at", Moment, nullable=False),
     sa.Column("background", sa.Boolean, nullable=False),
 )
