@@ -34,10 +34,8 @@ class Published:
 
     def __str__(self) -> str:
         """ISO 8601, no more of it than is known: 2023-07-07T21:43:09+08:00, 2019-04-24, 2021-06."""
-        if self.precision is Precision.SECOND:
-            return self.at.isoformat(timespec="seconds")
-        if self.precision is Precision.MINUTE:
-            return self.at.isoformat(timespec="minutes")
+        if self.precision in (Precision.SECOND, Precision.MINUTE):
+            return self.at.isoformat(timespec=f"{self.precision}s")
         return self.at.strftime("%Y-%m-%d" if self.precision is Precision.DAY else "%Y-%m")
 
 

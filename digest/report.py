@@ -57,31 +57,18 @@ def theme_overview(paper: Paper, schedule: Schedule, *, language: str, now: date
 
 def rehearsed(paper: Paper, schedule: Schedule, *, now: datetime, weeks: int) -> Iterator[dict[str, Any]]:
     """A row an edition of the coming *weeks*, made one after another; kept in the store, so give a copy."""
+    from digest.render import edition_json
+
     by_hand = (now + timedelta(weeks=week) for week in range(weeks))
     by_clock = moments(paper, schedule, after=now, until=now + timedelta(weeks=weeks))
     for slot in by_clock if schedule.cron else by_hand:
         made = publish(paper, schedule, slot=slot, now=slot)
-        sections = made.edition.sections if made.edition else ()
+        edition = edition_json(made.edition) if made.edition else {"subject": "", "themes": []}
         yield {
             "slot": slot,
-            "subject": made.edition.subject if made.edition else "",
+            "subject": edition["subject"],
             "reason": "" if made.edition else made.plan.skipped[-1].why,
-            "themes": [
-                {
-                    "id": section.theme.id,
-                    "why": section.why,
-                    "items": [
-                        {
-                            "title": item.article.title,
-                            "source": item.article.source_id,
-                            "reason": item.reason.kind,
-                            "terms": item.reason.terms,
-                        }
-                        for item in section.items
-                    ],
-                }
-                for section in sections
-            ],
+            "themes": edition["themes"],
             "skipped": [asdict(one) for one in made.plan.skipped],
         }
 

@@ -86,7 +86,8 @@ class Rewriter:
 
     def _answer(self, article: Article, theme: Theme) -> str:
         """From what is kept, else from the model; kept before it is judged, so it is paid for once."""
-        key = f"{ANSWERS}{self._key(article, theme)}"
+        asked = (self._model, PROMPT, article.title, article.text, theme.id)
+        key = f"{ANSWERS}{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}"
         if kept := self._store.state.get(key):
             self._again += 1
             return kept.partition("\n")[2]
@@ -103,10 +104,6 @@ class Rewriter:
         answer = answer[:MAX_KEPT].replace("\0", "\ufffd").encode(errors="replace").decode()
         self._store.state.set(key, f"{self._now.isoformat()}\n{answer}")
         return answer
-
-    def _key(self, article: Article, theme: Theme) -> str:
-        parts = (self._model, PROMPT, article.title, article.text, theme.id)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _keep_account(self, before: dict[str, int]) -> None:
         for name, value in asdict(self._chat.account).items():

@@ -36,16 +36,8 @@ def _version(wanted: bool) -> None:
 
 def options(
     context: Context,
-    config: Annotated[
-        Path | None, Option("--config", "-c", help="The configuration file.", show_default="config.toml here")
-    ] = None,
-    clock: Annotated[
-        str | None,
-        Option(
-            help="Work as if it were 2026-01-05T08:00:00+08:00 (or set SOURCE_DATE_EPOCH).",
-            show_default="now",
-        ),
-    ] = None,
+    config: Annotated[Path | None, Option("--config", "-c", help="Instead of config.toml here.")] = None,
+    clock: Annotated[str | None, Option(help="Work at a moment, as 2026-01-05T08:00:00+08:00.")] = None,
     _: Annotated[bool, Option("--version", help="Show it, leave.", callback=_version, is_eager=True)] = False,
 ) -> None:
     context.obj = {"config": config, "clock": clock}

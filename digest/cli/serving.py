@@ -231,10 +231,8 @@ def _log() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Lines() if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for told_by_us in ("procrastinate", "psycopg.pool", "sqlalchemy.pool"):
-        logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
-    logging.getLogger("apscheduler").setLevel(
-        logging.CRITICAL
-    )  # a wake-up that waits or is cut off is no news
+    # Told by us in our own words; a wake-up that waits or is cut off is no news.
+    for name in ("procrastinate", "psycopg.pool", "sqlalchemy.pool", "apscheduler"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for chatty in ("uvicorn", "alembic.runtime.plugins", "mail.log"):  # the last names addresses
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -95,7 +95,8 @@ def simulate(
             for section in row["themes"]:
                 print(f"    {section['id']}: {section['why']}")
                 for item in section["items"]:
-                    print(f"        {visible(item['title'])} ({item['reason']}; {', '.join(item['terms'])})")
+                    why = f"{item['why']['kind']}; {', '.join(item['why']['terms'])}"
+                    print(f"        {visible(item['title'])} ({why})")
 
 
 @themes.command()

@@ -49,9 +49,9 @@ def _recorded(path: Path) -> tuple[tuple[re.Pattern[str], str, bool], ...]:
     """What may be recorded (the context ``recorded``), as a pattern; its words, and whether it has any."""
     with path.open("rb") as file:
         found = [(str(one.id), str(one.string)) for one in read_po(file) if one.context == "recorded"]
-    bare = {message: re.sub(r"{\w+}", "", message) for message, _ in found}
     return tuple(
-        (_pattern(message), words, bool(re.search(r"\w", bare[message]))) for message, words in found
+        (_pattern(message), words, bool(re.search(r"\w", re.sub(r"{\w+}", "", message))))
+        for message, words in found
     )
 
 
