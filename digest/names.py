@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from digest.model import Article
-from digest.people import people
+from digest.people import people, words
 from digest.text import fold, is_cjk
 
 _ORGANISATION = (
@@ -36,29 +36,6 @@ _WORD = "[A-Za-z][A-Za-z0-9]*(?:[-.][A-Za-z0-9]+)*"
 _LATIN = re.compile(rf"(?<![\w-]){_WORD}(?: {_WORD})*", re.A)
 _OPENING = re.compile(r"(?:^|[.!?:。！？：]['\"”’)]*)\s*['\"“‘(]*$")
 _ODD = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]{2,}|^[A-Z]{2,}[a-z]*[-.]?\d|^[A-Z]{4,}$")
-_ENGLISH = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        the this that these those there then they their his her its our your with when where what which
-        while who why how after before and but not for from into over under one two three four five six
-        seven eight nine ten first second third last next new old more most some many few all both each
-        every other another such monday tuesday wednesday thursday friday saturday sunday january february
-        march april may june july august september october november december chinese american european
-        asian english british french german japanese korean indian russian western china america europe
-        asia africa japan korea india russia france germany britain england beijing shanghai hong kong
-        london paris tokyo washington york california silicon valley united states kingdom university deep
-        learning machine model models language large data intelligence artificial network networks neural
-        scaling law laws system systems computer science research report news chapter figure table note
-        team paper professor doctor phd president director chief executive mr mrs ms dr sir according however
-        although because since during among between still just even also only never always yes today
-        yesterday here now http https www com html pdf online web internet app open source reinforcement
-        human feedback training pre general agent prompt token vision robot robotics leader code idea
-        garbage nothing final head base know company government council court police minister bank group city
-        state
-        """,
-    )
-)
 
 
 def shared_names(articles: Sequence[Article]) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -167,14 +144,14 @@ def _latin_in(article: Article) -> tuple[set[str], set[str]]:
     return shown, seen
 
 
-def _capitalised(words: list[str]) -> Iterator[tuple[int, int]]:
+def _capitalised(run: list[str]) -> Iterator[tuple[int, int]]:
     """Runs of words that may be a name: capitals or an odd spelling, none of them an everyday word."""
     start = 0
-    for at, word in enumerate([*words, ""]):
+    for at, word in enumerate([*run, ""]):
         plain = fold(word).replace(".", "")
-        everyday = {plain, plain.removesuffix("s")} & _ENGLISH
+        everyday = {plain, plain.removesuffix("s")} & words("everyday")
         if (word[:1].isupper() or _ODD.search(word)) and not everyday and len(word) > 1:
             continue
-        if at > start and (at - start > 1 or len(words[start]) > 3 or _ODD.search(words[start])):
+        if at > start and (at - start > 1 or len(run[start]) > 3 or _ODD.search(run[start])):
             yield start, at
         start = at + 1

@@ -33,7 +33,7 @@ _SURNAME = (
 
 
 @cache
-def _words(table: str) -> frozenset[str]:
+def words(table: str) -> frozenset[str]:
     """Those of a table of ``people.toml``."""
     text = resources.files("digest").joinpath("people.toml").read_text("utf-8")
     return frozenset(tomllib.loads(text)[table].split())
@@ -103,28 +103,28 @@ def people(text: str) -> frozenset[str]:
             if before or _LATIN_BEHIND.match(text, m.end()):
                 names.add(m.group())
         return frozenset(names)
-    for words in _latin_names(text):
-        names.update((" ".join(words), words[-1]))
+    for parts in _latin_names(text):
+        names.update((" ".join(parts), parts[-1]))
     said = (m.group(1) or m.group(2) for m in _LATIN_SAYS.finditer(text))
-    plain = _words("plain") | _words("institution")
+    plain = words("plain") | words("institution")
     names.update(n for n in said if n not in plain and f" {n.lower()} " not in text)  # Relatives said
     return frozenset(names)
 
 
 def _latin_names(text: str) -> Iterator[list[str]]:
     """The words of what may be full names in Latin script."""
-    plain = _words("plain")
+    plain, ending = words("plain"), words("institution")
     for m in _LATIN.finditer(text):
-        words = list(dropwhile(plain.__contains__, m.group().split()))
-        if len(words) > 1 and words[-1] not in plain and words[-1] not in _words("institution"):
-            yield words
+        parts = list(dropwhile(plain.__contains__, m.group().split()))
+        if len(parts) > 1 and parts[-1] not in plain and parts[-1] not in ending:
+            yield parts
 
 
 def _can_be_a_name(name: str) -> bool:
     return len(name) > 1 and not (
         _NOT_IN_NAMES.search(name, 1)
-        or name[:2] in _words("common")
-        or name[1:3] in _words("common")
+        or name[:2] in words("common")
+        or name[1:3] in words("common")
         or _ENDS_IN_TITLE.search(name)
     )
 
@@ -197,10 +197,10 @@ def with_office(name: str, body: str, title: str) -> str:
 def _in_full(name: str, text: str) -> str:
     """Lotfi Azzouz for Azzouz, Kevin Houliston for Kevin, where all full names with that word are one."""
     short = _HONORIFIC.sub("", name)
-    found = [words for words in _latin_names(text) if short in words]
+    found = [parts for parts in _latin_names(text) if short in parts]
     for at in (-1, 0):
-        full = [words for words in found if words[at] == short]
+        full = [parts for parts in found if parts[at] == short]
         longest = max(full, key=len, default=[])
-        if full and all(set(words) <= set(longest) for words in full):
+        if full and all(set(parts) <= set(longest) for parts in full):
             return " ".join(longest)
     return name

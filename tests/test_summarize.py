@@ -220,6 +220,7 @@ def test_he_said_is_no_speaker() -> None:
             "Priya Anand, of the Council for Harbour Rights, said so. “It was far too late for that.”",
             ["Priya Anand"],
         ),
+        ("梁玉芬表示，票价没有变。梁玉芬跑了三趟，法院最后答复：“渡船没有义务在夜里载客。”", [None]),
     ],
 )
 def test_speakers_are_named_whole_or_not_at_all(text: str, speakers: list[str | None]) -> None:

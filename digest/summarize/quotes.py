@@ -47,6 +47,7 @@ _TITLE = lazy(
     r"[A-Z][\w'’-]*:?(?: (?:[A-Z][\w'’-]*:?|an?|the|of|in|on|to|and|or|for|with|at|by|from|is))+[,.]?"
 )
 """The name of a book or a film."""
+_COMMA = lazy("[，,]")
 _PRONOUN = lazy(r"他|她|\b(?:[Hh]e|[Ss]he)\b")
 _ANOTHERS = lazy(r"[’']s?\b(?=\s\w)|的(?![^，,。]{0,2}(?:说|表示))")
 _BESIDE = lazy(
@@ -56,8 +57,9 @@ _BESIDE = lazy(
 """Around the name of somebody else than who speaks: a source close to X, X’s wife, X的律师."""
 _KIN = lazy(
     "母亲|父亲|妈妈|爸爸|奶奶|爷爷|妻子|丈夫|儿子|女儿|家属|家长|男子|女子|老人|业主|居民|村民|网友|市民"
+    "|领导|对方|法院|警方|检方|校方|院方|官方|部门"
 )
-"""Somebody without a name, whom a pronoun behind means."""
+"""Somebody without a name, who speaks or whom a pronoun behind means."""
 _REPORTER = lazy(
     r"(?:^|[，,\s])(?:我|记者|笔者|本刊|主持人)|问\S{0,12}$|\b[Ii]\b|援引|引用|台词|歌词|俗话|名言"
 )
@@ -256,7 +258,8 @@ def _speaker(text: str, start: int, end: int, names: Set[str], earlier: Sequence
 
 
 def _who(text: str, clause: str, start: int, names: Set[str], earlier: Sequence[Quotation]) -> str | None:
-    if _REPORTER.search(clause):
+    nearest = _COMMA.split(clause.rstrip("，,：: "))[-1]
+    if _REPORTER.search(clause) or (_KIN.search(nearest) and not named_in(nearest, names)):
         return None
     inside = [
         (at, name)
