@@ -43,6 +43,7 @@ _ELSEWHERE = re.compile(
 """Where others' names stand."""
 _OTHERS = re.compile(r"card[_-]|caption|credit|(?:img|image|photo)[_-]", re.IGNORECASE)
 """Marks of names that are a linked story's author's, or a photographer's."""
+_Names = tuple[str, ...]
 _TRIED = 24
 """Elements that may name the author, in the page's order."""
 
@@ -57,10 +58,8 @@ def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
     for element in root.iter("meta"):
         name = (element.get("property") or element.get("name") or element.get("itemprop") or "").lower()
         if content := collapse(element.get("content") or ""):
-            if name not in meta:
-                meta[name] = content
-            elif name in _AUTHORS.split():
-                meta[name] += f"; {content}"
+            another = name in meta and name in _AUTHORS.split()
+            meta[name] = f"{meta[name]}; {content}" if another else meta.get(name, content)
     page_title = collapse(root.findtext(".//title") or "")
     tail = page_title[len(strip_site(page_title)) :]
     heads = [
@@ -72,7 +71,9 @@ def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
     host = _host(root, meta)
     behind = None if page_title in heads else _in_title(page_title, host)  # printed whole, it holds no site
     named_site = meta.get("og:site_name") or behind
-    site = _site(_name(data.get("publisher")), host) or _site(named_site, host)
+    site = (
+        _site(_name(data.get("publisher")), host) or _site(named_site, host) or (host if named_site else None)
+    )
     sites = [host, *SITE_SEPARATOR.split(tail), *filter(None, (site, named_site, meta.get("publisher")))]
     authors, unprinted = _printed(filter(None, _authors(data, meta, root, sites)), lines)
     return Told(
@@ -86,9 +87,7 @@ def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
     )
 
 
-def _printed(
-    found: Iterator[tuple[str, ...]], lines: Sequence[Line]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _printed(found: Iterator[_Names], lines: Sequence[Line]) -> tuple[_Names, _Names]:
     """The first authors *found* that *lines* show, too, and the persons among the first of all.
 
     Tags may name who keeps the site, who typed the page in, or nobody: "name, email".
@@ -183,9 +182,7 @@ def _name(value: Any) -> str | None:
     return _text(value.get("name") if isinstance(value, dict) else value)
 
 
-def _authors(
-    data: dict[str, Any], meta: dict[str, str], root: Any, sites: Sequence[str]
-) -> Iterator[tuple[str, ...]]:
+def _authors(data: dict[str, Any], meta: dict[str, str], root: Any, sites: Sequence[str]) -> Iterator[_Names]:
     """What each place that may name authors says, the surest first."""
     listed = data.get("author")
     persons = listed if isinstance(listed, list) else [listed]
@@ -217,10 +214,8 @@ def _is_elsewhere(element: Any) -> bool:
 
 
 def _published(data: dict[str, Any], meta: dict[str, str], root: Any, *, chinese: bool) -> Published | None:
-    for value in _dates(data, meta, root):
-        if value and (found := dates.parse_machine(value, chinese=chinese)):
-            return found
-    return None
+    values = filter(None, _dates(data, meta, root))
+    return next(filter(None, (dates.parse_machine(value, chinese=chinese) for value in values)), None)
 
 
 def _dates(data: dict[str, Any], meta: dict[str, str], root: Any) -> Iterator[str | None]:
