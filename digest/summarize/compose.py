@@ -236,7 +236,7 @@ class _Page:
         while len(found) < most:
             able = [p for p in ranked if p.size <= self.room and self._is_new(p) and not self._touches(p)]
             clear = [p for p in able if p.clear >= _CLEAR]
-            if self.asked and not any(map(self._is_themed, self.chosen[1:])):
+            if self.asked:
                 clear = self._themed(clear) or self._themed(able) or clear
             if not clear:
                 break
