@@ -10,8 +10,8 @@ import hmac
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -172,7 +172,8 @@ class Crew:
             delete_jobs="always",
         )
         try:
-            async with app.open_async(), self._reading(queues):
+            async with app.open_async(), AsyncExitStack() as stack:
+                await self._prepare(queues, stack)
                 # After a night off first of all what has come in meanwhile; by the clock only from then on.
                 await _queue(
                     app, [(name, {}) for name, kind in KINDS.items() if kind.every and kind.queue in queues]
@@ -234,15 +235,12 @@ class Crew:
 
         return job
 
-    @asynccontextmanager
-    async def _reading(self, queues: Collection[str]) -> AsyncIterator[None]:
+    async def _prepare(self, queues: Collection[str], stack: AsyncExitStack) -> None:
         """Keep what polls feeds open for the life of the lane: its worker processes are dear to start."""
-        async with AsyncExitStack() as stack:
-            if "feeds" in queues:
-                runtime = self._runtime
-                await asyncio.to_thread(runtime.store.feeds.sync, runtime.config.feeds, now=runtime.now)
-                self._reader = await stack.enter_async_context(runtime.feed_reader())
-            yield
+        if "feeds" in queues:
+            runtime = self._runtime
+            await asyncio.to_thread(runtime.store.feeds.sync, runtime.config.feeds, now=runtime.now)
+            self._reader = await stack.enter_async_context(runtime.feed_reader())
 
     # What the jobs do
 

@@ -78,7 +78,8 @@ class Service:
         """Serve until stopped; then what is in flight gets *SHUTDOWN_S* to end in order: True when it did."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-        waker = AsyncIOScheduler(timezone="UTC")
+        once = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
+        waker = AsyncIOScheduler(timezone="UTC", job_defaults=once)
         tasks: list[asyncio.Task[None]] = []
         if self._pages is not None:
             tasks.append(asyncio.create_task(self._supervise("web", partial(self._web, self._pages), None)))
@@ -114,15 +115,8 @@ class Service:
         for name, work in works.items():
             bell = self._bells[name] = asyncio.Event()
             bell.set()
-            waker.add_job(
-                _ring,
-                "interval",
-                args=[bell],
-                seconds=max(0.1, EVERY_S[name] / self._runtime.clock.speed),
-                coalesce=True,
-                misfire_grace_time=None,
-                max_instances=1,
-            )
+            seconds = max(0.1, EVERY_S[name] / self._runtime.clock.speed)
+            waker.add_job(_ring, "interval", args=[bell], seconds=seconds)
             tasks.append(asyncio.create_task(self._supervise(name, work, bell)))
         return tasks
 
@@ -156,14 +150,11 @@ class Service:
                 log.exception("%s failed, tried again in %.0f s", name, pause_s)
             else:
                 continue
-            await self._sleep(pause_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             if bell is not None:
                 bell.set()
-
-    async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.stop.wait(), seconds)
 
     async def _collect(self) -> None:
         try:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from digest.errors import StoreError
@@ -157,7 +158,7 @@ class Ledger:
         """An operator sends failed, held or unknown rows again, with a clean slate."""
         states = [DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.UNKNOWN]
         clean = {"attempts": 0, "crashes": 0, "resends": 0, "next_at": now}
-        return self._by_hand(ids, states, DeliveryState.QUEUED, now, clean)
+        return self._by_hand(ids, states, now, state=DeliveryState.QUEUED, **clean)
 
     def retry_failed(self, edition: int, *, now: datetime) -> int:
         """:meth:`retry` whatever failed of an edition."""
@@ -168,11 +169,11 @@ class Ledger:
 
     def hold(self, ids: Sequence[int], *, now: datetime) -> int:
         """Keep queued rows back until released."""
-        return self._by_hand(ids, [DeliveryState.QUEUED], DeliveryState.HELD, now, {"text": "held by hand"})
+        return self._by_hand(ids, [DeliveryState.QUEUED], now, state=DeliveryState.HELD, text="held by hand")
 
     def unhold(self, ids: Sequence[int], *, now: datetime) -> int:
         """Queue held rows again."""
-        return self._by_hand(ids, [DeliveryState.HELD], DeliveryState.QUEUED, now, {"next_at": now})
+        return self._by_hand(ids, [DeliveryState.HELD], now, state=DeliveryState.QUEUED, next_at=now)
 
     def get(self, delivery_id: int) -> Delivery | None:
         """One row, for a bounce that names it."""
@@ -185,11 +186,8 @@ class Ledger:
     ) -> tuple[Delivery, ...]:
         """By id, the queued ones by when they are due; pass the last id as *after* for the next page."""
         with self._database.read() as connection:
-            found: list[Delivery] = []
-            for query in _page(connection, edition, state, after):
-                rows = connection.execute(query.limit(limit - len(found)))
-                found.extend(_delivery(one) for one in rows)
-            return tuple(found)
+            rows = connection.execute(_page(connection, edition, state, after).limit(limit))
+            return tuple(map(_delivery, rows))
 
     def counts(self, edition: int) -> dict[DeliveryState, int]:
         """How many rows in each state (those that occur), counted now; after pruning, as they were then.
@@ -301,16 +299,9 @@ class Ledger:
         rows = fill(self._database.insert(deliveries)).on_conflict_do_nothing()
         return connection.execute(rows, execution_options={"preserve_rowcount": True}).rowcount
 
-    def _by_hand(
-        self,
-        ids: Sequence[int],
-        old: Sequence[DeliveryState],
-        new: DeliveryState,
-        now: datetime,
-        values: dict[str, Any],
-    ) -> int:
+    def _by_hand(self, ids: Sequence[int], old: Sequence[DeliveryState], now: datetime, **new: Any) -> int:
         change = sa.update(deliveries).where(row.id.in_(ids), row.state.in_(old))
-        change = change.values(state=new, owner=None, lease_until=None, updated_at=now, **values)
+        change = change.values(owner=None, lease_until=None, updated_at=now, **new)
         with self._database.write() as connection:
             return connection.execute(change).rowcount
 
@@ -377,29 +368,25 @@ def _claimable(connection: sa.Connection, edition: int, now: datetime, most: int
     return connection.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
 
 
-def _page(
-    connection: sa.Connection, edition: int, state: DeliveryState | None, after: int
-) -> list[sa.Select[Any]]:
-    """Queries whose rows, one after the other, are the pages after a row.
-
-    So written that an index gives the order, whatever the number of rows.
-    """
+def _page(connection: sa.Connection, edition: int, state: DeliveryState | None, after: int) -> sa.Select[Any]:
+    """The rows after one, so written that an index gives the order, whatever their number."""
     mine = row.edition == edition
     if state is DeliveryState.QUEUED:
         queue = _listed().where(mine, QUEUED).order_by(row.next_at, row.id)
         last = connection.scalar(sa.select(row.next_at).where(row.id == after))
         if last is None:
-            return [queue]
-        return [queue.where(row.next_at == last, row.id > after), queue.where(row.next_at > last)]
+            return queue
+        place = sa.tuple_(sa.literal(last, row.next_at.type), sa.literal(after, row.id.type))
+        return queue.where(sa.tuple_(row.next_at, row.id) > place)
     query = _listed().where(row.id > after).order_by(row.id)
     if state in {None, DeliveryState.SENT}:
         first = connection.scalar(sa.select(editions.c.first_delivery).where(editions.c.number == edition))
         # Adding nothing hides the column from the other indexes: only the primary key's order is left.
         query = query.where(row.id >= (first or 0), row.edition + 0 == edition)
-        return [query if state is None else query.where(row.state == state)]
+        return query if state is None else query.where(row.state == state)
     part = ENDED if state in {DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.SUPPRESSED} else MOVING
     stored = DeliveryState.WIRE if state is DeliveryState.LEASED else state
-    return [query.where(mine, part, row.state == stored, known_state == state)]
+    return query.where(mine, part, row.state == stored, known_state == state)
 
 
 HOP = sa.select(sa.func.min(row.edition)).where(QUEUED, row.edition > sa.bindparam("last"))
@@ -416,22 +403,13 @@ def _editions_to_send(connection: sa.Connection, only: int | None) -> list[int]:
 
 
 def _listed() -> sa.Select[Any]:
-    return sa.select(
-        deliveries,
-        known_state.label("known_state"),
-        sa.func.coalesce(subscribers.c.address, row.address, "").label("to"),
-    ).select_from(deliveries.outerjoin(subscribers, subscribers.c.id == row.subscriber_id))
+    """By the names of `Delivery`."""
+    address = sa.func.coalesce(subscribers.c.address, row.address, "").label("address")
+    who = row.id, row.edition, row.subscriber_id, address
+    what = known_state.label("state"), row.attempts, row.code, row.text, row.updated_at
+    rows = deliveries.outerjoin(subscribers, subscribers.c.id == row.subscriber_id)
+    return sa.select(*who, *what).select_from(rows)
 
 
 def _delivery(found: Any) -> Delivery:
-    return Delivery(
-        id=found.id,
-        edition=found.edition,
-        subscriber_id=found.subscriber_id,
-        address=found.to,
-        state=DeliveryState(found.known_state),
-        attempts=found.attempts,
-        code=found.code,
-        text=found.text,
-        updated_at=found.updated_at,
-    )
+    return msgspec.convert(found, Delivery, from_attributes=True)

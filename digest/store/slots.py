@@ -28,10 +28,8 @@ class Slots:
 
     def add(self, schedule: str, moments: Iterable[datetime], *, now: datetime) -> None:
         """Note that editions are due at *moments*; those noted already stay."""
-        rows = [
-            {"schedule": schedule, "slot": moment, "state": SlotState.DUE, "updated_at": now}
-            for moment in moments
-        ]
+        each = {"schedule": schedule, "state": SlotState.DUE, "updated_at": now}
+        rows = [{**each, "slot": moment} for moment in moments]
         if rows:
             with self._database.write() as connection:
                 connection.execute(self._database.insert(slots).values(rows).on_conflict_do_nothing())
