@@ -43,7 +43,7 @@ class BlockKind(StrEnum):
     PARAGRAPH = "paragraph"
     HEADING = "heading"
     ASIDE = "aside"
-    """Of the text but not of its telling, and never quoted: who wrote it, a caption, code, a source."""
+    """Of the text but not of its telling, and never quoted: who wrote it, a caption, code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -329,19 +329,14 @@ def test_what_is_beside_the_telling_is_kept_as_asides() -> None:
         "Editor’s note: The harbour master read this before it was printed.",
         "The dog of the ferry waits for the first boat of the morning.",
         "while boat.at_pier(): boat.row(miles=4); log[boat] = 'late'",
-        "Lee, A. (2023). Ferries of the north. River Press. ISBN 978-0-00-000000-2.",
         "Ann Lee is the author of two books on ferries.",
-        "The boat’s timetable is printed by the town and costs nothing.",
     ]
     raw = (
         f"<body><h1>The ferry is back</h1><article><p>{aside[0]}</p><p>{PARAGRAPHS[0]}</p>"
         f"<div class='story-photo'><div class='text'>{aside[1]}</div></div><p>{PARAGRAPHS[1]}</p><pre>{aside[2]}</pre>"
-        f"<p><em>Nobody</em> {PARAGRAPHS[2]}</p><p>{aside[3]}</p><p>{aside[4]}</p><p><i>{aside[5]}</i></p></article></body>"
+        f"<p>{PARAGRAPHS[2]}</p><p>{aside[3]}</p></article></body>"
     )
     found = article(raw)
     parts = {found.text[b.start : b.end]: b.kind for b in found.blocks}
     assert aside == [text for text, kind in parts.items() if kind is BlockKind.ASIDE]
-    assert [text for text, kind in parts.items() if kind is BlockKind.PARAGRAPH] == [
-        *PARAGRAPHS[:2],
-        f"Nobody {PARAGRAPHS[2]}",
-    ]
+    assert [*PARAGRAPHS] == [text for text, kind in parts.items() if kind is BlockKind.PARAGRAPH]

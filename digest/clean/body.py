@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import takewhile
 from operator import add
 
 from digest.clean import dates
@@ -38,9 +37,6 @@ _ITEM = re.compile(
 )
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
 _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
-_SOURCES = ("doi:", "DOI:", "doi.org/", "ISBN", "arXiv:", "Retrieved ")
-"""One of these stands in each line of a list of sources, as in notes on where a study was printed."""
-_CODE_SIGNS = b"=(){}<>;$[]_|\\#"
 CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:\.\d+)*\.? |\[edit\]$|¶$")
 """What a heading has in a table of contents and not in the text, or the other way."""
@@ -78,8 +74,6 @@ SUBJECT = 2_000
 """Characters of a text by which its title is known."""
 _FALL = 150.0
 """Score of some twenty lines of furniture in a row."""
-_NOTES = 4
-"""Paragraphs at the end of a text that may be notes; more in slanted letters are how it is written."""
 _RIVAL = 0.1
 """Share of the largest score from which a run may still be the body."""
 _SCORE = {
@@ -703,32 +697,22 @@ def _mark_long_headings(sheet: Sheet) -> None:
 
 
 def _mark_asides(sheet: Sheet) -> None:
+    """Mark what is of the text but not of its telling: boxes, code, and notes at either end.
+
+    Where boxes hold a third of the text, they are how the page is made.
+    """
     whole = [*(not line.goes_on for line in sheet.lines), True]
     kept = [i for i in sheet.kept() if i not in sheet.headings and whole[i] and whole[i + 1]]
-    found = asides([(sheet.lines[i].text, sheet.lines[i].apart) for i in kept])
-    sheet.asides.update(kept[n] for n in found)
+    boxed = [i for i in kept if sheet.lines[i].apart]
+    if sum(sheet.lines[i].size for i in boxed) * 3 < sum(sheet.lines[i].size for i in kept):
+        sheet.asides.update(boxed)
+    sheet.asides.update(kept[n] for n in notes([sheet.lines[i].text for i in kept]))
 
 
-def asides(paragraphs: Sequence[tuple[str, str]]) -> set[int]:
-    """Which of (text, what parts it) are not of the telling: boxes, code, sources, and notes at either end.
-
-    Where such boxes hold a third of the text, or slanted letters end it for long, the page is made so.
-    """
-    found = {n for n, (text, part) in enumerate(paragraphs) if part in ("box", "code") or _is_cited(text)}
-    if sum(len(paragraphs[n][0]) for n in found) * 3 >= sum(len(text) for text, _ in paragraphs):
-        found.clear()
-    last = range(len(paragraphs))[::-1]
-    slanted = list(takewhile(lambda n: paragraphs[n][1] == "slanted", last))
-    found.update(slanted if len(slanted) < _NOTES else ())
-    found.update(n for n in {*last[:_NOTES], *last[-2:]} if is_note(paragraphs[n][0]))
-    return found
-
-
-def _is_cited(text: str) -> bool:
-    """Whether it is code, a formula or a source."""
-    octets = text.encode("utf-8", "replace")
-    signs = len(octets) - len(octets.translate(None, _CODE_SIGNS))
-    return signs * 16 > len(text) > 20 or text.startswith("^ ") or any(word in text for word in _SOURCES)
+def notes(paragraphs: Sequence[str]) -> set[int]:
+    """Which of the first two and the last four paragraphs speak of the text, its authors or its readers."""
+    places = range(len(paragraphs))
+    return {n for n in {*places[:2], *places[-4:]} if is_note(paragraphs[n])}
 
 
 def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str:

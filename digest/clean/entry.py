@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from digest.clean import metadata
-from digest.clean.body import CONTENTS, MOMENT, asides
+from digest.clean.body import CONTENTS, MOMENT, notes
 from digest.clean.lines import MAX_LINES, measure, starts_with_bullet
 from digest.clean.marks import Kind, is_marked_paragraph, kind
 from digest.clean.page import clean_page, fitting, inferred
@@ -34,7 +34,6 @@ _BLOCKS = frozenset(
     for mark in ("", "/")
 )
 _FONT = frozenset({"a", "b", "em", "i", "span", "strong", "u", "small", "mark", "img"})
-_SLANTED = frozenset({"em", "i", "small"})
 _INLINE = _FONT | {f"/{tag}" for tag in _FONT}
 _END = re.compile(r"[。！？!?.][”’」』）)】》\"']*$(?<!\.\.)")
 _QUOTES = "“”\"‘’'「」"
@@ -79,7 +78,10 @@ def clean_entry(
             rules=rules,
             evergreen=evergreen,
         )
-    kept = _shown(plain.lines)
+    kept = [line for line in plain.lines if line.kind]
+    told = [n for n, line in enumerate(kept) if line.kind is BlockKind.PARAGRAPH]
+    for n in notes([kept[n].text for n in told]):
+        kept[told[n]] = kept[told[n]]._replace(kind=BlockKind.ASIDE)
     paragraphs = [line.text for line in kept if line.kind is not BlockKind.HEADING]
     around = [*plain.below, plain.title, *(line.text for line in takewhile(_is_caption, plain.lines))]
     said = metadata.credits((), plain.below, paragraphs, around, brand=None)
@@ -109,11 +111,10 @@ def document(markup: str, title: str, language: str) -> str:
 
 
 class _Line(NamedTuple):
-    """A block of an entry: its text, how much of it is linked or slanted, its kind; None for a caption."""
+    """A block of an entry: its text, the share of it in links, and what it is; None for a caption."""
 
     text: str
     linked: float
-    slanted: float
     kind: BlockKind | None
 
 
@@ -181,16 +182,6 @@ def _is_apart(line: _Line, title: str) -> bool:
     return short and not line.linked and not CONTENTS.fullmatch(line.text)
 
 
-def _shown(lines: Sequence[_Line]) -> list[_Line]:
-    """The lines without captions, each knowing whether it is an aside."""
-    shown = [line for line in lines if line.kind]
-    told = [n for n, line in enumerate(shown) if line.kind is BlockKind.PARAGRAPH]
-    parts = [(shown[n].text, "slanted" if shown[n].slanted > 0.9 else "") for n in told]
-    for n in asides(parts):
-        shown[told[n]] = shown[told[n]]._replace(kind=BlockKind.ASIDE)
-    return shown
-
-
 def _blocks(lines: Sequence[_Line]) -> tuple[Block, ...]:
     blocks, at = [], 0
     for line in lines:
@@ -204,7 +195,7 @@ def _read(markup: str) -> list[_Line] | None:
     """Blocks in order; None when there are other tags than paragraphs, headings and pictures have."""
     lines: list[_Line] = []
     parts: list[str] = []
-    linked = slanted = tilt = 0
+    linked = 0
     inside = False
     within: BlockKind | None = BlockKind.PARAGRAPH
     pieces = _TAG.split(markup)
@@ -214,12 +205,11 @@ def _read(markup: str) -> list[_Line] | None:
                 return None
             parts.append(text)
             linked += len(text.strip()) if inside else 0
-            slanted += len(text.strip()) if tilt else 0
         if tag in _BLOCKS:
             if parts and (whole := collapse(html.unescape("".join(parts)))):
-                lines.append(_Line(whole, linked / len(whole), slanted / len(whole), within))
+                lines.append(_Line(whole, linked / len(whole), within))
             parts.clear()
-            linked = slanted = 0
+            linked = 0
             if within is not BlockKind.PARAGRAPH and tag.lstrip("/") not in _KINDS:
                 return None
             within = _KINDS.get(tag, BlockKind.PARAGRAPH)
@@ -227,8 +217,6 @@ def _read(markup: str) -> list[_Line] | None:
             return None
         elif tag in ("a", "/a"):
             inside = tag == "a"
-        elif (name := tag.lstrip("/")) in _SLANTED:
-            tilt += 1 if tag == name else -1
     return lines if len(lines) < MAX_LINES else None
 
 

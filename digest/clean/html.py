@@ -44,7 +44,7 @@ _MEMBER = re.compile(
 )
 """The address of a member's page."""
 _CAPTION_CLASS = re.compile(r"\bcaptions?\b", re.IGNORECASE)
-_TAG_ROLES = {"a": "a", "pre": "code", "em": "slanted", "i": "slanted", "small": "slanted"}
+_TAG_ROLES = {"a": "a", "pre": "code"}
 _BOX_CLASS = re.compile(
     r"(?<![a-z])(?:img|image|photo|picture|gallery|author|bio|byline|credits?|disclaimer|correction|time|meta)(?![a-z])",
     re.IGNORECASE,
@@ -168,7 +168,7 @@ def _lines(root: Any, whole: int) -> Iterator[Line]:
 
     parts: list[str] = []
     within: Counter[str] = Counter()
-    linked = slanted = number = posts = 0
+    linked = number = posts = 0
     heading = False
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
@@ -177,9 +177,9 @@ def _lines(root: Any, whole: int) -> Iterator[Line]:
             parts.append(element.tail or "")
             continue
         if tag in _BLOCKS and (tag == "pre" or not within["code"]):
-            if line := _flush(parts, number, linked, slanted, heading, within, posts):
+            if line := _flush(parts, number, linked, heading, within, posts):
                 yield line
-            number, linked, slanted = number + 1, 0, 0
+            number, linked = number + 1, 0
             parts.clear()
         if not (hidden := _is_hidden(element)):
             role = _role(element, whole)
@@ -190,9 +190,8 @@ def _lines(root: Any, whole: int) -> Iterator[Line]:
             walk.skip_subtree()
         if piece := element.tail if ending else None if hidden else element.text:
             linked += len(piece.strip()) if within["a"] else 0
-            slanted += len(piece.strip()) if within["slanted"] else 0
             parts.append(piece)
-    if line := _flush(parts, number, linked, slanted, heading, within, posts):
+    if line := _flush(parts, number, linked, heading, within, posts):
         yield line
 
 
@@ -247,13 +246,7 @@ def _is_post(element: Any, classes: str) -> bool:
 
 
 def _flush(
-    parts: Sequence[str],
-    number: int,
-    linked: int,
-    slanted: int,
-    heading: bool,
-    within: Counter[str],
-    posts: int,
+    parts: Sequence[str], number: int, linked: int, heading: bool, within: Counter[str], posts: int
 ) -> Line | None:
     text = collapse("".join(parts))
     if not text:
@@ -261,8 +254,6 @@ def _flush(
     share = min(1.0, linked / len(text))
     vote = posts == 1 or within["answer"] > 0 if within["post"] else False if within["around"] else None
     apart = next((role for role in ("caption", "code", "box") if within[role]), "")
-    if slanted > 0.9 * len(text):
-        apart = apart or "slanted"
     return measure(text, number, linked=share, heading=heading, vote=vote, apart=apart)
 
 

@@ -60,7 +60,7 @@ class Line(NamedTuple):
         linked: Share of its characters that are links; 0 where the page had no tags.
         heading: Marked as a heading by a tag.
         apart: What its tags make of it beside running text: ``caption``, ``code``, ``box`` of a picture or an
-            author, ``slanted`` from beginning to end; else ''.
+            author; else ''.
         vote: Whether an extractor that saw the tags took it for body; None where there were none.
     """
 
