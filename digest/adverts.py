@@ -1,8 +1,8 @@
 """Offers: what asks something of the reader, known by independent signs that are added up.
 
 A channel to the seller, the same written so that filters miss it, a call to act, a promise, its terms,
-others who were glad of it, a seller's voice, the goods of a trade, a subject the rest of the text does
-not share. One sign is nothing: articles give addresses and tell of gambling. Sentences with signs that
+others who were glad of it, a seller's voice, the goods of a trade, and how all of it sounds (`voice`). One
+sign is nothing: articles give addresses and tell of gambling. Sentences with signs that
 stand together are weighed together; words in quotation marks are somebody else's, and words of reporting
 speak against an offer.
 """
@@ -10,10 +10,10 @@ speak against an offer.
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from digest import voice
 from digest.model import Article, Block, Cut
@@ -41,7 +41,6 @@ _SHADY = Lists({code: _TRADES[code] for code in ("gambling", "adult")}, re.MULTI
 _ASKS = ("channel", "address", "evasion", "call")
 """What asks nothing of its reader is an offer only when it reads like one."""
 _GIVES = ("promise", "terms")
-_ASKING = Anywhere([part for name in _ASKS for part in _SIGNS[name]], re.MULTILINE)
 _BEARING = Anywhere([part for name in (*_ASKS, "promise") for part in _SIGNS[name]], re.MULTILINE)
 """Every offer holds one of these; most texts hold none, and are read only this once."""
 _REPORTING = pattern(WORDS["reporting"])
@@ -59,12 +58,12 @@ _COMPANY = pattern("娱乐(?:公司|平台|游戏)")
 _NAME = 12
 """Characters that a name of a site has at most on either side of its last word."""
 
-_FOREIGN = 0.5
-"""Weight of a subject that the rest of the article does not share."""
-_OFFER = 2.5
+_OFFER = 2.0
 """Weight from which sentences are an offer."""
 _STRETCH = 4
 """Sentences that are read as one."""
+_HOPELESS = -0.5
+"""Likeness under which a sentence is no part of what reads like an advert."""
 _SAMPLE = 2000
 """Characters of an article from which it is known whether all of it offers."""
 _DENSE = 0.8
@@ -93,16 +92,11 @@ _Signs = dict[str, list[str]]
 """Distinct words found, by sign; those of trades by trade."""
 
 
-def asks(folded: str) -> bool:
-    return _ASKING.first(folded) is not None
-
-
-def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None:
+def find(article: Article, folded: str) -> Offers | None:
     """None for nearly every article.
 
     Args:
         folded: The article's text.
-        asked: A line beside it, left out already, asks something of the reader.
     """
     places = {m.start() for m in _BEARING.finditer(folded)}
     bearing = {b.start for b in article.blocks if any(b.start <= at < b.end for at in places)}
@@ -112,7 +106,7 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
         for block in article.blocks
         if block.start in bearing or (heard and voice.is_heard(folded[block.start : block.end]))
     ]
-    if not blocks and not asked:
+    if not blocks:
         return None
     spans = tuple(
         span for b in blocks for span in _offering(article.text, folded, b, bearing=b.start in bearing)
@@ -124,7 +118,7 @@ def find(article: Article, folded: str, *, asked: bool = False) -> Offers | None
     if not spans and not any(left[name] for name in _GIVES):
         return None
     signs = _signs("".join(folded[a:b] for a, b in spans)) if spans else left
-    whole = _is_advert(left, rest, offered=bool(spans) or asked, share=share)
+    whole = _is_advert(left, rest, offered=bool(spans), share=share)
     if not spans and not whole:
         return None
     found = {name: list(dict.fromkeys(signs.get(name, []) + left.get(name, []))) for name in _WEIGHTS}
@@ -148,40 +142,46 @@ def _offering(told: str, folded: str, block: Block, *, bearing: bool) -> Iterato
     text = folded[block.start : block.end]
     if bearing:
         signs = _signs(text)
-        bearing = weight(signs) + _FOREIGN >= _OFFER and any(signs[name] for name in (*_ASKS, *_GIVES))
-        if not bearing and not voice.is_heard(text):
-            return
-    run: list[Span] = []
-    found: list[Span] = []
-    for span in (*sentences(told, block.start, block.end), None):
-        said = folded[slice(*span)] if span else ""
-        if span and (voice.is_heard(said) or (bearing and any(_signs(said).values()))):
-            run.append(span)
-        elif run:
-            found += (bearing and _weighed(folded, block, run)) or _read(folded, run)
-            run = []
-    if not found:
-        found += _read(folded, [(block.start, block.end)])
+        bearing = weight(signs) >= _OFFER and any(signs[name] for name in (*_ASKS, *_GIVES))
+    every = sentences(told, block.start, block.end)
+    runs = groupby(every, lambda span: _bears(folded[slice(*span)])) if bearing else ()
+    found = [span for bears, run in runs if bears for span in _weighed(folded, block, list(run))]
+    found = found or _read(folded, block, every)
     if sum(end - start for start, end in found) * 3 > 2 * len(text):
         yield block.start, block.end
     else:
         yield from ((start, end + (told[end : end + 1] == " ")) for start, end in found)
 
 
-def _read(folded: str, run: list[Span]) -> Iterator[Span]:
-    """Stretches of the sentences of *run* that read like an advert, the longest that begin and end as one."""
-    at = 0
-    while at < len(run):
-        ends = [end for end in run[at : at + _STRETCH] if voice.is_heard(folded[slice(*end)])]
-        spans = [(run[at][0], end) for _, end in reversed(ends)] if run[at] in ends else []
-        found = next((span for span in spans if _reads_so(folded, span)), None)
-        if found:
-            yield found
-        at += 1 + sum(found is not None and start < found[1] for start, _ in run[at + 1 :])
+def _bears(said: str) -> bool:
+    return voice.is_heard(said) or any(_signs(said).values())
 
 
-def _reads_so(folded: str, span: Span) -> bool:
-    return voice.reads_so(folded, *span, reporting=_reporting(folded[slice(*span)]))
+def _read(folded: str, block: Block, every: Sequence[Span]) -> list[Span]:
+    """Stretches of sentences that read like an advert, or else the block as one, none that overlap."""
+    found: list[Span] = []
+    for n, span in enumerate(every):
+        taken = found and span[0] < found[-1][1]
+        if taken or not voice.cues(folded[slice(*span)]) or not _may(folded, span):
+            continue
+        near = range(max(0, n - _STRETCH + 1), min(len(every), n + _STRETCH))
+        ends = [k for k in near if k == n or _may(folded, every[k])]
+        stretches = [(every[a][0], every[b][1]) for a in ends for b in ends if a <= n <= b < a + _STRETCH]
+        free = (stretch for stretch in stretches if not found or stretch[0] >= found[-1][1])
+        score, best = max((_likeness(folded, stretch), stretch) for stretch in free)
+        if score > 0:
+            found.append(best)
+    whole = (block.start, block.end)
+    return found or [whole] * (_likeness(folded, whole) > 0)
+
+
+def _may(folded: str, span: Span) -> bool:
+    """Whether a sentence may be part of what reads like an advert."""
+    return _likeness(folded, span, part=True) > _HOPELESS
+
+
+def _likeness(folded: str, span: Span, *, part: bool = False) -> float:
+    return voice.likeness(folded, *span, reporting=_reporting(folded[slice(*span)]), part=part)
 
 
 def _weighed(folded: str, block: Block, run: list[Span]) -> tuple[Span, ...]:
@@ -192,8 +192,7 @@ def _weighed(folded: str, block: Block, run: list[Span]) -> tuple[Span, ...]:
     goods = any(signs[name] for name in (*_TRADES, *_GIVES)) or (signs["evasion"] and signs["call"])
     if not goods or not any(signs[name] for name in _ASKS):
         return ()
-    foreign = _FOREIGN if _is_foreign(text, folded[:start] + folded[end:]) else 0.0
-    if weight(signs) + foreign - 0.75 * _reporting(text) < _OFFER:
+    if weight(signs) - 0.75 * _reporting(text) < _OFFER:
         return ()
     most = (end - start) * 2 > block.end - block.start
     return ((block.start, block.end) if most else (start, end),)
@@ -221,12 +220,6 @@ def weight(signs: _Signs) -> float:
     return trade + sum(value for name, value in worth.items() if name not in _TRADES)
 
 
-def _is_foreign(text: str, rest: str) -> bool:
-    """Whether hardly a pair of characters of *text* stands in the rest of the article."""
-    squeezed = "".join(text.split())
-    return voice.shared(squeezed, rest, 2 if count_cjk(squeezed) else 5) < 0.25
-
-
 def _is_advert(signs: _Signs, rest: str, *, offered: bool, share: float) -> bool:
     """Whether what is left beside the offers offers too, or is next to nothing."""
     if share > 0.4:
@@ -238,7 +231,7 @@ def _is_advert(signs: _Signs, rest: str, *, offered: bool, share: float) -> bool
     kinds = {"trade" if name in _TRADES else name for name, found in signs.items() if found}
     if offered:
         return len(kinds) >= 2 and words >= 3
-    return len(kinds) >= 4 and bool(kinds.intersection(_ASKS)) and weight(signs) >= 2 * _OFFER
+    return len(kinds) >= 4 and bool(kinds.intersection(_ASKS)) and weight(signs) >= 2.5 * _OFFER
 
 
 def brands(folded: str, title: str) -> tuple[Span, ...]:

@@ -85,7 +85,7 @@ def _sorted_out(page: Page, article: Article, folded: str) -> tuple[Page, Articl
         flags.append(Flag(code="spliced", severity=Severity.CAUTION, reason=said, score=0.9))
         article = adverts.without(article, names, "a brand inside a sentence")
         folded = fold(article.text)
-    offers = adverts.find(article, folded, asked=adverts.asks(fold(_beside(page))))
+    offers = adverts.find(article, folded)
     if offers is None:
         return page, article, flags
     if offers.whole:
@@ -101,13 +101,6 @@ def _sorted_out(page: Page, article: Article, folded: str) -> tuple[Page, Articl
     told = f"promotion that stood in it was left out ({offers.reason})"
     flag = Flag(code="advert", severity=Severity.NOTE, reason=told, score=offers.score)
     return replace(page, decisions=decisions), adverts.without(article, offers.spans, reason), [*flags, flag]
-
-
-def _beside(page: Page) -> str:
-    """The lines left out within the body and right behind it: an advert's calls to act go first."""
-    kept = [n for n, one in enumerate(page.decisions) if one.kept]
-    around = page.decisions[kept[0] : kept[-1] + 4] if kept else ()
-    return "\n".join(one.text for one in around if not one.kept)
 
 
 def _host(page: Page) -> Flag | None:

@@ -1,22 +1,28 @@
-"""Does a piece of text read like an advert? A linear model of cues and of the shape of what is said.
+"""Does a piece of text read like an advert? A linear model of what is said and of its shape.
 
 An advert strings short clauses together, speaks to its reader, names prices and tells nothing; and it shares
 no subject with the article it was put into. How ``voice.toml`` was learned: docs/decisions.md.
 """
 
+import math
 import re
 import tomllib
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 from digest.patterns import Strings
 from digest.text import ngrams
 
 _WORTH = {"clear": 3, "likely": 2, "slight": 1}
-_ENOUGH = 3
+_ENOUGH = 2
 """Worth of the cues under which nothing is looked at more closely."""
 _AROUND = 4_000
 """Characters on either side that a piece is compared with."""
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[$£€]?0%?|[!?@+]|[.,:;]+")
+_PAUSE = re.compile(r"[^\w%$£€!?+]+")
+_ENDINGS = ("ing", "ed", "ly", "s")
 
 
 class _Language:
@@ -24,23 +30,43 @@ class _Language:
 
     def __init__(self, code: str) -> None:
         table = tomllib.loads(resources.files("digest").joinpath("voice.toml").read_text("utf-8"))[code]
-        self.worth = {
-            cue: n for grade, n in _WORTH.items() for cue in table[grade].replace("\n", "").split("|")
-        }
+        self.worth = {cue: n for grade, n in _WORTH.items() for cue in _parted(table["cues"][grade])}
         self.cues, self.worths = list(self.worth), list(self.worth.values())
         self.strings = Strings(self.cues)
+        self.said = {part: float(worth) for worth, parts in table["said"].items() for part in _parted(parts)}
+        self.common = frozenset(table.get("common", "").split())
         self.weights: dict[str, float] = table["weights"]
-        self.sizes: dict[str, int] = table["sizes"]
+        self.sizes: dict[str, float] = table["sizes"]
+        self.run: int = table["sizes"]["run"]
         self._patterns = {name: re.compile(source) for name, source in table["patterns"].items()}
 
     def count(self, name: str, text: str) -> int:
-        """0 for what the language has no pattern of: Chinese calls need no verb in front."""
-        return len(self._patterns[name].findall(text)) if name in self._patterns else 0
+        return len(self._patterns[name].findall(text))
 
-    def heard(self, text: str) -> list[str]:
-        """The cues in *text*, those of most worth first."""
-        found = self.strings.numbers(f" {text}".encode("utf-8", "replace"))
-        return [self.cues[n] for n in sorted(found)]
+    def heard(self, text: str) -> list[int]:
+        """Numbers of the cues in *text*, those of most worth first."""
+        return sorted(self.strings.numbers(f" {text} ".encode("utf-8", "replace")))
+
+    def parts(self, text: str) -> set[str]:
+        """What of *text* is weighed: up to four Chinese characters; English words, pairs, and its build."""
+        text = _NUMBER.sub("0", text)
+        if not self.common:
+            text = f",{_PAUSE.sub(',', text).strip(',')},"
+            return {*text, *ngrams(text, 2), *ngrams(text, 3), *ngrams(text, 4)}
+        words = [".", *("." if word[0] in ".,:;" else word for word in _WORD.findall(text))]
+        built = [self._kind(word) for word in words]
+        runs = {"_".join(built[n : n + size]) for size in (2, 3, 4) for n in range(len(built) - size + 1)}
+        return runs.union(words, map(" ".join, pairwise(words)))
+
+    def _kind(self, word: str) -> str:
+        """*word* when it is a common one, else its ending."""
+        if word in self.common or not word[0].isalpha():
+            return word
+        return "*" + next((end for end in _ENDINGS if word.endswith(end)), "")
+
+
+def _parted(text: str) -> list[str]:
+    return text.replace("\n", "").split("|")
 
 
 _language = cache(_Language)
@@ -54,53 +80,51 @@ def _of(text: str) -> _Language:
 
 def is_heard(text: str) -> bool:
     """Whether *text* has cues enough to be looked at."""
-    octets = f" {text}".encode("utf-8", "replace")
-    language = _language("zh" if len(octets) > 1.5 * len(text) else "en")
-    found = language.strings.numbers(octets)
-    return bool(found) and sum(map(language.worths.__getitem__, found)) >= _ENOUGH
+    language = _of(text)
+    return sum(map(language.worths.__getitem__, language.heard(text))) >= _ENOUGH
 
 
 def cues(text: str) -> list[str]:
     """Those in *text*, of most worth first, none that is a part of another."""
-    found = _of(text).heard(text)
+    language = _of(text)
+    found = [language.cues[n] for n in language.heard(text)]
     return [cue for cue in found if not any(cue in other and cue != other for other in found)]
 
 
-def reads_so(folded: str, start: int, end: int, reporting: int) -> bool:
-    """Whether ``folded[start:end]`` reads like an advert put into the rest.
+def likeness(folded: str, start: int, end: int, *, reporting: int, part: bool = False) -> float:
+    """How much ``folded[start:end]`` reads like an advert put into the rest: above 0, it does.
 
     Args:
         reporting: How many words of reporting, which speak against it, stand there.
+        part: It may go on on either side: it is read as if it were as long as adverts usually are.
     """
     text = folded[start:end]
     language = _of(text)
-    heard = sum(map(language.worth.__getitem__, cues(text)))
-    if heard < _ENOUGH or len(text) < language.sizes["least"]:
-        return False
+    if len(text) < language.sizes["least"] and not part:
+        return -math.inf
     units = max(1, language.count("unit", text))
     measured = {
-        "cues": min(12, heard),
+        "cues": min(12, sum(map(language.worth.__getitem__, cues(text)))),
         "telling": language.count("telling", text) / units,
         "clause": min(20.0, units / max(1, language.count("clause", text))),
         "reader": min(3, language.count("reader", text)),
-        "call": min(1, language.count("call", text)),
         "price": min(3, language.count("price", text)),
         "reporting": min(3, reporting),
         "quoted": min(2, text.count('"')),
         "size": min(5.0, len(text) / language.sizes["usual"]),
+        "length": math.log(max(len(text), part * language.sizes["usual"])),
     }
-    score = language.weights["bias"] + sum(
-        language.weights.get(name, 0) * value for name, value in measured.items()
-    )
-    if score <= 0:  # what follows only lowers it
-        return False
+    score = language.weights["bias"] + sum(language.weights[name] * value for name, value in measured.items())
+    if score <= language.sizes["hope"]:  # what is said makes up for less
+        return -math.inf
+    score += sum(map(language.said.__getitem__, language.parts(text) & language.said.keys()))
+    if score <= 0 or part:  # what follows only lowers it
+        return score
     rest = folded[max(0, start - _AROUND) : start] + folded[end : end + _AROUND]
-    beside = sum(map(language.worth.__getitem__, language.heard(rest)))
-    score += language.weights["beside"] * min(4.0, beside / max(1, len(rest) / language.sizes["part"]))
-    return score + language.weights["shared"] * shared(text, rest, language.sizes["run"]) > 0
+    return score + language.weights["shared"] * _shared(text, rest, language.run)
 
 
-def shared(text: str, rest: str, length: int) -> float:
+def _shared(text: str, rest: str, length: int) -> float:
     """How many of the runs of so many characters in *text* stand in *rest* as well, of all."""
     runs = set(ngrams("".join(text.split()), length))
     return sum(run in rest for run in runs) / max(1, len(runs))
