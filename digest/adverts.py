@@ -145,7 +145,7 @@ def _offering(told: str, folded: str, block: Block, *, bearing: bool) -> Iterato
         bearing = weight(signs) >= _OFFER and any(signs[name] for name in (*_ASKS, *_GIVES))
     every = sentences(told, block.start, block.end)
     runs = groupby(every, lambda span: _bears(folded[slice(*span)])) if bearing else ()
-    found = [span for bears, run in runs if bears for span in _weighed(folded, block, list(run))]
+    found = [span for bears, run in runs if bears for span in _weighed(folded, list(run))]
     found = found or _read(folded, block, every)
     if sum(end - start for start, end in found) * 3 > 2 * len(text):
         yield block.start, block.end
@@ -184,7 +184,7 @@ def _likeness(folded: str, span: Span, *, part: bool = False) -> float:
     return voice.likeness(folded, *span, reporting=_reporting(folded[slice(*span)]), part=part)
 
 
-def _weighed(folded: str, block: Block, run: list[Span]) -> tuple[Span, ...]:
+def _weighed(folded: str, run: list[Span]) -> tuple[Span, ...]:
     """The sentences of *run* when they ask something of their reader and weigh enough."""
     start, end = run[0][0], run[-1][1]
     text = folded[start:end]
@@ -194,8 +194,7 @@ def _weighed(folded: str, block: Block, run: list[Span]) -> tuple[Span, ...]:
         return ()
     if weight(signs) - 0.75 * _reporting(text) < _OFFER:
         return ()
-    most = (end - start) * 2 > block.end - block.start
-    return ((block.start, block.end) if most else (start, end),)
+    return ((start, end),)
 
 
 def _reporting(text: str) -> int:

@@ -52,6 +52,8 @@ def clean(
         for decision in page.decisions:
             verdict = "keep" if decision.kept else "drop"
             print(f"{decision.line:>5} {verdict}  {decision.reason}: {' '.join(decision.text[:60].split())}")
+        for cut in page.article.cuts if page.article else ():
+            print(f"      cut   {cut.reason}: {' '.join(cut.removed[:60].split())}")
         for flag in page.article.flags if page.article else ():
             print(f"flag  {flag.severity} {flag.code} ({flag.score:.2f}): {flag.reason}")
     elif page.article:
