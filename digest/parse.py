@@ -156,6 +156,9 @@ def _xml_feed(text: str, url: str, now: datetime) -> ParsedFeed:
     document = '<?xml version="1.0" encoding="utf-8"?>' + re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     light, bodies = _set_aside(document)
     found = _parsed(light, url)
+    if found.bozo or _lost(found.entries, bodies):  # what belongs to what is for the parser to guess
+        light, bodies = _set_aside(document, bodies_alone=True)
+        found = _parsed(light, url)
     if not found.version and not found.entries:
         raise ParseError(url, "is not a feed")
     feed = found.feed
@@ -188,13 +191,26 @@ def _parsed(light: str, url: str) -> Any:
         raise ParseError(url, f"could not be parsed: {type(error).__name__}: {error}") from error
 
 
+_Aside = tuple[str, Mapping[str, str]]
+"""A body, and what else of its entry, by the parser's names."""
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 """Noncharacters, which `_sound` took out of the document: nothing in it can look like our mark."""
-_BODY = re.compile(
-    r"(<(?:description|content:encoded)>\s*<!\[CDATA\[)"
-    r"([^\]]{200,}+(?:\](?!\]>)[^\]]*+)*+)"
-    r"(?=\]\]>\s*</(?:description|content:encoded)\s*>)"
+_BODY = re.compile(r"<(?:description|content:encoded)>\s*<!\[CDATA\[")
+_BODY_ENDS = re.compile(r"\]\]>\s*</(?:description|content:encoded)\s*>")
+_TEXT = r"(?:[^<]*|<!\[CDATA\[[^<\]]*\]\]>)"
+_LINK = r"https?://[\w.-]+/[\w./~%+,=-]*(?:\?(?:[\w./~%+,=-]|&amp;)+)?"
+_PLAIN = re.compile(
+    rf"(?:\s++|<link>{_LINK}</link>|<guid(?: isPermaLink=\"true\")?>{_LINK}</guid>|"
+    r"<guid isPermaLink=\"false\">[!-%'-;=-~]+</guid>|"
+    r"<pubDate>(?:[A-Z][a-z]{2}, )?\d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:[+-]\d{4}|[A-Z]{3})</pubDate>|"
+    + "|".join(f"<{name}>{_TEXT}</{name}>" for name in ("title", "category", "author", "dc:creator"))
+    + ")*+",
+    re.ASCII,
 )
+"""Elements of an item, before its body or behind it, that hold nothing but text."""
+_TAKEN = re.compile(r"<(link|guid|pubDate)[^>]*>([^<]*)</\1>")
+_KEYS = {"link": "link", "guid": "id", "pubDate": "published"}
+"""The parser's names."""
 _UNUSUAL = re.compile("[\x80-\x9f]")
 """Signs of Windows-1252 taken for Latin-1, which the parser puts right."""
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]+|[0-9]+);")
@@ -207,21 +223,49 @@ def _possible(reference: re.Match[str]) -> str:
     return reference[0] if 31 < code < 0xD800 or 0xDFFF < code < 0x110000 or code in (9, 10, 13) else ""
 
 
-def _set_aside(document: str) -> tuple[str, list[str]]:
-    """The document with its entries' long bodies marked and left out, and the bodies.
+def _set_aside(document: str, *, bodies_alone: bool = False) -> tuple[str, list[_Aside]]:
+    """The document with its entries' bodies marked and left out, and the bodies.
 
     The parser does a dozen things with each character of them and changes none: of these elements it knows
-    without looking that they hold HTML.
+    without looking that they hold HTML. With them go links, ids and dates that it would give back.
     """
-    bodies: list[str] = []
-
-    def mark(found: re.Match[str]) -> str:
-        bodies.append(found[2])
-        return f"{found[1]}{_OPEN}{len(bodies) - 1}{_CLOSE}"
-
+    parts: list[str] = []
+    bodies: list[_Aside] = []
+    at = past = 0
     # Their first byte is rare, and found in a tenth of the time.
     unusual = b"\xc2" in document.encode() and _UNUSUAL.search(document)
-    return (document if unusual else _BODY.sub(mark, document)), bodies
+    for found in () if unusual else _BODY.finditer(document):
+        start = found.end()
+        if start < past:
+            continue
+        past = document.find("]]>", start)
+        if past < 0:
+            break
+        ends = _BODY_ENDS.match(document, past) if past - start > 200 else None
+        if ends is None:
+            continue
+        mark = f"{_OPEN}{len(bodies)}{_CLOSE}"
+        item = -1 if bodies_alone else document.rfind("<item>", at, start)
+        before = _PLAIN.fullmatch(document, item + len("<item>"), found.start()) if item >= 0 else None
+        after = _PLAIN.match(document, ends.end()) if before else None
+        if before and after and "<link>" in before[0] + after[0]:
+            around = _TAKEN.findall(before[0] + after[0])
+            told = {_KEYS[name]: text.replace("&amp;", "&") for name, text in around}
+            rest = [_TAKEN.sub("", elements[0]) for elements in (before, after)]
+            parts += [document[at : before.start()], rest[0], found[0], mark, ends[0], rest[1]]
+            at = after.end()
+        else:
+            told = {}
+            parts += [document[at:start], mark]
+            at = past
+        bodies.append((document[start:past], told))
+    return "".join([*parts, document[at:]]), bodies
+
+
+def _lost(entries: Iterable[Mapping[str, Any]], left: Iterable[_Aside]) -> bool:
+    """Whether a body's place, with which a link was left out, came back in no entry."""
+    given = {str(part.get("value")) for entry in entries for part in _readable(entry)}
+    return any(told and f"{_OPEN}{n}{_CLOSE}" not in given for n, (_, told) in enumerate(left))
 
 
 def _every_s(feed: Mapping[str, Any]) -> int:
@@ -239,7 +283,7 @@ def _whole(value: object) -> int:
 
 
 def _entry(
-    told: Mapping[str, Any], left: Sequence[str], url: str, now: datetime, *, chinese: bool, atom: bool
+    told: Mapping[str, Any], left: Sequence[_Aside], url: str, now: datetime, *, chinese: bool, atom: bool
 ) -> Entry:
     """An entry of feedparser's, or of its form.
 
@@ -248,7 +292,11 @@ def _entry(
         atom: A title says whether it is markup.
     """
     entry = dict(told)  # feedparser's own dictionary tries a row of names at each look
-    bodies = [(_brought_back(str(part["value"]), left), part) for part in _readable(entry)]
+    bodies = []
+    for part in _readable(entry):
+        text, around = _brought_back(str(part["value"]), left)
+        bodies.append((text, part))
+        entry = {**around, **entry}  # what stands behind a body counts
     markup, detail = max(bodies, key=lambda body: len(body[0]), default=("", {}))
     title_detail = entry.get("title_detail") or {}
     base = detail.get("base") or title_detail.get("base")
@@ -280,8 +328,8 @@ def _entry(
     )
 
 
-def _brought_back(text: str, left: Sequence[str]) -> str:
-    return left[int(text[1:-1])] if text.startswith(_OPEN) else _sound(text)
+def _brought_back(text: str, left: Sequence[_Aside]) -> _Aside:
+    return left[int(text[1:-1])] if text.startswith(_OPEN) else (_sound(text), {})
 
 
 def _authors(entry: Mapping[str, Any]) -> list[str]:
