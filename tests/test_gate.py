@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from running import digest
 
 from digest.clean import clean_page
 from digest.gate import judge
@@ -136,3 +137,14 @@ def test_a_tail_on_another_subject_is_noted() -> None:
     )
     tail = "欧洲央行宣布维持三项关键利率不变,符合多数分析师预期,欧元兑美元短线走高。\n布伦特原油期货收跌百分之一,黄金上涨,美国国债收益率曲线趋平,投资者等待非农就业数据公布。"
     assert "off-topic-tail" in flags(f"{body}\n{tail}")
+
+
+def test_an_advert_at_a_paragraphs_end_is_cut_and_told(tmp_path: Path) -> None:
+    advert = "急用钱找我,身份证就能借五万,不看征信,半小时到账。"
+    host = "撑船的老梁今年六十七岁,他的父亲和祖父都在这条河上摆渡,涨水时一天只能走四趟。"
+    page = tmp_path / "page.txt"
+    before = "白石渡的渡船要停了,上游三公里处的大桥下个月通车,镇上的人说起来都有些舍不得。"
+    page.write_text(f"渡口的最后一班船\n\n{before}\n\n{host}{advert}\n\n镇里打算把旧船拖上岸。\n", "utf-8")
+    assert judged(page.read_text("utf-8")).text.count(host) == 1
+    told = digest(tmp_path, "clean", "--explain", page.name).stdout
+    assert f"cut   promotion, loan: {advert}" in told
