@@ -47,6 +47,7 @@ _REPORTING = pattern(WORDS["reporting"])
 _BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
 FIRST = (_BEARING, _BRAND)
 """What every article is looked through for."""
+_NUMBERED = re.compile(r"(?:www\.)?[a-z]{2,}\d{2,}\.[a-z]+")
 _QUOTED = re.compile('"[^"\n]{2,200}"')
 _MASKS = re.compile(r"(?<=[^\W_])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[^\W_])")
 
@@ -246,7 +247,7 @@ def brands(folded: str, title: str) -> tuple[Span, ...]:
         after = _in_common([folded[at + len(word) : at + _NAME] for at in starts])
         spans = [(at - before, at + len(word) + after) for at in starts]
         name = folded[slice(*spans[0])]
-        amid = sum(_goes_on(folded[max(0, a - 1) : a]) and is_cjk(folded[b : b + 1]) for a, b in spans)
+        amid = sum(_is_amid(folded, *span) for span in spans)
         if len(name) >= 4 and name not in title and amid * 2 > len(spans):
             found += spans
     return tuple(sorted(found)) or tuple(_marked(folded))
@@ -263,8 +264,13 @@ def _marked(folded: str) -> Iterator[Span]:
             yield match.span()
 
 
-def _goes_on(before: str) -> bool:
-    return before == "," or is_cjk(before)
+def _is_amid(folded: str, start: int, end: int) -> bool:
+    """Chinese goes on around it; or English around an address with numbers, which no sentence is about."""
+    before, after = folded[max(0, start - 2) : start], folded[end : end + 2]
+    if is_cjk(after[:1]):
+        return before[-1:] == "," or is_cjk(before[-1:])
+    numbered = _NUMBERED.fullmatch(folded, start, end) is not None
+    return numbered and re.fullmatch(r"[a-z,] ; [a-z]", f"{before};{after}") is not None
 
 
 def _in_common(texts: list[str]) -> int:
