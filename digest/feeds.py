@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from digest import guard, polling
@@ -189,7 +190,7 @@ class Reader:
         """From a body to articles worth keeping."""
         feed = poll.feed
         source = Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules)
-        raw = await self.workers.run(
+        ask = partial(
             read_feed,
             answer.body,
             source,
@@ -200,6 +201,12 @@ class Reader:
             first_news=self.settings.first_news,
             again=self._pages_due(feed),
         )
+        try:  # in one go, unless pages are fetched first or something overruns
+            raw = await self.workers.run(ask, clean=not feed.full_text)
+        except WorkError:
+            if feed.full_text:
+                raise
+            raw = await self.workers.run_briefly(ask, clean=False)
         reading = unpack(raw, Reading)
         fresh, parsed = reading.found, reading.parsed
         sights = Counter(one.sight for one in fresh)
@@ -218,7 +225,8 @@ class Reader:
         poll.seen = tuple(one.seen for one in fresh if one.sight is not Sight.KNOWN)
         if feed.full_text:
             await self._full_texts(poll, fresh, source)
-        for one in await self._cleaned(poll, raw, source) if fresh else ():
+        waiting = any(one.entry for one in fresh)
+        for one in await self._cleaned(poll, raw, source) if waiting else fresh:
             await self._weigh(poll, one)
         if poll.quarantined >= max(_SPAM_LEAST, _SPAM_SHARE * len(fresh)):
             poll.feed = replace(poll.feed, spam_at=self.now)
@@ -226,9 +234,11 @@ class Reader:
             poll.state = "new"
 
     async def _cleaned(self, poll: Polled, raw: bytes, source: Source) -> Sequence[Found]:
-        """All in one call, one by one when that overruns, so that what is at fault costs itself alone."""
-        with contextlib.suppress(WorkError):
-            return unpack(await self.workers.run(read_entries, raw, source), list[Found])
+        """With their pages in one call; one by one when that overruns, as when cleaning them at once did: so
+        what is at fault costs itself alone."""
+        if poll.feed.full_text:
+            with contextlib.suppress(WorkError):
+                return unpack(await self.workers.run(read_entries, raw, source), list[Found])
         reading, cleaned = unpack(raw, Reading), list[Found]()
         for one in reading.found:
             alone = pack(replace(reading, found=(one,)))
@@ -341,17 +351,19 @@ class _Keeper:
     def __init__(self, store: "Store", now: datetime) -> None:
         self._store, self._now = store, now
         self._polls: list[Polled] = []
+        self._rows = 0
         self._writing = asyncio.Lock()
 
     async def keep(self, poll: Polled) -> None:
         """Raises StoreError when the polls cannot be written."""
         self._polls.append(poll)
-        if sum(max(1, len(one.drafts)) for one in self._polls) >= _FLUSH:
+        self._rows += max(1, len(poll.drafts))
+        if self._rows >= _FLUSH:
             await asyncio.shield(self.flush())  # a write goes on when who waits for it is cut off
 
     async def flush(self) -> None:
         async with self._writing:
-            polls = self._polls[:]
+            polls, self._rows = self._polls[:], 0
             found = [draft for poll in polls for draft in poll.drafts]
             seen = {poll.feed.id: poll.seen for poll in polls}
             feeds = [poll.feed for poll in polls]

@@ -96,11 +96,13 @@ def read_feed(
     seen: Sequence[SeenEntry],
     first_news: int,
     again: frozenset[str] = frozenset(),
+    clean: bool = True,
 ) -> bytes:
-    """Parse a feed and recognise its entries; a `Reading`, packed, with those that need to be read.
+    """Parse a feed, recognise its entries, clean and judge those that need it; a `Reading`, packed.
 
     Args:
         again: Ids of entries that are wanted although they are known.
+        clean: Left for `read_entries` otherwise.
 
     Raises:
         ParseError: See `parse`.
@@ -110,6 +112,8 @@ def read_feed(
     bare = replace(parsed, entries=())
     fresh = [m for m in met if m.sight is not Sight.KNOWN or m.seen.id in again]
     found = [Found(title=m.entry.title, seen=m.seen, sight=m.sight, entry=m.entry) for m in fresh]
+    if clean:
+        found = [_read_entry(one, source, bare) for one in found]
     known = sum(m.sight is Sight.KNOWN for m in met)
     return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=tuple(found)))
 
