@@ -253,7 +253,7 @@ class _Page:
     def _worth(self, p: Passage) -> float:
         same = max((overlap(p.terms, other) for other in self.said), default=0.0)
         worth = p.score * _length_fit(p.size / self.scale) * (1 - same)
-        return worth * (1.0 if self._is_themed(p) else 0.5)
+        return worth * (min(1.0, 0.5 + p.about / 4) if self.asked else 1.0)
 
     def quote(self) -> list[Excerpt]:
         """Somebody's words worth setting large, on the theme, the speaker known."""
