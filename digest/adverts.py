@@ -47,7 +47,8 @@ _REPORTING = pattern(WORDS["reporting"])
 _BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
 FIRST = (_BEARING, _BRAND)
 """What every article is looked through for."""
-_NUMBERED = re.compile(r"(?:www\.)?[a-z]{2,}\d{2,}\.[a-z]+")
+_NUMBERED = re.compile(r"[a-z,] (?:www\.)?[a-z]{2,}\d{2,}\.[a-z]+ [a-z]")
+"""An address with numbers amid English words, which no sentence is about."""
 _QUOTED = re.compile('"[^"\n]{2,200}"')
 _MASKS = re.compile(r"(?<=[^\W_])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[^\W_])")
 
@@ -265,12 +266,10 @@ def _marked(folded: str) -> Iterator[Span]:
 
 
 def _is_amid(folded: str, start: int, end: int) -> bool:
-    """Chinese goes on around it; or English around an address with numbers, which no sentence is about."""
-    before, after = folded[max(0, start - 2) : start], folded[end : end + 2]
-    if is_cjk(after[:1]):
-        return before[-1:] == "," or is_cjk(before[-1:])
-    numbered = _NUMBERED.fullmatch(folded, start, end) is not None
-    return numbered and re.fullmatch(r"[a-z,] ; [a-z]", f"{before};{after}") is not None
+    """Whether the sentence goes on around it."""
+    before = folded[max(0, start - 1) : start]
+    chinese = (before == "," or is_cjk(before)) and is_cjk(folded[end : end + 1])
+    return chinese or _NUMBERED.fullmatch(folded, start - 2, end + 2) is not None
 
 
 def _in_common(texts: list[str]) -> int:

@@ -26,7 +26,7 @@ _SAME, _HELD = 0.5, 0.8
 _CONSIDERED = 150
 _TELLING = 0.5
 _CLEAR, _LEAST_CLEAR = 0.7, 0.5
-"""How likely a point and, if possible, a lead are understood; and any lead, and the theme's only point."""
+"""How likely a point and, if possible, a lead are understood; and any lead, and points on the theme."""
 _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
