@@ -1,6 +1,6 @@
 """How fast delivery is, beside Postfix's own test sender in the same run.
 
-    python -m benchmarks.delivery [--runs 10] [--messages 3000] [--connections 32] [--only NAME,…] [--json]
+    python -m benchmarks.delivery [--runs 10] [--messages 3000] [--connections 32] [--only NAME,…]
     python -m benchmarks.delivery --readers 10000,1000000
 
 Each contender sends the same number of messages of the same size (30 kB, multipart, Chinese) over the same
@@ -16,7 +16,6 @@ all, to the first mail.
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import os
 import resource
@@ -35,8 +34,13 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+if TYPE_CHECKING:
+    from digest.mail.transport import Letter
+    from digest.store import Claim
+
+Result = TypeVar("Result")
 NOW = datetime(2026, 11, 21, 23, 0, tzinfo=UTC)
 SECRET = {"a": b"x" * 32}
 PARAGRAPH = "老周修了四十年的表，他说手艺要慢慢学。算力的成本去年降了四成，模型却大了一倍多。"
@@ -89,7 +93,6 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=3000)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", default="", help="contenders, by the beginning of their names")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--readers", default="", help="measure memory and starts with so many, like 10000,1000000"
     )
@@ -104,10 +107,7 @@ def main() -> int:
     wanted = [name.strip() for name in arguments.only.split(",") if name.strip()]
     chosen = [c for c in CONTENDERS if not wanted or any(c.name.startswith(w) for w in wanted)]
     results = interleaved(chosen, arguments)
-    if arguments.json:
-        print(json.dumps({name: [vars(run) for run in runs] for name, runs in results.items()}, indent=1))
-    else:
-        print(table(results))
+    print(table(results))
     return 0
 
 
@@ -223,27 +223,28 @@ def source(port: int, arguments: argparse.Namespace) -> Measured:
 
 
 def ours(contender: Contender, port: int, arguments: argparse.Namespace) -> Measured:
-    """In a process of its own, so that memory and imports are that run's."""
     messages = max(50, int(arguments.messages * contender.share))
+    return apart(_run, contender, port, messages, contender.connections or arguments.connections)
+
+
+def apart(function: Callable[..., Result], *arguments: object) -> Result:
+    """In a process of its own, so that memory and imports are that run's."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        connections = contender.connections or arguments.connections
-        return pool.apply(_run, (contender, port, messages, connections))
+        return pool.apply(function, arguments)
 
 
 def _run(contender: Contender, port: int, messages: int, connections: int) -> Measured:
-    if contender.uvloop:
-        import uvloop
+    import uvloop
 
-        return uvloop.run(_measured(contender, port, messages, connections))
-    return asyncio.run(_measured(contender, port, messages, connections))
-
-
-async def _measured(contender: Contender, port: int, messages: int, connections: int) -> Measured:
+    send, run = _plain if contender.plain else _engine, uvloop.run if contender.uvloop else asyncio.run
     with tempfile.TemporaryDirectory() as folder:
-        send = _plain if contender.plain else _engine
-        seconds, cpu = await send(contender, port, messages, connections, Path(folder))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Measured(rate=messages / seconds, cpu_us=cpu / messages * 1e6, peak_mb=peak)
+        seconds, cpu = run(send(contender, port, messages, connections, Path(folder)))
+    return Measured(rate=messages / seconds, cpu_us=cpu / messages * 1e6, peak_mb=peak_mb())
+
+
+def peak_mb() -> float:
+    """Of this process, so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager
@@ -255,31 +256,34 @@ def timed(took: list[float]) -> Iterator[None]:
     took += [time.perf_counter() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime]
 
 
-def html_and_text() -> tuple[str, str]:
-    """About what an edition has: 12 kB of HTML and 9 kB of text, a name and four personal links in them."""
-    from digest.model import SLOT_CLOSE, SLOT_OPEN
+def html_and_text(slot: str) -> tuple[str, str]:
+    """About what an edition has: 12 kB of HTML and 9 kB of text, a name and four personal links in them.
 
-    def slot(name: str) -> str:
-        return f"{SLOT_OPEN}{name}{SLOT_CLOSE}"
-
-    links = f'<a href="{slot("unsubscribe_url")}">退订</a> <a href="{slot("preferences_url")}">偏好</a>'
-    items = "".join(f'<tr><td style="padding:4px"><p>{PARAGRAPH}</p></td></tr>\n' for _ in range(70))
-    html = f"<html><body><p>{slot('name')}</p><table>{items}</table>{links}</body></html>"
-    text = (
-        f"{slot('name')}\n"
-        + f"{PARAGRAPH}\n\n" * 70
-        + f"{slot('unsubscribe_url')}\n{slot('preferences_url')}\n"
-    )
-    return html, text
+    Args:
+        slot: How a value of the reader's is written, ``{}`` being its name.
+    """
+    name, leave, change = map(slot.format, ("name", "unsubscribe_url", "preferences_url"))
+    links = f'<a href="{leave}">退订</a> <a href="{change}">偏好</a>'
+    items = f'<tr><td style="padding:4px"><p>{PARAGRAPH}</p></td></tr>\n' * 70
+    html = f"<html><body><p>{name}</p><table>{items}</table>{links}</body></html>"
+    return html, f"{name}\n" + f"{PARAGRAPH}\n\n" * 70 + f"{leave}\n{change}\n"
 
 
-def a_newsletter() -> Any:
-    from digest.model import Newsletter
+def a_writer(store: Any, sign: Callable[[bytes], bytes] | None = None) -> "Callable[[Claim], Letter]":
+    """From a claim to its letter as the product makes it, but for the rendering, which is once a variant."""
+    from digest.letters import make_builder
+    from digest.model import SLOT_CLOSE, SLOT_OPEN, MailParts, Newsletter
+    from digest.outgoing import make_writer
 
-    return Newsletter(
+    html, text = html_and_text(f"{SLOT_OPEN}{{}}{SLOT_CLOSE}")
+    parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
+    renderer: Any = SimpleNamespace(mail=lambda edition, **_: parts)
+    newsletter = Newsletter(
         name="日报", sender="digest@news.example.org", sender_name="日报", list_id="daily.news.example.org",
         base_url="https://news.example.org",
     )  # fmt: skip
+    build = make_builder(store.editions.get, renderer, newsletter, SECRET)
+    return make_writer(build, return_path=lambda _: "b@news.example.org", sign=sign)
 
 
 @contextmanager
@@ -320,8 +324,7 @@ def starts(readers: int) -> str:
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as name, sink(pipelining=True) as (port, _):
         folder = Path(name)
-        with context.Pool(1) as pool:
-            pool.apply(_fill, (folder, readers))
+        apart(_fill, folder, readers)
         lines = []
         for what in ("start", "restart after kill"):
             ours_, theirs = context.Pipe()
@@ -348,30 +351,23 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
     import uvloop
 
     from digest.deliver import Progress, deliver
-    from digest.letters import make_builder
     from digest.mail.smtp import SmtpTransport
-    from digest.mail.transport import Letter, Server
-    from digest.model import MailParts
-    from digest.outgoing import make_writer
-    from digest.store import Claim, open_store
+    from digest.mail.transport import Server
+    from digest.store import open_store
 
-    html, text = html_and_text()
-    parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
-    renderer: Any = SimpleNamespace(mail=lambda edition, **_: parts)
     told: list[float] = []
 
     def on_progress(progress: Progress) -> None:
         if progress.sent >= enough and len(told) < 2:
             told.append(time.monotonic())
             tell.send(told[-1])
-            tell.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            tell.send(peak_mb())
 
     async def run() -> None:
         with open_store(f"sqlite:///{folder / 'digest.db'}") as store, store.owner() as owner:
-            build = make_builder(store.editions.get, renderer, a_newsletter(), SECRET)
-            write = make_writer(build, return_path=lambda _: "b@news.example.org")
+            write = a_writer(store)
 
-            def first(claim: Claim) -> Letter:
+            def first(claim: "Claim") -> "Letter":
                 if not told:
                     told.append(time.monotonic())
                     tell.send(told[0])
@@ -392,17 +388,11 @@ async def _engine(
     contender: Contender, port: int, messages: int, connections: int, folder: Path
 ) -> tuple[float, float]:
     from digest.deliver import Policy, deliver
-    from digest.letters import make_builder
     from digest.mail.dkim import Signer, load_key, make_key
     from digest.mail.smtp import SmtpTransport
     from digest.mail.transport import Server
-    from digest.model import MailParts
-    from digest.outgoing import make_writer
     from digest.sending import MAKERS
 
-    html, text = html_and_text()
-    parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
-    renderer: Any = SimpleNamespace(mail=lambda edition, **_: parts)
     keys = []
     for algorithm in contender.dkim:
         path = folder / f"{algorithm}.pem"
@@ -415,11 +405,9 @@ async def _engine(
     took: list[float] = []
     opened = a_store(folder, messages, normal=contender.normal, url=contender.url)
     with opened as (store, edition), store.owner() as owner:
-        build = make_builder(lambda number: edition, renderer, a_newsletter(), SECRET)
         transport = SmtpTransport([server])
         signer = Signer(keys) if keys else None
-        sign = signer.sign if signer else None
-        write = make_writer(build, return_path=lambda _: "b@news.example.org", sign=sign)
+        write = a_writer(store, signer.sign if signer else None)
         warm = store.editions.freeze(replace(edition, slot=NOW + timedelta(days=1)), now=NOW)
         store.ledger.plan_addresses(warm.number, [f"w{n}@x.example" for n in range(50)], now=NOW)
         await deliver(store.ledger, write, transport, owner=owner, edition=warm.number)
@@ -442,7 +430,7 @@ async def _plain(
     from digest.model import DeliveryState
     from digest.store import Outcome
 
-    html, text = (jinja2.Template(_as_jinja(part)) for part in html_and_text())
+    html, text = map(jinja2.Template, html_and_text("{{{{ {} }}}}"))
     took: list[float] = []
     with a_store(folder, messages, normal=False) as (store, _), store.owner() as owner:
         queue = list(store.ledger.claim(owner, limit=messages, lease_s=3600, now=NOW))
@@ -451,17 +439,11 @@ async def _plain(
             async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as smtp:
                 while queue:
                     claim = queue.pop()
-                    values = {
-                        "name": claim.name,
-                        "unsubscribe_url": f"https://news.example.org/u/{claim.id}",
-                        "preferences_url": f"https://news.example.org/p/{claim.id}",
-                    }
+                    leave, change = (f"https://news.example.org/{page}/{claim.id}" for page in "up")
+                    values = {"name": claim.name, "unsubscribe_url": leave, "preferences_url": change}
                     message = EmailMessage()
-                    message["From"], message["To"], message["Subject"] = (
-                        "d@news.example.org",
-                        claim.address,
-                        "算力",
-                    )
+                    message["From"], message["Subject"] = "d@news.example.org", "算力"
+                    message["To"] = claim.address
                     message.set_content(text.render(values))
                     message.add_alternative(html.render(values), subtype="html")
                     store.ledger.to_wire([claim], now=NOW)
@@ -471,12 +453,6 @@ async def _plain(
         with timed(took):
             await asyncio.gather(*(work() for _ in range(connections)))
     return took[0], took[1]
-
-
-def _as_jinja(part: str) -> str:
-    from digest.model import SLOT_CLOSE, SLOT_OPEN
-
-    return part.replace(SLOT_OPEN, "{{ ").replace(SLOT_CLOSE, " }}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -22,9 +21,8 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-from benchmarks.delivery import Contender, ours, sink
+from benchmarks.delivery import Contender, apart, ours, peak_mb, sink
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SMALL = 50_000
@@ -101,13 +99,7 @@ def prepared(url: str, readers: int) -> tuple[int, float, float]:
         assert planned == readers
         with store.database.engine.connect() as bare:
             bare.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM ANALYZE deliveries"))
-    return number, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def apart(function: Any, *arguments: Any) -> Any:
-    """In a process of its own, so that its peak memory is its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
+    return number, seconds, peak_mb()
 
 
 # work

@@ -1,6 +1,6 @@
 """The pages' speed against a bare Starlette route in the same run, and lists of many readers.
 
-    python -m benchmarks.web [--requests 1500 (0: lists only)] [--rounds 9] [--rows 10000,1000000] [--json]
+    python -m benchmarks.web [--requests 1500 (0: lists only)] [--rounds 9] [--rows 10000,1000000]
 
 One-click unsubscribes count when they are answered, and so durable (SQLite, synchronous=FULL); sign-ups when
 their confirmation has been handed to the transport. Both servers are uvicorn in processes of their own; the
@@ -10,14 +10,11 @@ within a round. The client is bare sockets: a real one would take longer.
 
 import argparse
 import asyncio
-import json
 import multiprocessing
-import resource
 import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +25,7 @@ from typing import Any
 
 import uvicorn
 
+from benchmarks.delivery import apart, peak_mb
 from digest.mail.transport import Fate, Letter, Result, Source, Transport
 from digest.model import ConsentState, Edition, Newsletter, Schedule, Section, Subscriber, Term, Theme
 from digest.publish import Paper
@@ -42,7 +40,6 @@ NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 KEYS = {"a": b"k" * 40}
 SECRET = "benchmark"
 CONNECTIONS = 64
-ROUNDS = 3
 THEME = Theme(id="craft", names={"zh": "师承"}, terms={"zh": (Term(text="徒弟"),)})
 
 
@@ -255,7 +252,7 @@ def fill(url: str, rows: int) -> dict[str, float]:
         began = time.process_time()
         taken = sum(line.result == "taken" for line in importer.run(file, now=NOW))
         import_s = time.process_time() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mb()
         if taken != imported:
             raise RuntimeError(f"{taken} of {imported} taken")
         _copy(store, rows // imported)
@@ -276,10 +273,7 @@ def fill(url: str, rows: int) -> dict[str, float]:
 def measure_lists(folder: Path, sizes: Sequence[int]) -> list[dict[str, float]]:
     """First pages of lists of so many readers, taken in turns: a busy machine slows all alike."""
     urls = [f"sqlite:///{folder / f'{rows}.db'}" for rows in sizes]
-    found = []
-    for url, rows in zip(urls, sizes, strict=True):
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            found.append(pool.submit(fill, url, rows).result())
+    found = [apart(fill, url, rows) for url, rows in zip(urls, sizes, strict=True)]
     with ExitStack() as stack:
         pages = [stack.enter_context(serving(serve_pages, url, folder / "sent")) for url in urls]
         stores = [stack.enter_context(open_store(url)) for url in urls]
@@ -327,16 +321,12 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--rows", default="10000,1000000")
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         steps = (
             measure_steps(Path(folder), arguments.requests, arguments.rounds) if arguments.requests else {}
         )
         lists = measure_lists(Path(folder), [int(rows) for rows in arguments.rows.split(",") if rows])
-    if arguments.json:
-        print(json.dumps({"steps": steps, "lists": lists}))
-        return
     print(f"{'':24}{'median':>12}{'least':>12}{'most':>12}")
     for name, values in steps.items():
         told = (median(values), values[0], values[-1])
