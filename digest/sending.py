@@ -104,7 +104,7 @@ class Sending:
     ) -> Report | None:
         """Send what is due now, of one edition only when it is given; None when nothing is."""
         home, store = self._home, self._home.store
-        with store.owner() as owner:
+        with store.owners.register() as owner:
             self.recover()
             if edition is None and not expecting and not store.ledger.backlog(now=home.now, most=1):
                 return None
@@ -132,14 +132,14 @@ class Sending:
                 stop=stop or asyncio.Event(),
                 expecting=expecting or (lambda: False),
                 on_refused=refused,
-                owner_gone=store.owner_gone,
+                owner_gone=store.owners.is_gone,
                 on_progress=on_progress,
             )
 
     def recover(self) -> None:
         """Take back what senders that are gone left."""
         home, store, policy = self._home, self._home.store, self._config.delivery.uncertain
-        store.ledger.recover(now=home.now, policy=policy, owner_gone=store.owner_gone)
+        store.ledger.recover(now=home.now, policy=policy, owner_gone=store.owners.is_gone)
 
     async def deliver_to(self, edition: Edition, addresses: Sequence[str]) -> tuple[bool, list[str]]:
         """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""
@@ -247,7 +247,7 @@ class Sending:
             host=bounces.imap_host or "",
             port=bounces.imap_port,
             username=bounces.imap_username or "",
-            password=bounces.imap_password,
+            password=bounces.imap_password or "",
             folder=bounces.imap_folder,
         )
         messages = unread(where, keep=dry_run)

@@ -5,7 +5,6 @@ Defaults stand here and nowhere else; docs/configuration.md repeats them and a t
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -23,8 +22,6 @@ from pydantic import (
     Strict,
     StringConstraints,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -58,8 +55,6 @@ class Around:
     environ: Mapping[str, str]
     warnings: list[str] = field(default_factory=list)
     secret: str | None = None
-    sender: str = ""
-    data: Path = Path()
 
     def given(self, variable: str, file: Path | None) -> str | None:
         """A secret from the environment, else from *file*.
@@ -112,28 +107,8 @@ def _must(test: Callable[[Any], object], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_LEFT_OUT: Any = None
-
-
-def _else(default: Callable[[Info], object]) -> WrapValidator:
-    """What stands for a key that is `_LEFT_OUT`, by the keys before it; wrong ones are missing there."""
-
-    def fill(value: object, check: ValidatorFunctionWrapHandler, info: Info) -> object:
-        with suppress(KeyError):
-            return default(info) if value is None else check(value)
-        return None
-
-    return WrapValidator(fill)
-
-
-def _leave(name: str) -> AfterValidator:
-    """Leave the value for tables further down."""
-
-    def leave(value: object, info: Info) -> object:
-        setattr(info.context, name, value)
-        return value
-
-    return AfterValidator(leave)
+_LATER: Any = None
+"""For a key whose default is made of other keys; there is a value when the file has been read."""
 
 
 def _unique(*keys: str) -> AfterValidator:
@@ -203,7 +178,8 @@ def _secret(variable: Callable[[Info], str]) -> BeforeValidator:
 def _signing(given: object, info: Info) -> Path:
     """The configured file, which must be there, or else the one that is made in the data folder."""
     around = info.context
-    file = around.data / "secret.key" if given is None else _place(given, info)
+    data = info.data.get("data", around.folder)
+    file = data / "secret.key" if given is None else _place(given, info)
     around.secret = around.given("DIGEST_SECRET", file if given is not None or file.exists() else None)
     if around.secret and len(around.secret) < 32:
         by_file = not around.environ.get("DIGEST_SECRET")
@@ -248,20 +224,15 @@ Rate = Annotated[float, Field(gt=0)]
 Price = Annotated[float, Field(ge=0)]
 
 
-def _domain(info: Info) -> str:
-    """The sender's."""
-    return info.context.sender.partition("@")[2]
-
-
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
 
 
 class NewsletterTable(_Table):
     name: Line
-    sender: Annotated[Address, _leave("sender")]
-    sender_name: Annotated[Line, _else(lambda info: info.data["name"])] = _LEFT_OUT
-    list_id: Annotated[ListId, _else(lambda info: f"digest.{_domain(info)}")] = _LEFT_OUT
+    sender: Address
+    sender_name: Line | None = None
+    list_id: ListId | None = None
     language: Language = "zh-CN"
     timezone: Annotated[str, _must(ZoneInfo, _ZONE)] = "Asia/Shanghai"
     base_url: Annotated[WebAddress, AfterValidator(lambda url: url.rstrip("/"))] | None = None
@@ -270,13 +241,18 @@ class NewsletterTable(_Table):
     postal_address: str = ""
 
 
+def _newsletter(*, sender_name: str | None, list_id: str | None, **same: Any) -> Newsletter:
+    domain = same["sender"].partition("@")[2]
+    return Newsletter(**same, sender_name=sender_name or same["name"], list_id=list_id or f"digest.{domain}")
+
+
 class Paths(_Table):
     """All are absolute, *secret_file* also when none is configured: one is made there."""
 
-    data: Annotated[Place, _leave("data")] = Path("var")
+    data: Place = Path("var")
     seeds: Place = Path("seeds")
     templates: Many[Annotated[Place, _must(Path.is_dir, "there is no folder {}")]] = ()
-    secret_file: Annotated[Place, BeforeValidator(_signing)] = _LEFT_OUT
+    secret_file: Annotated[Place, BeforeValidator(_signing)] = _LATER
 
 
 class Database(_Table):
@@ -291,9 +267,8 @@ class Database(_Table):
             lambda url: not re.search(r"://[^/@]*:[^/@]+@", url),
             "holds a password; name a file with url_file, or set DIGEST_DATABASE_URL",
         ),
-        _else(lambda _: ""),
-        Field(repr=False),
-    ] = _LEFT_OUT
+        Field(repr=False, validate_default=False),
+    ] = _LATER
     secret_url: Annotated[
         str | None, _secret(lambda _: "DIGEST_DATABASE_URL"), Field(alias="url_file", repr=False)
     ] = None
@@ -390,7 +365,7 @@ class FeedTable(_Table):
 
 
 class FetchingTable(_Table):
-    contact: Annotated[Line, _else(lambda info: info.context.sender)] = _LEFT_OUT
+    contact: Line | None = None
     allow: Many[Network] = ()
     concurrency: Count = 32
     deadline_s: Annotated[float, Field(gt=0, le=600)] = 30.0
@@ -521,11 +496,8 @@ class Bounces(_Table):
     imap_port: Port = 993
     imap_username: Line | None = None
     imap_password: Annotated[
-        str,
-        _else(lambda _: ""),
-        _secret(lambda _: "DIGEST_IMAP_PASSWORD"),
-        Field(alias="imap_password_file", repr=False),
-    ] = _LEFT_OUT
+        str | None, _secret(lambda _: "DIGEST_IMAP_PASSWORD"), Field(alias="imap_password_file", repr=False)
+    ] = None
     imap_folder: Line = "INBOX"
 
     @model_validator(mode="after")
@@ -543,7 +515,7 @@ class Bounces(_Table):
 class DkimKey(_Table):
     selector: Id
     key_file: Place
-    domain: Annotated[Line, _else(_domain)] = _LEFT_OUT
+    domain: Annotated[Line, Field(validate_default=False)] = _LATER
 
     @field_validator("key_file")
     @classmethod
@@ -562,7 +534,7 @@ _EMPTY: Any = {}
 class File(_Table):
     """Without *mail_servers* mail goes to *delivery.maildir*, else to the built-in inbox on loopback."""
 
-    newsletter: Annotated[Newsletter, Made(NewsletterTable, Newsletter)]
+    newsletter: Annotated[Newsletter, Made(NewsletterTable, _newsletter)]
     paths: Paths = _EMPTY
     database: Database = _EMPTY
     design: Design = _EMPTY
@@ -584,7 +556,8 @@ class File(_Table):
     @field_validator("database")
     @classmethod
     def _address(cls, database: Database, info: Info) -> Database:
-        url = database.secret_url or database.url or f"sqlite:///{info.context.data / 'digest.db'}"
+        data = info.data["paths"].data if "paths" in info.data else info.context.folder
+        url = database.secret_url or database.url or f"sqlite:///{data / 'digest.db'}"
         scheme, _, rest = url.partition("://")
         if scheme == "sqlite" and rest.strip("/"):
             url = f"sqlite:///{(info.context.folder / Path(rest[1:]).expanduser()).resolve()}"
@@ -605,7 +578,11 @@ class File(_Table):
         if language.partition("-")[0] not in {tag.partition("-")[0] for tag in tags}:
             what = f"there are no words in {language!r}; there are: {', '.join(tags)}"
             raise toml.wrong(what, "newsletter", "language")
-        if self.bounces and not self.newsletter.unsubscribe_mailto:
-            newsletter = replace(self.newsletter, unsubscribe_mailto=self.bounces.address)
-            return self.model_copy(update={"newsletter": newsletter})
-        return self
+        letter, domain = self.newsletter, self.newsletter.sender.partition("@")[2]
+        mailto = letter.unsubscribe_mailto or (self.bounces.address if self.bounces else None)
+        filled = {
+            "newsletter": replace(letter, unsubscribe_mailto=mailto),
+            "fetching": replace(self.fetching, contact=self.fetching.contact or letter.sender),
+            "dkim": tuple(key.model_copy(update={"domain": key.domain or domain}) for key in self.dkim),
+        }
+        return self.model_copy(update=filled)
