@@ -14,7 +14,6 @@ from markupsafe import Markup
 from digest.language import detect
 from digest.model import Edition, Item, MailParts, Newsletter, Section, Theme
 from digest.render.environment import Slots, compile_own, design_tokens, make_environment, run
-from digest.render.plain import to_markdown, to_text
 from digest.render.typeset import Typesetter, clean, dress, gap, safe_url
 from digest.render.view import Viewer, has_contents, hides_host, reading_minutes, unbroken
 from digest.render.wording import Wording, load_wording
@@ -68,6 +67,8 @@ class Renderer:
         Raises:
             RenderError: A template fails.
         """
+        from digest.render.plain import to_text
+
         words = self.words(language)
         wanted = tuple(s for s in edition.sections if themes is None or s.theme.id in themes)
         subject, preheader = (gap(self.type.plain(one)) for one in _headlines(edition, wanted))
@@ -151,6 +152,8 @@ class Renderer:
 
     def markdown(self, edition: Edition, *, language: str) -> str:
         """The edition for a terminal or a pipe."""
+        from digest.render.plain import to_markdown
+
         return to_markdown(self.web(edition, language=language))
 
     def page(self, template: str, *, language: str, **values: object) -> str:
@@ -164,6 +167,8 @@ class Renderer:
 
     def letter(self, template: str, *, language: str, subject: str, **values: object) -> MailParts:
         """A short mail that is no edition. *subject* is a message of the catalogs, filled from *values*."""
+        from digest.render.plain import to_text
+
         words = self.words(language)
         title = clean(words.plain(subject, **values))
         fixed = {"subject": title, "personal": Slots, **values}
