@@ -125,6 +125,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.fixture
+def installation(tmp_path: Path) -> Path:
+    """The example: its configuration and its seeds."""
+    root = Path(__file__).parents[1]
+    shutil.copy(root / "config.toml", tmp_path)
+    shutil.copytree(root / "seeds", tmp_path / "seeds")
+    return tmp_path
+
+
+@pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """Migrated and empty, once on each database."""
     with open_store(store_url) as opened:

@@ -26,11 +26,9 @@ FEED = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><tit
 
 
 @pytest.fixture
-def installation(tmp_path: Path, database: str) -> Path:
+def installation(installation: Path, database: str) -> Path:
     """The example, on each database."""
-    shutil.copy(ROOT / "config.toml", tmp_path)
-    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
-    return tmp_path
+    return installation
 
 
 @pytest.fixture

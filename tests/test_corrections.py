@@ -3,7 +3,6 @@
 import asyncio
 import email.policy
 import re
-import shutil
 from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -11,24 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import ROOT, digest
+from reading import a_site
+from running import digest
 from stored import CRAFT, HOUR, NOW, article, edition, excerpt
 
 from digest.corrections import Changes, correct, revise
 from digest.errors import StoreError
-from digest.installation import Clock
 from digest.model import DeliveryState, Edition, Item, Reason, Role, Section, Size, Subscriber
-from digest.runtime import open_runtime
-from digest.store import Store
+from digest.store import Store, open_store
 
 NOTE = "上一版把日期写错了,应为 6 月 1 日。"
-
-
-@pytest.fixture
-def installation(tmp_path: Path) -> Path:
-    shutil.copy(ROOT / "config.toml", tmp_path)
-    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
-    return tmp_path
 
 
 def mails(installation: Path) -> list[EmailMessage]:
@@ -46,34 +37,13 @@ def text_of(mail: EmailMessage) -> str:
 
 def pages(installation: Path, *paths: str) -> list[tuple[int, str]]:
     """What a visitor of the web pages gets."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(installation)
-        with open_runtime(None, Clock()) as opened:
-            app = opened.web_app()
-            return [asyncio.run(get(app, path)) for path in paths]
 
+    async def visited() -> list[tuple[int, str]]:
+        with open_store(f"sqlite:///{installation / 'var/digest.db'}") as store:
+            async with a_site(store, installation) as site:
+                return [await site.get(path) for path in paths]
 
-async def get(app: Any, path: str) -> tuple[int, str]:
-    sent: list[dict[str, Any]] = []
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": path,
-        "query_string": b"",
-        "headers": [],
-        "client": None,
-    }
-    scope |= {"http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80), "root_path": ""}
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    body = b"".join(message.get("body", b"") for message in sent)
-    return sent[0]["status"], body.decode()
+    return asyncio.run(visited())
 
 
 def test_a_correction_reaches_who_got_the_former_and_keeps_the_address(installation: Path) -> None:

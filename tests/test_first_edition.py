@@ -22,13 +22,6 @@ from digest.text import fold
 EXPECTED = json.loads((ROOT / "tests/corpus/seeds/expected.json").read_text("utf-8"))
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Path:
-    shutil.copy(ROOT / "config.toml", tmp_path)
-    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
-    return tmp_path
-
-
 def excerpts(edition: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [
         (item["source"], excerpt)

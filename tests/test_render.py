@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -16,6 +15,7 @@ import pytest
 from babel import Locale
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
+from bs4 import BeautifulSoup
 from editions import (
     COST,
     CRAFT,
@@ -38,14 +38,12 @@ from editions import (
     excerpt,
     kiln,
     kiln_item,
-    letters_item,
     many,
     section,
     spun_item,
     write_golden,
 )
 
-import digest.render as render_module
 from digest.errors import RenderError
 from digest.message import choose
 from digest.model import (
@@ -87,38 +85,18 @@ def renderer(*, local: bool = False) -> Renderer:
     return make_renderer(LOCAL if local else NEWSLETTER, themes=THEMES)
 
 
-class Page(HTMLParser):
+class Page:
     """Text, links and tags of a page, as a reader's program sees them."""
 
     def __init__(self, html: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.links: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.skipping = 0
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.tags.append((tag, values))
-        if tag in ("br", "td", "p"):
-            self.words.append(" ")
-        self.skipping += tag in ("style", "title", "script")
-        if values.get("class") == "pre":
-            self.skipping += 1
-        if tag == "a" and values.get("href"):
-            self.links.append(str(values["href"]))
-
-    def handle_endtag(self, tag: str) -> None:
-        self.skipping -= tag in ("style", "title", "script") or (tag == "div" and self.skipping > 0)
-
-    def handle_data(self, data: str) -> None:
-        if not self.skipping:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.words)
+        soup = BeautifulSoup(html, "html.parser", multi_valued_attributes=None)
+        self.tags = [(tag.name, dict(tag.attrs)) for tag in soup.find_all(True)]
+        self.links = [str(link["href"]) for link in soup.find_all("a", href=True)]
+        for unseen in soup.select("style, title, script, .pre"):
+            unseen.decompose()
+        for apart in soup.find_all(["br", "td", "p"]):
+            apart.insert_before(" ")
+        self.text = soup.get_text()
 
 
 def bare(text: str) -> str:
@@ -606,23 +584,14 @@ def test_a_feed_s_contents_lead_to_the_page() -> None:
     assert 'href="#' not in feed + renderer(local=True).atom([SIX], language="en")
 
 
-def test_atom_is_what_rfc_4287_asks() -> None:
-    root = ET.fromstring(renderer().atom([THREE, ONE], language="zh-CN"))
-    atom = "{http://www.w3.org/2005/Atom}"
-    for needed in ("id", "title", "updated", "author"):
-        assert len(root.findall(atom + needed)) == 1
-    ids = []
-    for entry in root.findall(atom + "entry"):
-        for needed in ("id", "title", "updated", "content", "link"):
-            assert len(entry.findall(atom + needed)) == 1, needed
-        assert datetime.fromisoformat(entry.findtext(atom + "updated") or "").tzinfo
-        assert "<h3" in (entry.findtext(atom + "content") or "")
-        ids.append(entry.findtext(atom + "id"))
-    assert ids == ["tag:weekly.example.org,2026:editions/12", "tag:weekly.example.org,2026:editions/1"]
+def test_a_feed_reader_finds_every_edition_whole_and_under_its_own_id() -> None:
     import feedparser
 
-    assert not feedparser.parse(renderer().atom([THREE], language="zh-CN").encode()).bozo
-    ET.fromstring(renderer(local=True).atom([], language="en"))
+    read = feedparser.parse(renderer().atom([THREE, ONE], language="zh-CN").encode())
+    assert not read.bozo
+    ids = [entry.id for entry in read.entries]
+    assert ids == ["tag:weekly.example.org,2026:editions/12", "tag:weekly.example.org,2026:editions/1"]
+    assert all("<h3" in entry.content[0].value and entry.link for entry in read.entries)
 
 
 def test_archive_lists_editions() -> None:
@@ -804,9 +773,6 @@ def test_subject_and_preheader_are_set_like_the_headline() -> None:
 def test_same_edition_same_text() -> None:
     first = renderer().mail(SIX, language="zh-CN")
     assert make_renderer(NEWSLETTER, themes=THEMES).mail(SIX, language="zh-CN") == first
-    assert datetime(2026, 11, 22, tzinfo=UTC) == SLOT
-    assert letters_item in SIX.items()
-    assert render_module.HTML_BUDGET < 90_000
 
 
 def flagged(*codes: str, severity: Severity = Severity.NOTE) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from stored import slot_rows
+from stored import reader, slot_rows
 
 from digest.model import Article as ArticleValue
-from digest.model import Block, BlockKind, ConsentState, Newsletter, Schedule, Subscriber, Term, Theme
+from digest.model import Block, BlockKind, Newsletter, Schedule, Term, Theme
 from digest.pick import Memory, pick
 from digest.publish import Paper, find_copies, publish, read_candidates
 from digest.report import overdue
@@ -94,8 +94,7 @@ def test_ten_years_of_ticks_settle_every_slot_once(store: Store, tmp_path: Path)
     """
     rng, now, step = random.Random(11), YEARS[0], 0
     for name, zone in (("a", "Pacific/Kiritimati"), ("b", "Pacific/Pago_Pago")):
-        one = Subscriber(id=0, address=f"{name}@example.org", state=ConsentState.CONFIRMED, timezone=zone)
-        store.subscribers.add(one, actor="test", now=now)
+        store.subscribers.add(reader(name, timezone=zone), actor="test", now=now)
     with open_store(f"sqlite:///{tmp_path / 'digest.db'}") as twin, ThreadPoolExecutor(2) as threads:
         while now < YEARS[1]:
             step += 1
@@ -157,9 +156,7 @@ def test_days_asleep_go_by_the_schedules_rule(store: Store, late: str, states: l
 
 
 def test_killed_between_freezing_and_queueing_the_next_tick_queues(store: Store) -> None:
-    store.subscribers.add(
-        Subscriber(id=0, address="a@example.org", state=ConsentState.CONFIRMED), actor="test", now=START
-    )
+    store.subscribers.add(reader("a"), actor="test", now=START)
     add_article(store, 1, START)
     schedule = daily()
     tick(paper(store, schedule), now=START)
@@ -175,24 +172,19 @@ def test_killed_between_freezing_and_queueing_the_next_tick_queues(store: Store)
 
 def test_each_reader_gets_it_at_eight_on_their_own_clock(store: Store) -> None:
     for name, zone in (("a", "Asia/Shanghai"), ("b", "America/Sao_Paulo"), ("c", "Pacific/Auckland")):
-        store.subscribers.add(
-            Subscriber(id=0, address=f"{name}@example.org", state=ConsentState.CONFIRMED, timezone=zone),
-            actor="test",
-            now=START,
-        )
+        store.subscribers.add(reader(name, timezone=zone), actor="test", now=START)
     schedule = daily(timezone="reader")
     tick(paper(store, schedule), now=START)
     add_article(store, 1, START)
     seen: dict[str, str] = {}
     now = START
-    with store.owner() as owner:
+    with store.owners.register() as owner:
         while now < START + timedelta(days=2) and len(seen) < 3:
             now += timedelta(minutes=30)
             tick(paper(store, schedule), now=now)
             for claim in store.ledger.claim(owner, limit=9, lease_s=60, now=now):
-                reader = store.subscribers.get(claim.subscriber_id or 0)
-                local = now.astimezone(ZoneInfo(reader.timezone))
-                seen[reader.address] = f"{local:%H:%M}"
+                one = store.subscribers.get(claim.subscriber_id or 0)
+                seen[one.address] = f"{now.astimezone(ZoneInfo(one.timezone)):%H:%M}"
     assert seen == dict.fromkeys(["a@example.org", "b@example.org", "c@example.org"], "08:00")
     assert len(store.editions.list()) == 1
 
@@ -241,15 +233,13 @@ def test_a_copy_of_what_is_too_old_to_be_looked_through_is_known(store: Store) -
 
 
 def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -> None:
-    store.subscribers.add(
-        Subscriber(id=0, address="a@example.org", state=ConsentState.CONFIRMED), actor="test", now=START
-    )
+    store.subscribers.add(reader("a"), actor="test", now=START)
     add_article(store, 1, START)
     schedule = daily(review=True)
     tick(paper(store, schedule), now=START)
     now = START + timedelta(days=1)
     assert tick(paper(store, schedule), now=now)[0].edition == 1
-    with store.owner() as owner:
+    with store.owners.register() as owner:
         assert not store.ledger.claim(owner, limit=9, lease_s=60, now=now)
         store.editions.set_status(1, "ready")
         tick(paper(store, schedule), now=now)
@@ -257,9 +247,7 @@ def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -
 
 
 def test_what_stands_still_is_told(store: Store) -> None:
-    store.subscribers.add(
-        Subscriber(id=0, address="a@example.org", state=ConsentState.CONFIRMED), actor="test", now=START
-    )
+    store.subscribers.add(reader("a"), actor="test", now=START)
     add_article(store, 1, START)
     tick(paper(store, daily()), now=START)
     slot, minute = START + timedelta(days=1), timedelta(minutes=1)
