@@ -364,7 +364,7 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
             tell.send(peak_mb())
 
     async def run() -> None:
-        with open_store(f"sqlite:///{folder / 'digest.db'}") as store, store.owner() as owner:
+        with open_store(f"sqlite:///{folder / 'digest.db'}") as store, store.owners.register() as owner:
             write = a_writer(store)
 
             def first(claim: "Claim") -> "Letter":
@@ -377,7 +377,7 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
             server = Server(host="127.0.0.1", port=port, security="none", connections=16)
             planning = asyncio.ensure_future(asyncio.to_thread(store.ledger.plan, 1, now=NOW))
             await deliver(
-                store.ledger, first, SmtpTransport([server]), owner=owner, owner_gone=store.owner_gone,
+                store.ledger, first, SmtpTransport([server]), owner=owner, owner_gone=store.owners.is_gone,
                 expecting=lambda: not planning.done(), on_progress=on_progress,
             )  # fmt: skip
 
@@ -404,7 +404,7 @@ async def _engine(
     )  # fmt: skip
     took: list[float] = []
     opened = a_store(folder, messages, normal=contender.normal, url=contender.url)
-    with opened as (store, edition), store.owner() as owner:
+    with opened as (store, edition), store.owners.register() as owner:
         transport = SmtpTransport([server])
         signer = Signer(keys) if keys else None
         write = a_writer(store, signer.sign if signer else None)
@@ -432,7 +432,7 @@ async def _plain(
 
     html, text = map(jinja2.Template, html_and_text("{{{{ {} }}}}"))
     took: list[float] = []
-    with a_store(folder, messages, normal=False) as (store, _), store.owner() as owner:
+    with a_store(folder, messages, normal=False) as (store, _), store.owners.register() as owner:
         queue = list(store.ledger.claim(owner, limit=messages, lease_s=3600, now=NOW))
 
         async def work() -> None:

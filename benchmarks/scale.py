@@ -126,7 +126,7 @@ def one_worker(url: str) -> tuple[int, int, float]:
     from digest.store import Outcome, open_store
 
     rows = commits = 0
-    with open_store(url) as store, store.owner() as owner:
+    with open_store(url) as store, store.owners.register() as owner:
         store.ledger.due(now=NOW)
         before, end = time.process_time(), time.monotonic() + SECONDS
         outcomes: list[Outcome] = []
@@ -191,7 +191,7 @@ def costs_of_claiming(*urls: str) -> list[float]:
     took: list[list[float]] = [[] for _ in urls]
     with ExitStack() as stack:
         stores = [stack.enter_context(open_store(url)) for url in urls]
-        owners = [stack.enter_context(store.owner()) for store in stores]
+        owners = [stack.enter_context(store.owners.register()) for store in stores]
         for turn in range(70):
             for store, owner, times in zip(stores, owners, took, strict=True):
                 began = time.perf_counter()

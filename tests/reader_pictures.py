@@ -33,7 +33,7 @@ def furnish(store: Store) -> None:
     refused = "5.1.1 no such mailbox"
     bounced = f"bounce, delivery 1: {refused}"
     store.subscribers.set_state(first.id, ConsentState.BOUNCED, actor="bounce", now=NOW, reason=bounced)
-    with store.owner() as owner:
+    with store.owners.register() as owner:
         [claim] = store.ledger.claim(owner, limit=1, lease_s=60, now=NOW)
         store.ledger.settle([Outcome(claim, DeliveryState.FAILED, code=550, text=refused)], now=NOW)
     well, ill = (

@@ -69,10 +69,10 @@ def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None
         server = Server(host="127.0.0.1", port=port, security="none", connections=CONNECTIONS)
         out = SmtpTransport([server])
         policy = Policy(uncertain=uncertain, patience_s=0.1, batch=100, lease_s=lease_s)  # type: ignore[arg-type]
-        with open_store(url) as store, store.owner() as owner:
+        with open_store(url) as store, store.owners.register() as owner:
             await deliver(
                 store.ledger, a_letter, out,
-                owner=owner, policy=policy, owner_gone=store.owner_gone, stop=stop,
+                owner=owner, policy=policy, owner_gone=store.owners.is_gone, stop=stop,
             )  # fmt: skip
         await out.close()
 

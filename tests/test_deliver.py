@@ -38,10 +38,10 @@ def smtp(hostile: Hostile, **settings: Any) -> SmtpTransport:
 async def run(
     store: Store, out: Any, policy: Policy = QUICK, write: Callable[[Claim], Letter] = a_letter, **more: Any
 ) -> Report:
-    with store.owner() as owner:
+    with store.owners.register() as owner:
         try:
             return await deliver(
-                store.ledger, write, out, owner=owner, policy=policy, owner_gone=store.owner_gone, **more
+                store.ledger, write, out, owner=owner, policy=policy, owner_gone=store.owners.is_gone, **more
             )
         finally:
             await out.close()
@@ -358,7 +358,7 @@ class Failing:
 async def test_a_full_disk_pauses_every_step_and_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with a_ledger(tmp_path / "d.db", 24) as (store, number), store.owner() as owner:
+    with a_ledger(tmp_path / "d.db", 24) as (store, number), store.owners.register() as owner:
         async with serving(Hostile()) as hostile:
             out = smtp(hostile, connections=16)
             ledger: Any = Failing(store.ledger)
@@ -387,7 +387,7 @@ class Full:
 
 
 async def test_a_ledger_that_stays_unwritable_is_an_error_only_after_a_stop(tmp_path: Path) -> None:
-    with a_ledger(tmp_path / "d.db", 20) as (store, _), store.owner() as owner:
+    with a_ledger(tmp_path / "d.db", 20) as (store, _), store.owners.register() as owner:
         async with serving(Hostile()) as hostile:
             out, stop = smtp(hostile), asyncio.Event()
             asyncio.get_running_loop().call_later(0.5, stop.set)

@@ -480,7 +480,7 @@ def test_two_senders_never_send_the_same_row(store: Store, open_again: Callable[
 
     def send_all(mine: Store) -> list[int]:
         sent = []
-        with mine.owner() as owner:
+        with mine.owners.register() as owner:
             while claims := claim(mine, owner, limit=7):
                 assert send(mine, claims) == len(claims)
                 sent += [one.id for one in claims]

@@ -110,7 +110,7 @@ async def send_edition(site: Site, number: int, *, sent: int = 1) -> None:
     build = make_builder(site.store.editions.get, site.door.renderer, newsletter, KEYS)
     write = make_writer(build, return_path=lambda _: newsletter.sender)
     async with site.a_transport() as transport:
-        with site.store.owner() as owner:
+        with site.store.owners.register() as owner:
             report = await deliver(
                 site.store.ledger, write, transport, owner=owner, edition=number, clock=site.clock
             )

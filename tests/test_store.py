@@ -172,7 +172,7 @@ def test_a_full_disk_is_a_store_error_and_nothing_is_half_written(sqlite_url: st
 
 
 def test_a_server_that_closes_our_connections_costs_one_call_at_most(postgresql_url: str) -> None:
-    with open_store(postgresql_url) as store, open_store(postgresql_url) as admin, store.owner():
+    with open_store(postgresql_url) as store, open_store(postgresql_url) as admin, store.owners.register():
         store.state.set("key", "value")
         with admin.database.write() as connection:
             connection.execute(
@@ -199,31 +199,31 @@ def test_times_keep_their_microseconds(store: Store) -> None:
 
 def test_an_owner_is_gone_only_once_it_is(store: Store, open_again: Callable[[], Store]) -> None:
     other = open_again()
-    with store.owner() as mine, other.owner() as theirs:
+    with store.owners.register() as mine, other.owners.register() as theirs:
         assert mine != theirs
-        assert not store.owner_gone(mine)
-        assert not store.owner_gone(theirs)
-        assert not other.owner_gone(mine)
-    assert store.owner_gone(theirs)
-    assert other.owner_gone(mine)
-    assert other.owner_gone("host-1-never-was")
+        assert not store.owners.is_gone(mine)
+        assert not store.owners.is_gone(theirs)
+        assert not other.owners.is_gone(mine)
+    assert store.owners.is_gone(theirs)
+    assert other.owners.is_gone(mine)
+    assert other.owners.is_gone("host-1-never-was")
 
 
 def test_a_killed_owner_is_gone_at_once(store: Store, store_url: str) -> None:
     program = (
         "import sys; from digest.store import open_store\n"
-        "with open_store(sys.argv[1]).owner() as name: print(name, flush=True); sys.stdin.read()"
+        "with open_store(sys.argv[1]).owners.register() as name: print(name, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, store_url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         name = process.stdout.readline().strip()
         assert name
-        assert not store.owner_gone(name)
+        assert not store.owners.is_gone(name)
         process.kill()
         process.wait()
     for _ in range(100):  # PostgreSQL notices a closed connection a moment later
-        if store.owner_gone(name):
+        if store.owners.is_gone(name):
             return
     raise AssertionError("still held")
 
@@ -231,12 +231,12 @@ def test_a_killed_owner_is_gone_at_once(store: Store, store_url: str) -> None:
 def test_an_owner_whose_line_was_cut_takes_its_lock_again(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digest.store.database.LOOK_S", 0.05)
-    monkeypatch.setattr("digest.store.database._HELD", set())  # as another process would see it
-    monkeypatch.setattr("digest.store.database._is_dead_here", lambda _: False)
+    monkeypatch.setattr("digest.store.owners.LOOK_S", 0.05)
+    monkeypatch.setattr("digest.store.owners._HELD", set())  # as another process would see it
+    monkeypatch.setattr("digest.store.owners._is_dead_here", lambda _: False)
     with open_store(postgresql_url) as store, open_store(postgresql_url) as other:
-        with store.owner() as name:
-            monkeypatch.setattr("digest.store.database._HELD", set())
+        with store.owners.register() as name:
+            monkeypatch.setattr("digest.store.owners._HELD", set())
             for _ in range(3):
                 with other.database.write() as connection:
                     connection.execute(
@@ -244,10 +244,10 @@ def test_an_owner_whose_line_was_cut_takes_its_lock_again(
                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                         )
                     )
-                assert not other.owner_gone(name), "a lost lock is not believed at once"
-                until(lambda: not other.database.owner_gone(name) and not other.database._free_since)
-        monkeypatch.setattr("digest.store.database.GRACE_S", 0.1)
-        until(lambda: other.owner_gone(name))
+                assert not other.owners.is_gone(name), "a lost lock is not believed at once"
+                until(lambda: not other.owners.is_gone(name) and not other.owners._free_since)
+        monkeypatch.setattr("digest.store.owners.GRACE_S", 0.1)
+        until(lambda: other.owners.is_gone(name))
 
 
 def until(true: Callable[[], object], *, seconds: float = 5) -> None:

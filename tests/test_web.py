@@ -485,7 +485,7 @@ def ill(store: Store) -> None:
     add_readers(store, 3)
     store.ledger.plan(1, now=START)
     tally(store, now=START - DAY)
-    with store.owner() as owner:
+    with store.owners.register() as owner:
         [claim] = store.ledger.claim(owner, limit=1, lease_s=60, now=START)
         late = Outcome(claim, DeliveryState.FAILED, code=450, text="expired: 4.7.1 <i>greylisted</i>")
         store.ledger.settle([late], now=START)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from digest.model import DeliveryState
 
 from . import documents
-from .database import Prepared, Quick
+from .prepared import Prepared, Quick
 from .schema import Moment, any_of, deliveries, subscribers
 from .subscribers import deliverable
 

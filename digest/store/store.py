@@ -1,6 +1,6 @@
 """Opening, preparing and backing up the database."""
 
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,7 @@ from .database import Database, mapped_errors
 from .editions import Editions
 from .feeds import Feeds
 from .ledger import Ledger
+from .owners import Owners
 from .slots import Slots
 from .state import State
 from .subscribers import Subscribers
@@ -31,6 +32,7 @@ class Store:
         self.ledger = Ledger(database)
         self.state = State(database)
         self.feeds = Feeds(database)
+        self.owners = Owners(database)
 
     def __enter__(self) -> Self:
         return self
@@ -48,14 +50,6 @@ class Store:
         with mapped_errors():
             if not is_current(self.database) and not create(self.database):
                 upgrade(self.database)
-
-    def owner(self) -> AbstractContextManager[str]:
-        """Register as a sender; yields the name to claim under, held until the block is left."""
-        return self.database.owner()
-
-    def owner_gone(self, name: str) -> bool:
-        """True when that sender is provably dead."""
-        return self.database.owner_gone(name)
 
     def prune(self, *, before: datetime) -> dict[str, int]:
         """Forget what is older: articles nobody quoted, rows of finished editions, a model's answers.
