@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, BadParameter, Context, Exit, Option
 
-from digest.cli.output import DryRun, mail_address, runtime, say, visible
+from digest.cli.output import DryRun, mail_address, progress, runtime, say
 from digest.errors import ConfigError
 from digest.installation import Clock, read_moment
 from digest.installation import run as loop
@@ -182,17 +182,16 @@ async def deliver_due(
     plan_all = opened.store.ledger.plan
     planning = plan and asyncio.create_task(asyncio.to_thread(plan_all, plan.number, now=opened.now))
     async with AsyncExitStack() as stack:
+        note = stack.enter_context(progress("Delivering"))
         transport = await opened.mail.open_transport(stack)
         report = await opened.mail.deliver_due(
             transport,
             edition=edition,
             stop=stop,
             expecting=(lambda: not planning.done()) if planning else None,
-            on_progress=_line,
+            on_progress=lambda so_far: note(_counts(so_far)),
         )
         readers = await planning if planning else 0
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
     if plan is not None:
         _say_queued(opened, plan, readers)
     if report is None:
@@ -207,13 +206,11 @@ async def deliver_due(
     return report
 
 
-def _line(progress: "Progress") -> None:
-    if sys.stderr.isatty():
-        counts = (
-            f"{progress.rate:.0f}/s  queued {progress.queued}  sent {progress.sent}  deferred "
-            f"{progress.deferred}  failed {progress.failed}  unknown {progress.unknown}"
-        )
-        print(f"\r{counts}  {visible('; '.join(progress.trouble))[:60]}\x1b[K", end="", file=sys.stderr)
+def _counts(so_far: "Progress") -> str:
+    counts = (
+        f"{name} {getattr(so_far, name)}" for name in ("queued", "sent", "deferred", "failed", "unknown")
+    )
+    return f"{so_far.rate:.0f}/s  {'  '.join(counts)}  {'; '.join(so_far.trouble)[:60]}"
 
 
 def _only(opened: Runtime) -> str:
