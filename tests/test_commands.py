@@ -214,10 +214,14 @@ def test_a_wrong_word_is_named_before_anything_is_made(tmp_path: Path) -> None:
         ("send", "hourly"): "there is no schedule 'hourly'; there are daily",
         ("editions", "show", "9" * 20): "less than or equal to",
         ("serve", "--port", "99999"): "less than or equal to 65535",
+        ("themes", "check", "seeds/none"): "there is no file seeds/none",
+        ("themes", "check", "没有.txt"): "there is no file 没有.txt",
+        ("themes", "suggest", "师承", "none.txt"): "'none.txt' does not exist",
     }
     for words, what in wrong.items():
         ran = digest(tmp_path, *words)
         assert (ran.returncode, what in ran.stderr) == (2, True), (words, ran.stderr)
+    assert digest(tmp_path, "themes", "check", "训练/推理").returncode == 0
     assert digest(tmp_path, "editions", "list").stdout == ""
     assert digest(tmp_path, "now", "-f", "json").returncode == 0
     beyond = digest(tmp_path, "why", "1", "2")

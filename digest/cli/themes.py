@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Context, Option, Typer
+from typer import Argument, BadParameter, Context, Option, Typer
 
 from digest.cli.output import AsJson, emit_json, listing, progress, runtime, say, shown, visible
 from digest.cli.reading import json_lines
@@ -45,6 +45,8 @@ def check(
     from digest.cli.reading import read_article
     from digest.themes import score
 
+    if _names_a_file(text) and not Path(text).is_file():
+        raise BadParameter(f"there is no file {text}", param_hint="TEXT")
     with runtime(context) as opened:
         article = read_article(text)
         scores = [(theme, score(theme, article)) for theme in opened.config.themes]
@@ -67,6 +69,14 @@ def check(
         print(f"{theme.id}: {found.total:.2f} ({verdict}; the threshold is {theme.threshold:.2f})")
         for match in found.matches:
             print(f"  {match.points:6.2f}  {match.term} ×{match.count}")
+
+
+def _names_a_file(text: str) -> bool:
+    """Whether it can be meant for nothing else: words in Latin letters have blanks between them."""
+    from digest.seeds import SUFFIXES
+
+    a_path = "/" in text and text.isascii() and " " not in text
+    return "\n" not in text and (a_path or Path(text).suffix.lower() in SUFFIXES)
 
 
 @themes.command()
@@ -103,7 +113,10 @@ def simulate(
 def suggest(
     context: Context,
     theme: Annotated[str, Argument(help="The theme the terms are for.")],
-    files: Annotated[list[Path], Argument(help="Example texts or pages about it.", metavar="FILE…")],
+    files: Annotated[
+        list[Path],
+        Argument(help="Example texts or pages about it.", metavar="FILE…", exists=True, dir_okay=False),
+    ],
     count: Annotated[int, Option(min=1, help="How many terms.")] = 20,
 ) -> None:
     """Propose terms for a theme from examples, against everything else in the store.
