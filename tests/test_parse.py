@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from digest.errors import ParseError
 from digest.links import feed_links, plain_title, tidy_html, tidy_url
 from digest.model import Entry
-from digest.parse import MAX_ENTRIES, parse, read_date
+from digest.parse import parse
+from digest.parse.dates import read_date
+from digest.parse.feed import MAX_ENTRIES
 
 CORPUS = Path(__file__).parent / "corpus" / "feeds"
 
