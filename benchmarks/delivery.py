@@ -350,7 +350,7 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
     """What ``digest send`` does with an edition, until it is killed."""
     import uvloop
 
-    from digest.deliver import Progress, deliver
+    from digest.deliver import Progress, Sender
     from digest.mail.smtp import SmtpTransport
     from digest.mail.transport import Server
     from digest.store import open_store
@@ -376,10 +376,11 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
 
             server = Server(host="127.0.0.1", port=port, security="none", connections=16)
             planning = asyncio.ensure_future(asyncio.to_thread(store.ledger.plan, 1, now=NOW))
-            await deliver(
+            sender = Sender(
                 store.ledger, first, SmtpTransport([server]), owner=owner, owner_gone=store.owners.is_gone,
                 expecting=lambda: not planning.done(), on_progress=on_progress,
             )  # fmt: skip
+            await sender.run()
 
     uvloop.run(run())
 
@@ -387,7 +388,7 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
 async def _engine(
     contender: Contender, port: int, messages: int, connections: int, folder: Path
 ) -> tuple[float, float]:
-    from digest.deliver import Policy, deliver
+    from digest.deliver import Policy, Sender
     from digest.mail.dkim import Signer, load_key, make_key
     from digest.mail.smtp import SmtpTransport
     from digest.mail.transport import Server
@@ -410,10 +411,10 @@ async def _engine(
         write = a_writer(store, signer.sign if signer else None)
         warm = store.editions.freeze(replace(edition, slot=NOW + timedelta(days=1)), now=NOW)
         store.ledger.plan_addresses(warm.number, [f"w{n}@x.example" for n in range(50)], now=NOW)
-        await deliver(store.ledger, write, transport, owner=owner, edition=warm.number)
+        await Sender(store.ledger, write, transport, owner=owner, edition=warm.number).run()
         with timed(took):
             policy = Policy(makers=MAKERS if signer and signer.is_slow else 0)
-            report = await deliver(store.ledger, write, transport, owner=owner, policy=policy)
+            report = await Sender(store.ledger, write, transport, owner=owner, policy=policy).run()
         await transport.close()
         if report.sent != messages:
             raise RuntimeError(f"not all were sent: {report}")

@@ -11,10 +11,10 @@ import sys
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, ParamSpec
+from typing import Literal
 
 from digest.errors import StoreError
 from digest.mail.transport import Fate, Letter, Result, Transport
@@ -25,12 +25,14 @@ from digest.store import Claim, Outcome
 from digest.store.ledger import Ledger
 
 Clock = Callable[[], datetime]
-P = ParamSpec("P")
 
 _LOOK_AGAIN_S = 1.0
 _TICK_S = 0.1
 _RATE_TICKS = 50
+_RECOVER_EVERY_S = 30.0
 _MOST_BLAMED = 3
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 300.0, 4 * 3600.0
+_GIVE_UP_AFTER = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,6 @@ class Policy:
 
     Args:
         uncertain: ``resend`` or ``hold``: what becomes of a message whose reply was never seen.
-        give_up_at: No retry after this moment (the schedule's next slot); None leaves *give_up_after*.
         lease_s: Longer than any one message can take, or another sender takes over.
         batch: Rows claimed in one transaction.
         makers: Threads that make letters ahead: worth it where RSA signs, which needs no interpreter.
@@ -49,16 +50,11 @@ class Policy:
     """
 
     uncertain: Literal["resend", "hold"] = "resend"
-    first_retry_s: float = 300.0
-    longest_retry_s: float = 4 * 3600.0
-    give_up_after_s: float = 2 * 86_400.0
-    give_up_at: datetime | None = None
     lease_s: float = 1800.0
     batch: int = 500
     makers: int = 0
     patience_s: float = 10.0
     grace_s: float = 20.0
-    recover_every_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,32 +89,30 @@ class Report(Progress):
     seconds: float
 
 
-def retry_at(claim: Claim, policy: Policy, now: datetime) -> datetime | None:
-    """When to try again: 5 min doubling to 4 h, up to a quarter later; None when that is too late.
+def retry_at(claim: Claim, now: datetime) -> datetime | None:
+    """When to try again: 5 min doubling to 4 h, up to a quarter later; None when the row has expired then.
 
     The jitter is the row's own, so the same row and attempt give the same moment.
     """
-    wait_s = min(policy.longest_retry_s, policy.first_retry_s * 2.0 ** min(claim.attempts, 16))
+    wait_s = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2.0 ** min(claim.attempts, 16))
     jitter = zlib.crc32(f"{claim.id}:{claim.attempts}".encode()) / 2**32 / 4
     at = now + timedelta(seconds=wait_s * (1 + jitter))
-    return at if at < last_moment(claim, policy) else None
+    return None if has_expired(claim, at) else at
 
 
-def last_moment(claim: Claim, policy: Policy) -> datetime:
-    """After this the row has expired."""
-    end = claim.first_at + timedelta(seconds=policy.give_up_after_s)
-    return min(end, policy.give_up_at) if policy.give_up_at else end
+def has_expired(claim: Claim, now: datetime) -> bool:
+    return now >= claim.first_at + _GIVE_UP_AFTER
 
 
 @dataclass
-class _Run:
+class Sender:
     """Deliver everything due, and wait a little (*policy.patience_s*) for what comes due.
 
     A task claims, one a connection sends, one writes.
 
     Args:
         write: Makes a row's letter; what it raises fails that one row with the reason.
-        owner: Names this run among all senders; never used twice.
+        owner: Names this one among all senders; never used twice.
         edition: Only this one's deliveries.
         at_most: Claim no more rows than this.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
@@ -200,7 +194,7 @@ class _Run:
                 await self._wait(_LOOK_AGAIN_S)
             elif not await self._claim() and not await self._idle():
                 return
-            if time.monotonic() - recovered_at > self.policy.recover_every_s:
+            if time.monotonic() - recovered_at > _RECOVER_EVERY_S:
                 recovered_at = time.monotonic()
                 await self._recover()
             if self._is_hopeless() and not self._carrying:
@@ -230,10 +224,10 @@ class _Run:
         self.at_most -= len(claims)
         now = self.clock()
         for claim in claims:
-            if now < last_moment(claim, self.policy):
-                self.outgoing.add(claim, expires)
-            else:
+            if has_expired(claim, now):
                 self._settle(claim, DeliveryState.FAILED, 0, "expired")
+            else:
+                self.outgoing.add(claim, expires)
         self._is_low = False
         self.look_again()
         return len(claims)
@@ -350,7 +344,7 @@ class _Run:
                 pass  # the ledger said why: unsubscribed meanwhile, or somebody else's row by now
 
     def _defer(self, claim: Claim, result: Result) -> None:
-        at = retry_at(claim, self.policy, self.clock())
+        at = retry_at(claim, self.clock())
         if at is None:
             self._settle(claim, DeliveryState.FAILED, result.code, f"expired: {result.text}")
         else:
@@ -411,14 +405,3 @@ class _Run:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._pulse.wait()
-
-
-def _a_call(make: Callable[P, _Run]) -> Callable[P, Coroutine[Any, Any, Report]]:
-    async def deliver(*args: P.args, **options: P.kwargs) -> Report:
-        return await make(*args, **options).run()
-
-    return deliver
-
-
-deliver = _a_call(_Run)
-"""What it takes, and what it does with that, :class:`_Run` says."""

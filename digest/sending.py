@@ -14,7 +14,7 @@ from pathlib import Path
 
 from digest.address import canonical
 from digest.config import Config, MailServer
-from digest.deliver import Policy, Progress, Report, deliver
+from digest.deliver import Policy, Progress, Report, Sender
 from digest.doctor import Finding
 from digest.errors import ConfigError
 from digest.installation import Installation
@@ -120,7 +120,7 @@ class Sending:
                 log.warning("refused delivery=%d edition=%d code=%d", claim.id, claim.edition, code)
                 returns.refused(claim, code, text, now=home.clock())
 
-            return await deliver(
+            sender = Sender(
                 store.ledger,
                 make_writer(self.builder, return_path=self._return_path, sign=sign),
                 transport,
@@ -135,6 +135,7 @@ class Sending:
                 owner_gone=store.owners.is_gone,
                 on_progress=on_progress,
             )
+            return await sender.run()
 
     def recover(self) -> None:
         """Take back what senders that are gone left."""

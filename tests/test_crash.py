@@ -26,7 +26,7 @@ from hostile_smtp import Hostile, serving
 from sending import a_letter, with_readers
 from sqlalchemy import make_url, text
 
-from digest.deliver import Policy, deliver
+from digest.deliver import Policy, Sender
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Server
 from digest.model import DeliveryState
@@ -70,10 +70,11 @@ def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None
         out = SmtpTransport([server])
         policy = Policy(uncertain=uncertain, patience_s=0.1, batch=100, lease_s=lease_s)  # type: ignore[arg-type]
         with open_store(url) as store, store.owners.register() as owner:
-            await deliver(
+            sender = Sender(
                 store.ledger, a_letter, out,
                 owner=owner, policy=policy, owner_gone=store.owners.is_gone, stop=stop,
             )  # fmt: skip
+            await sender.run()
         await out.close()
 
     asyncio.run(run())
@@ -98,17 +99,17 @@ class Command(subprocess.Popen[bytes]):
         return self.poll()
 
 
-Sender = BaseProcess | Command
+Process = BaseProcess | Command
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sender]]:
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Process]]:
     """Start a sender. Those with a lease of their own are forked in the longer form, too."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["test_crash", "aiosmtplib", "sqlalchemy.dialects.sqlite", "psycopg"])
     folder = tmp_path_factory.mktemp("home")
 
-    def start(url: str, port: int, uncertain: str, *lease_s: float) -> Sender:
+    def start(url: str, port: int, uncertain: str, *lease_s: float) -> Process:
         if LONG and not lease_s:
             return Command(folder, url, port, uncertain)
         process = context.Process(target=a_sender, args=(url, port, uncertain, *lease_s), daemon=True)
@@ -128,11 +129,11 @@ class Hunter(Hostile):
     """
 
     dice: random.Random = field(default_factory=lambda: random.Random(7))
-    prey: Sender | None = None
+    prey: Process | None = None
     after: int = 0
     aimed: bool = True
 
-    def hunt(self, prey: Sender, *, most: int) -> None:
+    def hunt(self, prey: Process, *, most: int) -> None:
         self.prey, self.after = prey, len(self.messages) + self.dice.randint(1, most)
         self.aimed = self.dice.random() < 0.5
 
@@ -146,7 +147,7 @@ class Hunter(Hostile):
         return super().next(step)
 
 
-async def ended(process: Sender) -> int | None:
+async def ended(process: Process) -> int | None:
     await asyncio.to_thread(process.join, 60)
     return process.exitcode
 
@@ -161,7 +162,7 @@ def clients(store: Store) -> int:
 
 
 async def killed_again_and_again(
-    store: Store, url: str, start: Callable[..., Sender], *, readers: int, kills: int, uncertain: str
+    store: Store, url: str, start: Callable[..., Process], *, readers: int, kills: int, uncertain: str
 ) -> tuple[Hunter, int]:
     """Kill sender after sender, then let one finish; the server's record, and the uncertain rows seen."""
     number = with_readers(store, readers)
@@ -187,7 +188,7 @@ async def killed_again_and_again(
 
 @pytest.mark.timeout(600 + 10 * KILLS)
 async def test_killed_senders_lose_nobody_and_repeat_no_more_than_was_on_the_wire(
-    store: Store, store_url: str, start: Callable[..., Sender]
+    store: Store, store_url: str, start: Callable[..., Process]
 ) -> None:
     kills, readers = KILLS, 50 * KILLS
     server, uncertain = await killed_again_and_again(
@@ -208,7 +209,7 @@ async def test_killed_senders_lose_nobody_and_repeat_no_more_than_was_on_the_wir
 
 @pytest.mark.timeout(600)
 async def test_with_hold_killed_senders_repeat_nothing(
-    store: Store, store_url: str, start: Callable[..., Sender]
+    store: Store, store_url: str, start: Callable[..., Process]
 ) -> None:
     readers, kills = 200, 5
     server, uncertain = await killed_again_and_again(
@@ -222,7 +223,7 @@ async def test_with_hold_killed_senders_repeat_nothing(
 
 @pytest.mark.timeout(600)
 async def test_sigterm_loses_and_repeats_nothing(
-    store: Store, store_url: str, start: Callable[..., Sender]
+    store: Store, store_url: str, start: Callable[..., Process]
 ) -> None:
     number = with_readers(store, 300)
     async with serving(Hostile()) as server:
@@ -246,7 +247,7 @@ async def test_sigterm_loses_and_repeats_nothing(
 class Freezer(Hostile):
     """A server that stops a sender's process between its final dot and the reply."""
 
-    prey: Sender | None = None
+    prey: Process | None = None
     frozen: asyncio.Event
 
     def next(self, step: str) -> str:
@@ -259,7 +260,7 @@ class Freezer(Hostile):
 
 @pytest.mark.timeout(600)
 async def test_a_sender_frozen_past_its_lease_and_its_successor_lose_nobody(
-    store: Store, store_url: str, start: Callable[..., Sender]
+    store: Store, store_url: str, start: Callable[..., Process]
 ) -> None:
     number = with_readers(store, 200)
     async with serving(Freezer()) as server:
@@ -281,7 +282,7 @@ async def test_a_sender_frozen_past_its_lease_and_its_successor_lose_nobody(
 
 
 @contextmanager
-def a_small_disk(folder: Path) -> Iterator[Callable[[Sender], Callable[[], None]]]:
+def a_small_disk(folder: Path) -> Iterator[Callable[[Process], Callable[[], None]]]:
     """A file system of 4 MB, where we may mount one; gives what fills it, which gives what makes room.
 
     Elsewhere a limit for the size of the sender's files stands for it.
@@ -289,7 +290,7 @@ def a_small_disk(folder: Path) -> Iterator[Callable[[Sender], Callable[[], None]
     mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "small", str(folder)]
     mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
-    def fill(process: Sender) -> Callable[[], None]:
+    def fill(process: Process) -> Callable[[], None]:
         if mounted:
             filler = folder / "filler"
             with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
@@ -306,7 +307,7 @@ def a_small_disk(folder: Path) -> Iterator[Callable[[Sender], Callable[[], None]
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-async def test_nothing_is_sent_while_the_disk_is_full(tmp_path: Path, start: Callable[..., Sender]) -> None:
+async def test_nothing_is_sent_while_the_disk_is_full(tmp_path: Path, start: Callable[..., Process]) -> None:
     with a_small_disk(tmp_path) as fill:
         url = f"sqlite:///{tmp_path / 'digest.db'}"
         with open_store(url) as store:
@@ -329,7 +330,7 @@ async def test_nothing_is_sent_while_the_disk_is_full(tmp_path: Path, start: Cal
 
 
 async def test_a_crash_of_postgresql_is_waited_for_and_repeats_nothing(
-    postgresql_url: str, start: Callable[..., Sender]
+    postgresql_url: str, start: Callable[..., Process]
 ) -> None:
     """One of its processes killed, PostgreSQL ends all others, reads its log and starts again."""
     # The tests' server otherwise forgets what was committed last.

@@ -15,7 +15,7 @@ import pytest
 from hostile_smtp import DROP, NORMAL, STALL, Hostile, serving
 from sending import SLOT, a_ledger, a_letter, an_edition
 
-from digest.deliver import Policy, Progress, Report, deliver, retry_at
+from digest.deliver import Policy, Progress, Report, Sender, retry_at
 from digest.errors import StoreError
 from digest.mail.maildir import MaildirTransport
 from digest.mail.smtp import SmtpTransport
@@ -40,9 +40,10 @@ async def run(
 ) -> Report:
     with store.owners.register() as owner:
         try:
-            return await deliver(
+            sender = Sender(
                 store.ledger, write, out, owner=owner, policy=policy, owner_gone=store.owners.is_gone, **more
             )
+            return await sender.run()
         finally:
             await out.close()
 
@@ -362,7 +363,7 @@ async def test_a_full_disk_pauses_every_step_and_is_said(
         async with serving(Hostile()) as hostile:
             out = smtp(hostile, connections=16)
             ledger: Any = Failing(store.ledger)
-            report = await deliver(ledger, a_letter, out, owner=owner, policy=QUICK)
+            report = await Sender(ledger, a_letter, out, owner=owner, policy=QUICK).run()
             await out.close()
         assert report.sent == 24 == len(hostile.messages) and report.fenced == 0
         assert store.ledger.finished(number)
@@ -393,7 +394,7 @@ async def test_a_ledger_that_stays_unwritable_is_an_error_only_after_a_stop(tmp_
             asyncio.get_running_loop().call_later(0.5, stop.set)
             ledger: Any = Full(store.ledger)
             with pytest.raises(StoreError, match="full"):
-                await deliver(ledger, a_letter, out, owner=owner, policy=QUICK, stop=stop)
+                await Sender(ledger, a_letter, out, owner=owner, policy=QUICK, stop=stop).run()
             await out.close()
         assert hostile.messages == []
 
@@ -433,9 +434,10 @@ async def test_a_sender_frozen_past_its_lease_sends_nothing_more_and_is_fenced(t
                 async def freeze() -> Report:
                     out = smtp(slow, connections=1)
                     policy = Policy(patience_s=0.1, lease_s=0.2, batch=1)
-                    report = await deliver(
+                    sender = Sender(
                         store.ledger, write, out, owner="slow", policy=policy, clock=lambda: later[0]
                     )
+                    report = await sender.run()
                     await out.close()
                     return report
 
@@ -445,7 +447,9 @@ async def test_a_sender_frozen_past_its_lease_sends_nothing_more_and_is_fenced(t
             await asyncio.to_thread(frozen.wait)
             later[0] = NOW + timedelta(seconds=60)
             out = smtp(quick)
-            await deliver(store.ledger, a_letter, out, owner="quick", policy=QUICK, clock=lambda: later[0])
+            await Sender(
+                store.ledger, a_letter, out, owner="quick", policy=QUICK, clock=lambda: later[0]
+            ).run()
             await out.close()
             await freezing
         assert sorted(quick.recipients() + slow.recipients()) == [
@@ -471,19 +475,23 @@ def a_claim(attempts: int, **changes: Any) -> Claim:
 
 
 def test_retries_double_from_five_minutes_to_four_hours_with_jitter_until_it_is_too_late() -> None:
-    waits = [(retry_at(a_claim(n), Policy(), NOW) or NOW) - NOW for n in range(9)]
+    waits = [(retry_at(a_claim(n), NOW) or NOW) - NOW for n in range(9)]
     for n, wait in enumerate(waits):
         least = min(300 * 2**n, 4 * 3600)
         assert least <= wait.total_seconds() <= least * 1.25
-    assert retry_at(a_claim(2), Policy(), NOW) == retry_at(a_claim(2), Policy(), NOW)
-    assert len({retry_at(a_claim(2, id=n), Policy(), NOW) for n in range(20)}) > 15
-    assert retry_at(a_claim(0), Policy(), NOW + timedelta(days=2)) is None
-    assert retry_at(a_claim(0), Policy(give_up_at=NOW + timedelta(minutes=4)), NOW) is None
+    assert retry_at(a_claim(2), NOW) == retry_at(a_claim(2), NOW)
+    assert len({retry_at(a_claim(2, id=n), NOW) for n in range(20)}) > 15
+    late = NOW + timedelta(days=2)
+    assert retry_at(a_claim(0), late - timedelta(minutes=7)) and not retry_at(
+        a_claim(0), late - timedelta(minutes=5)
+    )
 
 
 async def test_a_row_past_its_time_fails_as_expired_without_an_attempt(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 2) as (store, number):
-        policy = Policy(patience_s=0.1, give_up_at=NOW - timedelta(minutes=1))
-        report = await run(store, MaildirTransport(tmp_path / "m"), policy, clock=lambda: NOW)
+        async with serving(Hostile(script={"RCPT": "451 later"})) as hostile:
+            assert (await run(store, smtp(hostile), clock=lambda: SLOT)).deferred == 2
+        report = await run(store, MaildirTransport(tmp_path / "m"), clock=lambda: SLOT + timedelta(days=2))
         assert report.failed == 2
         assert {d.text for d in store.ledger.list(number)} == {"expired"}
+        assert not list((tmp_path / "m/new").iterdir())

@@ -15,7 +15,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from reading import KEYS, SECRET, Site, a_site, received
 from stored import frozen_edition
 
-from digest.deliver import deliver
+from digest.deliver import Sender
 from digest.letters import make_builder
 from digest.outgoing import make_writer
 from digest.store import open_store
@@ -111,9 +111,9 @@ async def send_edition(site: Site, number: int, *, sent: int = 1) -> None:
     write = make_writer(build, return_path=lambda _: newsletter.sender)
     async with site.a_transport() as transport:
         with site.store.owners.register() as owner:
-            report = await deliver(
-                site.store.ledger, write, transport, owner=owner, edition=number, clock=site.clock
-            )
+            ledger = site.store.ledger
+            sender = Sender(ledger, write, transport, owner=owner, edition=number, clock=site.clock)
+            report = await sender.run()
     assert report.sent == sent
 
 
