@@ -17,8 +17,8 @@ from digest.model import DeliveryState
 
 from . import documents
 from .prepared import Prepared, Quick
+from .readers import deliverable
 from .schema import Moment, any_of, deliveries, subscribers
-from .subscribers import deliverable
 
 CRASHES_TO_PARK = 3
 """A row that was on the wire in three crashes may be what crashes us."""

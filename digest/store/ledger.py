@@ -24,8 +24,8 @@ from digest.model import Delivery, DeliveryState
 from . import documents, leases
 from .database import Database
 from .leases import ENDED, MOVING, QUEUED, Claim, Outcome, Policy, Recovered, known_state, row
+from .readers import deliverable, takes
 from .schema import UNPLANNED, deliveries, editions, subscribers
-from .subscribers import deliverable, takes
 
 STEP = 20_000
 """Readers planned in one transaction, about 0.1 s: sending begins beside planning."""

@@ -20,6 +20,19 @@ from digest.model import ConsentState, Subscriber
 
 from . import documents
 from .database import Database
+from .readers import (
+    CONFIRMED,
+    ERASED,
+    PENDING,
+    any_of,
+    barred,
+    choices,
+    columns,
+    known_as,
+    make_subscriber,
+    prove,
+    takes,
+)
 from .schema import askings, consent_events, deliveries, editions, reader_counts, subscribers, suppressions
 
 LEFT_ELSEWHERE = "import: unsubscribed"
@@ -28,7 +41,6 @@ BATCH = 1000
 """Rows a statement when importing; more gains nothing."""
 LOOKED_BACK = 5000
 """Steps among which the last bounces are looked for, so that it costs the same however many there are."""
-PENDING, CONFIRMED, ERASED = ConsentState.PENDING, ConsentState.CONFIRMED, ConsentState.ERASED
 GONE = frozenset({ConsentState.UNSUBSCRIBED, ConsentState.BOUNCED, ConsentState.COMPLAINED, ERASED})
 
 
@@ -108,7 +120,7 @@ class Subscribers:
         For who has made sure, alone with ``readers``: that is faster than to ask for each what became of it.
         """
         if new:
-            rows = [_columns(one, now) for one in new]
+            rows = [columns(one, now) for one in new]
             connection.execute(sa.insert(subscribers), rows)
             keys = [row["address_key"] for row in rows]
             prove(connection, any_of(subscribers.c.address_key, keys), actor, now, reason, new=True)
@@ -235,7 +247,7 @@ class Subscribers:
                 raise StoreError(f"there is no subscriber {subscriber_id}")
             before = make_subscriber(row)
             after = replace(before, **changes)
-            kept = {name: value for name, value in _columns(after, now).items() if name in changes}
+            kept = {name: value for name, value in columns(after, now).items() if name in changes}
             connection.execute(sa.update(subscribers).where(this).values(updated_at=now, **kept))
             self.count(connection, [before], [after])
         return after
@@ -360,109 +372,6 @@ class Subscribers:
         rows = [{"address_hash": one, "reason": reason, "since": now} for one, reason in reasons.items()]
         if rows:
             connection.execute(self._database.insert(suppressions).on_conflict_do_nothing(), rows)
-
-
-def takes(column: sa.Column[str], ids: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Nothing chosen, or one of *ids* chosen."""
-    return sa.or_(column == "", *(column.contains(f"|{one}|", autoescape=True) for one in ids))
-
-
-def deliverable(now: datetime | sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-    """Confirmed, or paused until a moment that has passed."""
-    awake = subscribers.c.paused_until.is_(None) | (subscribers.c.paused_until <= now)
-    return ((subscribers.c.state == CONFIRMED) & awake) | (
-        (subscribers.c.state == ConsentState.PAUSED) & (subscribers.c.paused_until <= now)
-    )
-
-
-def known_as(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Subscriber]:
-    """Readers by casefolded address."""
-    query = sa.select(subscribers).where(any_of(subscribers.c.address_key, keys))
-    return {row.address_key: make_subscriber(row) for row in connection.execute(query)}
-
-
-def any_of(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
-    """As ``column.in_(values)``, without a look at every value."""
-    return column.in_(sa.bindparam(None, list(values), expanding=True, type_=column.type))
-
-
-def prove(
-    connection: sa.Connection,
-    who: sa.ColumnElement[bool],
-    actor: str,
-    now: datetime,
-    reason: str,
-    *,
-    new: bool = False,
-    to: ConsentState | None = None,
-) -> None:
-    """Keep what happened to readers; before their state is changed.
-
-    Args:
-        new: They were nobody before.
-        to: The state it leads to; None: the one they are in.
-    """
-    event = {
-        "subscriber_id": subscribers.c.id,
-        "at": sa.literal(now, consent_events.c.at.type),
-        "actor": sa.literal(documents.printable(actor, 100)),
-        "from_state": sa.null() if new else subscribers.c.state,
-        "to_state": subscribers.c.state if to is None else sa.literal(to.value),
-        "reason": sa.literal(documents.printable(reason)),
-    }
-    rows = sa.select(*event.values()).where(who, subscribers.c.state != ERASED).order_by(subscribers.c.id)
-    connection.execute(sa.insert(consent_events).from_select(list(event), rows))
-
-
-def barred(connection: sa.Connection, hashes: Iterable[str], *, but: str = "") -> frozenset[str]:
-    """Those of *hashes* that are suppressed, for another reason than *but*."""
-    column = suppressions.c.address_hash
-    found = sa.select(column).where(any_of(column, hashes), suppressions.c.reason != but)
-    return frozenset(connection.scalars(found))
-
-
-def make_subscriber(row: Any) -> Subscriber:
-    return Subscriber(
-        id=row.id,
-        address=row.address or "",
-        name=row.name,
-        state=ConsentState(row.state),
-        send_hour=row.send_hour,
-        paused_until=row.paused_until,
-        token_version=row.token_version,
-        **chosen(row),
-    )
-
-
-def chosen(row: Any) -> dict[str, Any]:
-    """What a reader chose on the form, from its columns."""
-    ids = {name: documents.ids(getattr(row, name)) for name in ("themes", "schedules")}
-    return {"language": row.language, "timezone": row.timezone, **ids}
-
-
-def _columns(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
-    return {
-        "address": subscriber.address,
-        "address_key": subscriber.address.casefold(),
-        "name": documents.printable(subscriber.name, 200),
-        "state": subscriber.state,
-        "send_hour": subscriber.send_hour,
-        **choices(subscriber),
-        "paused_until": subscriber.paused_until,
-        "token_version": subscriber.token_version,
-        "created_at": now,
-        "updated_at": now,
-    }
-
-
-def choices(one: Subscriber) -> dict[str, str]:
-    """The columns of what a reader chooses on the form."""
-    return {
-        "language": one.language,
-        "timezone": one.timezone,
-        "themes": documents.words(one.themes),
-        "schedules": documents.words(one.schedules),
-    }
 
 
 def _turned(one: Subscriber, turn: Turn) -> Subscriber:

@@ -14,21 +14,10 @@ import sqlalchemy as sa
 from digest.model import Subscriber
 
 from .database import Database
+from .readers import PENDING, any_of, barred, choices, chosen, known_as, make_subscriber, prove
 from .schema import askings, consent_events, subscribers
 from .schema import wishes as table
-from .subscribers import (
-    LEFT_ELSEWHERE,
-    PENDING,
-    Subscribers,
-    Turn,
-    any_of,
-    barred,
-    choices,
-    chosen,
-    known_as,
-    make_subscriber,
-    prove,
-)
+from .subscribers import LEFT_ELSEWHERE, Subscribers, Turn
 
 ASKED = "asked to confirm"
 """The reason of the event kept for each confirmation mail: proof, and what the limits count."""
