@@ -78,8 +78,8 @@ _ONE_TO_TEN = "|".join(_ENGLISH_DIGITS)
 _SHARE = (
     r"[二三四五六七八九十百千万]+分之[一二三四五六七八九十]+|[一二三四五六七八九]成(?=[以多的是为左的，。,、])"
     r"|(?<![一二三四五六七八九十第])[二三四五六七八九]成(?![立为功长员本果交都了语年人就绩熟群])"
-    rf"|\b(?:{_ONE_TO_TEN})[ -](?:thirds?|quarters?|fifths?|tenths?)\b"
-    rf"|\b(?:{_ONE_TO_TEN}|\d{{1,2}}) (?:in|out of)(?: every)? (?:{_ONE_TO_TEN}|\d{{1,3}})\b(?= [a-z])"
+    rf"|\b(?i:{_ONE_TO_TEN})[ -](?:thirds?|quarters?|fifths?|tenths?)\b"
+    rf"|\b(?:(?i:{_ONE_TO_TEN})|\d{{1,2}}) (?:in|out of)(?: every)? (?:{_ONE_TO_TEN}|\d{{1,3}})\b(?= [a-z])"
 )
 """三分之二, 四成, two-thirds, one in eight."""
 _PARTS = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
@@ -104,12 +104,13 @@ _OTHER_AFTER = lazy(
     r"\s?(?:[月日号点时届]|年代|世纪|BC\b|AD\b|年[\s,，]?\d|年(?:初|底|末|间|[春夏秋冬])|[:：/×xX]\d|[-–]\d{3}|版)"
 )
 _RANGE_BEFORE = lazy(
-    r"\d[^，。,;；\s]{0,3}\s?(?:[至到~～—–-]|or)\s?(?:零下|[$€£¥])?$|\d(?: [mb]illion)? to [$€£¥]?$"
-    r"|[一二三四五六七八九]到$|\bbetween\s[$€£¥]?$"
+    r"\d[^，。,;；\s]{0,3}\s?(?:[至到~～—–-]|or)\s?(?:零下|[$€£¥])?$"
+    r"|\d(?:%| [mb]illion| per ?cent| percentage points?)? to [$€£¥]?$"
+    r"|[一二三四五六七八九]到$|\bbetween\s(?:\S+ (?:\S+ )?and )?[$€£¥]?$"
 )
 _RANGE_AFTER = lazy(
     r"\s?(?:[至到~～—–-]|(?<=\d|n) to)\s?(?:零下|[$€£¥])?(?:\d|[一二三四五六七八九]成)|[/／]|每"
-    r"|(?<=\d)[A-Za-z]|\s?(?:[升降涨跌增减]|提[高升])[到至了]"
+    r"|(?<=\d)[A-Za-z]|\s?(?:[上下]?[升降涨跌增减扩滑][加长少大]?|提[高升])[到至了]"
 )
 """Half of a range or of a change (6万至8万元, from 3% to 5%), and a rate (2元/小时): alone it misleads."""
 _YEAR = lazy(r"(?:1[89]|20)\d\d|[06-9]\d")
@@ -118,7 +119,7 @@ _TAIL = lazy(
     r"(?:已经?|将|就|便)?(?:[升降涨跌增减高低](?=[到至了])|分别|第一次|首次|达到?了?|为|是|有|占|到|至|了|在|约|的|超过?|近|可|共|高|仅|只|来自|和|与|从|以|于|着|过|被|由|看|一度|累计|起码|近乎|保持|[售卖]|的|目前|预计|已|剩余)+$"
 )
 _THIS = lazy("其中|[这那][条个座款家项本种份套次台部栋起]|该|其(?![中他它])")
-_MODAL = lazy("也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
+_MODAL = lazy("表示|认为|也|都|就|能|会|可以|已|才|还|却|并|而|被|中脱")
 _NO_LABEL = lazy(
     r"[我你您他她它这那吗呢吧]|^\W|^[以之左右上下内外来后前多余就时而但也都并和与至到或，一人要/对由在从向把被给几数]|^(?:是|为|有|了|在|的)"
     "|[就才都也会能后前时中上下里与和]$|进行|完成|形成|认为|表示|接受|[降增][了到至]|-$|^(?:参加|使用|不等|价值|零下|清单|可以)"
@@ -130,16 +131,18 @@ _OF = lazy(r"of (?:(?:its|the|their|his|her|all|our) )?")
 _EN_JOINT = lazy(r"\b(?:but|that|which|who|be|been|is|are|was|were)\s")
 _EN_EDGE = word_table(
     "in to from on at for under is was were a an the per of their its by than about and over"
-    " during within between among into through against off more less last next"
+    " since during within between among into through against off more less last next"
 )
 _EN_NO_LABEL = lazy(
     r"(?i:might|may|could|can|should|would|will|must|has|have|had|or|and|but|with|alongside|owing|that|this|those|them"
-    r"|other|others|often|it’s|it's|to-date|away|across|up|down|only|now|either|after|before|when|while|if|as|all|are|is|was|were|it|he|she|they|we|I|you|then|also|such|each"
+    r"|other|others|often|long|old|wide|high|tall|deep|it’s|it's|to-date|away|across|up|down|only|now|either|after|before|when|while|if|as|all|are|is|was|were|it|he|she|they|we|I|you|then|also|such|each"
     r"|unit|worth|cost|recently|compared|Join|Included)(?![\w-])|\W|\d"
 )
 _EN_PRICED = lazy(r"\w+ed at\b")
-_EN_VERB = lazy(r"[a-z]+(?:ed(?! at)|ing)\b|[a-z]+\b(?<!ed)(?!\s[A-Za-z]*[a-z])")
-"""What no label begins with: a conjunction, an auxiliary, an adverb; and no label before a number, a verb."""
+_EN_VERB = lazy(
+    r"[a-z]+(?:ed(?! at)|ing)\b|(?:to|in|by|of|for|from|with)\s|[a-z]+\b(?<!ed)(?!\s[A-Za-z]*[a-z])"
+)
+"""What no label begins with: a conjunction, an auxiliary, an adverb; before a number, a verb or preposition."""
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
     "money": 0.9,
@@ -186,7 +189,7 @@ def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
     value = _value(m)
     if value is None or _is_other(text, span, m, kind, value) or _is_too_long(number):
         return None
-    before = text[max(span[0], start - 16) : start]
+    before = text[max(span[0], start - 24) : start]
     titled = text.rfind("《", span[0], start) > text.rfind("》", span[0], start)
     listed = before.rstrip("为是").endswith("分别") and text.startswith("、", end)
     if titled or listed or _RANGE_BEFORE.search(before) or _RANGE_AFTER.match(text, end):
@@ -208,7 +211,7 @@ def _figure(text: str, span: Span, m: re.Match[str]) -> Figure | None:
 def _kind(m: re.Match[str]) -> str:
     if m.group("share"):
         return "percent"
-    return next((kind for kind in _UNITS if m.group(kind)), "money" if m.group("currency") else "")
+    return "money" if m.group("currency") else next((kind for kind in _UNITS if m.group(kind)), "")
 
 
 def _unit(m: re.Match[str], kind: str) -> str:
@@ -229,7 +232,7 @@ def _share(written: str) -> float:
     if "分之" in written:
         of, part = map(_chinese_value, written.split("分之"))
     else:
-        first, *_, last = re.split("[ -]", written)
+        first, *_, last = re.split("[ -]", written.lower())
         of = _PARTS.get(last.rstrip("s")) or _ENGLISH_DIGITS.get(last) or float(last)
         part = _ENGLISH_DIGITS.get(first) or float(first)
     return 100 * (part or 0) / of if of else 0.0
@@ -333,7 +336,8 @@ def _label_before(text: str, start: int, at: int) -> Span | None:
         return None
     piece = text[begin:at].rstrip()
     if piece.strip() and not count_cjk(piece):
-        piece = re.split(r"\d", piece, maxsplit=1)[0]
+        if re.search(r"\d", piece):
+            return None
         *_, joint = (None, *_EN_JOINT.finditer(piece))
         if joint and _EN_PRICED.match(piece, joint.end()):
             begin, piece = begin + joint.end(), piece[joint.end() :]
