@@ -98,7 +98,7 @@ def line_of(text: str, location: Location) -> int:
 
     It is the last line of the shortest beginning of the document that holds it already.
     """
-    rows = text.replace("\r\n", "\n").split("\n")
+    rows = text.split("\n")
     for size in range(len(location), 0, -1):
         held = partial(_holds, rows, location[:size])
         before = bisect_left(range(1, len(rows) + 1), True, key=held)
