@@ -203,14 +203,6 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 RELAY = GOOD + '\n[[mail_servers]]\nid = "my-relay"\nhost = "mx.example.org"\nusername = "u"\n'
-
-
-def test_a_missing_password_is_a_mistake_that_says_where_to_put_it(load: Load) -> None:
-    [(at, key, what)] = problems(load, RELAY)
-    assert (at, key) == (line(RELAY, "username"), "mail_servers[1].username")
-    assert what == "has no password; set password_file, or DIGEST_MAIL_MY_RELAY_PASSWORD in the environment"
-
-
 TOKEN = RELAY + 'auth = "xoauth2"\n'
 LIMIT = GOOD + '\n[[domain_limits]]\ndomain = "qq.com"\n'
 
@@ -243,6 +235,7 @@ def test_a_token_is_read_again_for_each_connection(load: Load, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "key", "what"),
     [
+        (RELAY, "mail_servers[1].username", "set password_file, or DIGEST_MAIL_MY_RELAY_PASSWORD in the env"),
         (TOKEN, "mail_servers[1].username", "set token_file or token_command, or DIGEST_MAIL_MY_RELAY_TOKEN"),
         (TOKEN + 'token_file = "none"\n', "mail_servers[1].token_file", "cannot be read"),
         (RELAY + 'token_command = "x"\n', "mail_servers[1]", 'set auth = "xoauth2"'),

@@ -770,11 +770,6 @@ def test_subject_and_preheader_are_set_like_the_headline() -> None:
     assert parts.preheader == "3 年看 1800 篇"
 
 
-def test_same_edition_same_text() -> None:
-    first = renderer().mail(SIX, language="zh-CN")
-    assert make_renderer(NEWSLETTER, themes=THEMES).mail(SIX, language="zh-CN") == first
-
-
 def flagged(*codes: str, severity: Severity = Severity.NOTE) -> dict[str, Any]:
     return {"flags": tuple(Flag(code=code, severity=severity, reason="r") for code in codes)}
 
