@@ -12,8 +12,8 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Literal, NamedTuple
 
-from digest.mail.connection import OpeningError, open_connection
 from digest.mail.dkim import Key, dns_record
+from digest.mail.opening import OpeningError, open_connection
 from digest.mail.transport import Server
 
 SAFE_HEADERS = {(3, 11): 10, (3, 12): 5}

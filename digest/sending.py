@@ -21,7 +21,7 @@ from digest.installation import Installation
 from digest.letters import make_builder
 from digest.mail.dkim import Key, Signer, load_key
 from digest.mail.inbox import open_inbox
-from digest.mail.mailbox import ImapAccount, unread
+from digest.mail.mailbox import unread, unread_over_imap
 from digest.mail.maildir import MaildirTransport
 from digest.mail.pace import Pace
 from digest.mail.shared import SharedPace
@@ -244,14 +244,12 @@ class Sending:
         if bounces is None:
             what = "nothing says where returned mail lies; add a [bounces] table"
             raise ConfigError(self._config.path, [(0, "bounces", what)])
-        where = bounces.mailbox or ImapAccount(
-            host=bounces.imap_host or "",
-            port=bounces.imap_port,
-            username=bounces.imap_username or "",
-            password=bounces.imap_password or "",
-            folder=bounces.imap_folder,
-        )
-        messages = unread(where, keep=dry_run)
+        if bounces.mailbox:
+            messages = unread(bounces.mailbox, keep=dry_run)
+        else:
+            who = bounces.imap_host or "", bounces.imap_username or "", bounces.imap_password or ""
+            port, folder = bounces.imap_port, bounces.imap_folder
+            messages = unread_over_imap(*who, port=port, folder=folder, keep=dry_run)
         return list(self.returns().process(messages, now=self._home.now, dry_run=dry_run))
 
     def _return_path(self, claim: Claim) -> str:

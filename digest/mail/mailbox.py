@@ -7,7 +7,6 @@ an mbox's is removed, and an IMAP server's is flagged as seen. A killed run read
 import mailbox
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from digest.errors import DigestError
@@ -19,29 +18,15 @@ class MailboxError(DigestError):
     """The mailbox cannot be read; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImapAccount:
-    """Always over TLS with a verified certificate."""
-
-    host: str
-    username: str
-    password: str = field(repr=False)
-    port: int = 993
-    folder: str = "INBOX"
-    ca_file: Path | None = None
-
-
-def unread(where: Path | ImapAccount, *, keep: bool = False) -> Iterator[bytes]:
+def unread(where: Path, *, keep: bool = False) -> Iterator[bytes]:
     """The messages not read yet. A folder is a Maildir, a file an mbox.
 
     Args:
         keep: Leave them unread.
 
     Raises:
-        MailboxError: it is not there, locked, or the server refuses us.
+        MailboxError: it is not there, or locked.
     """
-    if isinstance(where, ImapAccount):
-        return _over_imap(where, keep)
     return _of_maildir(where, keep) if where.is_dir() else _of_mbox(where, keep)
 
 
@@ -78,18 +63,32 @@ def _of_mbox(path: Path, keep: bool) -> Iterator[bytes]:
         box.close()
 
 
-def _over_imap(account: ImapAccount, keep: bool) -> Iterator[bytes]:
+def unread_over_imap(
+    host: str,
+    username: str,
+    password: str,
+    *,
+    port: int = 993,
+    folder: str = "INBOX",
+    ca_file: Path | None = None,
+    keep: bool = False,
+) -> Iterator[bytes]:
+    """As :func:`unread`, of a folder on a server; always over TLS with a verified certificate.
+
+    Raises:
+        MailboxError: the server refuses us.
+    """
     import imaplib
     import ssl
 
     from imap_tools import ImapToolsError, MailBox, MailMessageFlags
 
     troubles = (OSError, imaplib.IMAP4.error, ImapToolsError)
-    context = ssl.create_default_context(cafile=account.ca_file)
+    context = ssl.create_default_context(cafile=ca_file)
     try:
-        box = MailBox(account.host, account.port, timeout=_TIMEOUT_S, ssl_context=context)
+        box = MailBox(host, port, timeout=_TIMEOUT_S, ssl_context=context)
         try:
-            box.login(account.username, account.password, account.folder)
+            box.login(username, password, folder)
             for message in box.fetch("UNSEEN", mark_seen=False, bulk=50):
                 yield message.obj.as_bytes()
                 if not keep:
@@ -98,6 +97,4 @@ def _over_imap(account: ImapAccount, keep: bool) -> Iterator[bytes]:
             with suppress(*troubles):
                 box.logout()
     except troubles as error:
-        raise MailboxError(
-            f"{account.host}: {error}; see whether host, username and password are right"
-        ) from error
+        raise MailboxError(f"{host}: {error}; see whether host, username and password are right") from error

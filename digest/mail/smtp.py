@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from digest.mail.connection import Connection, OpeningError, open_connection
+from digest.mail.connection import Connection
+from digest.mail.opening import OpeningError, open_connection
 from digest.mail.pace import Breaker, Pace
 from digest.mail.transport import Fate, Letter, Limit, Result, Server, Source, Transport
 
