@@ -6,6 +6,7 @@ Each manner has a host name of its own (``NAME.test``), because one host is aske
 import asyncio
 import gzip
 import socket
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -99,9 +100,11 @@ class FeedServer:
 
 
 @asynccontextmanager
-async def serve(*manners: Manner) -> AsyncIterator[FeedServer]:
+async def serve(
+    *manners: Manner, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[FeedServer]:
     feeds = FeedServer({manner.name: manner for manner in manners})
-    server = await asyncio.start_server(feeds.handle, "127.0.0.1", 0, limit=2**20)
+    server = await asyncio.start_server(feeds.handle, host, 0, limit=2**20, ssl=tls)
     feeds.port = server.sockets[0].getsockname()[1]
     try:
         yield feeds

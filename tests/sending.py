@@ -59,11 +59,11 @@ def a_letter(claim: Claim) -> Letter:
     return Letter(sender="b@sender.example.org", recipient=claim.address, content=wire_form(a_message(claim)))
 
 
-def a_certificate(path: Path) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key, in one file."""
+def a_certificate(path: Path, *names: str) -> Path:
+    """A self-signed certificate for 127.0.0.1 and hosts of those names, with its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
+    now, hosts = datetime.now(UTC), map(x509.DNSName, names)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -72,7 +72,7 @@ def a_certificate(path: Path) -> Path:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.SubjectAlternativeName([*hosts, x509.IPAddress(ip_address("127.0.0.1"))]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
     )

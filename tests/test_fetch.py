@@ -1,20 +1,14 @@
 """What only a socket shows: TLS, rebinding, IPv6, permissions that do not leak between feeds."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp.connector
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from feed_server import NOW, Manner, Names, http, rss, serve, to
+from feed_server import NOW, Manner, Names, Request, http, rss, serve, to
+from sending import a_certificate
 
 from digest.errors import FetchError
 from digest.fetch import Fetcher, open_fetcher, wait_s
@@ -33,52 +27,24 @@ async def fetching(names: Names | None = None) -> AsyncIterator[Fetcher]:
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     """A server context whose certificate, for secure.test, aiohttp's own context trusts during these tests."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "secure.test")])
-    now = dt.datetime.now(dt.UTC)
-    names: list[x509.GeneralName] = [
-        x509.DNSName("secure.test"),
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-    ]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    path: Path = tmp_path_factory.mktemp("tls") / "both.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(pem + private)
+    path = a_certificate(tmp_path_factory.mktemp("tls") / "both.pem", "secure.test")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
-    aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(cadata=pem.decode())
+    aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(path)
     return context
 
 
 async def test_never_from_https_to_http(tls: ssl.SSLContext) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
-        writer.write(http(rss()) if path == b"/good" else to("http://secure.test/"))
-        await writer.drain()
-        writer.close()
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(rss()) if request.path == "/good" else to("http://secure.test/"))
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
-    port = server.sockets[0].getsockname()[1]
-    async with server, fetching() as fetcher:
-        good = await fetcher.get(f"https://secure.test:{port}/good", source_id="s", allow=PRIVATE)
+    async with serve(Manner(name="secure", answer=answer), tls=tls) as server, fetching() as fetcher:
+        good = await fetcher.get(f"https://secure.test:{server.port}/good", source_id="s", allow=PRIVATE)
         assert good.status == 200
         with pytest.raises(FetchError, match="https to http"):
-            await fetcher.get(f"https://secure.test:{port}/down", source_id="s", allow=PRIVATE)
+            await fetcher.get(f"https://secure.test:{server.port}/down", source_id="s", allow=PRIVATE)
         with pytest.raises(FetchError, match="certificate"):
-            await fetcher.get(f"https://other.test:{port}/good", source_id="s", allow=PRIVATE)
+            await fetcher.get(f"https://other.test:{server.port}/good", source_id="s", allow=PRIVATE)
 
 
 async def test_rebinding_is_refused_at_connect() -> None:
@@ -110,16 +76,11 @@ async def test_addresses_in_the_link_itself(host: str) -> None:
 
 
 async def test_ipv6_is_spoken() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(http(rss()))
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "::1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, fetching() as fetcher:
-        assert (await fetcher.get(f"http://[::1]:{port}/", source_id="s", allow=PRIVATE)).status == 200
+    names = Names({"six.test": ["::1"]})
+    six = serve(Manner(name="six", answer=http(rss())), host="::1")
+    async with six as server, fetching(names) as fetcher:
+        answer = await fetcher.get(f"http://six.test:{server.port}/", source_id="s", allow=PRIVATE)
+    assert answer.status == 200
 
 
 @pytest.mark.parametrize(
@@ -152,6 +113,7 @@ async def test_what_is_no_address(url: str) -> None:
         (200, {"Expires": "0"}, 0),
         (200, {"Expires": "Mon, 01 Jan 1990 00:00:00 GMT"}, 0),
         (200, {"Cache-Control": "no-store, max-age=600"}, 0),
+        (200, {"Cache-Control": "no-cache", "Expires": "Mon, 02 Mar 2026 17:00:00 GMT"}, 0),
         (200, {"Cache-Control": "max-age=99999999999999999999"}, 86400),
         (429, {"Retry-After": " 30 "}, 30),
         (503, {"Retry-After": "Mon, 02 Mar 2026 08:05:00 GMT"}, 300),

@@ -16,18 +16,7 @@ from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState
 from digest.store import Claim, Outcome, Recovered, Store, ledger, open_store
 
-QUEUED, LEASED, WIRE, SENT = (
-    DeliveryState.QUEUED,
-    DeliveryState.LEASED,
-    DeliveryState.WIRE,
-    DeliveryState.SENT,
-)
-FAILED, UNKNOWN, HELD, SUPPRESSED = (
-    DeliveryState.FAILED,
-    DeliveryState.UNKNOWN,
-    DeliveryState.HELD,
-    DeliveryState.SUPPRESSED,
-)
+QUEUED, LEASED, WIRE, SENT, FAILED, UNKNOWN, HELD, SUPPRESSED = DeliveryState
 
 
 def planned(store: Store, readers: int) -> int:
@@ -290,15 +279,6 @@ def test_who_left_meanwhile_is_not_mailed(store: Store) -> None:
     assert gone.text == "no longer subscribed"
     assert send(store, claims) == 1
     assert store.ledger.finished(number)
-
-
-def test_outcomes_and_marks_share_a_transaction(store: Store) -> None:
-    number = planned(store, 4)
-    claims = claim(store)
-    assert store.ledger.exchange([], claims[:2], now=NOW) == (0, claims[:2])
-    settled, allowed = store.ledger.exchange([outcome(one) for one in claims[:2]], claims[2:], now=NOW)
-    assert (settled, allowed) == (2, claims[2:])
-    assert store.ledger.counts(number) == {SENT: 2, WIRE: 2}
 
 
 def test_giving_back_costs_no_attempt(store: Store) -> None:

@@ -99,12 +99,6 @@ def test_the_queue_is_brought_forward_by_its_own_migrations(postgresql_url: str)
         connection.rollback()
 
 
-def test_migrating_again_changes_nothing(store: Store) -> None:
-    store.articles.save(article(), sketch=(1,), now=NOW)
-    store.migrate()
-    assert store.articles.count() == 1
-
-
 def test_a_database_that_was_never_prepared_says_what_to_do(empty_url: str) -> None:
     with open_store(empty_url) as store, pytest.raises(StoreError, match="digest migrate"):
         store.articles.count()
