@@ -1,18 +1,16 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import editions
 import pytest
+from editions import article, day, excerpt
 
 from digest.assemble import assemble
 from digest.model import (
-    Article,
     Edition,
     Excerpt,
     Flag,
     Item,
-    Precision,
-    Published,
-    Reason,
     Role,
     Section,
     Severity,
@@ -27,18 +25,9 @@ TEXT = "芯片的价格在一年里降了一半。机房的电费没有降。"
 
 
 def item(title: str, *, year: int | None = 2026, severity: Severity = Severity.NOTE) -> Item:
-    article = Article(
-        source_id=f"seeds/{title}",
-        title=title,
-        text=TEXT,
-        blocks=(),
-        language="zh",
-        published=(year and Published(at=datetime(year, 1, 1, tzinfo=UTC), precision=Precision.DAY)) or None,
-        flags=(Flag(code="x", severity=severity, reason="x"),),
-    )
-    lead = Excerpt(role=Role.LEAD, text=TEXT[:14], start=0, end=14)
-    reason = Reason(kind="new", terms=())
-    return Item(article=article, size=Size.FULL, excerpts=(lead,), reason=reason, reading_minutes=1)
+    flags = (Flag(code="x", severity=severity, reason="x"),)
+    source = article(f"seeds/{title}", title, TEXT, published=year and day(year, 1, 1), flags=flags)
+    return editions.item(source, Size.FULL, excerpt(source, Role.LEAD, TEXT[:14]))
 
 
 def make(*items: Item, past: tuple[str, ...] = (), language: str = "zh-CN") -> Edition:

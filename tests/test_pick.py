@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import editions
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.model import (
     Article,
-    Block,
-    BlockKind,
     Flag,
     Match,
     Precision,
@@ -43,16 +42,9 @@ def article(
     name: str, *, severity: Severity | None = None, evergreen: bool = False, **more: object
 ) -> Article:
     flags = () if severity is None else (Flag(code="spun", severity=severity, reason="odd words throughout"),)
-    text = f"Text of {name}."
-    return Article(
-        source_id=name,
-        title=name.upper(),
-        text=text,
-        blocks=(Block(kind=BlockKind.PARAGRAPH, start=0, end=len(text)),),
-        language="en",
-        flags=flags,
-        evergreen=evergreen,
-        **more,  # type: ignore[arg-type]
+    text, language = f"Text of {name}.", "en"
+    return editions.article(
+        name, name.upper(), text, language=language, flags=flags, evergreen=evergreen, **more
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from editions import article
 from stored import reader, slot_rows
 
-from digest.model import Article as ArticleValue
-from digest.model import Block, BlockKind, Newsletter, Schedule, Term, Theme
+from digest.model import Newsletter, Schedule, Term, Theme
 from digest.pick import Memory, pick
 from digest.publish import Paper, find_copies, publish, read_candidates
 from digest.report import overdue
@@ -40,18 +40,8 @@ def add_article(store: Store, number: int, now: datetime, feed: str = "tea") -> 
         f"第{number}号茶园今年采下{number}吨茶叶。茶农林{number}清说,今年的茶叶卖到每斤{number + 90}元。\n\n"
         f"县农业局的统计显示,全县{number}个乡镇的茶叶产量比去年增加了一成。"
     )
-    middle = text.index("\n\n")
-    blocks = tuple(
-        Block(kind=BlockKind.PARAGRAPH, start=a, end=b) for a, b in ((0, middle), (middle + 2, len(text)))
-    )
-    article = ArticleValue(
-        source_id=f"feeds/{feed}/{number}",
-        title=f"第{number}号茶园的茶叶丰收",
-        text=text,
-        blocks=blocks,
-        language="zh",
-    )
-    store.articles.save(article, sketch=sketch(text), now=now)
+    one = article(f"feeds/{feed}/{number}", f"第{number}号茶园的茶叶丰收", text)
+    store.articles.save(one, sketch=sketch(text), now=now)
 
 
 def paper(store: Store, *schedules: Schedule) -> Paper:
