@@ -3,17 +3,14 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime, time, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
+from feed_server import Manner, Request, http, serve
 
 from digest.installation import Clock, find_config
 from digest.model import ConsentState, DeliveryState, Subscriber
@@ -63,27 +60,19 @@ allow_private = true
 """
 
 
-class Feeds(BaseHTTPRequestHandler):
+class Feeds:
     """Five feeds: two with news every day, one weekly, one that turns to rubbish, one that dies for good."""
 
-    now: ClassVar[datetime] = START
+    now = START
 
-    def do_GET(self) -> None:
-        feed, day = int(self.path.strip("/")), (self.now - START).days
+    async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        feed, day = int(request.path.strip("/")), (self.now - START).days
         rubbish = feed == 3 and 8 <= day < 15
-        status = 410 if feed == 4 and day >= 10 else 200
         days = range(0, day + 1, 7) if feed == 2 else range(max(0, day - 5), day + 1)
-        body = "<html>error" if rubbish else f"<rss version='2.0'><channel><title>茶园{feed}</title>"
-        for number in () if rubbish else days:
-            body += item(feed, number)
-        body += "" if rubbish else "</channel></rss>"
-        self.send_response(status)
-        self.send_header("Content-Type", "application/rss+xml; charset=utf-8")
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        return
+        items = "".join(item(feed, number) for number in days)
+        body = f"<rss version='2.0'><channel><title>茶园{feed}</title>{items}</channel></rss>"
+        status = "410 Gone" if feed == 4 and day >= 10 else "200 OK"
+        writer.write(http("<html>error" if rubbish else body, status=status))
 
 
 def item(feed: int, day: int) -> str:
@@ -95,17 +84,6 @@ def item(feed: int, day: int) -> str:
         f"茶农林{number}清说,今年的茶叶卖到每斤{number + 90}元。&lt;/p&gt;"
         f"&lt;p&gt;县农业局的统计显示,全县{number}个乡镇的茶叶产量比去年增加了一成。&lt;/p&gt;</description></item>"
     )
-
-
-@pytest.fixture
-def feeds() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Feeds)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 class Readers:
@@ -171,12 +149,12 @@ class Crash(Exception):
     pass
 
 
-async def weeks(runtime: Runtime, readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+async def weeks(runtime: Runtime, feeds: Feeds, readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     async with AsyncExitStack() as stack:
         transport = await runtime.mail.open_transport(stack)
         now = START
         while now <= START + timedelta(weeks=WEEKS, days=1):
-            Feeds.now = now
+            feeds.now = now
             runtime.clock.set(now)
             readers.step(runtime, now)
             if (now - START) % (12 * STEP) == 2 * STEP:
@@ -200,19 +178,19 @@ def crash(*_: object, **__: object) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_at_the_end_ledger_inbox_and_promise_agree(
-    tmp_path: Path, feeds: int, monkeypatch: pytest.MonkeyPatch
+async def test_at_the_end_ledger_inbox_and_promise_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config.toml").write_text(
-        CONFIG + "".join(FEED.format(n=n, port=feeds) for n in range(5)), "utf-8"
-    )
-    config = find_config(tmp_path / "config.toml")
-    assert config
-    readers = Readers()
+    feeds, readers = Feeds(), Readers()
     monkeypatch.setattr("os.cpu_count", lambda: 1)  # one process that reads feeds is enough
     with ExitStack() as stack:
-        runtime = Runtime(config, Clock(START), stack, lasting=True)
-        asyncio.run(weeks(runtime, readers, monkeypatch))
+        async with serve(Manner(name="127.0.0.1", answer=feeds.answer)) as server:
+            told = (FEED.format(n=n, port=server.port) for n in range(5))
+            (tmp_path / "config.toml").write_text(CONFIG + "".join(told), "utf-8")
+            config = find_config(tmp_path / "config.toml")
+            assert config
+            runtime = Runtime(config, Clock(START), stack, lasting=True)
+            await weeks(runtime, feeds, readers, monkeypatch)
         editions = runtime.store.editions.list(1000)
         made = Counter(edition.schedule for edition in editions)
         assert made["often"] >= 14
