@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from digest.model import Entry, SeenEntry
+from digest.model import Article, Entry, SeenEntry
 from digest.text import Span, fold, sentences
 
 _OLD = timedelta(days=30)
@@ -32,16 +32,27 @@ class Sight(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """An entry, and how it is to be remembered from now on."""
+    """An entry of a poll, how it is to be remembered from now on, and what became of it.
 
-    entry: Entry
+    Args:
+        entry: None when it was cleaned.
+        article: What came of it; None before, and when there is none in it; then *reason* says why.
+        sketch: The article's, see `digest.similar.sketch`.
+    """
+
+    title: str
     seen: SeenEntry
     sight: Sight
+    entry: Entry | None = None
+    article: Article | None = None
+    sketch: tuple[int, ...] = ()
+    reason: str = ""
 
     @property
     def at(self) -> datetime:
-        """Its date, or when it was first seen where it has none to be believed."""
-        return self.entry.published.at if self.entry.published else self.seen.first_seen_at
+        """Its date, or when it was first seen where it has none to be believed; until it is cleaned."""
+        published = self.entry and self.entry.published
+        return published.at if published else self.seen.first_seen_at
 
 
 def meet(
@@ -68,16 +79,16 @@ def meet(
         if old is None:
             background = not seen and fresh >= first_news
             background |= entry.published is not None and entry.published.at < now - _OLD
-            found = Met(entry=entry, seen=_remember(entry, taken | ids, now, background), sight=Sight.NEW)
+            remembered, sight = _remember(entry, taken | ids, now, background), Sight.NEW
             fresh += 1
         else:
             sight = Sight.KNOWN if old.mark == entry.mark else Sight.EDITED
-            found = Met(entry=entry, seen=replace(old, **_marks(entry)), sight=sight)
-        if found.seen.id in taken:
+            remembered = replace(old, **_marks(entry))
+        if remembered.id in taken:
             continue
-        taken.add(found.seen.id)
-        known |= dict.fromkeys(_names(found.seen), found.seen)
-        met.append(found)
+        taken.add(remembered.id)
+        known |= dict.fromkeys(_names(remembered), remembered)
+        met.append(Met(title=entry.title, entry=entry, seen=remembered, sight=sight))
     return tuple(met)
 
 

@@ -14,10 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from digest import guard, polling
-from digest.entries import Sight
+from digest.entries import Met, Sight
 from digest.errors import FetchError, ParseError, StoreError
 from digest.fetch import PAGES, Fetched, Fetcher, host_of
-from digest.harvest import Found, Reading, Source, compare, pack, read_entries, read_feed, unpack
+from digest.harvest import Reading, Source, compare, pack, read_entries, read_feed, unpack
 from digest.links import one_line
 from digest.model import Article, Feed, FeedSettings, Flag, SeenEntry, Severity, SiteRule
 from digest.workers import WorkError, Workers
@@ -233,23 +233,23 @@ class Reader:
         if poll.drafts:
             poll.state = "new"
 
-    async def _cleaned(self, poll: Polled, raw: bytes, source: Source) -> Sequence[Found]:
+    async def _cleaned(self, poll: Polled, raw: bytes, source: Source) -> Sequence[Met]:
         """With their pages in one call; one by one when that overruns, as when cleaning them at once did: so
         what is at fault costs itself alone."""
         if poll.feed.full_text:
             with contextlib.suppress(WorkError):
-                return unpack(await self.workers.run(read_entries, raw, source), list[Found])
-        reading, cleaned = unpack(raw, Reading), list[Found]()
+                return unpack(await self.workers.run(read_entries, raw, source), list[Met])
+        reading, cleaned = unpack(raw, Reading), list[Met]()
         for one in reading.found:
             alone = pack(replace(reading, found=(one,)))
             try:
-                cleaned += unpack(await self.workers.run_briefly(read_entries, alone, source), list[Found])
+                cleaned += unpack(await self.workers.run_briefly(read_entries, alone, source), list[Met])
             except WorkError as error:
                 poll.say(f"{one.title}: left out, its markup could not be read: {error}")
                 cleaned.append(replace(one, entry=None, reason=str(error)))
         return cleaned
 
-    async def _full_texts(self, poll: Polled, fresh: Sequence[Found], source: Source) -> None:
+    async def _full_texts(self, poll: Polled, fresh: Sequence[Met], source: Source) -> None:
         """Fetch the newest entries' own pages; those not had are asked for again later."""
         feed = poll.feed
         wanted = [one.seen for one in fresh if one.seen.link][:FULL_TEXTS]
@@ -278,7 +278,7 @@ class Reader:
         except WorkError:
             return True, ()
 
-    async def _weigh(self, poll: Polled, one: Found) -> None:
+    async def _weigh(self, poll: Polled, one: Met) -> None:
         """Count what one entry came to, and keep it unless it is nothing new."""
         article, title = one.article, one.title
         if article is None:

@@ -11,7 +11,7 @@ import msgspec
 from digest.charset import decode
 from digest.clean import clean_page
 from digest.clean.entry import clean_entry
-from digest.entries import Sight, additions, is_material, meet
+from digest.entries import Met, Sight, additions, is_material, meet
 from digest.gate import judge
 from digest.links import one_line
 from digest.model import Article, Entry, Flag, Page, SeenEntry, Severity, SiteRule
@@ -22,25 +22,6 @@ T = TypeVar("T")
 
 PRELOAD = ("digest.harvest", "feedparser", "nh3")
 """What workers that read feeds need."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """An entry that is new or edited, or whose own page is due, and what became of it.
-
-    Args:
-        entry: None when it was cleaned.
-        article: What came of it; None before, and when there is none in it; then *reason* says why.
-        sketch: The article's, see `digest.similar.sketch`.
-    """
-
-    title: str
-    seen: SeenEntry
-    sight: Sight
-    entry: Entry | None = None
-    article: Article | None = None
-    sketch: tuple[int, ...] = ()
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +37,7 @@ class Reading:
     parsed: ParsedFeed
     dates: tuple[datetime, ...]
     known: int
-    found: tuple[Found, ...]
+    found: tuple[Met, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,22 +91,21 @@ def read_feed(
     parsed = parse(body, url=url, now=source.now, content_type=content_type, charset=charset)
     met = meet(parsed.entries, seen, now=source.now, first_news=first_news)
     bare = replace(parsed, entries=())
-    fresh = [m for m in met if m.sight is not Sight.KNOWN or m.seen.id in again]
-    found = [Found(title=m.entry.title, seen=m.seen, sight=m.sight, entry=m.entry) for m in fresh]
-    if clean:
-        found = [_read_entry(one, source, bare) for one in found]
-    known = sum(m.sight is Sight.KNOWN for m in met)
-    return pack(Reading(parsed=bare, dates=tuple(m.at for m in met), known=known, found=tuple(found)))
+    fresh = [one for one in met if one.sight is not Sight.KNOWN or one.seen.id in again]
+    found = [_read_entry(one, source, bare) for one in fresh] if clean else fresh
+    known = sum(one.sight is Sight.KNOWN for one in met)
+    dates = tuple(one.at for one in met)
+    return pack(Reading(parsed=bare, dates=dates, known=known, found=tuple(found)))
 
 
 def read_entries(raw: bytes, source: Source) -> bytes:
-    """Clean, complete and judge the entries of a packed `Reading`; a list of `Found`, packed."""
+    """Clean, complete and judge the entries of a packed `Reading`; a list of `Met`, packed."""
     reading = unpack(raw, Reading)
     return pack([_read_entry(one, source, reading.parsed) for one in reading.found])
 
 
-def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
-    entry, seen = found.entry, found.seen
+def _read_entry(met: Met, source: Source, parsed: ParsedFeed) -> Met:
+    entry, seen = met.entry, met.seen
     assert entry is not None
     about: dict[str, Any] = {
         "source_id": f"feeds/{source.feed}/{seen.id}",
@@ -141,12 +121,12 @@ def _read_entry(found: Found, source: Source, parsed: ParsedFeed) -> Found:
         if own.article and len(own.article.text) > len(page.article.text if page.article else ""):
             page = own
     if page.article is None:
-        return replace(found, entry=None, reason=page.reason)
+        return replace(met, entry=None, reason=page.reason)
     outlet = source.title or parsed.title
     flags = _flags(page.article, entry, parsed.charset_note, source.missed.get(seen.id, ""))
     article = _completed(page, page.article, entry, outlet, tuple(flags))
     judged = judge(Page(article=article)).article or article
-    return replace(found, entry=None, article=judged, sketch=sketch(article.text))
+    return replace(met, entry=None, article=judged, sketch=sketch(article.text))
 
 
 def _page_text(body: bytes, charset: str | None) -> str:
