@@ -18,21 +18,24 @@ _MONTHS = {
 }
 _MONTH = "(?P<word>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
 _TIME = (
-    r"(?:\s{0,2}(?:T|at|,|\||-|–|—|•|·|/|\()?\s{0,2}(?P<hour>\d{1,2})(?:[:：]|(?<=\d)时|\.(?=\d\d\s?[ap]m))(?P<minute>\d{2})(?:分)?"
+    r"(?:\s{0,2}(?:T|at|,|\||-|–|—|•|·|/|\()?\s{0,2}(?P<part>[上中下]午|凌晨|早上|晚上)?\s?"
+    r"(?P<hour>\d{1,2})(?:[:：]|(?<=\d)[时時]|\.(?=\d\d\s?[ap]m))(?P<minute>\d{2})(?:分)?"
     r"(?:[:：]?(?P<second>\d{2})(?:\.\d+)?秒?)?\s?(?P<half>[ap]\.?m\b\.?)?"
     r"\s?(?P<zone>Z\b|[+-]\d{2}:?\d{2}\b|GMT\b|UTC\b|BST\b|E[SD]T\b|C[SD]T\b|M[SD]T\b|P[SD]T\b|ET\b|PT\b)?)?"
 )
+_NUMERALS = "〇零一二三四五六七八九十"
 _FORMS = (
-    r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?(?P<sep>[-/.])\s?(?P<month>\d{1,2})\s?(?P=sep)\s?(?P<day>\d{1,2})(?!\d)",
+    r"(?<![\d.])(?P<year>(?:19|20)\d\d)\s?(?P<sep>[-/.])\s?(?P<month>\d{1,2})\s?(?P=sep)\s?(?P<day>\d{1,2})(?!\d)",
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?年\s?(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?[日号]",
     rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>(?:19|20)\d\d)(?!\d\d)",
-    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s|-)(?:of )?{_MONTH},?(?:\s|-)(?P<year>(?:19|20)\d\d)(?!\d)",
+    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\.?\s|-)(?:of )?{_MONTH},?[\s-](?P<year>(?:19|20)\d\d)(?!\d)",
     r"(?<![\d/-])(?P<a>\d{1,2})[/.-](?P<b>\d{1,2})[/.-](?P<year>(?:19|20)\d\d)(?!\d)",
     r"(?<![\d.])(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)(?![\d.])",
+    rf"(?P<year>[一二][{_NUMERALS}]{{3}})年(?P<month>[{_NUMERALS}]{{1,2}})月(?P<day>[{_NUMERALS}]{{1,3}})[日号]",
 )
 _UNIX = (
     rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})\s(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)\s(?P<year>(?:19|20)\d\d)"
-    r"(?P<half>$)?(?P<zone>$)?"
+    r"(?P<half>$)?(?P<zone>$)?(?P<part>$)?"
 )
 """What ctime prints: May  3 22:10:05 2005."""
 _FULL = (*(lazy(form + _TIME, re.IGNORECASE) for form in _FORMS), lazy(_UNIX, re.IGNORECASE))
@@ -50,7 +53,8 @@ _PARTIAL = tuple(
     )
 )
 _AGO = lazy(
-    r"(?<!\d)(?P<n>\d{1,3})\s?(?P<unit>秒|分钟|小时|天|周|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?)\s?(?:之?前|ago\b)",
+    rf"(?P<n>(?<!\d)\d{{1,3}}|[{_NUMERALS}]{{1,3}}|\ban?(?=\s))\s?(?P<unit>秒|分[钟鐘]|小[时時]|天|[周週]|[hd](?=\s)"
+    r"|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?)\s?(?:之?前|ago\b)",
     re.IGNORECASE,
 )
 _DAY_WORD = lazy(
@@ -61,7 +65,7 @@ _WEEKDAY = lazy(
 )
 _MENU_DAYS = ("today", "今天", "今日")
 """Menus say so, too: believed with an hour only."""
-_UNIT_S = {"秒s": 1, "分m": 60, "小h": 3600, "天d": 86400, "周w": 604800}
+_UNIT_S = {"秒s": 1, "分m": 60, "小h": 3600, "天d": 86400, "周週w": 604800}
 _ZONES = {
     "z": 0, "gmt": 0, "utc": 0, "bst": 1, "est": -5, "edt": -4, "cst": -6, "cdt": -5,
     "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
@@ -149,7 +153,16 @@ def _is_past(found: Published, now: datetime | None) -> bool:
 
 def _number(match: re.Match[str], name: str) -> int | None:
     value = match.groupdict().get(name)
-    return int(value) if value else None
+    return _read(value) if value else None
+
+
+def _read(written: str) -> int:
+    """7 for 7 and 七, 2023 for 二〇二三, 31 for 三十一, 1 for a."""
+    if written.isdecimal():
+        return int(written)
+    tens, ten, ones = written.rpartition("十")
+    digits = "".join(str(max(0, _NUMERALS.find(c) - 1)) for c in (tens or "一") * bool(ten) + (ones or "零"))
+    return int(digits) if written[0] in _NUMERALS else 1
 
 
 def _build(match: re.Match[str], zone: tzinfo, chinese: bool, year: int | None = None) -> Published | None:
@@ -168,7 +181,7 @@ def _build(match: re.Match[str], zone: tzinfo, chinese: bool, year: int | None =
         moment = datetime(year, month, day, tzinfo=at)
         hour, minute, second = _number(match, "hour"), _number(match, "minute"), _number(match, "second")
         if precision is not Precision.DAY and hour is not None:
-            hour = _afternoon(hour, match["half"])
+            hour = _afternoon(hour, match["half"] or match["part"])
             moment = moment.replace(hour=hour, minute=minute or 0, second=second or 0)
     except ValueError:
         return None
@@ -191,9 +204,9 @@ def _clock(match: re.Match[str], zone: tzinfo) -> tuple[tzinfo, Precision]:
 
 
 def _afternoon(hour: int, half: str | None) -> int:
-    if not half:
+    if not half or half[0] in "上早中":
         return hour
-    return hour % 12 + (12 if half.lower().startswith("p") else 0)
+    return hour % 12 + (12 if half[0] in "pP下晚" else 0)
 
 
 def _ordered(a: int, b: int) -> tuple[int, int] | None:
@@ -240,7 +253,7 @@ def _with_time(match: re.Match[str], day: datetime, zone: tzinfo) -> Published |
     _, precision = _clock(match, zone)
     at = day.replace(hour=0, minute=0, second=0, microsecond=0)
     if precision is not Precision.DAY:
-        hour, minute = _afternoon(int(match["hour"]), match["half"]), int(match["minute"])
+        hour, minute = _afternoon(int(match["hour"]), match["half"] or match["part"]), int(match["minute"])
         if hour > 23 or minute > 59:
             return None
         at, precision = at.replace(hour=hour, minute=minute), Precision.MINUTE
@@ -250,7 +263,7 @@ def _with_time(match: re.Match[str], day: datetime, zone: tzinfo) -> Published |
 def _ago(match: re.Match[str], local: datetime) -> Published:
     """Hours and minutes ago tell the day only; it is the day that is certain."""
     step = next(seconds for units, seconds in _UNIT_S.items() if match["unit"][0].lower() in units)
-    at = (local - timedelta(seconds=step * int(match["n"]))).replace(
+    at = (local - timedelta(seconds=step * _read(match["n"]))).replace(
         hour=0, minute=0, second=0, microsecond=0
     )
     return Published(at=at, precision=Precision.DAY, read_from=match.group())
