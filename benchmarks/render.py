@@ -67,7 +67,7 @@ def main() -> None:
     words = load_wording("zh-CN")
     values = renderer._values(edition, words, edition.sections, parts.subject)
     values |= {
-        "preheader": parts.preheader,
+        "preheader": edition.preheader,
         "chosen": "",
         "frequency": "",
         "personal": Slots,

@@ -185,7 +185,9 @@ class Installation:
         Raises:
             ConfigError, RenderError: They are wrong.
         """
-        return _renderer(find_config(self.config.path) or self.config)
+        from digest.config import load_config
+
+        return _renderer(load_config(self.config.path))
 
     def watched(self) -> "list[Path]":
         """The files that what readers see is made of."""

@@ -557,17 +557,11 @@ class MailParts:
     In *html* and *text* (line ends ``\\n``) a value stands as ``SLOT_OPEN name SLOT_CLOSE``; what is shown
     only with a value stands between ``OPEN +name CLOSE`` and ``OPEN / CLOSE``. Names: ``name``,
     ``unsubscribe_url``, ``preferences_url``.
-
-    Args:
-        left_out: Items of the edition dropped for the size budget.
     """
 
-    language: str
     subject: str
-    preheader: str
     html: str
     text: str
-    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

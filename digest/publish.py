@@ -63,12 +63,12 @@ class Made:
     """An edition and the plan behind it; *edition* is None when nothing was new enough to send.
 
     Args:
-        notes: Lines for the operator on how it was made.
+        note: A line for the operator on how it was made, or none.
     """
 
     edition: Edition | None
     plan: Plan
-    notes: tuple[str, ...] = ()
+    note: str = ""
 
 
 def publish(
@@ -136,8 +136,7 @@ def publish(
         shared_names=shared_names,
     )
     frozen = store.editions.freeze(edition, now=now, to_readers=to_readers, review=schedule.review)
-    note = rewrite.report() if rewrite else ""
-    return Made(edition=frozen, plan=plan, notes=(note,) if note else ())
+    return Made(edition=frozen, plan=plan, note=rewrite.report() if rewrite else "")
 
 
 def read_candidates(

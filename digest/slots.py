@@ -124,8 +124,7 @@ def _settle(
     if made.edition is None:
         return close(SlotState.MADE, made.plan.skipped[-1].why)
     queue(paper, now=now)
-    number, note = made.edition.number, "; ".join(made.notes)
-    return Ticked(schedule=schedule.id, slot=slot, edition=number, reason=note)
+    return Ticked(schedule=schedule.id, slot=slot, edition=made.edition.number, reason=made.note)
 
 
 def queue(paper: Paper, *, now: datetime) -> None:

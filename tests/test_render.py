@@ -240,13 +240,11 @@ def test_no_last_character_of_a_title_stands_alone_in_the_contents() -> None:
 def test_size_is_kept_and_what_is_cut_is_said(count: int) -> None:
     parts = renderer().mail(many(count), language="zh-CN")
     assert encoded_size(parts.html) <= 90_000
-    assert count - parts.left_out == parts.html.count("阅读原文：") + parts.html.count("没有原文链接")
+    left_out = count - parts.html.count("阅读原文：") - parts.html.count("没有原文链接")
+    assert (f"另有 {left_out} 条，见网页版" in parts.text) == (left_out > 0) == (count >= 50)
     if count == 10:
         assert encoded_size(parts.html) < 38_000
         assert encoded_size(renderer().mail(many(10), language="en").html) < 38_000
-    if count >= 50:
-        assert parts.left_out > 0
-        assert f"另有 {parts.left_out} 条，见网页版" in parts.text
     assert f"{SLOT_NAME}unsubscribe_url" in parts.html
 
 
@@ -687,7 +685,7 @@ def test_a_third_language_needs_no_code(tmp_path: Path) -> None:
     )
     shown = replace(edition(section(replace(CRAFT, names={"zh": "艺"}), item)), subject="题", coverage=())
     parts = polish.mail(shown, language="pl", subscribed=False)
-    assert parts.language == "pl"
+    assert '<html lang="pl"' in parts.html
     text = choose(parts.text, frozenset())
     assert "22 listopada 2026" in text
     assert "1 ż, ż 1 ż a." in text, "the form for one"
@@ -767,7 +765,7 @@ def test_no_last_character_stands_alone_in_the_text_part() -> None:
 def test_subject_and_preheader_are_set_like_the_headline() -> None:
     parts = renderer().mail(replace(ONE, subject="谁在影响AI世界", preheader="3年看1800篇"), language="zh-CN")
     assert parts.subject == "谁在影响 AI 世界"
-    assert parts.preheader == "3 年看 1800 篇"
+    assert "3 年看 1800 篇" in parts.html
 
 
 def flagged(*codes: str, severity: Severity = Severity.NOTE) -> dict[str, Any]:

@@ -4,8 +4,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,16 +11,12 @@ import aiosmtplib
 import pytest
 import uvloop
 from hostile_smtp import DRIP, DROP, ENDLESS, NORMAL, STALL, Hostile, serving
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sending import a_certificate
 
 from digest.mail.pace import Breaker, Pace
 from digest.mail.pipeline import Exchange
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Fate, Letter, Limit, Result, Server, printable, wire_form
-from digest.message import MessageTemplate, Personal, compile_message
-from digest.model import SLOT_CLOSE, SLOT_OPEN, MailParts, Newsletter
 
 PLAIN = ("SIZE 100000", "8BITMIME", "SMTPUTF8")
 CONTENT = wire_form(b"Subject: x\r\n\r\none\r\n.\r\n..two\r\n")
@@ -485,40 +479,6 @@ def test_the_words_after_the_greeting_are_ours_on_either_loop(loop_of: Any) -> N
 )
 def test_the_wire_form_has_crlf_only_and_no_lone_dot(message: bytes, expected: bytes) -> None:
     assert wire_form(message) == expected
-
-
-PARTS = MailParts(
-    language="zh-CN",
-    subject="试",
-    preheader="",
-    html=f"<p>{SLOT_OPEN}name{SLOT_CLOSE}</p>\n.\n<a href='{SLOT_OPEN}unsubscribe_url{SLOT_CLOSE}'>.x</a>"
-    + "算力" * 900,
-    text=f".{SLOT_OPEN}name{SLOT_CLOSE}\r\n.\n{SLOT_OPEN}unsubscribe_url{SLOT_CLOSE}\n"
-    + "a plain line.\n" * 90,
-)
-NEWSLETTER = Newsletter(name="日报", sender="d@x.example", sender_name="d", list_id="d.x.example")
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-TEMPLATES = [
-    compile_message(parts, NEWSLETTER, edition=1, schedule="daily", date=NOW)
-    for parts in (PARTS, replace(PARTS, html=PARTS.html.replace("算力", "word ")))
-]
-
-
-@settings(max_examples=300, deadline=None)
-@given(name=st.text(max_size=40), path=st.text("ab.-_~", max_size=80), which=st.sampled_from(TEMPLATES))
-def test_messages_are_built_in_wire_form_whoever_the_reader(
-    name: str, path: str, which: MessageTemplate
-) -> None:
-    """The promise delivery takes on trust (``make_writer``), since checking costs as much as building."""
-    reader = Personal(
-        address="r@x.example",
-        name=name,
-        message_id="<m@x.example>",
-        unsubscribe_url=f"https://x.example/{path}",
-        preferences_url=None,
-    )
-    message = which.fill(reader)
-    assert wire_form(message) == message
 
 
 def test_a_servers_words_cannot_forge_a_log_line() -> None:

@@ -136,8 +136,8 @@ def _say_plan(made: "Made", *, dry_run: bool) -> None:
             say(f"    {item.article.title} ({item.reason.kind}; {', '.join(item.reason.terms[:5])})")
     for skipped in made.plan.skipped:
         say(f"  left out {skipped.kind} {skipped.name}: {skipped.why}")
-    for note in made.notes:
-        say(note)
+    if made.note:
+        say(made.note)
 
 
 def _deliver(opened: Runtime, edition: "Edition", addresses: tuple[str, ...], *, dry_run: bool) -> None:

@@ -19,7 +19,7 @@ from digest.render.view import Viewer, has_contents, hides_host, reading_minutes
 from digest.render.wording import Wording, load_wording
 from digest.text import shorten
 
-__all__ = ["MailParts", "Renderer", "edition_json", "make_renderer"]
+__all__ = ["Renderer", "edition_json", "make_renderer"]
 
 HTML_BUDGET = 88_000
 """Octets of the encoded HTML part, 2 kB short of the 90 kB promised: the reader's own links go in later."""
@@ -91,14 +91,7 @@ class Renderer:
             mean = encoded_size(html) // sum(len(s.items) for s in sections)
             drop = max(1, excess // max(mean, 1))
             sections, left_out = _without_lowest(sections, drop), left_out + drop
-        return MailParts(
-            language=words.language,
-            subject=subject,
-            preheader=preheader,
-            html=html,
-            text=to_text(html),
-            left_out=left_out,
-        )
+        return MailParts(subject=subject, html=html, text=to_text(html))
 
     def words(self, language: str) -> Wording:
         return load_wording(language, self.locale_dirs)
@@ -173,7 +166,7 @@ class Renderer:
         title = clean(words.plain(subject, **values))
         fixed = {"subject": title, "personal": Slots, **values}
         html = self._dressed(run(self.mail_templates, template, **{**self._frame(words), **fixed}))
-        return MailParts(language=words.language, subject=title, preheader="", html=html, text=to_text(html))
+        return MailParts(subject=title, html=html, text=to_text(html))
 
     def archive(self, editions: Sequence[Edition], *, language: str, **values: object) -> str:
         """A page of past editions, in the order given; *values* as ``web/archive.html`` wants them."""
