@@ -238,6 +238,9 @@ def test_a_day_far_from_the_address_is_not_the_pages() -> None:
         ("After the ferry came back - The Pier", "After the ferry came back"),
         ("渡口重新开放以后——一个船工的账本", "渡口重新开放以后——一个船工的账本"),
         ("Q&A | ferry", "Q&A | ferry"),
+        ("Ferries in the fog - worth it?", "Ferries in the fog - worth it?"),
+        ("渡口之战（下）- 江边", "渡口之战（下）"),
+        ("[闲聊] 渡口又开了 [复制链接]", "[闲聊] 渡口又开了"),
     ],
 )
 def test_site_names_leave_browser_titles(browser: str, title: str) -> None:

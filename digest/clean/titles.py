@@ -9,9 +9,9 @@ from digest.clean.marks import Kind, is_bare_date
 from digest.clean.metadata import is_medium
 
 SITE_SEPARATOR = re.compile(
-    r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff])-(?=[\u4e00-\u9fff]))\s*"
+    r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff）”》！？])-\s?(?=[\u4e00-\u9fff]))\s*"
 )
-_LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?", re.IGNORECASE)
+_LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?|\s?\[复制链接\]$", re.IGNORECASE)
 _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
 _NO_TITLE = re.compile(
     r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
@@ -173,7 +173,7 @@ def strip_site(title: str) -> str:
 def _is_site(text: str) -> bool:
     """Whether a page title's tail reads like names of sections and sites."""
     parts = [part for part in SITE_SEPARATOR.split(text) if part]
-    return all(
+    return not text.endswith(("?", "？", "!", "！", "”", "」")) and all(
         len(part) <= 12 if re.search("[\u4e00-\u9fff]", part) else len(part.split()) <= 4 for part in parts
     )
 
