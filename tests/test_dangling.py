@@ -34,6 +34,8 @@ def fix(sentence: str, *, spoken: bool = False) -> Fix:
         "“江豚1号”完工后，长风船厂开始造第二艘。",
         "梁玉芬表示，我们明年还要再开两条夜航线。",
         "长风船厂去年亏损，该厂今年只接小船。",
+        "最终，“江豚1号”靠两组国产电池走完了全程。",
+        "就在两周前，轮渡公司签下了第九条船。",
         "Dana Whitcombe said the cracks in the girder were new.",
         "Harbour Steel said on Monday the company would repair the girder.",
         "Whitcombe said she would close the bridge on Tuesday.",
@@ -124,6 +126,8 @@ def test_what_only_announces_something_says_nothing(sentence: str) -> None:
         "梁玉芬几乎每个月都要碰到这样的乘客。",
         "《方案》要求，三年内换掉所有的柴油船。",
         "归根到底，码头还是太少。",
+        "最终，船厂决定停开夜班。",
+        "就在那天，轮渡公司签下了第九条船。",
         "Already the pride of the river, this slow boat was built by hand.",
     ],
 )
@@ -196,6 +200,7 @@ def test_slogans_and_hearsay_do_not_lead() -> None:
     slogan = "轮渡公司切实加强管理，不断完善制度，全面提升服务，着力打造平安航线。"
     assert not standing(slogan, chinese=True, names=NAMES).leads
     assert not standing("据悉，新船将在年底前开通。", chinese=True, names=NAMES).leads
+    assert not standing("最终，“江豚1号”走完了全程。", chinese=True, names=NAMES).leads
 
 
 @pytest.mark.parametrize(
