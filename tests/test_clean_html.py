@@ -192,6 +192,29 @@ def test_furniture_around_and_inside_goes() -> None:
     assert "\n\n".join(PARAGRAPHS) == article(raw).text
 
 
+LIVE = "".join(
+    f"<li><b>{n}:05</b><span>Shares of bakery {n} rose by {n} pence on word of a new oven, and fell again after lunch, "
+    "when it turned out to be a painted one.</span></li>"
+    for n in range(60)
+)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "<div id='bookmark-toast'><p>Story saved</p><p>It waits for you behind your name, at the top of every page.</p></div>"
+        "<ul><li><a href=/1>The ferry came back with forty-one people and a dog</a></li></ul>",
+        f"<h3>More on this story</h3><h2>The day in shares</h2><ul>{LIVE}</ul>",
+    ],
+    ids=["toast", "other text, much longer"],
+)
+def test_what_stands_below_the_article_stays_out(beside: str) -> None:
+    lead = "<p>The ferry came back with forty-one people and a dog</p>"
+    whole = "".join(BODY.replace("ferry", word) for word in ("bus", "tram", "barge", "ferry"))
+    raw = f"<body><h1>The ferry is back</h1>{lead}<article>{whole}</article>{beside}</body>"
+    assert article(raw).text.endswith("\n\n".join(PARAGRAPHS))
+
+
 def test_headings_stay_headings_and_hidden_text_does_not_show() -> None:
     raw = f"<body><h1>Ferry</h1><article>{BODY}<h2>What it costs</h2>{BODY.replace('ferry', 'boat')}<p hidden>Buy now and save a lot of money today.</p></article></body>"
     found = article(raw)

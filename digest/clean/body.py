@@ -14,7 +14,7 @@ from operator import add
 
 from digest.clean import dates
 from digest.clean.lines import Line
-from digest.clean.marks import Kind, is_note, is_prose, kind
+from digest.clean.marks import BREAKS, Kind, is_note, is_prose, kind
 from digest.model import BlockKind
 from digest.text import CJK
 
@@ -50,7 +50,6 @@ _REPLIES = re.compile(
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
 _PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這那不会會與及為]")
 _PRONOUN = re.compile(r"\b(?:I|you|your|me|my|we|our|us|it|he|him|she|her|they)\b", re.IGNORECASE)
-_BREAKS = (Kind.END, Kind.FINAL, Kind.LINKS, Kind.NOTICE, Kind.CALL)
 MOMENT = re.compile(
     r"\d[-/.年月]\s?\d{1,2}(?:日|[-/.]\d{2,4})?,?\s{0,3}(?:[上下]午\s?)?\d{1,2}:\d\d"
     r"|\d{4},? (?:at )?\d{1,2}:\d\d"
@@ -391,17 +390,17 @@ def reach_out(sheet: Sheet) -> None:
         return
     for i in range(sheet.start - 1, max(-1, sheet.start - _REACH), -1):
         found = sheet.kinds[i]
-        if found is Kind.META or (found in _BREAKS and Kind.META in sheet.kinds[max(0, i - 3) : i]):
+        if found is Kind.META or (found in BREAKS and Kind.META in sheet.kinds[max(0, i - 3) : i]):
             sheet.start = i + 1 if _is_text(sheet, i + 1, sheet.start) else sheet.start
             break
-        if found in _BREAKS:
+        if found in BREAKS:
             break
     _reach_taken(sheet)
     last = sheet.end
     for i in range(sheet.end, min(len(sheet.lines), sheet.end + _REACH)):
         if sheet.kinds[i] is Kind.END and _resumes(sheet, i):
             continue
-        if sheet.kinds[i] in _BREAKS or sheet.kinds[i] is Kind.META:
+        if sheet.kinds[i] in BREAKS or sheet.kinds[i] is Kind.META:
             sheet.end = last if _is_text(sheet, sheet.end, last) else sheet.end
             break
         last = i + 1 if sheet.kinds[i] is Kind.PROSE and sheet.lines[i].vote is not False else last

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import unescape
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from digest.clean import tags
 from digest.clean.lines import MAX_LINES, Line, measure, usable
+from digest.clean.marks import BREAKS, kind
 from digest.clean.metadata import Told
 from digest.text import collapse, word_table
 
@@ -30,7 +31,7 @@ _AROUND = frozenset({"nav", "aside", "footer", "menu"})
 _MAIN = frozenset({"body", "html", "article", "main"})
 _AROUND_CLASS = re.compile(
     r"\b(?:nav|navbar|menu|breadcrumbs?|side(?:bar)?|footer|related|recommend\w*|comments?|comment-?list|share|social"
-    r"|pagination|pager|hot|rank\w*|tags?|copyright|newsletter|subscribe|promo|advert\w*|banner|login)\b",
+    r"|pagination|pager|hot|rank\w*|tags?|copyright|newsletter|subscribe|promo|advert\w*|banner|login|toast|popup|modal)\b",
     re.IGNORECASE,
 )
 _POST = re.compile(
@@ -46,7 +47,8 @@ _MEMBER = re.compile(
 _CAPTION_CLASS = re.compile(r"\bcaptions?\b", re.IGNORECASE)
 _TAG_ROLES = {"a": "a", "pre": "code"}
 _BOX_CLASS = re.compile(
-    r"(?<![a-z])(?:img|image|photo|picture|gallery|author|bio|byline|credits?|disclaimer|correction|time|meta)(?![a-z])",
+    r"(?:(?<![a-z])(?:img|image|photo|picture|gallery|author|bio|byline|credits?|disclaimer|correction|time|meta)"
+    r"|caption)(?![a-z])",
     re.IGNORECASE,
 )
 _MOST_BOXED = 3
@@ -89,7 +91,7 @@ def read_html(raw: str, *, alone: bool = False) -> tuple[list[Line], Told]:
         return [line if line.vote else line._replace(vote=False) for line in lines], replace(
             told, authors=_opener(root)
         )
-    return _body_in(data, lines) or _voted(lines, "" if alone or huge else _extract(root)), told
+    return _body_in(data, lines) or (_voted(lines, "") if alone or huge else _judged(lines, root)), told
 
 
 def _write_out_templates(root: Any) -> None:
@@ -146,14 +148,27 @@ def _body_in(data: dict[str, Any], lines: Sequence[Line]) -> list[Line]:
     return around + [line._replace(number=len(lines), vote=v) for line, v in zip(body, own, strict=True)]
 
 
-def _extract(root: Any) -> str:
+def _judged(lines: list[Line], root: Any) -> list[Line]:
+    """Lines with trafilatura's votes.
+
+    Where it took but a fifth of the running text outside navigation, it is asked once more, less strictly:
+    when it finds no more then either, that is the article, beside other text; else it missed.
+    """
+    if root.xpath(f"boolean(//*[count(ancestor::*) > {_DEEPEST}])"):
+        return _voted(lines, "")
+    strict = _extract(root, precise=True)
+    voted = _voted(lines, strict)
+    if voted is lines and len(_extract(root, precise=False)) <= 1.2 * len(strict):
+        return _voted(lines, strict, sure=True)
+    return voted
+
+
+def _extract(root: Any, *, precise: bool) -> str:
     """What trafilatura takes for the body; empty when it finds none or trips over the page."""
     import trafilatura
 
-    if root.xpath(f"boolean(//*[count(ancestor::*) > {_DEEPEST}])"):
-        return ""
     try:
-        return trafilatura.extract(root, favor_precision=True, include_comments=False) or ""
+        return trafilatura.extract(root, favor_precision=precise, include_comments=False) or ""
     except Exception:  # a parser's bug on a hostile page must not cost the run; our own reading remains
         return ""
 
@@ -257,10 +272,11 @@ def _flush(
     return measure(text, number, linked=share, heading=heading, vote=vote, apart=apart)
 
 
-def _voted(lines: list[Line], extract: str) -> list[Line]:
-    """Lines with trafilatura's vote; prose it left out among what it took stays open.
+def _voted(lines: list[Line], extract: str, *, sure: bool = False) -> list[Line]:
+    """Lines with the vote of an *extract*; prose it left out among what it took stays open.
 
-    When it took but a fifth of the running text outside navigation, it missed, and its votes do not count.
+    When it took but a fifth of the running text outside navigation, it missed, and its votes do not count,
+    unless it is *sure*: the same lines come back.
     """
     squeezed = re.sub(r"\s+", "", extract)
     if len(squeezed) < 80:
@@ -269,12 +285,15 @@ def _voted(lines: list[Line], extract: str) -> list[Line]:
     short = set(extract.split("\n"))
     taken = [_is_taken(line.text, known, short) for line in lines]
     mass = sum(line.size for line, yes in zip(lines, taken, strict=True) if yes)
-    if mass < 0.2 * sum(
+    if not sure and mass < 0.2 * sum(
         line.size for line in lines if line.vote is None and line.stops and line.linked < 0.3
     ):
         return lines
-    first = taken.index(True) if True in taken else 0
-    last = len(taken) - taken[::-1].index(True) if True in taken else 0
+    prose = [i for i, line in enumerate(lines) if taken[i] and line.linked < 0.66]
+    first, last = (prose[0], prose[-1] + 1) if prose else (0, 0)
+    below = list(takewhile(_is_open, lines[last:]))
+    if sum(line.size for line in below) > 0.2 * mass:
+        last += len(below)  # more sections, made in another way
     return [
         _vote(line, yes, first <= i < last) for i, (line, yes) in enumerate(zip(lines, taken, strict=True))
     ]
@@ -286,6 +305,11 @@ def _is_taken(text: str, known: set[str], short: set[str]) -> bool:
         return text in short or f"- {text}" in short
     places = range(0, len(squeezed) - _SHINGLE + 1, 4)
     return sum(1 for i in places if squeezed[i : i + _SHINGLE] in known) >= len(places) * 0.7
+
+
+def _is_open(line: Line) -> bool:
+    """Whether a line may be of the article though it was not taken: it is no link, and no mark of an end."""
+    return line.vote is None and line.linked < 0.3 and kind(line) not in BREAKS
 
 
 def _vote(line: Line, taken: bool, inside: bool) -> Line:

@@ -32,6 +32,10 @@ class Kind(StrEnum):
     CAPTION = "picture caption or file name"
 
 
+BREAKS = (Kind.END, Kind.FINAL, Kind.LINKS, Kind.NOTICE, Kind.CALL)
+"""What may end a body."""
+
+
 def _vocabulary() -> tuple[dict[str, list[str]], Lists, str]:
     """The patterns of each list of marks.toml, one alternative each, services, and a date with its time."""
     listed = tomllib.loads(resources.files("digest.clean").joinpath("marks.toml").read_text("utf-8"))
@@ -109,7 +113,7 @@ def kind(line: Line) -> Kind:
     cut_off = (
         not sighs and 12 <= line.size <= 110 and ("…" in text or ".." in text) and _ELLIPSIS.search(text)
     )
-    if cut_off and (line.size >= 28 or text[-1] == "."):
+    if cut_off and (line.size >= 28 or text[-1] != "…"):
         return Kind.TEASER
     return Kind.PROSE if is_prose(line) else Kind.SHORT
 
