@@ -66,9 +66,8 @@ class Articles:
     def find(self, source_id: str, version: int | None = None) -> Stored | None:
         """The article, in its present version unless another is named; None when there is none."""
         query = _stored(articles.c.version if version is None else version)
-        with self._database.read() as connection:
-            row = connection.execute(query.where(articles.c.source_id == source_id)).first()
-        return _stored_from(row) if row else None
+        rows = self._database.rows(query.where(articles.c.source_id == source_id))
+        return _stored_from(rows[0]) if rows else None
 
     def get(self, source_id: str, version: int | None = None) -> Article:
         """The article itself; StoreError when there is none (it was pruned, or never collected)."""
@@ -90,13 +89,11 @@ class Articles:
             query = query.where(articles.c.id < before)
         if severity is not None:
             query = query.where(articles.c.severity == severity)
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(articles.c.id.desc()).limit(limit)).all()
+        rows = self._database.rows(query.order_by(articles.c.id.desc()).limit(limit))
         return tuple((row.id, _stored_from(row)) for row in rows)
 
     def count(self) -> int:
-        with self._database.read() as connection:
-            return connection.scalar(sa.select(sa.func.count()).select_from(articles)) or 0
+        return self._database.value(sa.select(sa.func.count()).select_from(articles)) or 0
 
     def candidates(self, *, now: datetime, limit: int = 400) -> tuple[Stored, ...]:
         """What an edition may quote: the newest *limit* articles, then at most *limit* evergreen ones.
@@ -125,8 +122,7 @@ class Articles:
         query = _stored().where(~articles.c.usable)
         if since is not None:  # either kind is named for the index
             query = query.where(articles.c.evergreen.in_([False, True]), articles.c.first_seen_at > since)
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(articles.c.id.desc()).limit(limit)).all()
+        rows = self._database.rows(query.order_by(articles.c.id.desc()).limit(limit))
         return tuple(_stored_from(row) for row in rows)
 
     def release(self, source_id: str) -> bool:
@@ -134,8 +130,7 @@ class Articles:
         change = (
             sa.update(articles).where(articles.c.source_id == source_id).values(released=True, usable=True)
         )
-        with self._database.write() as connection:
-            return connection.execute(change).rowcount > 0
+        return self._database.change(change) > 0
 
     def near(self, sketch: Sequence[int], *, min_shared: int) -> tuple[str, ...]:
         """Source ids whose sketches share at least *min_shared* values with *sketch*, most first.
@@ -148,9 +143,7 @@ class Articles:
         room = -len(sketch) % SKETCH  # asked in few sizes, the statement is compiled once
         values = {f"value{n}": value for n, value in enumerate([*sketch, *[None] * room])}
         query = _near(len(values))
-        with self._database.read() as connection:
-            rows = connection.execute(query, {**values, "least": min_shared})
-            return tuple(row.source_id for row in rows)
+        return tuple(row.source_id for row in self._database.rows(query, {**values, "least": min_shared}))
 
     def prune(self, *, before: datetime) -> int:
         """Forget articles first seen before then, save evergreen ones and any an edition quotes."""

@@ -58,8 +58,7 @@ def compare(source: Database, target: Database, *, on_progress: OnProgress = lam
     """
     for table in metadata.sorted_tables:
         _compare_table(source, target, table, _count(source, table), on_progress)
-    with target.write() as connection:
-        connection.execute(sa.delete(facts).where(facts.c.key == MARK))
+    target.change(sa.delete(facts).where(facts.c.key == MARK))
 
 
 def _claim(source: Database, target: Database) -> None:
@@ -84,10 +83,9 @@ def _copy_table(source: Database, target: Database, table: sa.Table, on_progress
     total, done = _count(source, table), _count(target, table)
     with _stream(source, table, skip=done) as rows:
         while page := list(islice(rows, PAGE)):
-            with target.write() as connection:
-                # What is there already may come again after a cut; the comparison sees what differs.
-                insert = target.insert(table).on_conflict_do_nothing()
-                connection.execute(insert, [dict(row._mapping) for row in page])
+            # What is there already may come again after a cut; the comparison sees what differs.
+            insert = target.insert(table).on_conflict_do_nothing()
+            target.change(insert, [dict(row._mapping) for row in page])
             done += len(page)
             on_progress(f"copying {table.name}", done, total)
     return total
@@ -132,8 +130,7 @@ def _bytewise(connection: sa.Connection, column: sa.Column[Any]) -> sa.ColumnEle
 
 
 def _count(database: Database, table: sa.Table) -> int:
-    with database.read() as connection:
-        return connection.scalar(sa.select(sa.func.count()).select_from(_but_mark(table).subquery())) or 0
+    return database.value(sa.select(sa.func.count()).select_from(_but_mark(table).subquery())) or 0
 
 
 def _go_on_counting(target: Database, table: sa.Table) -> None:

@@ -7,17 +7,22 @@ without waiting). PostgreSQL: read committed, row locks where rows are claimed.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from digest.errors import StoreError
 
 from .prepared import Grouped, Quick
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.selectable import TypedReturnsRows
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another one; our longest transaction is planning, about 3 s a million."""
@@ -79,6 +84,26 @@ class Database:
             connection = bare.execution_options(digest_write=True)
             with connection.begin():
                 yield connection
+
+    def rows(self, query: sa.Executable, given: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
+        """All that one query finds."""
+        with self.read() as connection:
+            return connection.execute(query, given).all()
+
+    def column(self, query: "TypedReturnsRows[T]") -> Sequence[T]:
+        """Of all that one query finds the first column."""
+        with self.read() as connection:
+            return connection.scalars(query).all()
+
+    def value(self, query: "TypedReturnsRows[T]") -> T | None:
+        """Of the first row that one query finds the first column."""
+        with self.read() as connection:
+            return connection.scalar(query)
+
+    def change(self, statement: sa.Executable, given: Sequence[Mapping[str, Any]] | None = None) -> int:
+        """Run one statement, all or nothing; how many rows an update changed or a deletion took."""
+        with self.write() as connection:
+            return connection.execute(statement, given).rowcount
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that may leave or change what is there already; each dialect has its own."""

@@ -83,17 +83,14 @@ class Editions:
         return documents.read(Edition, self._known(editions.c.document, number))
 
     def _known(self, column: sa.Column[str], number: int) -> str:
-        with self._database.read() as connection:
-            found = connection.scalar(sa.select(column).where(editions.c.number == number))
+        found = self._database.value(sa.select(column).where(editions.c.number == number))
         if found is None:
             raise StoreError(f"there is no edition {number}: `digest editions list` shows what there is")
         return found
 
     def _all(self, query: sa.Select[Any]) -> tuple[Edition, ...]:
         """Those whose documents *query* finds."""
-        with self._database.read() as connection:
-            found = connection.scalars(query).all()
-        return tuple(documents.read(Edition, document) for document in found)
+        return tuple(documents.read(Edition, document) for document in self._database.column(query))
 
     def list(self, limit: int = 20, *, schedule: str | None = None) -> tuple[Edition, ...]:
         """Newest first."""
@@ -122,15 +119,13 @@ class Editions:
     def subjects(self, schedule: str, *, limit: int = 200) -> tuple[str, ...]:
         """Of the schedule's last editions, newest first."""
         query = sa.select(editions.c.subject).where(editions.c.schedule == schedule)
-        with self._database.read() as connection:
-            return tuple(connection.scalars(query.order_by(editions.c.slot.desc()).limit(limit)))
+        return tuple(self._database.column(query.order_by(editions.c.slot.desc()).limit(limit)))
 
     def revisions(self, number: int) -> tuple[int, ...]:
         """The numbers of an edition's revisions, first to last, *number* being any of them."""
         first = sa.select(_FIRST).where(editions.c.number == number).scalar_subquery()
         query = sa.select(editions.c.number).where(first == _FIRST).order_by(editions.c.revision)
-        with self._database.read() as connection:
-            return tuple(connection.scalars(query))
+        return tuple(self._database.column(query))
 
     def current(self, number: int) -> Edition:
         """What stands under the address of an edition: its last ready revision; StoreError without one."""
@@ -158,8 +153,7 @@ class Editions:
     def set_status(self, number: int, status: str) -> bool:
         """Approve, stop or resume; False when there is no such edition. What is on the wire ends."""
         change = sa.update(editions).where(editions.c.number == number).values(status=status)
-        with self._database.write() as connection:
-            return connection.execute(change).rowcount > 0
+        return self._database.change(change) > 0
 
     def used(self, schedule: str | None, source_ids: Sequence[str]) -> dict[str, tuple[Used, ...]]:
         """Passages sent before by *schedule* (None: by any), by source id; sources never quoted are absent.
@@ -178,9 +172,7 @@ class Editions:
         if schedule is not None:
             query = query.where(excerpts.c.schedule == schedule)
         found: dict[str, list[Used]] = {}
-        with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        for row in rows:
+        for row in self._database.rows(query):
             span = self._present_span(row)
             if span:
                 found.setdefault(row.source_id, []).append((*span, row.sent_at))
@@ -196,8 +188,7 @@ class Editions:
             .group_by(articles.c.source_id, articles.c.version)
             .having(version < articles.c.version)
         )
-        with self._database.read() as connection:
-            return {row.source_id: (row.quoted, row.sent_at) for row in connection.execute(query)}
+        return {row.source_id: (row.quoted, row.sent_at) for row in self._database.rows(query)}
 
     def _present_span(self, row: Any) -> tuple[int, int] | None:
         if row.version == row.present:

@@ -37,7 +37,7 @@ class Feeds:
         bringing it back brings no old news. One that was added by command before now belongs to the file.
         """
         with self._database.write() as connection:
-            known = _read(connection, sa.select(feeds))
+            known = _read(connection.execute(sa.select(feeds)))
             by_id, by_url = {feed.id: feed for feed in known}, {feed.url: feed for feed in known}
             new = {c.id: _adopted(by_id.get(c.id) or by_url.get(c.url), c, now) for c in configs}
             urls = {feed.url for feed in new.values()}
@@ -52,25 +52,21 @@ class Feeds:
 
     def list(self) -> tuple[Feed, ...]:
         """All, by id."""
-        with self._database.read() as connection:
-            return _read(connection, sa.select(feeds).order_by(feeds.c.id))
+        return _read(self._database.rows(sa.select(feeds).order_by(feeds.c.id)))
 
     def due(self, now: datetime) -> tuple[Feed, ...]:
         """Those whose time has come, the longest due first."""
         query = sa.select(feeds).where(feeds.c.next_at <= now).order_by(feeds.c.next_at, feeds.c.id)
-        with self._database.read() as connection:
-            return _read(connection, query)
+        return _read(self._database.rows(query))
 
     def find(self, name: str) -> Feed | None:
         """By id, or by the address it was added with."""
-        with self._database.read() as connection:
-            found = _read(connection, sa.select(feeds).where((feeds.c.id == name) | (feeds.c.url == name)))
-        return found[0] if found else None
+        query = sa.select(feeds).where((feeds.c.id == name) | (feeds.c.url == name))
+        return next(iter(_read(self._database.rows(query))), None)
 
     def remove(self, feed_id: str) -> bool:
         """Its articles, and what was seen of it, stay."""
-        with self._database.write() as connection:
-            return connection.execute(sa.delete(feeds).where(feeds.c.id == feed_id)).rowcount > 0
+        return self._database.change(sa.delete(feeds).where(feeds.c.id == feed_id)) > 0
 
     def save(
         self,
@@ -97,14 +93,11 @@ class Feeds:
     def unmet(self) -> Set[str]:
         """Ids of the feeds of which no entry was ever seen."""
         met = sa.select(feed_entries.c.id).where(feed_entries.c.feed_id == feeds.c.id).exists()
-        with self._database.read() as connection:
-            return set(connection.scalars(sa.select(feeds.c.id).where(~met)))
+        return set(self._database.column(sa.select(feeds.c.id).where(~met)))
 
     def seen(self, feed_id: str) -> tuple[SeenEntry, ...]:
         """The entries seen of a feed, the latest 5000, newest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(_SEEN_OF, {"feed": feed_id}).all()
-        return tuple(SeenEntry(**row._mapping) for row in rows)
+        return tuple(SeenEntry(**row._mapping) for row in self._database.rows(_SEEN_OF, {"feed": feed_id}))
 
     def _put(self, connection: sa.Connection, feed: Feed) -> None:
         connection.execute(sa.insert(feeds).values(_row(feed)))
@@ -155,5 +148,5 @@ def _row(feed: Feed) -> dict[str, Any]:
     return {"id": feed.id, "url": feed.url, "next_at": next_at, "document": documents.write(feed)}
 
 
-def _read(connection: sa.Connection, query: sa.Select[Any]) -> tuple[Feed, ...]:
-    return tuple(documents.read(Feed, row.document) for row in connection.execute(query))
+def _read(rows: Iterable[sa.Row[Any]]) -> tuple[Feed, ...]:
+    return tuple(documents.read(Feed, row.document) for row in rows)

@@ -75,8 +75,7 @@ class Ledger:
     def unplanned(self) -> tuple[int, ...]:
         """Ready editions for readers whose planning has not been done to the end."""
         query = sa.select(editions.c.number).where(sa.text(UNPLANNED.text), editions.c.status == "ready")
-        with self._database.read() as connection:
-            return tuple(connection.scalars(query.order_by(editions.c.number)))
+        return tuple(self._database.column(query.order_by(editions.c.number)))
 
     def plan_addresses(self, edition: int, addresses: Iterable[str], *, now: datetime) -> int:
         """Queue the edition for addresses given by hand; they become nobody's subscription."""
@@ -163,8 +162,7 @@ class Ledger:
     def retry_failed(self, edition: int, *, now: datetime) -> int:
         """:meth:`retry` whatever failed of an edition."""
         failed = sa.select(row.id).where(row.edition == edition, ENDED, row.state == DeliveryState.FAILED)
-        with self._database.read() as connection:
-            ids = list(connection.scalars(failed))
+        ids = self._database.column(failed)
         return sum(self.retry(ids[at : at + 1000], now=now) for at in range(0, len(ids), 1000))
 
     def hold(self, ids: Sequence[int], *, now: datetime) -> int:
@@ -177,9 +175,8 @@ class Ledger:
 
     def get(self, delivery_id: int) -> Delivery | None:
         """One row, for a bounce that names it."""
-        with self._database.read() as connection:
-            found = connection.execute(_listed().where(row.id == delivery_id)).first()
-        return _delivery(found) if found else None
+        found = self._database.rows(_listed().where(row.id == delivery_id))
+        return _delivery(found[0]) if found else None
 
     def list(
         self, edition: int, state: DeliveryState | None = None, after: int = 0, limit: int = 50
@@ -237,8 +234,7 @@ class Ledger:
     def prune(self, *, before: datetime) -> int:
         """Forget the rows of finished editions frozen before then; how many. The counts are kept."""
         old = sa.select(editions.c.number).where(editions.c.frozen_at < before, editions.c.tally.is_(None))
-        with self._database.read() as connection:
-            numbers = list(connection.scalars(old.order_by(editions.c.number)))
+        numbers = self._database.column(old.order_by(editions.c.number))
         return sum(self._forget(number) for number in numbers if self.finished(number))
 
     def _forget(self, edition: int) -> int:
@@ -302,8 +298,7 @@ class Ledger:
     def _by_hand(self, ids: Sequence[int], old: Sequence[DeliveryState], now: datetime, **new: Any) -> int:
         change = sa.update(deliveries).where(row.id.in_(ids), row.state.in_(old))
         change = change.values(owner=None, lease_until=None, updated_at=now, **new)
-        with self._database.write() as connection:
-            return connection.execute(change).rowcount
+        return self._database.change(change)
 
 
 def _edition(connection: sa.Connection, number: int) -> sa.Row[Any]:

@@ -31,14 +31,12 @@ class Slots:
         each = {"schedule": schedule, "state": SlotState.DUE, "updated_at": now}
         rows = [{**each, "slot": moment} for moment in moments]
         if rows:
-            with self._database.write() as connection:
-                connection.execute(self._database.insert(slots).values(rows).on_conflict_do_nothing())
+            self._database.change(self._database.insert(slots).values(rows).on_conflict_do_nothing())
 
     def due(self, schedule: str, *, now: datetime) -> tuple[datetime, ...]:
         """Not settled yet and not after *now*, oldest first."""
         mine = slots.c.schedule == schedule, slots.c.state == DUE, slots.c.slot <= now
-        with self._database.read() as connection:
-            return tuple(connection.scalars(sa.select(slots.c.slot).where(*mine).order_by(slots.c.slot)))
+        return tuple(self._database.column(sa.select(slots.c.slot).where(*mine).order_by(slots.c.slot)))
 
     def close(
         self, schedule: str, slot: datetime, state: SlotState, *, now: datetime, reason: str = ""
@@ -46,22 +44,18 @@ class Slots:
         """Settle a slot without an edition, unless somebody else has settled it."""
         mine = slots.c.schedule == schedule, slots.c.slot == slot, slots.c.state == DUE
         change = sa.update(slots).where(*mine).values(state=state, reason=reason, updated_at=now)
-        with self._database.write() as connection:
-            connection.execute(change)
+        self._database.change(change)
 
     def latest(self, schedule: str) -> datetime | None:
         """The last one noted, whatever became of it: where to go on counting from."""
         query = sa.select(sa.func.max(slots.c.slot)).where(slots.c.schedule == schedule)
-        with self._database.read() as connection:
-            latest: datetime | None = connection.scalar(query)
-        return latest
+        return self._database.value(query)
 
     def reopen(self, schedule: str, *, until: datetime, settled_after: datetime) -> None:
         """Make those due again that lie before *until* and were settled later but not made."""
         mine = (slots.c.schedule == schedule) & (slots.c.slot <= until) & (slots.c.state != DUE)
         change = sa.update(slots).where(mine, slots.c.updated_at > settled_after, slots.c.edition.is_(None))
-        with self._database.write() as connection:
-            connection.execute(change.values(state=SlotState.DUE, reason=""))
+        self._database.change(change.values(state=SlotState.DUE, reason=""))
 
 
 def fill_slot(connection: sa.Connection, schedule: str, slot: datetime, edition: int, now: datetime) -> None:

@@ -21,8 +21,7 @@ class State:
         self._database = database
 
     def get(self, key: str, default: str = "") -> str:
-        with self._database.read() as connection:
-            found = connection.scalar(sa.select(state.c.value).where(state.c.key == key))
+        found = self._database.value(sa.select(state.c.value).where(state.c.key == key))
         return default if found is None else found
 
     def set(self, key: str, value: str) -> None:
@@ -33,8 +32,7 @@ class State:
         row = self._database.insert(state)
         change = row.on_conflict_do_update(index_elements=["key"], set_={"value": row.excluded.value})
         if values:
-            with self._database.write() as connection:
-                connection.execute(change, [{"key": key, "value": value} for key, value in values.items()])
+            self._database.change(change, [{"key": key, "value": value} for key, value in values.items()])
 
     def add(self, key: str, amount: int = 1) -> int:
         """Count up; the new value. Safe between processes."""
@@ -61,14 +59,12 @@ class State:
         return max(0, int(wait)) / 1e6
 
     def forget(self, key: str) -> None:
-        with self._database.write() as connection:
-            connection.execute(sa.delete(state).where(state.c.key == key))
+        self._database.change(sa.delete(state).where(state.c.key == key))
 
     def prune(self, *, before: datetime) -> int:
         """Forget a model's older answers; how many."""
         old = sa.delete(state).where(state.c.key.startswith(ANSWERS), state.c.value < before.isoformat())
-        with self._database.write() as connection:
-            return connection.execute(old).rowcount
+        return self._database.change(old)
 
     def set_paused(self, schedule: str, paused: bool) -> None:
         """Whether a schedule makes no editions until it is resumed."""

@@ -126,9 +126,8 @@ class Subscribers:
             prove(connection, any_of(subscribers.c.address_key, keys), actor, now, reason, new=True)
 
     def get(self, subscriber_id: int) -> Subscriber | None:
-        with self._database.read() as connection:
-            row = connection.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).first()
-        return make_subscriber(row) if row else None
+        rows = self._database.rows(sa.select(subscribers).where(subscribers.c.id == subscriber_id))
+        return make_subscriber(rows[0]) if rows else None
 
     def find(self, address: str) -> Subscriber | None:
         """By canonical address, in any case."""
@@ -165,8 +164,7 @@ class Subscribers:
                 subscribers.c.address_key.contains(search.casefold(), autoescape=True)
                 | subscribers.c.name.icontains(search, autoescape=True)
             )
-        with self._database.read() as connection:
-            return tuple(make_subscriber(row) for row in connection.execute(query))
+        return tuple(make_subscriber(row) for row in self._database.rows(query))
 
     def set_state(
         self,
@@ -258,8 +256,7 @@ class Subscribers:
         """The last steps into one of *states*, newest first, of the last *LOOKED_BACK* steps."""
         last = sa.select(consent_events).order_by(consent_events.c.id.desc()).limit(LOOKED_BACK).subquery()
         query = sa.select(last).where(last.c.to_state.in_(states), last.c.from_state != last.c.to_state)
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(last.c.id.desc()).limit(limit)).all()
+        rows = self._database.rows(query.order_by(last.c.id.desc()).limit(limit))
         return tuple((row.subscriber_id, _event(row)) for row in rows)
 
     def forget_unconfirmed(self, before: datetime) -> int:
@@ -316,8 +313,7 @@ class Subscribers:
     def lift(self, address_hash: str) -> bool:
         """Let the address subscribe again; False when it was not suppressed."""
         this = suppressions.c.address_hash == address_hash
-        with self._database.write() as connection:
-            return connection.execute(sa.delete(suppressions).where(this)).rowcount > 0
+        return self._database.change(sa.delete(suppressions).where(this)) > 0
 
     def suppressed(self, hashes: Iterable[str]) -> frozenset[str]:
         """Those of *hashes* that are suppressed."""
@@ -328,8 +324,7 @@ class Subscribers:
         """The proof of consent, oldest first."""
         mine = consent_events.c.subscriber_id == subscriber_id
         query = sa.select(consent_events).where(mine).order_by(consent_events.c.id)
-        with self._database.read() as connection:
-            return tuple(_event(row) for row in connection.execute(query))
+        return tuple(_event(row) for row in self._database.rows(query))
 
     def note(self, subscriber_id: int, *, actor: str, now: datetime, reason: str) -> None:
         """Keep something that happened without a step: a soft bounce, an export."""
@@ -353,8 +348,7 @@ class Subscribers:
     def _counted(self, kind: str) -> Sequence[tuple[str, int]]:
         some = reader_counts.c.kind == kind, reader_counts.c.readers > 0
         query = sa.select(reader_counts.c.name, reader_counts.c.readers).where(*some)
-        with self._database.read() as connection:
-            return [(row.name, row.readers) for row in connection.execute(query)]
+        return [(row.name, row.readers) for row in self._database.rows(query)]
 
     def count(
         self, connection: sa.Connection, before: Iterable[Subscriber], after: Iterable[Subscriber]

@@ -39,14 +39,12 @@ class Wishes:
     def keep(self, wishes: Sequence[Subscriber]) -> None:
         """Durable when this returns, and the same work for every address: nothing is looked up."""
         rows = [{"address": one.address, **choices(one)} for one in wishes]
-        with self._database.write() as connection:
-            connection.execute(sa.insert(table), rows)
+        self._database.change(sa.insert(table), rows)
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is something to claim."""
         due = sa.exists().where(askings.c.due_at <= now)
-        with self._database.read() as connection:
-            return bool(connection.scalar(sa.select(sa.exists(sa.select(table.c.id)) | due)))
+        return bool(self._database.value(sa.select(sa.exists(sa.select(table.c.id)) | due)))
 
     def claim(
         self,

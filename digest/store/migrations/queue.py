@@ -43,9 +43,7 @@ def check_still(database: Database) -> None:
     if database.is_sqlite:
         return
     recent = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 seconds'"
-    with database.read() as connection:
-        count = connection.scalar(sa.text(recent))
-    if count:
+    if count := database.rows(sa.text(recent))[0][0]:
         where = database.url.render_as_string(hide_password=True)
         raise StoreError(f"{count} workers are at work on {where}: stop them, and wait half a minute")
 
