@@ -122,8 +122,7 @@ def test_a_copy_that_is_cut_off_again_and_again_goes_on(
 def test_what_changed_meanwhile_is_found(source: Store, postgresql_url: str) -> None:
     def meddle(what: str, _done: int, _total: int) -> None:
         if what == "copying subscribers":
-            with source.database.write() as connection:
-                connection.execute(sa.text("UPDATE subscribers SET name = 'Eve' WHERE id = 17"))
+            source.database.change(sa.text("UPDATE subscribers SET name = 'Eve' WHERE id = 17"))
 
     with open_store(postgresql_url) as target:
         copy(source.database, target.database, on_progress=meddle)

@@ -36,8 +36,7 @@ def test_a_new_form_is_reached_from_the_last_and_only_once(
     empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def moods(store: Store) -> list[str]:
-        with store.database.read() as connection:
-            return list(connection.scalars(sa.text("SELECT mood FROM articles")))
+        return list(store.database.column(sa.text("SELECT mood FROM articles")))
 
     with open_store(empty_url) as store:
         store.migrate()
@@ -65,22 +64,18 @@ def test_a_database_of_the_first_form_gets_what_a_new_one_has(empty_url: str) ->
 
 
 def test_the_tables_of_another_version_are_used_or_left_alone(store: Store) -> None:
-    with store.database.write() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))
+    store.database.change(sa.text("UPDATE alembic_version SET version_num = '0099'"))
     store.migrate()
     assert is_current(store.database)
-    with store.database.write() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0100'"))
+    store.database.change(sa.text("UPDATE alembic_version SET version_num = '0100'"))
     try:
         with pytest.raises(StoreError, match="upgrade Digest on this machine"):
             store.migrate()
-        with store.database.write() as connection:
-            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+        store.database.change(sa.text("UPDATE alembic_version SET version_num = '0003'"))
         with pytest.raises(StoreError, match="from before the first release"):
             store.migrate()
     finally:
-        with store.database.write() as connection:
-            connection.execute(sa.text("UPDATE alembic_version SET version_num = :n"), {"n": newest()})
+        store.database.change(sa.text("UPDATE alembic_version SET version_num = :n"), {"n": newest()})
 
 
 def test_the_queue_has_no_migrations_we_do_not_know() -> None:
@@ -165,15 +160,15 @@ def test_a_full_disk_is_a_store_error_and_nothing_is_half_written(sqlite_url: st
         assert store.articles.find("seeds/long") is None
 
 
+END_OTHERS = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+
 def test_a_server_that_closes_our_connections_costs_one_call_at_most(postgresql_url: str) -> None:
     with open_store(postgresql_url) as store, open_store(postgresql_url) as admin, store.owners.register():
         store.state.set("key", "value")
-        with admin.database.write() as connection:
-            connection.execute(
-                sa.text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                )
-            )
+        admin.database.change(
+            sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        )
         assert store.state.get("key") == "value"
 
 
@@ -232,12 +227,11 @@ def test_an_owner_whose_line_was_cut_takes_its_lock_again(
         with store.owners.register() as name:
             monkeypatch.setattr("digest.store.owners._HELD", set())
             for _ in range(3):
-                with other.database.write() as connection:
-                    connection.execute(
-                        sa.text(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                        )
+                other.database.change(
+                    sa.text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                     )
+                )
                 assert not other.owners.is_gone(name), "a lost lock is not believed at once"
                 until(lambda: not other.owners.is_gone(name) and not other.owners._free_since)
         monkeypatch.setattr("digest.store.owners.GRACE_S", 0.1)
