@@ -276,7 +276,7 @@ def a_writer(store: Any, sign: Callable[[bytes], bytes] | None = None) -> "Calla
     from digest.outgoing import make_writer
 
     html, text = html_and_text(f"{SLOT_OPEN}{{}}{SLOT_CLOSE}")
-    parts = MailParts(language="zh-CN", subject="算力成本", preheader="", html=html, text=text)
+    parts = MailParts(subject="算力成本", html=html, text=text)
     renderer: Any = SimpleNamespace(mail=lambda edition, **_: parts)
     newsletter = Newsletter(
         name="日报", sender="digest@news.example.org", sender_name="日报", list_id="daily.news.example.org",
@@ -350,14 +350,14 @@ def _sender(folder: Path, port: int, enough: int, tell: Any) -> None:
     """What ``digest send`` does with an edition, until it is killed."""
     import uvloop
 
-    from digest.deliver import Progress, Sender
+    from digest.deliver import Report, Sender
     from digest.mail.smtp import SmtpTransport
     from digest.mail.transport import Server
     from digest.store import open_store
 
     told: list[float] = []
 
-    def on_progress(progress: Progress) -> None:
+    def on_progress(progress: Report) -> None:
         if progress.sent >= enough and len(told) < 2:
             told.append(time.monotonic())
             tell.send(told[-1])

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -58,13 +58,14 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How many deliveries of this run ended how so far.
+class Report:
+    """How many deliveries of a run ended how so far.
 
     Args:
         queued: What was due at its start and has not ended.
         rate: Messages sent a second, lately.
         trouble: One sentence for each server (or store) that cannot be used now.
+        fenced: Outcomes refused because another sender had taken over the row.
     """
 
     sent: int = 0
@@ -72,19 +73,9 @@ class Progress:
     failed: int = 0
     unknown: int = 0
     suppressed: int = 0
-    queued: int = 0
-    rate: float = 0.0
-    trouble: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report(Progress):
-    """What a run did.
-
-    Args:
-        fenced: Outcomes refused because another sender had taken over the row.
-    """
-
+    queued: int
+    rate: float
+    trouble: tuple[str, ...]
     fenced: int
     seconds: float
 
@@ -138,7 +129,7 @@ class Sender:
     expecting: Callable[[], bool] = lambda: False
     owner_gone: Callable[[str], bool] = lambda owner: False
     on_refused: Callable[[Claim, int, str], object] | None = None
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: Callable[[Report], None] | None = None
 
     def __post_init__(self) -> None:
         self.scribe = Scribe(
@@ -179,7 +170,10 @@ class Sender:
                 task.cancel()
             self.scribe.close()
             self.outgoing.close()
-        return self._report()
+        report = self._report()
+        if self.on_progress:
+            self.on_progress(report)
+        return report
 
     # Claiming
 
@@ -376,25 +370,25 @@ class Sender:
             if courier not in needed:
                 courier.cancel()
 
-    def _report(self) -> Report:
-        so_far = self._progress(0.0)
-        if self.on_progress:
-            self.on_progress(so_far)
-        return Report(**asdict(so_far), fenced=self.scribe.fenced, seconds=time.monotonic() - self._began)
-
     async def _tick(self) -> None:
         """Tell how it goes, with the rate over the last seconds."""
         history: deque[tuple[float, int]] = deque(maxlen=_RATE_TICKS)
         while self.on_progress:
             history.append((time.monotonic(), self.counts["sent"]))
             (then, before), (now, sent) = history[0], history[-1]
-            self.on_progress(self._progress((sent - before) / (now - then) if now > then else 0.0))
+            self.on_progress(self._report((sent - before) / (now - then) if now > then else 0.0))
             await asyncio.sleep(_TICK_S)
 
-    def _progress(self, rate: float) -> Progress:
+    def _report(self, rate: float = 0.0) -> Report:
         trouble = self.transport.trouble() + ((self.scribe.paused,) if self.scribe.paused else ())
-        queued = max(0, self._queued - self.counts.total())
-        return Progress(**self.counts, queued=queued, rate=rate, trouble=trouble)
+        return Report(
+            **self.counts,
+            queued=max(0, self._queued - self.counts.total()),
+            rate=rate,
+            trouble=trouble,
+            fenced=self.scribe.fenced,
+            seconds=time.monotonic() - self._began,
+        )
 
     def look_again(self) -> None:
         """Everyone who waits looks again."""

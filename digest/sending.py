@@ -14,7 +14,7 @@ from pathlib import Path
 
 from digest.address import canonical
 from digest.config import Config, MailServer
-from digest.deliver import Policy, Progress, Report, Sender
+from digest.deliver import Policy, Report, Sender
 from digest.doctor import Finding
 from digest.errors import ConfigError
 from digest.installation import Installation
@@ -100,7 +100,7 @@ class Sending:
         at_most: int = sys.maxsize,
         stop: asyncio.Event | None = None,
         expecting: Callable[[], bool] | None = None,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[Report], None] | None = None,
     ) -> Report | None:
         """Send what is due now, of one edition only when it is given; None when nothing is."""
         home, store = self._home, self._home.store

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from fleet import CONFIG
 from hostile_smtp import Hostile, serving
 from sending import a_letter, with_readers
 from sqlalchemy import make_url, text
@@ -36,28 +37,6 @@ CONNECTIONS = 8
 LONG = "DIGEST_CRASH_KILLS" in os.environ
 KILLS = int(os.environ.get("DIGEST_CRASH_KILLS", "40"))
 ROOT = Path(__file__).parents[1]
-CONFIG = """
-[newsletter]
-name = "日报"
-sender = "digest@sender.example.org"
-base_url = "https://digest.example.org"
-[delivery]
-uncertain = "{uncertain}"
-[[themes]]
-id = "tea"
-names = {{ zh = "茶" }}
-terms = {{ zh = ["茶"] }}
-[[schedules]]
-id = "daily"
-every = "day"
-at = "08:00"
-[[mail_servers]]
-id = "relay"
-host = "127.0.0.1"
-port = {port}
-security = "none"
-connections = {connections}
-"""
 
 
 def a_sender(url: str, port: int, uncertain: str, lease_s: float = 1800) -> None:
@@ -84,9 +63,10 @@ class Command(subprocess.Popen[bytes]):
     """``digest send --resume`` in a folder of its own."""
 
     def __init__(self, folder: Path, url: str, port: int, uncertain: str) -> None:
-        settings = CONFIG.format(uncertain=uncertain, port=port, connections=CONNECTIONS)
+        policy, secret = f'[delivery]\nuncertain = "{uncertain}"', folder / "secret"
+        settings = CONFIG.format(port=port, connections=CONNECTIONS, limit=policy, secret=secret)
         (folder / "config.toml").write_text(settings, "utf-8")
-        environ = {**os.environ, "DIGEST_DATABASE_URL": url}
+        environ = {**os.environ, "DIGEST_DATABASE_URL": url, "DIGEST_SECRET": "x" * 40}
         words = [sys.executable, "-m", "digest", "send", "--resume"]
         super().__init__(words, cwd=folder, env=environ, stderr=subprocess.DEVNULL)
 

@@ -15,7 +15,7 @@ import pytest
 from hostile_smtp import DROP, NORMAL, STALL, Hostile, serving
 from sending import SLOT, a_ledger, a_letter, an_edition
 
-from digest.deliver import Policy, Progress, Report, Sender, retry_at
+from digest.deliver import Policy, Report, Sender, retry_at
 from digest.errors import StoreError
 from digest.mail.maildir import MaildirTransport
 from digest.mail.smtp import SmtpTransport
@@ -51,7 +51,7 @@ async def run(
 async def test_everybody_gets_it_once_and_the_edition_is_finished(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 120) as (store, number):
         async with serving(Hostile()) as hostile:
-            seen: list[Progress] = []
+            seen: list[Report] = []
             report = await run(store, smtp(hostile), on_progress=seen.append)
         assert report.sent == 120 and not report.trouble and store.ledger.next_due() is None
         assert Counter(hostile.recipients()) == Counter(f"r{n}@readers.example.org" for n in range(120))
@@ -270,7 +270,7 @@ async def test_stopping_ends_in_good_order_and_the_next_run_goes_on(tmp_path: Pa
         async with serving(Hostile()) as hostile:
             stop = asyncio.Event()
 
-            def enough(progress: Progress) -> None:
+            def enough(progress: Report) -> None:
                 if hostile.messages:
                     stop.set()
 
@@ -336,24 +336,22 @@ async def test_a_locked_database_pauses_and_nothing_unrecorded_is_sent(tmp_path:
 
 
 class Failing:
-    """A ledger whose disk fills up now and then."""
+    """A ledger that now and then (or always) cannot do what is named: its disk is full."""
 
-    def __init__(self, ledger: Any) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Any, *names: str, every: int = 1) -> None:
+        self._ledger, self._names, self._every = ledger, names, every
         self.calls: Counter[str] = Counter()
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._ledger, name)
-        if not callable(real):
-            return real
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.calls[name] += 1
-            if name in {"exchange", "claim", "recover"} and self.calls[name] % 3 == 1:
+            if self.calls[name] % self._every == 1 % self._every:
                 raise StoreError("database or disk is full")
             return real(*args, **kwargs)
 
-        return call
+        return call if name in self._names else real
 
 
 async def test_a_full_disk_pauses_every_step_and_is_said(
@@ -362,7 +360,7 @@ async def test_a_full_disk_pauses_every_step_and_is_said(
     with a_ledger(tmp_path / "d.db", 24) as (store, number), store.owners.register() as owner:
         async with serving(Hostile()) as hostile:
             out = smtp(hostile, connections=16)
-            ledger: Any = Failing(store.ledger)
+            ledger: Any = Failing(store.ledger, "exchange", "claim", "recover", every=3)
             report = await Sender(ledger, a_letter, out, owner=owner, policy=QUICK).run()
             await out.close()
         assert report.sent == 24 == len(hostile.messages) and report.fenced == 0
@@ -374,25 +372,12 @@ async def test_a_full_disk_pauses_every_step_and_is_said(
     assert set(said[1::2]) == {"the ledger can be written again, sending goes on"} and len(said) % 2 == 0
 
 
-class Full:
-    """A ledger that cannot be written once claims are made."""
-
-    def __init__(self, ledger: Any) -> None:
-        self._ledger = ledger
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    def exchange(self, *args: Any, **kwargs: Any) -> Any:
-        raise StoreError("database or disk is full")
-
-
 async def test_a_ledger_that_stays_unwritable_is_an_error_only_after_a_stop(tmp_path: Path) -> None:
     with a_ledger(tmp_path / "d.db", 20) as (store, _), store.owners.register() as owner:
         async with serving(Hostile()) as hostile:
             out, stop = smtp(hostile), asyncio.Event()
             asyncio.get_running_loop().call_later(0.5, stop.set)
-            ledger: Any = Full(store.ledger)
+            ledger: Any = Failing(store.ledger, "exchange")
             with pytest.raises(StoreError, match="full"):
                 await Sender(ledger, a_letter, out, owner=owner, policy=QUICK, stop=stop).run()
             await out.close()

@@ -17,7 +17,7 @@ from digest.installation import run as loop
 from digest.runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:
-    from digest.deliver import Progress, Report
+    from digest.deliver import Report
     from digest.model import Edition
 
 log = logging.getLogger("digest")
@@ -139,8 +139,8 @@ def _make(opened: Runtime, schedule: str) -> "Edition | None":
     if made.edition is None:
         say("Nothing new to send: no edition was made and no mail was sent.")
         return None
-    for note in made.notes:
-        say(note)
+    if made.note:
+        say(made.note)
     return made.edition
 
 
@@ -206,7 +206,7 @@ async def deliver_due(
     return report
 
 
-def _counts(so_far: "Progress") -> str:
+def _counts(so_far: "Report") -> str:
     counts = (
         f"{name} {getattr(so_far, name)}" for name in ("queued", "sent", "deferred", "failed", "unknown")
     )
