@@ -14,7 +14,7 @@ from operator import add
 
 from digest.clean import dates
 from digest.clean.lines import Line
-from digest.clean.marks import BREAKS, Kind, is_note, is_prose, kind
+from digest.clean.marks import BREAKS, Kind, is_note, is_prose, kind, subjects
 from digest.model import BlockKind
 from digest.text import CJK
 
@@ -180,12 +180,19 @@ def _allow_promotion(sheet: Sheet) -> None:
 
 
 def _allow_services(sheet: Sheet) -> None:
-    """Four paragraphs or more on letters and accounts, among others: the text is about such things."""
+    """Paragraphs on letters, accounts and cookies stay where the text is about such things.
+
+    It is when four of them or more stand among others, or a fifth of the others name what one of them does.
+    """
     both = zip(sheet.kinds, sheet.lines, strict=True)
     told = [x is Kind.PROSE or (x is Kind.JUNK and is_prose(line)) for x, line in both]
     among = [i for i in range(1, len(told) - 1) if all(told[i - 1 : i + 2]) and sheet.kinds[i] is Kind.JUNK]
-    for i in among if len(among) >= 4 else ():
-        sheet.kinds[i] = Kind.PROSE
+    others = [sheet.lines[i].text.lower() for i in sheet.prose(0, len(sheet.lines))] if among else []
+    least = max(3.0, len(others) / 5)
+    for i in among:
+        named = (sum(name in text for text in others) for name in subjects(sheet.lines[i].text))
+        if len(among) >= 4 or max(named, default=0) >= least:
+            sheet.kinds[i] = Kind.PROSE
 
 
 def _allow_links(sheet: Sheet) -> None:

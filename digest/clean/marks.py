@@ -124,6 +124,11 @@ def _is_service(text: str) -> bool:
     return spaced and bool(_ADDRESS.search(text)) and sum(map(bool, _SERVICES.words(text).values())) >= 2
 
 
+def subjects(text: str) -> set[str]:
+    """What of a site's services a paragraph names, as single words are written in it."""
+    return {word.lower().rstrip("s") for words in _SERVICES.words(text).values() for word in words}
+
+
 def is_marked_paragraph(text: str) -> bool:
     """Whether a paragraph, long enough to be prose whatever it says, is furniture all the same."""
     text = fold(text) if _TRADITIONAL.search(text) else text
