@@ -14,7 +14,7 @@ from stored import DAY, HOUR, NOW, add_readers, frozen_edition, reader
 
 from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState
-from digest.store import Claim, Outcome, Recovered, Store, ledger, open_store
+from digest.store import Claim, Outcome, Recovered, Store, ledger, open_store, planning
 
 QUEUED, LEASED, WIRE, SENT, FAILED, UNKNOWN, HELD, SUPPRESSED = DeliveryState
 
@@ -76,7 +76,7 @@ def test_planning_again_adds_nobody(store: Store) -> None:
 
 
 def test_planning_goes_on_where_it_was_killed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "STEP", 4)
+    monkeypatch.setattr(planning, "STEP", 4)
     add_readers(store, 10)
     number = frozen_edition(store)
     assert store.ledger.unplanned() == (number,)
@@ -100,7 +100,7 @@ def test_planning_goes_on_where_it_was_killed(store: Store, monkeypatch: pytest.
 def test_two_planners_at_once_plan_everybody_once(
     store: Store, open_again: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "STEP", 7)
+    monkeypatch.setattr(planning, "STEP", 7)
     add_readers(store, 60)
     number = frozen_edition(store)
     stores = [open_again(), open_again()]
@@ -526,7 +526,7 @@ def test_nothing_a_sender_or_operator_asks_reads_a_whole_table(sqlite_url: str) 
 
 
 def test_memory_does_not_grow_with_the_list(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "STEP", 400)
+    monkeypatch.setattr(planning, "STEP", 400)
     monkeypatch.setattr(ledger, "_BREATH_S", 0.0)
     peaks = []
     with open_store(sqlite_url) as store:
