@@ -43,10 +43,12 @@ _HINT = 0.06
 """Share of two sketches in common from which comparing in full is worth while; a topic alone shares less."""
 _FEW, _CROWD = 8, 60
 """Texts compared in full for each new one; texts remembered for each hash."""
+_OTHER_NUMBERS = 3
 _FURNITURE = 5
 """Texts that share a passage but nothing else, from which it is the site's and not the story's."""
 
 _GLOSS = lazy(rf"[(\[](?<=[{CJK}].)[a-z\u00e0-\u01dc\u0300-\u036f\s'·]{{1,24}}[)\]]")
+_NUMBERS = re.compile(r"(\D{5})(\d+(?:[.,]\d+)*)")
 _RUNS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
 
 _chance = random.Random(5)  # noqa: S311 -- any fixed tables of good spread will do
@@ -56,11 +58,16 @@ _ANCHORS = [bytes(octet < 256 // _APART // 2**n for octet in range(256)) for n i
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """A text as units, its distinct runs of five, and where each run of three stands that occurs once."""
+    """A text as units, its distinct runs of five, and where each run of three stands that occurs once.
+
+    Args:
+        numbers: What is before a number to that number.
+    """
 
     units: str
     runs: frozenset[str]
     once: dict[str, int]
+    numbers: dict[str, str]
 
 
 def units(text: str) -> str:
@@ -154,7 +161,8 @@ def _prepare(text: str) -> _Prepared:
     for at in range(len(row) - 2):
         run = row[at : at + 3]
         where[run] = -1 if run in where else at
-    return _Prepared(row, runs, {run: at for run, at in where.items() if at >= 0})
+    once = {run: at for run, at in where.items() if at >= 0}
+    return _Prepared(row, runs, once, dict(_NUMBERS.findall(text)))
 
 
 def _contained(a: _Prepared, b: _Prepared) -> float:
@@ -166,11 +174,20 @@ def _strength(a: _Prepared, b: _Prepared) -> float:
     """How surely two texts are one: the stronger of the two measures, each scaled to meet at ``CUT``."""
     shorter, longer = sorted((len(a.units), len(b.units)))
     contained = _contained(a, b)
+    if _filled_in_twice(a, b):
+        return min(contained, CUT) / 2
     if shorter < _SHORT and not (contained >= _WHOLE and shorter >= _SENTENCE):
         return contained * shorter / max(1, longer)
     if contained >= CUT:
         return contained
     return max(contained, min(0.99, CUT * _in_order(a, b) / _ORDERED))
+
+
+def _filled_in_twice(a: _Prepared, b: _Prepared) -> bool:
+    """Whether two texts are one form: other numbers nearly wherever the words before them are the same."""
+    common = a.numbers.keys() & b.numbers.keys()
+    other = sum(a.numbers[words] != b.numbers[words] for words in common)
+    return other >= _OTHER_NUMBERS and 4 * other > 3 * len(common)
 
 
 def _in_order(a: _Prepared, b: _Prepared) -> float:

@@ -111,6 +111,14 @@ def test_what_a_whole_site_repeats_makes_nothing_alike() -> None:
     assert len(set(clusters(heap).values())) == 30
 
 
+def test_one_form_filled_in_twice_is_two_texts() -> None:
+    form = "{}渡口航行通报：{}日共运送旅客{}人次，平均风速每秒{}米，首班船准点开出。请旅客提前到达码头，看管好随身物品。"
+    monday, tuesday = form.format("东岸", 3, 412, 5), form.format("西岸", 4, 97, 11)
+    found = clusters([("monday", monday), ("tuesday", tuesday), ("copied", f"快讯：{monday}")])
+    assert found["tuesday"] == "tuesday"
+    assert found["copied"] == "monday"
+
+
 def test_groups_do_not_depend_on_the_order_but_for_their_first() -> None:
     heap = [("a", STORY), ("b", OTHER), ("c", STORY[:150]), ("d", OTHER[40:]), ("e", "别的事情"), ("f", "")]
     forward, backward = clusters(heap), clusters(heap[::-1])
