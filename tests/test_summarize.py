@@ -384,6 +384,31 @@ def test_an_opening_without_the_theme_leads_only_under_its_title() -> None:
     assert "电动渔船" in summary(make(text, title="青石滩的早晨"), focus=asked, size=Size.BRIEF)[0].text
 
 
+HARBOUR = """\
+渔港经理夏秋山说，港里的电动渔船今年增加到四十条，充电的费用比烧柴油便宜一半以上。
+渔民每天傍晚把电动渔船开回来充电，第二天清晨不到三点就能出海捕鱼，中午以前回港。
+青石滩渔港在最近的五年里换了三任经理，码头上的老屋也拆去了一半，只剩下两排仓库。
+夏秋山早年在县里的水产学校教过书，他的妻子如今还在镇上的小学里当图画老师。
+{more}
+"""
+
+
+def test_off_the_theme_of_a_title_only_the_first_point_may_be() -> None:
+    article = make(HARBOUR.format(more=""), title="青石滩的电动渔船")
+    points = [e.text for e in summary(article, focus={"电动渔船": 1.0}) if e.role is Role.POINT]
+    assert points and all("电动渔船" in point for point in points)
+
+
+def test_a_point_with_a_figure_goes_before_one_without() -> None:
+    told = "电动渔船的电池装在船尾的舱里，{}，换一次电池要两个渔民一起动手。"
+    more = "\n".join(told.format(words) for words in ("每组一共重达1100公斤", "由 KDX、HML 和 OXY 供货"))
+    for text in (more, "\n".join(reversed(more.splitlines()))):
+        article = make(HARBOUR.format(more=text), title="青石滩的电动渔船")
+        points = [e.text for e in summary(article, focus={"电动渔船": 1.0}) if e.role is Role.POINT]
+        assert any("1100公斤" in point for point in points)
+        assert not any("KDX" in point for point in points)
+
+
 REWRITTEN = """\
 滨河数据局局长岑立言周二在会上介绍了数据中心的建设计划，一期工程明年六月完工。
 数据局要充塞发现并诈骗全市的数据资源，让企业和学校都能用上数据中心的算力。

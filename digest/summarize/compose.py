@@ -24,7 +24,8 @@ _OVER_ALL = 0.30
 _SAME, _HELD = 0.5, 0.8
 """Share of a passage's terms already said, or of something said that it holds, to call it a repetition."""
 _CONSIDERED = 150
-_TELLING = 0.5
+_TELLING, _STATES = 0.5, 1.3
+"""Weight of a figure that tells something; what a point is worth that states one: readers keep facts."""
 _CLEAR, _LEAST_CLEAR = 0.7, 0.5
 """How likely a point and, if possible, a lead are understood; and any lead, and points on the theme."""
 _THEMED, _TITLED = 0.4, 0.8
@@ -221,7 +222,10 @@ class _Page:
         return frozenset(n for n, block in blocks if about(block.start, block.end) >= _THEMED)
 
     def points(self, most: int) -> list[Excerpt]:
-        """The best passages that say something else (maximal marginal relevance), at most *most*."""
+        """The best passages that say something else (maximal marginal relevance), at most *most*.
+
+        Of those off the theme only the first, or what stands in a paragraph on it.
+        """
         found: list[Excerpt] = []
         least = _POINT[0] * self.scale
         ranked = sorted(
@@ -237,7 +241,8 @@ class _Page:
             able = [p for p in ranked if p.size <= self.room and self._is_new(p) and not self._touches(p)]
             clear = [p for p in able if p.clear >= _CLEAR]
             if self.asked:
-                clear = self._themed(clear) or self._themed(able) or clear
+                near = [p for p in clear if len(self.chosen) == 1 or p.paragraph in self.near]
+                clear = self._themed(clear) or self._themed(able) or near
             if not clear:
                 break
             best = max(clear, key=lambda p: (self._worth(p), -p.start))
@@ -253,17 +258,18 @@ class _Page:
     def _worth(self, p: Passage) -> float:
         same = max((overlap(p.terms, other) for other in self.said), default=0.0)
         worth = p.score * _length_fit(p.size / self.scale) * (1 - same)
-        return worth * (min(1.0, 0.5 + p.about / 4) if self.asked else 1.0)
+        worth *= _STATES if self._states(p) else 1.0
+        return worth * (min(1.0, 0.25 + p.about / 2) if self.asked else 1.0)
 
     def quote(self) -> list[Excerpt]:
-        """Somebody's words worth setting large, on the theme, the speaker known."""
+        """Somebody's words worth setting large, on the theme, the speaker known; figures are for points."""
         least, most = _QUOTE[0] * self.scale, min(self.room, round(_QUOTE[1] * self.scale))
         able = [
             p
             for p in self.free
             if p.spoken and p.spoken.whole and p.telling and least <= p.size <= most
             if (not self.asked or p.paragraph in self.near) and self._is_new(p)
-            if not _POINTING.search(self.reading.article.text, p.start, p.end)
+            if not (self._states(p) or _POINTING.search(self.reading.article.text, p.start, p.end))
         ]
         best = max(able, key=self._strength, default=None)
         return [self.take(Role.QUOTE, best)] if best else []
@@ -286,6 +292,20 @@ class _Page:
         return found
 
     @cached_property
+    def stated(self) -> dict[int, Figure]:
+        """The most telling figure of each sentence that has one, by the sentence's number."""
+        text, found = self.reading.article.text, {}
+        for s in self.reading.sentences:
+            if MAY_HOLD.search(text, s.start, s.end):
+                best = max(find(text, s.start, s.end), key=lambda f: f.weight, default=None)
+                if best and best.weight >= _TELLING:
+                    found[s.number] = best
+        return found
+
+    def _states(self, p: Passage) -> bool:
+        return any(p.start <= figure.start < p.end for figure in self.stated.values())
+
+    @cached_property
     def _options(self) -> list[tuple[Figure, Sentence]]:
         """The best figure of each clear sentence on the theme that stands by itself, most telling first.
 
@@ -295,15 +315,14 @@ class _Page:
         if any(flag.code == "spun" for flag in article.flags):
             return []
         options: list[tuple[float, Figure, Sentence]] = []
-        for s in self.reading.sentences:
+        for number, best in self.stated.items():
+            s = self.reading.sentences[number]
             body = article.text[s.start : s.end]
             usable = s.standing.fix is Fix.FINE and not s.spoken and not s.is_cut(article)
             usable = usable and self.reading.clarity.of(s.number, s.number) > _CLEAR
             usable = usable and body[0] not in '“「『"' and not (self.asked and s.paragraph not in self.near)
-            if usable and MAY_HOLD.search(body) and is_balanced(body):
-                best = max(find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
-                if best and best.weight >= _TELLING:
-                    options.append((best.weight * (0.5 + s.score), best, s))
+            if usable and is_balanced(body):
+                options.append((best.weight * (0.5 + s.score), best, s))
         return [(figure, s) for _, figure, s in sorted(options, key=lambda option: -option[0])]
 
 
