@@ -34,6 +34,11 @@ _LONGEST = 50_000
 """Characters of an article that are read for names."""
 _WORD = "[A-Za-z][A-Za-z0-9]*(?:[-.][A-Za-z0-9]+)*"
 _LATIN = re.compile(rf"(?<![\w-]){_WORD}(?: {_WORD})*", re.A)
+_EVENT = re.compile(
+    rf"(?:会议?|大会|峰会|论坛|展|赛|conference[^()]{{0,60}}|symposium[^()]{{0,60}}|summit) ?\(({_WORD})\)"
+    rf"|(?<![\w-])({_WORD}) ?(?:19|20)\d\d(?![\d年])"
+)
+"""As folded: what is held again and again, of which one year's has nothing to do with another's."""
 _OPENING = re.compile(r"(?:^|[.!?:。！？：]['\"”’)]*)\s*['\"“‘(]*$")
 _ODD = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]{2,}|^[A-Z]{2,}[a-z]*[-.]?\d|^[A-Z]{4,}$")
 
@@ -42,7 +47,8 @@ def shared_names(articles: Sequence[Article]) -> tuple[tuple[str, tuple[int, ...
     """Names that stand in two articles or more, with the places of those articles in *articles*.
 
     Widest spread first; then people, organisations, Latin names, acronyms; then by how often they stand.
-    Spelt as the first article has them. Left out: names within longer ones of the same articles, and outlets.
+    Spelt as the first article has them. Left out: names within longer ones of the same articles, outlets, and
+    events such as conferences, where anybody may have been.
     """
     folded = [fold(article.text[:_LONGEST]) for article in articles]
     found: dict[str, set[int]] = defaultdict(set)
@@ -51,10 +57,11 @@ def shared_names(articles: Sequence[Article]) -> tuple[tuple[str, tuple[int, ...
         for name, places in finder(articles, folded):
             found[name] |= places
             kinds.setdefault(name, kind)
-    outlets = {fold(name) for a in articles for name in (a.outlet, a.republisher) if name}
+    banned = {fold(name) for a in articles for name in (a.outlet, a.republisher) if name}
+    banned |= {name for text in folded for match in _EVENT.finditer(text) for name in match.groups() if name}
     kept = []
     for name, places in found.items():
-        if len(places) > 1 and name not in outlets and not _covered(name, places, found):
+        if len(places) > 1 and name not in banned and not _covered(name, places, found):
             first = min(places)
             spelt = _spelt(name, articles[first].text, folded[first])
             often = sum(folded[place].count(name) for place in places)

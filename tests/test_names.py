@@ -51,6 +51,8 @@ def test_a_name_shown_once_is_found_in_the_other(one: str, other: str, expected:
         ("Deep Learning 很热,Large Language Model 也是。", "Deep Learning 与 Large Language Model。"),
         ("白薇说她来。", "蔷薇和白薇花都开了。"),
         ("高性能计算机说明书", "高性能计算机的说明"),
+        ("他在LAMP发表了论文，又去了LAMP。", "国际灯具大会（LAMP）在江东开幕，LAMP每年一次。"),
+        ("LampConf 2019 上有他的论文。", "他在LampConf得了奖，LampConf很大。"),
     ],
 )
 def test_common_words_and_chance_are_no_names(one: str, other: str) -> None:
