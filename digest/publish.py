@@ -4,14 +4,13 @@ Freezing reads every span again from the stored article, in the same transaction
 one does not match is not published.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from digest.assemble import assemble
-from digest.entries import additions
+from digest.material import find_copies, read_candidates, read_memory, scored, sharing
 from digest.model import (
     Article,
     Edition,
@@ -20,22 +19,19 @@ from digest.model import (
     Newsletter,
     Schedule,
     Section,
-    Severity,
     Size,
     Skipped,
     Theme,
-    Update,
 )
 from digest.names import shared_names
-from digest.pick import Candidate, Memory, Plan, Planned, fitting, passed_over, pick
-from digest.similar import same_story, sketch
+from digest.pick import Candidate, Plan, Planned, fitting, passed_over, pick
 from digest.summarize import share, summarize
-from digest.text import Span, count, fold, minutes
-from digest.themes import focus, score
+from digest.text import fold, minutes
+from digest.themes import focus
 
 if TYPE_CHECKING:
     from digest.rewriting import Rewriter
-    from digest.store import Store, Stored
+    from digest.store import Store
 
 
 _AGAIN = 3
@@ -94,33 +90,13 @@ def publish(
         StoreError: A span does not stand in the stored article, or the edition cannot be recorded.
     """
     store = paper.store
-    memory = read_memory(paper, schedule)
-    held = store.articles.quarantined(since=max(memory.last_sent.values(), default=None))
-    candidates = read_candidates(paper, schedule, now=now, held=held)
-    same: dict[str, str] = {}
-    exhausted: list[Skipped] = []
-    while True:
-        plan = pick(candidates, paper.themes, memory, schedule, now=now, only=only, same=same)
-        beyond = find_copies(store, plan, candidates, same, now=now)
-        if beyond is not None:
-            candidates += _candidates(paper, schedule, beyond, now=now)
-            candidates = _sharing(candidates, same)
-            continue
-        sections, dry = _summarize(plan)
-        if not dry:
-            break
-        exhausted += [
-            passed_over(article, f"{theme}: no unused passage can stand alone") for article, theme in dry
-        ]
-        candidates = [_without(one, dry) for one in candidates]
-    plan = replace(plan, skipped=plan.skipped + tuple(exhausted))
+    plan, sections, fresh = _written(paper, schedule, now=now, only=only)
     items = sum(len(section.items) for section in sections)
     if items < (1 if only else schedule.minimum_items):
         short = f"{items} items, at least {schedule.minimum_items} are wanted"
         few = Skipped(kind="edition", name=schedule.id, why=short if items else "nothing new")
         return Made(edition=None, plan=replace(plan, skipped=(*plan.skipped, few)))
     if rewrite:
-        fresh = {one.article.source_id for one in candidates if not one.used}
         sections, refused = rewrite.rewrite(sections, fresh)
         plan = replace(plan, skipped=plan.skipped + tuple(refused))
     edition = assemble(
@@ -139,125 +115,34 @@ def publish(
     return Made(edition=frozen, plan=plan, note=rewrite.report() if rewrite else "")
 
 
-def read_candidates(
-    paper: Paper, schedule: Schedule, *, now: datetime, held: Sequence["Stored"] = ()
-) -> list[Candidate]:
-    """What may be quoted, scored for every theme, with what was quoted from it before.
+def _written(
+    paper: Paper, schedule: Schedule, *, now: datetime, only: tuple[str, ...]
+) -> tuple[Plan, list[Section], set[str]]:
+    """A plan that could be written, its sections, and the articles this schedule never quoted.
 
-    Passages sent longer ago than the schedule recycles after count as unused for it; the share of an
-    article that may be quoted over all is counted over every schedule and never comes back.
-
-    Args:
-        held: What the gate keeps from readers: never picked, only told of.
+    It is made again as often as a copy of what is planned turns up, or an article with nothing left to say.
     """
-    return _candidates(paper, schedule, (*paper.store.articles.candidates(now=now), *held), now=now)
-
-
-def _candidates(
-    paper: Paper, schedule: Schedule, stored: Sequence["Stored"], *, now: datetime
-) -> list[Candidate]:
-    articles, editions = {one.article.source_id: one.article for one in stored}, paper.store.editions
-    by_schedule, by_any = editions.used(schedule.id, list(articles)), editions.used(None, list(articles))
-    updates = read_updates(paper.store, articles, schedule)
-    recycled = now - timedelta(days=schedule.recycle_after_days)
-    found = []
-    for one in stored:
-        article, id_ = one.article, one.article.source_id
-        this_edition, over_all = share(article)
-        quoted = {at for start, end, _ in by_any.get(id_, ()) for at in range(start, end)}
-        said = count("".join(article.text[at] for at in sorted(quoted)))
-        candidate = Candidate(
-            article=article,
-            scores={theme.id: score(theme, article) for theme in paper.themes},
-            first_seen_at=one.changed_at if id_ in updates else one.first_seen_at,
-            used=tuple((a, b) for a, b, sent_at in by_schedule.get(id_, ()) if sent_at > recycled),
-            room=max(0, min(this_edition, over_all - said)),
-            update=updates.get(id_),
-        )
-        found.append(candidate)
-    return found
-
-
-def read_memory(paper: Paper, schedule: Schedule) -> Memory:
-    history = paper.store.editions.history(schedule.id)
-    return Memory(
-        last_sent=history.last_sent,
-        times_sent=history.times_sent,
-        demand=paper.store.subscribers.demand([theme.id for theme in paper.themes]),
-    )
-
-
-def find_copies(
-    store: "Store", plan: Plan, candidates: Sequence[Candidate], same: dict[str, str], *, now: datetime
-) -> list["Stored"] | None:
-    """Add to *same* (source id to the first of its copies) the copies of what is planned; None if none.
-
-    Only what is about to be shown is looked up, by the sketch index, so that the cost is that of an
-    edition and not of the store.
-
-    Returns:
-        The copies that are no candidates, being older than all of them.
-    """
-    known = {candidate.article.source_id: candidate.article for candidate in candidates}
-    beyond: list[Stored] = []
-    found = False
-    for article in [item.candidate.article for section in plan.sections for item in section.items]:
-        if article.source_id in same:
+    store, themes = paper.store, paper.themes
+    memory = read_memory(store, themes, schedule)
+    held = store.articles.quarantined(since=max(memory.last_sent.values(), default=None))
+    candidates = read_candidates(store, themes, schedule, now=now, held=held)
+    same: dict[str, str] = {}
+    exhausted: list[Skipped] = []
+    while True:
+        plan = pick(candidates, themes, memory, schedule, now=now, only=only, same=same)
+        beyond = find_copies(store, plan, candidates, same, now=now)
+        if beyond is not None:
+            candidates += scored(store, themes, schedule, beyond, now=now)
+            candidates = sharing(candidates, same)
             continue
-        copies = []
-        for other in store.articles.near(sketch(article.text), min_shared=2):
-            one = None if other in known else store.articles.find(other)
-            if one and (one.first_seen_at > now or one.article.severity is Severity.QUARANTINE):
-                continue
-            text = one.article if one else known.get(other)
-            if text and other != article.source_id and same_story(article, text):
-                copies.append(other)
-                beyond += [one] if one else []
-                known[other] = text
-        first = min([same.get(other, other) for other in copies] + [article.source_id])
-        same.update(dict.fromkeys([article.source_id, *copies], first))
-        found = found or bool(copies)
-    return beyond if found else None
-
-
-def _sharing(candidates: Sequence[Candidate], same: Mapping[str, str]) -> list[Candidate]:
-    """What was sent of an article counts as sent of its copies that hold it, and takes their room."""
-    quoted: dict[str, list[Candidate]] = defaultdict(list)
-    for one in candidates:
-        if one.used and one.article.source_id in same:
-            quoted[same[one.article.source_id]].append(one)
-    return [_shared(one, quoted.get(same.get(one.article.source_id, ""), ())) for one in candidates]
-
-
-def _shared(candidate: Candidate, quoted: Sequence[Candidate]) -> Candidate:
-    text, used, room = candidate.article.text, list(candidate.used), candidate.room
-    for copy in quoted:
-        sent = [copy.article.text[start:end] for start, end in copy.used]
-        spans = [(at, at + len(passage)) for passage in sent if (at := text.find(passage)) >= 0]
-        used += [span for span in spans if span not in used]
-        room = min(room, copy.room) if spans else room
-    return replace(candidate, used=tuple(used), room=room)
-
-
-def read_updates(store: "Store", articles: Mapping[str, Article], schedule: Schedule) -> dict[str, Update]:
-    """What articles say that they did not when *schedule* quoted them, by source id."""
-    updates = {}
-    for id_, (version, sent_at) in store.editions.outdated(schedule.id, list(articles)).items():
-        text = articles[id_].text
-        if new := additions(store.articles.text(id_, version), text):
-            updates[id_] = Update(since=sent_at, new=_joined(new, text))
-    return updates
-
-
-def _joined(spans: Sequence[Span], text: str) -> tuple[Span, ...]:
-    """Neighbours as one span."""
-    joined: list[Span] = []
-    for start, end in spans:
-        if joined and not text[joined[-1][1] : start].strip():
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return tuple(joined)
+        sections, dry = _summarize(plan)
+        if not dry:
+            fresh = {one.article.source_id for one in candidates if not one.used}
+            return replace(plan, skipped=plan.skipped + tuple(exhausted)), sections, fresh
+        exhausted += [
+            passed_over(article, f"{theme}: no unused passage can stand alone") for article, theme in dry
+        ]
+        candidates = [_without(one, dry) for one in candidates]
 
 
 def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candidate:

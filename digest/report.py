@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from digest import __version__
+from digest.material import read_candidates, read_memory
 from digest.model import Edition, Item, Schedule, Theme
 from digest.pick import pick
 from digest.polling import health
-from digest.publish import Paper, publish, read_candidates, read_memory
+from digest.publish import Paper, publish
 from digest.slots import missed, moments, next_slot
 from digest.store import Store
 from digest.themes import Passage
@@ -30,8 +31,9 @@ UNSENT, UNREAD = timedelta(minutes=30), timedelta(hours=2)
 
 def theme_overview(paper: Paper, schedule: Schedule, *, language: str, now: datetime) -> list[dict[str, Any]]:
     """A row a theme, in the order in which they would be picked now: coverage, history, and the sum."""
-    candidates = read_candidates(paper, schedule, now=now)
-    memory, themes = read_memory(paper, schedule), paper.themes
+    store, themes = paper.store, paper.themes
+    candidates = read_candidates(store, themes, schedule, now=now)
+    memory = read_memory(store, themes, schedule)
     plan = pick(candidates, themes, memory, schedule, now=now)
     ranks = {rank.theme_id: rank for rank in plan.board}
     places = list(ranks)

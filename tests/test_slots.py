@@ -13,9 +13,10 @@ import pytest
 from editions import article
 from stored import reader, slot_rows
 
+from digest.material import find_copies, read_candidates
 from digest.model import Newsletter, Schedule, Term, Theme
 from digest.pick import Memory, pick
-from digest.publish import Paper, find_copies, publish, read_candidates
+from digest.publish import Paper, publish
 from digest.report import overdue
 from digest.similar import sketch
 from digest.slots import tick
@@ -213,8 +214,8 @@ def test_a_copy_of_what_is_too_old_to_be_looked_through_is_known(store: Store) -
     tick(paper(store, schedule), now=START + timedelta(days=1))
     now = START + timedelta(days=2)
     add_article(store, 1, now - timedelta(hours=1), feed="later")
-    mine = paper(store, schedule)
-    young = [c for c in read_candidates(mine, schedule, now=now) if c.article.source_id == "feeds/later/1"]
+    found = read_candidates(store, [THEME], schedule, now=now)
+    young = [one for one in found if one.article.source_id == "feeds/later/1"]
     plan = pick(young, [THEME], Memory(), schedule, now=now)
     same: dict[str, str] = {}
     beyond = find_copies(store, plan, young, same, now=now)
