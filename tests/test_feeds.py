@@ -133,9 +133,6 @@ class Script:
     def feed(self) -> Feed:
         return self.store.feeds.list()[0]
 
-    def titles(self) -> list[str]:
-        return sorted(stored.article.title for _, stored in self.store.articles.list())
-
 
 @pytest.fixture
 def script(sqlite_url: str, workers: Workers) -> Callable[..., object]:
@@ -170,28 +167,21 @@ NOT_MODIFIED = http(b"", status="304 Not Modified")
 
 
 @same_loop
-async def test_validators_are_replayed_byte_for_byte(script: Callable) -> None:
+async def test_requests_say_who_asks_and_replay_validators_byte_for_byte(script: Callable) -> None:
     stamp = "Sun, 01 Mar 2026  7:00:00 gmt"  # as some servers write it
     async with script() as s:
         await s.poll(http(rss(), f"ETag: {ODD_ETAG}", f"Last-Modified: {stamp}"))
         again = await s.poll(NOT_MODIFIED, now=NOW + DAY)
         first, second = s.server.log
-    assert "if-none-match" not in first.headers
+    assert (
+        first.headers["user-agent"].startswith("Digest/") and "ops@paper.test" in first.headers["user-agent"]
+    )
+    assert first.headers["accept-encoding"] == "gzip, deflate, br, zstd"
+    assert not {"if-none-match", "cookie"} & first.headers.keys()
     assert second.headers["if-none-match"] == ODD_ETAG
     assert second.headers["if-modified-since"] == stamp
     assert again.state == "unchanged"
     assert again.feed.etag == ODD_ETAG
-
-
-@same_loop
-async def test_requests_say_who_asks(script: Callable) -> None:
-    async with script() as s:
-        await s.poll(http(rss()))
-        headers = s.server.log[0].headers
-    assert headers["user-agent"].startswith("Digest/")
-    assert "ops@paper.test" in headers["user-agent"]
-    assert headers["accept-encoding"] == "gzip, deflate, br, zstd"
-    assert "cookie" not in headers
 
 
 @same_loop
@@ -324,14 +314,22 @@ async def test_a_broken_body_keeps_what_was_known(script: Callable) -> None:
         assert s.store.feeds.seen("s") == known
 
 
+PAGE = http(
+    f"<html><head><title>塔</title></head><body><article><h1>塔</h1>{words(1, 4)}{words(2, 4)}</article></body></html>",
+    kind="text/html",
+)
+
+
+def two_teasers(base: str, *headers: str) -> bytes:
+    return http(rss(*(item(n, link=f"{base}/{n}", body=f"<p>{WORDS[0]}</p>") for n in range(2))), *headers)
+
+
 @same_loop
 async def test_full_text_comes_from_the_entry_s_own_page(script: Callable) -> None:
-    page = f"<html><head><title>塔</title></head><body><article><h1>塔</h1>{words(1, 4)}{words(2, 4)}</article></body></html>"
     async with script(full_text=True) as s:
         base = f"http://s.test:{s.server.port}"
-        s.pages |= {"/0": http(page, kind="text/html"), "/1": http(b"", status="404 Not Found")}
-        body = http(rss(*(item(n, link=f"{base}/{n}", body=f"<p>{WORDS[0]}</p>") for n in range(2))))
-        polled = await s.poll(body)
+        s.pages |= {"/0": PAGE, "/1": http(b"", status="404 Not Found")}
+        polled = await s.poll(two_teasers(base))
     lengths = {article.title[-1]: len(article.text) for article in polled.articles}
     assert lengths["1"] > 3 * lengths["2"] > 0
     assert ["not found" in repr(article.flags) for article in polled.articles] == [False, True]
@@ -339,20 +337,16 @@ async def test_full_text_comes_from_the_entry_s_own_page(script: Callable) -> No
 
 @same_loop
 async def test_a_missed_page_is_asked_for_again_three_times_and_replaces_the_teaser(script: Callable) -> None:
-    page = f"<html><head><title>塔</title></head><body><article><h1>塔</h1>{words(1, 4)}{words(2, 4)}</article></body></html>"
     hours = [0, 0.5, 1.5, 2, 8, 40, 48, 96]
     asked: list[list[str]] = []
     async with script(full_text=True) as s:
         base = f"http://s.test:{s.server.port}"
         s.pages |= {f"/{n}": http(b"", status="503 Busy") for n in range(2)}
-        body = http(
-            rss(*(item(n, link=f"{base}/{n}", body=f"<p>{WORDS[0]}</p>") for n in range(2))), "ETag: 1"
-        )
         for hour in hours:
             if hour == 8:
-                s.pages["/0"] = http(page, kind="text/html")
+                s.pages["/0"] = PAGE
             before = len(s.server.log)
-            polled = await s.poll(body, now=NOW + timedelta(hours=hour))
+            polled = await s.poll(two_teasers(base, "ETag: 1"), now=NOW + timedelta(hours=hour))
             asked.append([request.path for request in s.server.log[before:]])
             if hour == 8:
                 mended = polled
