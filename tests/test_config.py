@@ -104,6 +104,7 @@ def test_every_commented_default_is_a_key_and_the_default(load: Load, tmp_path: 
     assert plain.design.model_copy(update={"tokens": full.design.tokens}) == full.design
 
 
+LLM = 'endpoint = "https://llm.example.org/v1"\nmodel = "m"\n'
 MISTAKES = [
     ('sender = "nobody"', "newsletter.sender", "is not a mail address"),
     ('sender = "a@b.example, c@d.example"', "newsletter.sender", "not a mail address"),
@@ -146,6 +147,11 @@ MISTAKES = [
     ('url = "postgresql://u:p@h/d"', "database.url", "holds a password"),
     ('maildir = "out"\n[[mail_servers]]\nid = "a"\nhost = "h"', "delivery.maildir", "not both"),
     ("feeds = 3", "feeds", "should be a list, not 3"),
+    ('model = "m"\nendpoint = "http://llm.example.org/v1"', "llm.endpoint", "must begin with https://"),
+    ('model = "m"\nendpoint = "http://127.0.0.1.example.org/v1"', "llm.endpoint", "must begin with https://"),
+    ('model = "m"\nendpoint = "https://me:pw@llm.example.org/v1"', "llm.endpoint", "a user name or password"),
+    (f'{LLM}key = "abc"', "llm.key", "unknown key; known here: endpoint"),
+    (f'{LLM}key_file = "nowhere"', "llm.key_file", "cannot be read"),
 ]
 
 

@@ -274,22 +274,6 @@ def test_the_table_is_off_by_default_and_takes_its_key_from_outside(load: Load, 
     assert config.llm.key == KEY
 
 
-@pytest.mark.parametrize(
-    ("change", "to", "key", "what"),
-    [
-        ("https://llm.example.org/v1", "http://llm.example.org/v1", "llm.endpoint", "https://"),
-        ("https://llm.example.org/v1", "http://127.0.0.1.example.org/v1", "llm.endpoint", "https://"),
-        ("https://llm.example.org/v1", "https://me:pw@llm.example.org/v1", "llm.endpoint", "password"),
-        ('model = "small"', 'model = "small"\nkey = "abc"', "llm.key", "unknown key"),
-        ('model = "small"', 'model = "small"\nmax_cost = 1.0', "llm", "needs input_price"),
-        ('model = "small"', 'model = "small"\nkey_file = "nowhere"', "llm.key_file", "cannot be read"),
-    ],
-)
-def test_mistakes_in_it_are_named(load: Load, change: str, to: str, key: str, what: str) -> None:
-    [(_, named, why)] = problems(load, GOOD + LLM.replace(change, to))
-    assert (named, what in why) == (key, True), why
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"])
 def test_this_machine_may_be_asked_in_clear(load: Load, host: str) -> None:
     assert load(GOOD + LLM.replace("https://llm.example.org", f"http://{host}")).llm is not None
@@ -297,6 +281,11 @@ def test_this_machine_may_be_asked_in_clear(load: Load, host: str) -> None:
 
 def test_a_key_that_would_break_the_header_is_refused(load: Load) -> None:
     assert problems(load, GOOD + LLM, DIGEST_LLM_KEY="a\r\nX: y")[0][1] == "llm.key_file"
+
+
+def test_a_limit_of_cost_needs_prices(load: Load) -> None:
+    [(_, key, why)] = problems(load, GOOD + LLM + "max_cost = 1.0\n")
+    assert (key, "needs input_price" in why) == ("llm", True)
 
 
 # ---- with the whole program: digest now with an endpoint configured
