@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import sqlalchemy as sa
 import uvicorn
+from starlette.applications import Starlette
 from stored import COST, CRAFT
 
 from digest.mail.inbox import Inbox, open_inbox
@@ -168,10 +169,7 @@ async def a_site(
             stack.push_async_callback(transport.close)
             return transport
 
-        # asyncio turns Nagle's algorithm off only where the protocol is named; it costs 40 ms an answer.
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listening.bind(("127.0.0.1", 0))
-        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening, base = a_port()
         newsletter = replace(NEWSLETTER, base_url=base + base_path)
         renderer = replace(a_renderer(), newsletter=newsletter)
         signup = Signup(store, renderer, newsletter, KEYS)
@@ -184,23 +182,36 @@ async def a_site(
             operator=Operator(secret=SECRET, header="Remote-User", proxies=known),
             limits=limits or Limits(),
         )
-        server = uvicorn.Server(
-            uvicorn.Config(
-                make_app(door),
-                log_config=None,
-                ws="none",
-                proxy_headers=False,
-                timeout_keep_alive=60,
-                access_log=False,
-            )
-        )
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
-        try:
-            async with aiohttp.ClientSession() as visitor:
-                yield Site(base, store, signup, inbox, clock, visitor, door)
-        finally:
-            server.should_exit = True
-            await serving
-            listening.close()
+        async with served(make_app(door), listening), aiohttp.ClientSession() as visitor:
+            yield Site(base, store, signup, inbox, clock, visitor, door)
+
+
+def a_port() -> tuple[socket.socket, str]:
+    """A free one, and the address of pages there."""
+    # asyncio turns Nagle's algorithm off only where the protocol is named; it costs 40 ms an answer.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def served(app: Starlette, listening: socket.socket) -> AsyncIterator[None]:
+    settings = {"log_config": None, "ws": "none", "proxy_headers": False, "access_log": False}
+    server = uvicorn.Server(uvicorn.Config(app, timeout_keep_alive=60, **settings))  # type: ignore[arg-type]
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+        listening.close()
+
+
+@asynccontextmanager
+async def looking_at(app: Starlette) -> AsyncIterator[aiohttp.ClientSession]:
+    """A visitor of an application."""
+    listening, base = a_port()
+    async with served(app, listening), aiohttp.ClientSession(base) as visitor:
+        yield visitor

@@ -1,16 +1,12 @@
 """The built-in inbox: files as received, numbers that go on, pages that run nothing."""
 
-import asyncio
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from html import escape
 from pathlib import Path
 
-import aiohttp
 import aiosmtplib
 import pytest
-import uvicorn
+from reading import looking_at
 
 from digest.mail.inbox import open_inbox
 from digest.mail.inbox_web import make_inbox_app
@@ -73,24 +69,10 @@ async def test_a_full_disk_is_a_temporary_refusal(tmp_path: Path) -> None:
             await send(inbox.port)
 
 
-@asynccontextmanager
-async def web(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    config = uvicorn.Config(make_inbox_app(folder), port=0, log_config=None, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
-        yield client
-    server.should_exit = True
-    await serving
-
-
 async def test_the_pages_show_everything_and_run_nothing(tmp_path: Path) -> None:
     (tmp_path / "0007.eml").write_bytes(MESSAGE)
     (tmp_path / "0008.eml").write_bytes(b"Subject: bare\r\n\r\nwords\r\n")
-    async with web(tmp_path) as client:
+    async with looking_at(make_inbox_app(tmp_path)) as client:
 
         async def get(path: str) -> str:
             async with client.get(path) as response:
