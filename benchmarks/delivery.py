@@ -271,9 +271,8 @@ def html_and_text(slot: str) -> tuple[str, str]:
 
 def a_writer(store: Any, sign: Callable[[bytes], bytes] | None = None) -> "Callable[[Claim], Letter]":
     """From a claim to its letter as the product makes it, but for the rendering, which is once a variant."""
-    from digest.letters import make_builder
+    from digest.letters import make_builder, make_writer
     from digest.model import SLOT_CLOSE, SLOT_OPEN, MailParts, Newsletter
-    from digest.outgoing import make_writer
 
     html, text = html_and_text(f"{SLOT_OPEN}{{}}{SLOT_CLOSE}")
     parts = MailParts(subject="算力成本", html=html, text=text)

@@ -1,9 +1,10 @@
-"""From a claimed delivery to the bytes of its mail: rendered once per variant, filled in per reader."""
+"""From a claimed delivery to its letter: rendered once per variant, filled in per reader, signed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from digest.mail.transport import Letter
 from digest.message import MessageTemplate, Personal, compile_message, leave_by_mail, message_id
 from digest.model import Edition, Newsletter, Schedule
 from digest.render import Renderer
@@ -81,3 +82,26 @@ def make_builder(
         return ways
 
     return build
+
+
+def make_writer(
+    build: Callable[[Claim], bytes],
+    *,
+    return_path: Callable[[Claim], str],
+    sign: Callable[[bytes], bytes] | None = None,
+) -> Callable[[Claim], Letter]:
+    """From a claim to the letter it becomes when it is due.
+
+    Args:
+        build: Gives the complete message as :func:`~digest.mail.transport.wire_form` makes it, as
+            ``digest.message`` promises; making sure again costs as much as building.
+        return_path: The envelope sender of each message, so that bounces name the row.
+        sign: Signs a complete message (DKIM).
+    """
+
+    def write(claim: Claim) -> Letter:
+        message = build(claim)
+        content = sign(message) if sign is not None else message
+        return Letter(sender=return_path(claim), recipient=claim.address, content=content)
+
+    return write

@@ -1,4 +1,4 @@
-"""Claimed deliveries on their way out: who goes next, who waits, and the letter each becomes."""
+"""Claimed deliveries on their way out: who goes next, who waits, and whose letters are made ahead."""
 
 import asyncio
 import contextlib
@@ -159,26 +159,3 @@ class Outgoing:
         else:
             self.park(entry, min(wait_s, _LONGEST_PARK_S))
         return False
-
-
-def make_writer(
-    build: Callable[[Claim], bytes],
-    *,
-    return_path: Callable[[Claim], str],
-    sign: Callable[[bytes], bytes] | None = None,
-) -> Callable[[Claim], Letter]:
-    """From a claim to the letter it becomes when it is due.
-
-    Args:
-        build: Gives the complete message as :func:`~digest.mail.transport.wire_form` makes it, as
-            ``digest.message`` promises; making sure again costs as much as building.
-        return_path: The envelope sender of each message, so that bounces name the row.
-        sign: Signs a complete message (DKIM).
-    """
-
-    def write(claim: Claim) -> Letter:
-        message = build(claim)
-        content = sign(message) if sign is not None else message
-        return Letter(sender=return_path(claim), recipient=claim.address, content=content)
-
-    return write

@@ -18,7 +18,7 @@ from digest.deliver import Policy, Report, Sender
 from digest.doctor import Finding
 from digest.errors import ConfigError
 from digest.installation import Installation
-from digest.letters import make_builder
+from digest.letters import make_builder, make_writer
 from digest.mail.dkim import Key, Signer, load_key
 from digest.mail.inbox import open_inbox
 from digest.mail.mailbox import unread, unread_over_imap
@@ -29,7 +29,6 @@ from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Fate, Limit, Server, Transport
 from digest.mail.verp import make_return_path, read_return_path
 from digest.model import DeliveryState, Edition, Subscriber
-from digest.outgoing import make_writer
 from digest.report import causes
 from digest.returns import Handled, Returns
 from digest.store import Claim

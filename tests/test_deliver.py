@@ -17,11 +17,11 @@ from sending import SLOT, a_ledger, a_letter, an_edition
 
 from digest.deliver import Policy, Report, Sender, retry_at
 from digest.errors import StoreError
+from digest.letters import make_writer
 from digest.mail.maildir import MaildirTransport
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Letter, Limit, Server
 from digest.model import ConsentState, DeliveryState
-from digest.outgoing import make_writer
 from digest.store import Claim, Store
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

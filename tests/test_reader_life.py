@@ -16,8 +16,7 @@ from reading import KEYS, SECRET, Site, a_site, received
 from stored import frozen_edition
 
 from digest.deliver import Sender
-from digest.letters import make_builder
-from digest.outgoing import make_writer
+from digest.letters import make_builder, make_writer
 from digest.store import open_store
 
 CHROMIUM = shutil.which("chromium")

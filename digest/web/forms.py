@@ -1,9 +1,11 @@
 """What a browser sends, bounded and judged; nothing of it is trusted further in."""
 
 import asyncio
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
+from operator import itemgetter
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -18,6 +20,7 @@ PATIENCE_S = 15.0
 AREAS = frozenset(
     {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 )
+_LANGUAGE = re.compile(r"([A-Za-z]+)[\w-]*(?:\s*;\s*q=([01](?:\.\d*)?))?")
 Form = Mapping[str, Sequence[str]]
 
 
@@ -80,15 +83,6 @@ def zones() -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def preferred(header: str, known: tuple[str, ...], default: str) -> str:
     """The best of *known* languages for an ``Accept-Language`` header (RFC 9110 section 12.5.4)."""
-    wanted: list[tuple[float, str]] = []
-    for part in header[:500].split(","):
-        tag, _, weight = part.strip().partition(";q=")
-        try:
-            wanted.append((-float(weight or 1), tag.casefold()))
-        except ValueError:
-            continue
-    for _, tag in sorted(wanted, key=lambda pair: pair[0]):
-        for language in known:
-            if tag and tag.partition("-")[0] == language.casefold().partition("-")[0]:
-                return language
-    return default
+    wanted = [(-float(weight or 1), tag.lower()) for tag, weight in _LANGUAGE.findall(header[:500])]
+    ours = {language.partition("-")[0].lower(): language for language in reversed(known)}
+    return next((ours[tag] for _, tag in sorted(wanted, key=itemgetter(0)) if tag in ours), default)
