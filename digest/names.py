@@ -19,12 +19,15 @@ _ORGANISATION = (
     "科学院|工程院|智库|联盟|日报|通讯社|博物馆|天文台"
 )
 _ENDING = re.compile(_ORGANISATION)
+_COUNTED = "[一两多几这那该某每各另][家所个大]"
 _BEFORE = re.compile(
-    "^.*(?:[在于的由从到是被对了及和与向给让把并或等该本这那某]|加入|来自|创立|成立|创办|进入|担任|"
-    "出任|离开|前往|参观|访问|就读|联合|包括|我们|[一两多几][家所个]|全国|著名|知名)"
+    f"^.*(?:{_COUNTED}|[在于的由从到是被对了及和与向给让把并或等该本这那某]|加入|来自|创立|成立|创办|进入|担任|"
+    "出任|离开|前往|参观|访问|就读|联合|包括|我们|全国|著名|知名)"
 )
+_GOES_ON = "(?![生城路派卡])"
+"""Behind an ending these make another word of it: a 大学生 is no 大学."""
 _ANY = re.compile(
-    "^(?:上市|科技|互联网|子|母|分|总|相关|其他|其它|大|小|大型|小型|创业|初创|国家|重点|国家重点|同|"
+    "^(?:家|所|个|上市|科技|互联网|子|母|分|总|相关|其他|其它|大|小|大型|小型|创业|初创|国家|重点|国家重点|同|"
     "控股|有限|股份|股份有限|科技有限|技术|研究|软件|人工智能|中国|美国|国内|国外|海外|外国|游戏|汽车|"
     "芯片|手机|保险|金融|民营|国有|名牌|重点|综合|信息|高新|前沿|数字|商业|中央|投资|高校|企业|专业|"
     "管理|评审)*$"
@@ -40,6 +43,8 @@ _EVENT = re.compile(
 )
 """As folded: what is held again and again, of which one year's has nothing to do with another's."""
 _OPENING = re.compile(r"(?:^|[.!?:。！？：]['\"”’)]*)\s*['\"“‘(]*$")
+_ARTICLES = ("the", "a", "an")
+"""Before one word with a capital: an office more often than a name, the Mayor."""
 _ODD = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]{2,}|^[A-Z]{2,}[a-z]*[-.]?\d|^[A-Z]{4,}$")
 
 
@@ -97,7 +102,8 @@ def _organisations(articles: Sequence[Article], folded: Sequence[str]) -> Iterat
             name = _BEFORE.sub("", shared)
             core = name.removesuffix(ending)
             if len(core) > 1 and not _ANY.match(core) and any(_begins(name, t) for t in folded):
-                yield name, {at for at, t in enumerate(folded) if name in t}
+                alone = re.compile(re.escape(name) + _GOES_ON)
+                yield name, {at for at, t in enumerate(folded) if alone.search(t)}
 
 
 def _run_before(ending: re.Match[str], text: str) -> tuple[str, str]:
@@ -112,9 +118,12 @@ def _is_letter(char: str) -> bool:
 
 
 def _begins(name: str, text: str) -> bool:
-    """Whether *name* stands somewhere in *text* with nothing before it that could be a part of it."""
+    """Whether *name* stands somewhere in *text* uncounted, and with nothing before it that could be its part."""
     starts = (text[max(0, m.start() - 4) : m.start()] for m in re.finditer(re.escape(name), text))
-    return any(not _is_letter(start[-1:]) or _BEFORE.sub("", start) == "" for start in starts)
+    return any(
+        not re.search(f"{_COUNTED}$", start) and (not _is_letter(start[-1:]) or _BEFORE.sub("", start) == "")
+        for start in starts
+    )
 
 
 def _latin(articles: Sequence[Article], folded: Sequence[str]) -> Iterator[tuple[str, set[int]]]:
@@ -145,7 +154,7 @@ def _latin_in(article: Article) -> tuple[set[str], set[str]]:
             for start, end in _capitalised(words):
                 name = fold(" ".join(words[start:end]))
                 seen.add(name)
-                due = opens and start == 0 and not chinese
+                due = (opens and start == 0 and not chinese) or words[max(0, start - 1)].lower() in _ARTICLES
                 if end - start > 1 or _ODD.search(words[start]) or (not due and len(name) > 3):
                     shown.add(name)
     return shown, seen

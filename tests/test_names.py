@@ -47,6 +47,10 @@ def test_a_name_shown_once_is_found_in_the_other(one: str, other: str, expected:
         ("专家表示,方案可行。双方认为可以。", "双方都说好,方案通过,专家离开。"),
         ("他在大学读书,公司很大。", "这所大学和那家公司合作。"),
         ("华南理工大学来了。", "大连理工大学也来了。"),
+        ("她毕业于江东大学。", "江东大学生运动会开幕。"),
+        ("这家人工智能公司亏损。", "另一家人工智能公司上市。"),
+        ("各大灯具公司裁员。", "国内各大灯具公司招人。"),
+        ("周六说好的会没有开。", "周六说过的不算。"),
         ("上市公司增加了,科技公司减少。", "一家上市公司和几家科技公司。"),
         ("Deep Learning 很热,Large Language Model 也是。", "Deep Learning 与 Large Language Model。"),
         ("白薇说她来。", "蔷薇和白薇花都开了。"),
@@ -73,6 +77,10 @@ def test_english_names_need_capitals_where_none_is_due() -> None:
     )
 
     assert found == {"Brightfield": (0, 1), "Marta Olsen": (0, 1)}
+
+
+def test_an_office_with_a_capital_is_no_name() -> None:
+    assert names("The Mayor spoke of the dam.", "A boat brought the Mayor home.", language="en") == {}
 
 
 def test_words_and_first_names_are_no_names_in_english() -> None:
