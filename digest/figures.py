@@ -142,7 +142,7 @@ _EN_PRICED = lazy(r"\w+ed at\b")
 _EN_VERB = lazy(
     r"[a-z]+(?:ed(?! at)|ing)\b|(?:to|in|by|of|for|from|with)\s|[a-z]+\b(?<!ed)(?!\s[A-Za-z]*[a-z])"
 )
-"""What no label begins with: a conjunction, an auxiliary, an adverb; before a number, a verb or preposition."""
+"""What no label begins with: a conjunction, an auxiliary, an adverb; before a number, verb or preposition."""
 _DOUBT = lazy(r"如果|假如|试想|假设|哪怕|即使|好比|比方|\bif\b|\bsuppose\b")
 _KIND_WEIGHT = {
     "money": 0.9,

@@ -118,7 +118,7 @@ def _is_letter(char: str) -> bool:
 
 
 def _begins(name: str, text: str) -> bool:
-    """Whether *name* stands somewhere in *text* uncounted, and with nothing before it that could be its part."""
+    """Whether *name* stands in *text* uncounted, and with nothing before it that could be a part of it."""
     starts = (text[max(0, m.start() - 4) : m.start()] for m in re.finditer(re.escape(name), text))
     return any(
         not re.search(f"{_COUNTED}$", start) and (not _is_letter(start[-1:]) or _BEFORE.sub("", start) == "")
