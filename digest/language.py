@@ -1,9 +1,12 @@
-"""Which language a text is in: enough to choose rules, fonts and reading speed."""
+"""Which language a text is in, enough to choose rules, fonts and speed; and which we have words in."""
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 from digest.text import count_cjk, latin_words
 
+_LOCALE = Path(__file__).parent / "locale"
 _KANA = re.compile("[\u3040-\u30ff]")
 
 
@@ -21,3 +24,12 @@ def detect(text: str) -> str:
     if han == words == 0:
         return "und"
     return "zh" if han >= words * 0.5 else "en"
+
+
+def catalogs(folders: Iterable[Path] = ()) -> dict[str, Path]:
+    """Language tag to catalog; a later folder adds languages or replaces them."""
+    return {
+        path.parts[-3].replace("_", "-"): path
+        for folder in (_LOCALE, *folders)
+        for path in sorted(folder.glob("*/LC_MESSAGES/digest.po"))
+    }

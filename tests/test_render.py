@@ -45,6 +45,7 @@ from editions import (
 )
 
 from digest.errors import RenderError
+from digest.language import catalogs
 from digest.message import choose
 from digest.model import (
     Cut,
@@ -72,7 +73,7 @@ from digest.render.typeset import (
     safe_url,
 )
 from digest.render.view import bar_lengths
-from digest.render.wording import SOURCE_LANGUAGE, languages, load_wording
+from digest.render.wording import SOURCE_LANGUAGE, load_wording
 from digest.text import columns
 
 ROOT = Path(__file__).parents[1]
@@ -667,7 +668,7 @@ def test_the_nearest_language_is_taken(language: str, expected: str) -> None:
 
 def test_a_third_language_needs_no_code(tmp_path: Path) -> None:
     """A catalog in a folder is a language: all words of ours come from it, dates and plurals follow its rules."""
-    with languages()["zh-CN"].open("rb") as file:
+    with catalogs()["zh-CN"].open("rb") as file:
         catalog = read_po(file)
     catalog.locale = Locale.parse("pl")
     for message in catalog:
@@ -710,9 +711,9 @@ def _used() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("language", sorted(languages().keys() - {SOURCE_LANGUAGE}))
+@pytest.mark.parametrize("language", sorted(catalogs().keys() - {SOURCE_LANGUAGE}))
 def test_no_string_is_untranslated_and_none_that_nobody_says_is_kept(language: str) -> None:
-    with languages()[language].open("rb") as file:
+    with catalogs()[language].open("rb") as file:
         catalog = read_po(file)
     told: dict[str, tuple[str, ...]] = {}
     source = "".join(path.read_text("utf-8") for path in (ROOT / "digest").rglob("*.py"))

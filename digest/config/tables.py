@@ -27,11 +27,9 @@ from pydantic import (
 )
 
 from digest import toml
+from digest.language import catalogs
 from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Schedule, SiteRule, Term, Theme
 from digest.timing import check as check_cron
-
-LOCALES = Path(__file__).parent.parent / "locale"
-"""A catalog of the interface's words for each language, shipped with the program."""
 
 # RFC 5321 section 4.1.2, Dot-string and Domain only: what every mail server takes. Lengths: section 4.5.3.1.
 _ADDRESS = re.compile(
@@ -570,10 +568,7 @@ class File(_Table):
         if self.delivery.maildir and self.mail_servers:
             what = "mail goes into a folder or to mail_servers, not both; take one out"
             raise toml.wrong(what, "delivery", "maildir")
-        # There must be words for the language, ours or in a folder of templates.
-        folders = [LOCALES, *(folder / "locale" for folder in self.paths.templates)]
-        catalogs = (path for folder in folders for path in folder.glob("*/LC_MESSAGES/digest.po"))
-        tags = sorted({path.parts[-3].replace("_", "-") for path in catalogs})
+        tags = sorted(catalogs(folder / "locale" for folder in self.paths.templates))
         language = self.newsletter.language
         if language.partition("-")[0] not in {tag.partition("-")[0] for tag in tags}:
             what = f"there are no words in {language!r}; there are: {', '.join(tags)}"

@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,18 +31,13 @@ def shipped_templates() -> Path:
     return inside if inside.is_dir() else package.parent / "templates"
 
 
-@cache
-def _shipped_tokens(folder: Path) -> Mapping[str, str]:
-    return tomllib.loads((folder / "tokens.toml").read_text("utf-8"))
-
-
 def design_tokens(changed: Mapping[str, str]) -> Mapping[str, str]:
     """The shipped colours, faces and sizes with *changed* ones put over them.
 
     Raises:
         RenderError: A token that does not exist, or a value that is more than one CSS value.
     """
-    tokens = dict(_shipped_tokens(shipped_templates()))
+    tokens: dict[str, str] = tomllib.loads((shipped_templates() / "tokens.toml").read_text("utf-8"))
     for name, value in changed.items():
         if name not in tokens:
             raise RenderError(f"design token {name!r} does not exist; there are: {', '.join(tokens)}")

@@ -6,7 +6,7 @@ template directory; a file more is a language more. They are compiled when first
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
@@ -18,20 +18,11 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from markupsafe import Markup
 
+from digest.language import catalogs
 from digest.model import Precision, Published, Schedule
 from digest.render.typeset import clean, gap
 
-LOCALE = Path(__file__).parents[1] / "locale"
 SOURCE_LANGUAGE = "en"
-
-
-def languages(folders: Iterable[Path] = ()) -> dict[str, Path]:
-    """Language tag to catalog; a later folder adds languages or replaces them."""
-    return {
-        path.parts[-3].replace("_", "-"): path
-        for folder in (LOCALE, *folders)
-        for path in sorted(folder.glob("*/LC_MESSAGES/digest.po"))
-    }
 
 
 @cache
@@ -152,7 +143,7 @@ def frequency(schedule: Schedule) -> str:
 @cache
 def load_wording(language: str, folders: tuple[Path, ...] = ()) -> Wording:
     """The catalog for *language*, else for the language without its region, else English."""
-    known = languages(folders)
+    known = catalogs(folders)
     base = language.split("-")[0]
     near = [tag for tag in known if tag.split("-")[0] == base]
     tag = language if language in known else (near or [SOURCE_LANGUAGE])[0]
@@ -161,5 +152,5 @@ def load_wording(language: str, folders: tuple[Path, ...] = ()) -> Wording:
 
 def language_names(folders: Sequence[Path] = ()) -> dict[str, str]:
     """Tag of each language there is a catalog for, and what it calls itself."""
-    tags = sorted(languages(folders), key=lambda tag: tag.split("-")[0] != "zh")
+    tags = sorted(catalogs(folders), key=lambda tag: tag.split("-")[0] != "zh")
     return {tag: Locale.parse(tag, sep="-").get_language_name() or tag for tag in tags}
