@@ -1,76 +1,33 @@
-"""Which lines of a page are the article: the best run of prose, trimmed at both ends and sifted.
+"""Which lines of a page are the article: the best run of prose, trimmed at both ends.
 
 The run of lines with the largest sum of scores is where the body is (prose counts by its size, furniture
-against). Everything after that takes lines away for a stated reason: what stands above the byline, what
-follows an end mark, captions, promotion, lists of links and teasers inside.
+against). What follows takes lines away for a stated reason: what stands above the byline or after an end
+mark, boxes of links, promotion.
 """
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
-from operator import add
+from collections.abc import Iterator, Sequence
 
-from digest.clean import dates
-from digest.clean.lines import Line
-from digest.clean.marks import BREAKS, Kind, is_note, is_prose, kind, subjects
-from digest.model import BlockKind
+from digest.clean.marks import BREAKS, NUMBERED, Kind
+from digest.clean.sheet import SUBJECT, Sheet, grams, is_kin, share_known
 from digest.text import CJK
 
-_GRAM = re.compile(rf"[A-Za-z]{{4,}}|[{CJK}]+")
-NUMBERED = re.compile(
-    r"^(?:[一二三四五六七八九十]{1,3}[、.．]|第[一二三四五六七八九十\d]{1,3}[章节部分]|[(（][一二三四五六七八九十\d]{1,2}[)）]"
-    r"|0?\d{1,2}[.、．:：]?\s|0\d$|(?:part|chapter|section) \w+"
-    r"|结语|尾声|写在最后|引言|前言|后记|总结|小结|Q\d|[IVX]{1,4}\.)",
-    re.IGNORECASE,
-)
 _OPENING = re.compile(rf"^[{CJK}]{{2,12}}[:：]$|^《.{{2,20}}》$|^——")
 """A salutation, or the head of a poem."""
-_PERSON_LAST = re.compile(
-    rf"(?:教授|董事|董事长|创始人|总裁|总经理|经理|院士|博士|研究员|院长|主任|主席|校长|秘书长|理事长|部长|书记|总监|合伙人|科学家|工程师|CEO|CTO"
-    rf"|负责人|队长|教练|导演|演员|作家|主编)[：:\s]?[{CJK}]{{2,4}}$"
-)
 _ITEM = re.compile(
     rf"^(?:\d{{1,2}}|[(（]?[一二三四五六七八九十]{{1,3}})[.、．)）]|[，,;；={{}}]"
     rf"|[:：]$|[:：] ?[{CJK}\w]{{4}}"
 )
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
-_CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
-CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
-_NUMBER = re.compile(r"^\d+(?:\.\d+)*\.? |\[edit\]$|¶$")
-"""What a heading has in a table of contents and not in the text, or the other way."""
-_DIGIT = re.compile(r"\d")
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
 _REPLIES = re.compile(
     r"(?:[\W\d]|共|全部|最新|网友|用户|精彩|热门|发表|我要|(?:view|all|the|reader|user) )*(?:条|個|个)?"
     r"(?:评论|留言|回复|跟帖|评价|(?:comments|replies|responses)\b|(?:leave|add|post|write) (?:a|your) )",
     re.IGNORECASE,
 )
-_TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
-_PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這那不会會與及為]")
-_PRONOUN = re.compile(r"\b(?:I|you|your|me|my|we|our|us|it|he|him|she|her|they)\b", re.IGNORECASE)
-MOMENT = re.compile(
-    r"\d[-/.年月]\s?\d{1,2}(?:日|[-/.]\d{2,4})?,?\s{0,3}(?:[上下]午\s?)?\d{1,2}:\d\d"
-    r"|\d{4},? (?:at )?\d{1,2}:\d\d"
-    r"|\d ?(?:秒|分钟|小时|天|周|个月|年)前|\b\d+ (?:min\w*|hour|day|week|month|year)s? ago\b",
-    re.IGNORECASE,
-)
-"""When a post was written: a day with its hour, or how long ago."""
-_FLOOR = re.compile(
-    r"#\d+$|\d+\s?[#楼]|(?:楼主|沙发|板凳|地板|回复|引用|举报|回应|只看)|(?:reply|quote)$"
-    r"|(?:posts|threads|joined|registered|join date|积分|帖子|精华|注册(?:时间)?)\s?[:：]",
-    re.IGNORECASE,
-)
-"""What stands around the posts of a thread, at the beginning of a line."""
-_LINK_IN_TEXT = 15.0
-"""Reading weight up to which a line that is a link may be a heading or an item of the body."""
-MIN_BODY = 30.0
-"""Reading weight under which what is left is no article."""
 _REACH = 60
 """Lines beyond the best run that are looked at for more of the article."""
-SUBJECT = 2_000
-"""Characters of a text by which its title is known."""
 _FALL = 150.0
 """Score of some twenty lines of furniture in a row."""
 _RIVAL = 0.1
@@ -87,244 +44,6 @@ _SCORE = {
     Kind.CALL: -30.0,
     Kind.CAPTION: -3.0,
 }
-
-
-@dataclass(slots=True)
-class Sheet:
-    """A page under the scissors: its lines, what each looks like, why it was dropped ('' when kept).
-
-    Args:
-        start, end: The body lies in ``lines[start:end]``; empty when the page has none.
-        title: Index of the title's line, None when no line was recognised.
-        doubled: Share of the page's prose that stood there a second time.
-        voted: Whether tags were seen, and some lines taken for body by them.
-        tests_left: How often more may be asked whether text below a mark is kin: it costs time.
-    """
-
-    lines: Sequence[Line]
-    kinds: list[Kind]
-    dropped: list[str]
-    start: int = 0
-    end: int = 0
-    title: int | None = None
-    doubled: float = 0.0
-    tests_left: int = 8
-    headings: set[int] = field(default_factory=set)
-    asides: set[int] = field(default_factory=set)
-    voted: bool = False
-
-    def mass(self, start: int, end: int) -> float:
-        """Prose between two lines, in reading weight."""
-        return sum(self.lines[i].size for i in self.prose(start, end))
-
-    def prose(self, start: int, end: int) -> list[int]:
-        return [i for i in range(start, end) if self.kinds[i] is Kind.PROSE and not self.dropped[i]]
-
-    def text(self, start: int, end: int) -> str:
-        return "\n".join(self.lines[i].text for i in self.prose(start, end))
-
-    def drop(self, indexes: Iterable[int], why: str) -> None:
-        for i in indexes:
-            self.dropped[i] = self.dropped[i] or why
-
-    def block(self, i: int) -> BlockKind:
-        """What line *i* of the body is in the article."""
-        if i in self.headings:
-            return BlockKind.HEADING
-        return BlockKind.ASIDE if i in self.asides else BlockKind.PARAGRAPH
-
-    def kept(self) -> list[int]:
-        return [i for i in range(self.start, self.end) if not self.dropped[i]]
-
-
-def grams(text: str) -> list[str]:
-    """What a text is about, roughly: pairs of Chinese characters, beginnings of longer Latin words."""
-    pieces: list[str] = []
-    for run in _GRAM.findall(text):
-        if run[0].isascii():
-            pieces.append(run.lower().rstrip("s")[:6])
-        else:
-            pieces += map(add, run, run[1:])
-    return pieces
-
-
-def share_known(text: str, known: Set[str]) -> float:
-    """Share of the pairs and words of *text* that *known* has."""
-    own = set(grams(text))
-    return len(own & known) / len(own) if own else 0.0
-
-
-def lay_out(lines: Sequence[Line]) -> Sheet:
-    """A sheet with every line classified and second copies taken out; the body is not yet chosen."""
-    sheet = Sheet(lines=lines, kinds=[kind(line) for line in lines], dropped=[""] * len(lines))
-    whole = sheet.mass(0, len(lines))
-    _allow_promotion(sheet)
-    _allow_services(sheet)
-    _allow_verse(sheet)
-    sheet.voted = any(line.vote for line in lines)
-    _allow_links(sheet)
-    _allow_refrains(sheet)
-    _drop_contents(sheet)
-    sheet.drop(_copies(lines), "stands in the page twice")
-    if whole:
-        sheet.doubled = 1 - sheet.mass(0, len(lines)) / whole
-    return sheet
-
-
-def _allow_promotion(sheet: Sheet) -> None:
-    """Where promotion is all a page has, it is the page's text, for the gate to judge."""
-    calls = [i for i, found in enumerate(sheet.kinds) if found is Kind.CALL and is_prose(sheet.lines[i])]
-    if sum(sheet.lines[i].size for i in calls) * 2 >= sheet.mass(0, len(sheet.lines)):
-        for i in calls:
-            sheet.kinds[i] = Kind.PROSE
-
-
-def _allow_services(sheet: Sheet) -> None:
-    """Paragraphs on letters, accounts and cookies stay where the text is about such things.
-
-    It is when four of them or more stand among others, or a fifth of the others name what one of them does.
-    """
-    both = zip(sheet.kinds, sheet.lines, strict=True)
-    told = [x is Kind.PROSE or (x is Kind.JUNK and is_prose(line)) for x, line in both]
-    among = [i for i in range(1, len(told) - 1) if all(told[i - 1 : i + 2]) and sheet.kinds[i] is Kind.JUNK]
-    others = [sheet.lines[i].text.lower() for i in sheet.prose(0, len(sheet.lines))] if among else []
-    least = max(3.0, len(others) / 5)
-    for i in among:
-        named = (sum(name in text for text in others) for name in subjects(sheet.lines[i].text))
-        if len(among) >= 4 or max(named, default=0) >= least:
-            sheet.kinds[i] = Kind.PROSE
-
-
-def _allow_links(sheet: Sheet) -> None:
-    """A link to more between two lines that tags show to be body ends nothing: each section has one."""
-    for i, (above, line, below) in enumerate(
-        zip(sheet.lines, sheet.lines[1:], sheet.lines[2:], strict=False), 1
-    ):
-        if sheet.kinds[i] is Kind.END and line.linked > 0.5 and above.vote and below.vote:
-            sheet.kinds[i] = Kind.SHORT
-
-
-def _allow_refrains(sheet: Sheet) -> None:
-    """Three marks or more that begin alike, a paragraph soon after each, part sections and end nothing."""
-    marks: dict[str, list[int]] = {}
-    for i, found in enumerate(sheet.kinds):
-        if found is Kind.END and Kind.PROSE in sheet.kinds[i + 1 : i + 3]:
-            marks.setdefault(sheet.lines[i].text[:6], []).append(i)
-    for alike in marks.values():
-        for i in alike if len(alike) >= 3 else ():
-            sheet.kinds[i] = Kind.JUNK
-
-
-def _drop_contents(sheet: Sheet) -> None:
-    """Drop a table of contents: the short lines below its name that stand on the page again as headings."""
-    bare = [_NUMBER.sub("", line.text) for line in sheet.lines]
-    last = {text: i for i, text in enumerate(bare)}
-    for i, line in enumerate(sheet.lines):
-        if not CONTENTS.fullmatch(line.text):
-            continue
-        stop = i + 1
-        while stop < len(sheet.lines) and last[bare[stop]] > stop:
-            stop += 1
-        sheet.drop(range(i, stop), "table of contents")
-
-
-def _allow_verse(sheet: Sheet) -> None:
-    """A long row of short lines that talk is text without marks: verse, or captions of a row of pictures.
-
-    Headlines have few particles: in a row of eight at most three of four lines have one, in such texts nearly
-    all; English ones have few pronouns. Where a page has no sentences at all, half of the lines are enough.
-    """
-    poor = sheet.mass(0, len(sheet.lines)) < 30
-    row: list[int] = []
-    rows = [row]
-    for i, (line, found) in enumerate(zip(sheet.lines, sheet.kinds, strict=True)):
-        least = 2 if poor else 8 if line.chinese else 5
-        if (found is Kind.SHORT and line.size >= least) or (row and found is Kind.PROSE and line.size < 30):
-            row.append(i)
-        elif row:
-            rows.append(row := [])
-    for row in [max(rows, key=len)] if poor else rows:
-        talking = sum(1 for i in row if _talks(sheet.lines[i], poor))
-        enough = 0.5 if poor else 0.85 if row and sheet.lines[row[0]].chinese else 0.6
-        if len(row) >= 8 and talking >= len(row) * enough:
-            for i in row:
-                sheet.kinds[i] = Kind.PROSE
-
-
-def _talks(line: Line, poor: bool) -> bool:
-    if poor:
-        return line.common > 0 or bool(_TALK.search(line.text))
-    words = _PARTICLE if line.chinese else _PRONOUN
-    return not line.heading and line.linked < 0.3 and bool(words.search(line.text))
-
-
-def _copies(lines: Sequence[Line]) -> set[int]:
-    """Indexes of the second copy of every repeated block.
-
-    A block is two lines or more; of a single repeated paragraph the first goes (an abstract or a teaser
-    above the body). Short lines repeat for many reasons and start no block.
-    """
-    first: dict[str, int] = {}
-    copies: set[int] = set()
-    j = 0
-    while j < len(lines):
-        i = first.setdefault(lines[j].text, j)
-        if i == j or lines[j].size < 40:
-            j += 1
-            continue
-        stop = 0
-        while j + stop < len(lines) and i + stop < j and lines[i + stop].text == lines[j + stop].text:
-            stop += 1
-        back = 0
-        while j - back - 1 > i > back and lines[i - back - 1].text == lines[j - back - 1].text:
-            back += 1
-        copies.update(range(j - back, j + stop) if stop + back > 1 else (i,))
-        j += stop
-    return copies
-
-
-def keep_first_post(sheet: Sheet, page_title: str) -> None:
-    """In a thread, drop all below its first post; questions keep what the page calls answers.
-
-    A page is a thread when below its title short lines with a moment part texts from one another, three
-    times, or twice where words of forums stand around them. They stand above their posts, or below.
-    """
-    top = _last_title(sheet, page_title)
-    moments: list[int] = []
-    posts: list[int] = []
-    for i in range(max(0, top - 8), len(sheet.lines)):
-        text = sheet.lines[i].text
-        if len(text) > 90 or sheet.kinds[i] is Kind.PROSE or not MOMENT.search(text):
-            continue
-        if text.startswith("answered"):
-            return
-        if not moments or sheet.mass(moments[-1], i):
-            posts.append(i)
-        moments.append(i)
-    forum = sum(1 for line in sheet.lines[top:] if _FLOOR.match(line.text)) >= 2
-    if len(posts) < (2 if forum else 3):
-        return
-    above, beneath = max(top + 1, posts[0] - 4), min(moments[-1] + 7, len(sheet.lines))
-    signed = forum and sheet.mass(above, posts[0]) >= 20 and not sheet.prose(moments[-1], beneath)
-    ends = posts if signed else [*posts[1:], len(sheet.lines)]
-    stop = next((i for i in ends if sheet.mass(top + 1, i) >= MIN_BODY), len(sheet.lines))
-    if not any(line.vote for line in sheet.lines[top:stop]):
-        opened = [line._replace(vote=None) for line in sheet.lines[top:stop]]
-        sheet.lines = [*sheet.lines[:top], *opened, *sheet.lines[stop:]]
-    sheet.drop(range(stop, len(sheet.lines)), "another post of the thread")
-
-
-def _last_title(sheet: Sheet, page_title: str) -> int:
-    """Index of the last line with the page's title that text follows; 0 when there is none."""
-    whole = page_title or sheet.lines[0].text
-    least = max(4, len(whole) / 3)
-    below = 0.0
-    for i in range(len(sheet.lines) - 1, 0, -1):
-        text = sheet.lines[i].text
-        if below >= MIN_BODY and len(text) >= least and text in whole:
-            return i
-        below += sheet.mass(i, i + 1)
-    return 0
 
 
 def choose_run(sheet: Sheet) -> None:
@@ -593,23 +312,6 @@ def _is_row(sheet: Sheet, first: int, among: int = 2) -> bool:
     return len(row) == 2 and all(sheet.lines[k].size >= 20 for k in row)
 
 
-def is_kin(text: str, other: str) -> bool:
-    """Whether *other* is about what *text* is about.
-
-    Measured against how much the halves of *text* share; in short texts, where halves share little, by the
-    words *text* uses more than once.
-    """
-    text, other = text[:20_000], other[: max(400, len(text[:20_000]))]
-    known, asked = Counter(grams(text)), set(grams(other))
-    subject = [gram for gram, n in known.items() if n > 1]
-    if len(text) < 600:
-        return sum(1 for gram in subject if gram in asked) >= max(2, len(subject) * 0.15)
-    half = len(text) // 2
-    usual = share_known(text[half:], set(grams(text[:half])))
-    shared = share_known(other, known.keys())
-    return shared >= 0.15 and shared >= usual * 0.75
-
-
 def _drop_box(sheet: Sheet, i: int) -> None:
     """Drop a box of links inside the body: its mark and the lines below up to the next paragraph."""
     stop = i + 1
@@ -660,153 +362,3 @@ def _cut_promotion(sheet: Sheet) -> None:
                 sheet.drop(range(j, sheet.end), "promotion after the article")
                 sheet.end = j
                 return
-
-
-def sift(sheet: Sheet) -> None:
-    """Drop the lines inside the body that are not of it; mark its headings."""
-    seen = Counter(line.text for line in sheet.lines)
-    title = sheet.lines[sheet.title].text if sheet.title is not None else None
-    for i in range(sheet.start, sheet.end):
-        sheet.drop([i] if (why := _why_not(sheet, i, seen, title)) else [], why)
-    _drop_dated_rows(sheet)
-    for streak in _streaks(sheet):
-        _judge_streak(sheet, streak)
-    _mark_long_headings(sheet)
-    _mark_asides(sheet)
-
-
-def _drop_dated_rows(sheet: Sheet) -> None:
-    """Drop a box of other articles inside the body: a row with two headlines or more, and as many bylines."""
-    headlines: list[int] = []
-    large = dated = 0
-    for i in range(sheet.start, sheet.end):
-        found, line = sheet.kinds[i], sheet.lines[i]
-        if found is Kind.PROSE or line.vote:
-            headlines, large, dated = [], 0, 0
-        elif found in (Kind.SHORT, Kind.LINKS):
-            headlines.append(i)
-            large += line.size >= 7
-        dated += found is Kind.META
-        if dated >= 2 and large >= 2:
-            sheet.drop(headlines, "list of articles")
-            headlines = []
-
-
-def _mark_long_headings(sheet: Sheet) -> None:
-    """A line of clauses without a full stop, between paragraphs that have theirs, is a heading too."""
-    kept = sheet.kept()
-    for before, i, after in zip(kept, kept[1:], kept[2:], strict=False):
-        line = sheet.lines[i]
-        open_ended = sheet.kinds[i] is Kind.PROSE and line.chinese and not line.stops and _is_heading(line)
-        if open_ended and sheet.lines[before].ends and sheet.lines[after].ends:
-            sheet.headings.add(i)
-
-
-def _mark_asides(sheet: Sheet) -> None:
-    """Mark what is of the text but not of its telling: boxes, code, and notes at either end.
-
-    Where boxes hold a third of the text, they are how the page is made.
-    """
-    whole = [*(not line.goes_on for line in sheet.lines), True]
-    kept = [i for i in sheet.kept() if i not in sheet.headings and whole[i] and whole[i + 1]]
-    boxed = [i for i in kept if sheet.lines[i].apart]
-    if sum(sheet.lines[i].size for i in boxed) * 3 < sum(sheet.lines[i].size for i in kept):
-        sheet.asides.update(boxed)
-    sheet.asides.update(kept[n] for n in notes([sheet.lines[i].text for i in kept]))
-
-
-def notes(paragraphs: Sequence[str]) -> set[int]:
-    """Which of the first two and the last four paragraphs speak of the text, its authors or its readers."""
-    places = range(len(paragraphs))
-    return {n for n in {*places[:2], *places[-4:]} if is_note(paragraphs[n])}
-
-
-def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str:
-    line, found = sheet.lines[i], sheet.kinds[i]
-    if line.text == title:
-        return "the title again"
-    if found is Kind.TEASER and line.vote and line.linked < 0.1:
-        return ""
-    if found is Kind.TEASER:
-        trails = line.text.endswith("……") and i > sheet.start and sheet.kinds[i - 1] is Kind.PROSE
-        followed = trails and i + 1 < sheet.end and sheet.kinds[i + 1] is not Kind.TEASER
-        return "" if followed or _is_alone(sheet, i) else found.value
-    if found in (Kind.NOTICE, Kind.CALL) and is_prose(line) and _is_alone(sheet, i, 1):
-        return "" if sheet.mass(i, sheet.end) > sheet.mass(sheet.start, sheet.end) * 0.1 else found.value
-    if found is Kind.LINKS and _is_inside(sheet, i):
-        return ""
-    if found is Kind.SHORT:
-        if line.vote is False and not (line.heading and NUMBERED.match(line.text)):
-            return "not taken for body by its tags"
-        repeated = seen[line.text] >= 3 and not line.vote and not _CODE.search(line.text)
-        return "short line repeated on the page" if repeated else ""
-    if found is Kind.PROSE:
-        return (
-            "not taken for body by its tags" if line.vote is False and not is_prose(line, strict=True) else ""
-        )
-    return found.value
-
-
-def _is_inside(sheet: Sheet, i: int) -> bool:
-    """Whether a few words that are a link stand where tags show body: as a heading, or between two of it.
-
-    More words are the headline of another article, set in between.
-    """
-    if sheet.lines[i].size > _LINK_IN_TEXT:
-        return False
-    beside = [bool(sheet.lines[k].vote) for k in (i - 1, i + 1) if sheet.start <= k < sheet.end]
-    return any(beside) if sheet.lines[i].heading else len(beside) == 2 and all(beside)
-
-
-def _is_alone(sheet: Sheet, i: int, reach: int = 2) -> bool:
-    """Whether a doubtful line stands among paragraphs only: then it is one of them."""
-    around = range(max(sheet.start, i - reach), min(sheet.end, i + reach + 1))
-    return all(sheet.kinds[k] is Kind.PROSE for k in around if k != i)
-
-
-def _streaks(sheet: Sheet) -> Iterable[list[int]]:
-    """Runs of neighbouring short lines that are still kept."""
-    streak: list[int] = []
-    for i in range(sheet.start, sheet.end):
-        if sheet.dropped[i]:
-            continue
-        if sheet.kinds[i] is Kind.SHORT:
-            streak.append(i)
-        elif streak:
-            yield streak
-            streak = []
-    if streak:
-        yield streak
-
-
-def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
-    sizes = [sheet.lines[i].size for i in streak]
-    items = sum(1 for i in streak if sheet.lines[i].bullet or sheet.lines[i].vote)
-    figures = sum(1 for i in streak if _DIGIT.search(sheet.lines[i].text))
-    tiny = sum(sizes) / len(sizes) < (4.5 if sheet.lines[streak[0]].cjk else 3)
-    table = len(streak) >= 9 and figures * 5 >= len(streak) * 2
-    if len(streak) >= 6 and tiny and items * 2 < len(streak) and not table:
-        sheet.drop(streak, "run of short lines without punctuation")
-        return
-    for i in streak:
-        if _is_caption(sheet, i):
-            sheet.drop([i], Kind.CAPTION.value)
-        elif sheet.lines[i].heading or (len(streak) <= 2 and _is_heading(sheet.lines[i])):
-            sheet.headings.add(i)
-
-
-def _is_heading(line: Line) -> bool:
-    if line.bullet or line.ends or line.apart == "code" or not 2 <= line.size <= (45 if line.chinese else 28):
-        return False
-    return dates.locate(line.text) is None or bool(NUMBERED.match(line.text))
-
-
-def _is_caption(sheet: Sheet, i: int) -> bool:
-    """Whether a line between paragraphs names the person shown: office and name, or follows a file name."""
-    line = sheet.lines[i]
-    if line.heading or NUMBERED.match(line.text):
-        return False
-    after_picture = i > 0 and re.search(r"\.(?:jpe?g|png|gif|webp)$", sheet.lines[i - 1].text)
-    return bool(
-        _PERSON_LAST.search(line.text) or (after_picture and sheet.lines[i].gap <= 1 and not line.ends)
-    )

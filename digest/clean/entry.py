@@ -15,11 +15,13 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from digest.clean import metadata
-from digest.clean.body import CONTENTS, MOMENT, notes
+from digest.clean.layout import CONTENTS
 from digest.clean.lines import MAX_LINES, measure, starts_with_bullet
 from digest.clean.marks import Kind, is_marked_paragraph, kind
 from digest.clean.page import clean_page, fitting, inferred
+from digest.clean.sift import notes
 from digest.clean.splices import brand, title_removals
+from digest.clean.thread import MOMENT
 from digest.clean.titles import is_variant, strip_site
 from digest.language import detect
 from digest.model import Article, Block, BlockKind, Page, SiteRule

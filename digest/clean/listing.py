@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from digest.clean import body
-from digest.clean.body import Sheet
-from digest.clean.marks import Kind
+from digest.clean.marks import NUMBERED, Kind
 from digest.clean.metadata import Told
+from digest.clean.sheet import SUBJECT, Sheet, grams, share_known
+from digest.clean.thread import MOMENT
 
 _LONGEST = 200.0
 """Reading weight of neighbouring paragraphs in the body from which they are an article's."""
@@ -116,13 +116,13 @@ def _is_headline(sheet: Sheet, i: int) -> bool:
     line = sheet.lines[i]
     if sheet.kinds[i] not in (Kind.SHORT, Kind.LINKS) or line.ends or not _HEADLINE <= line.size <= 45:
         return False
-    return not (body.NUMBERED.match(line.text) or body.MOMENT.search(line.text))
+    return not (NUMBERED.match(line.text) or MOMENT.search(line.text))
 
 
 def _is_dated(sheet: Sheet, place: _Place) -> bool:
     around = [*range(max(place.after, place.start - 3), place.start), *range(place.end, place.end + 3)]
     return any(
-        sheet.kinds[i] is Kind.META or body.MOMENT.search(sheet.lines[i].text[:300])
+        sheet.kinds[i] is Kind.META or MOMENT.search(sheet.lines[i].text[:300])
         for i in around
         if i < len(sheet.lines)
     )
@@ -149,8 +149,8 @@ def _is_titled(sheet: Sheet, told: Told, first: int) -> bool:
     bylined = _is_bylined(sheet) and first > sheet.title + 1
     if said and bylined:
         return True
-    about = set(body.grams(sheet.text(sheet.start, sheet.end)[: body.SUBJECT]))
-    named = body.share_known(title, about) >= (0.3 if said else 0.15)
+    about = set(grams(sheet.text(sheet.start, sheet.end)[:SUBJECT]))
+    named = share_known(title, about) >= (0.3 if said else 0.15)
     return named and (
         said or (bylined and any(_is_headline(sheet, i) for i in range(sheet.title + 1, first)))
     )

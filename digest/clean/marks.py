@@ -90,6 +90,13 @@ _ELLIPSIS = re.compile(
 )
 _TRADITIONAL = re.compile("[閱讀關聞報導編輯責聲權轉載鍵標籤評論熱門題發來時間專頁訂書點選擊登錄註冊圖攝]")
 _ADDRESS = re.compile(r"\b(?:you|your|our|us|we)\b", re.IGNORECASE)
+NUMBERED = re.compile(
+    r"^(?:[一二三四五六七八九十]{1,3}[、.．]|第[一二三四五六七八九十\d]{1,3}[章节部分]|[(（][一二三四五六七八九十\d]{1,2}[)）]"
+    r"|0?\d{1,2}[.、．:：]?\s|0\d$|(?:part|chapter|section) \w+"
+    r"|结语|尾声|写在最后|引言|前言|后记|总结|小结|Q\d|[IVX]{1,4}\.)",
+    re.IGNORECASE,
+)
+"""What begins a heading."""
 _LONG = 120
 """Size above which a line is judged as prose first: furniture of that length is caught by its zone."""
 

@@ -7,11 +7,14 @@ from datetime import datetime
 from functools import partial
 
 from digest.clean import body, dates, listing, metadata, splices, titles
-from digest.clean.body import Sheet
+from digest.clean.layout import lay_out
 from digest.clean.lines import Line, read
 from digest.clean.marks import Kind, is_prose
 from digest.clean.mend import mend
 from digest.clean.metadata import HAN, Told
+from digest.clean.sheet import MIN_BODY, Sheet
+from digest.clean.sift import sift
+from digest.clean.thread import keep_first_post
 from digest.language import detect
 from digest.model import Article, Block, BlockKind, Cut, Decision, Flag, Page, Severity, SiteRule
 from digest.text import lazy
@@ -58,7 +61,7 @@ def clean_page(
         lines, told = mend(read(raw)), Told()
     if not lines:
         return Page(article=None, reason="the page is empty")
-    sheet = body.lay_out(lines)
+    sheet = lay_out(lines)
     fit = fitting(rules, raw, url)
     _apply(sheet, fit)
     _select(sheet, told)
@@ -82,7 +85,7 @@ def _apply(sheet: Sheet, rules: Sequence[SiteRule]) -> None:
 
 
 def _select(sheet: Sheet, told: Told) -> None:
-    body.keep_first_post(sheet, told.page_title)
+    keep_first_post(sheet, told.page_title)
     body.choose_run(sheet)
     body.reach_out(sheet)
     sheet.title = _told_title(sheet, told)
@@ -91,7 +94,7 @@ def _select(sheet: Sheet, told: Told) -> None:
     body.trim_head(sheet)
     body.cut_at_ends(sheet)
     body.trim_tail(sheet)
-    body.sift(sheet)
+    sift(sheet)
 
 
 def _told_title(sheet: Sheet, told: Told) -> int | None:
@@ -200,7 +203,7 @@ def _assemble(
 def _is_article(sheet: Sheet, drafts: Sequence[_Draft]) -> bool:
     lines = [sheet.lines[i] for i in sheet.kept() if i not in sheet.headings]
     sentences = [line for line in lines if line.stops and is_prose(line)] or len(lines) >= 8
-    return bool(drafts and sentences) and sum(line.size for line in lines) >= body.MIN_BODY
+    return bool(drafts and sentences) and sum(line.size for line in lines) >= MIN_BODY
 
 
 def _title(sheet: Sheet, told: Told, brand: str | None, joined: str) -> tuple[str, str | None]:

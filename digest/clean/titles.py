@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence, Set
 
-from digest.clean.body import SUBJECT, Sheet, grams, share_known
 from digest.clean.marks import Kind, is_bare_date
 from digest.clean.metadata import is_medium
+from digest.clean.sheet import SUBJECT, Sheet, grams, share_known
 
 SITE_SEPARATOR = re.compile(
     r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff）”》！？])-\s?(?=[\u4e00-\u9fff]))\s*"
