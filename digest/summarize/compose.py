@@ -12,7 +12,7 @@ from digest.summarize.extract import ENGLISH, quotable
 from digest.summarize.passages import Passage, Reading, Sentence, passages, read
 from digest.summarize.quotes import is_balanced
 from digest.summarize.salience import overlap, places, terms
-from digest.text import Span, count, fold, is_chinese, lazy, simplified
+from digest.text import Span, count, fold, is_chinese, simplified
 
 # Characters without white space, from the editorial guide, section 2.
 _ROOM = {Size.FULL: 480, Size.MEDIUM: 260, Size.BRIEF: 110}
@@ -21,8 +21,7 @@ _LEAD, _POINT, _QUOTE = (40, 110), (35, 160), (18, 70)
 _SHORT_LEAD = 24  # where nothing longer can open the item, as in a brief report
 _OVER_ALL = 0.30
 
-_SAME, _HELD = 0.5, 0.8
-"""Share of a passage's terms already said, or of something said that it holds, to call it a repetition."""
+_SAME = 0.5  # of a passage's terms already said: a repetition
 _CONSIDERED = 150
 _TELLING, _STATES = 0.5, 1.3
 """Weight of a figure that tells something; what a point is worth that states one: readers keep facts."""
@@ -34,7 +33,6 @@ _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
 """How like news, and how short, a text is whose first sentence leads; and how long that one may be."""
 _TALK = 0.2
 """How like news an interview is at most, which the words of whom its title names may open."""
-_POINTING = lazy(r"这|那(?!么)|你|\b(?:[Tt]his|[Tt]hese|[Tt]hose)\b")
 _FIGURE_SENTENCE = (14, 90)
 
 
@@ -84,7 +82,6 @@ def summarize(
         if size is Size.FULL:
             excerpts += [*page.quote(), *page.figures(2)]
             points += page.points(_POINTS[size] - 2)
-            excerpts += page.figures(2)
         excerpts += points
     order = list(Role)
     return tuple(sorted(excerpts, key=lambda excerpt: (order.index(excerpt.role), excerpt.start)))
@@ -131,7 +128,7 @@ class _Page:
         return not any(start < b and a < end for a, b in self.taken)
 
     def _is_said(self, mine: frozenset[str]) -> bool:
-        return any(overlap(mine, other) > _SAME or overlap(other, mine) > _HELD for other in self.said)
+        return any(overlap(mine, other) > _SAME for other in self.said)
 
     def take(self, role: Role, p: Passage) -> Excerpt:
         """Make an excerpt of *p*; nothing may touch or repeat it from now on."""
@@ -165,16 +162,13 @@ class _Page:
         title = terms(fold(article.title))
         main = [name for _, name in named_in(article.title, reading.names)]
         length = max(1, len(article.text))
-        best, top = None, 0.0
-        for p in self._leading(main):
-            size = p.size / self.scale
-            text = article.text[p.start : p.end]
-            score = (0.7 * p.score + 0.25 * p.own) * _length_fit(size) + 0.3 * overlap(title, p.terms)
-            score += (0.06 + 0.08 * reading.news) * (1 - p.start / length)
-            score += 0.08 * any(name in text[: len(text) // 2] for name in main)
-            if score > top:
-                best, top = p, score
-        return best
+
+        def worth(p: Passage) -> float:
+            says = (0.7 * p.score + 0.25 * p.own) * _length_fit(p.size / self.scale)
+            early = (0.06 + 0.08 * reading.news) * (1 - p.start / length)
+            return says + 0.3 * overlap(title, p.terms) + early
+
+        return max(self._leading(main), key=worth, default=None)
 
     def _leading(self, main: Sequence[str]) -> list[Passage]:
         """What may open the item: on the theme first, then the article's own words, then of usual length."""
@@ -267,9 +261,9 @@ class _Page:
         able = [
             p
             for p in self.free
-            if p.spoken and p.spoken.whole and p.telling and least <= p.size <= most
+            if p.spoken and p.spoken.whole and p.telling and p.clear >= _LEAST_CLEAR and least <= p.size <= most
             if (not self.asked or p.paragraph in self.near) and self._is_new(p)
-            if not (self._states(p) or _POINTING.search(self.reading.article.text, p.start, p.end))
+            if not self._states(p)
         ]
         best = max(able, key=self._strength, default=None)
         return [self.take(Role.QUOTE, best)] if best else []
