@@ -166,9 +166,7 @@ END_OTHERS = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHE
 def test_a_server_that_closes_our_connections_costs_one_call_at_most(postgresql_url: str) -> None:
     with open_store(postgresql_url) as store, open_store(postgresql_url) as admin, store.owners.register():
         store.state.set("key", "value")
-        admin.database.change(
-            sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-        )
+        admin.database.rows(END_OTHERS)
         assert store.state.get("key") == "value"
 
 
@@ -227,11 +225,7 @@ def test_an_owner_whose_line_was_cut_takes_its_lock_again(
         with store.owners.register() as name:
             monkeypatch.setattr("digest.store.owners._HELD", set())
             for _ in range(3):
-                other.database.change(
-                    sa.text(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                    )
-                )
+                other.database.rows(END_OTHERS)
                 assert not other.owners.is_gone(name), "a lost lock is not believed at once"
                 until(lambda: not other.owners.is_gone(name) and not other.owners._free_since)
         monkeypatch.setattr("digest.store.owners.GRACE_S", 0.1)
