@@ -19,28 +19,13 @@ if TYPE_CHECKING:
 
 
 def read_candidates(
-    store: "Store",
-    themes: Sequence[Theme],
-    schedule: Schedule,
-    *,
-    now: datetime,
-    held: Sequence["Stored"] = (),
+    store: "Store", themes: Sequence[Theme], schedule: Schedule, stored: Sequence["Stored"], *, now: datetime
 ) -> list[Candidate]:
-    """What may be quoted, scored for every theme, with what was quoted from it before.
+    """The articles *stored*, scored for every theme, with what was quoted from them before.
 
     Passages sent longer ago than the schedule recycles after count as unused for it; the share of an
     article that may be quoted over all is counted over every schedule and never comes back.
-
-    Args:
-        held: What the gate keeps from readers: never picked, only told of.
     """
-    return scored(store, themes, schedule, (*store.articles.candidates(now=now), *held), now=now)
-
-
-def scored(
-    store: "Store", themes: Sequence[Theme], schedule: Schedule, stored: Sequence["Stored"], *, now: datetime
-) -> list[Candidate]:
-    """These articles as :func:`read_candidates` gives them."""
     articles, editions = {one.article.source_id: one.article for one in stored}, store.editions
     by_schedule, by_any = editions.used(schedule.id, list(articles)), editions.used(None, list(articles))
     updates = read_updates(store, articles, schedule)

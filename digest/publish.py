@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from digest.assemble import assemble
-from digest.material import find_copies, read_candidates, read_memory, scored, sharing
+from digest.material import find_copies, read_candidates, read_memory, sharing
 from digest.model import (
     Article,
     Edition,
@@ -125,14 +125,15 @@ def _written(
     store, themes = paper.store, paper.themes
     memory = read_memory(store, themes, schedule)
     held = store.articles.quarantined(since=max(memory.last_sent.values(), default=None))
-    candidates = read_candidates(store, themes, schedule, now=now, held=held)
+    stored = (*store.articles.candidates(now=now), *held)  # what is held is never picked, only told of
+    candidates = read_candidates(store, themes, schedule, stored, now=now)
     same: dict[str, str] = {}
     exhausted: list[Skipped] = []
     while True:
         plan = pick(candidates, themes, memory, schedule, now=now, only=only, same=same)
         beyond = find_copies(store, plan, candidates, same, now=now)
         if beyond is not None:
-            candidates += scored(store, themes, schedule, beyond, now=now)
+            candidates += read_candidates(store, themes, schedule, beyond, now=now)
             candidates = sharing(candidates, same)
             continue
         sections, dry = _summarize(plan)

@@ -32,7 +32,7 @@ UNSENT, UNREAD = timedelta(minutes=30), timedelta(hours=2)
 def theme_overview(paper: Paper, schedule: Schedule, *, language: str, now: datetime) -> list[dict[str, Any]]:
     """A row a theme, in the order in which they would be picked now: coverage, history, and the sum."""
     store, themes = paper.store, paper.themes
-    candidates = read_candidates(store, themes, schedule, now=now)
+    candidates = read_candidates(store, themes, schedule, store.articles.candidates(now=now), now=now)
     memory = read_memory(store, themes, schedule)
     plan = pick(candidates, themes, memory, schedule, now=now)
     ranks = {rank.theme_id: rank for rank in plan.board}

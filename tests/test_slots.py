@@ -214,8 +214,8 @@ def test_a_copy_of_what_is_too_old_to_be_looked_through_is_known(store: Store) -
     tick(paper(store, schedule), now=START + timedelta(days=1))
     now = START + timedelta(days=2)
     add_article(store, 1, now - timedelta(hours=1), feed="later")
-    found = read_candidates(store, [THEME], schedule, now=now)
-    young = [one for one in found if one.article.source_id == "feeds/later/1"]
+    stored = [one for one in store.articles.candidates(now=now) if one.article.source_id == "feeds/later/1"]
+    young = read_candidates(store, [THEME], schedule, stored, now=now)
     plan = pick(young, [THEME], Memory(), schedule, now=now)
     same: dict[str, str] = {}
     beyond = find_copies(store, plan, young, same, now=now)

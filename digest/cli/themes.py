@@ -43,9 +43,12 @@ def check(
 ) -> None:
     """Explain how much a text is about each theme: the terms found and what each adds."""
     from digest.cli.reading import read_article
+    from digest.seeds import SUFFIXES
     from digest.themes import score
 
-    if _names_a_file(text) and not Path(text).is_file():
+    # Nothing but a name: words in Latin letters have blanks between them.
+    named = Path(text).suffix.lower() in SUFFIXES or ("/" in text and text.isascii() and " " not in text)
+    if named and "\n" not in text and not Path(text).is_file():
         raise BadParameter(f"there is no file {text}", param_hint="TEXT")
     with runtime(context) as opened:
         article = read_article(text)
@@ -69,14 +72,6 @@ def check(
         print(f"{theme.id}: {found.total:.2f} ({verdict}; the threshold is {theme.threshold:.2f})")
         for match in found.matches:
             print(f"  {match.points:6.2f}  {match.term} ×{match.count}")
-
-
-def _names_a_file(text: str) -> bool:
-    """Whether it can be meant for nothing else: words in Latin letters have blanks between them."""
-    from digest.seeds import SUFFIXES
-
-    a_path = "/" in text and text.isascii() and " " not in text
-    return "\n" not in text and (a_path or Path(text).suffix.lower() in SUFFIXES)
 
 
 @themes.command()
