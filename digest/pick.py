@@ -27,8 +27,6 @@ _CAUTION = 0.85
 """What a cautioned article's score is worth against a clean one's."""
 _ENOUGH = 3.0
 """Score of an article half as relevant as can be."""
-_FAINT = 0.2
-"""Share of the best term's points under which a term is no reason: "AI", of an article on large models."""
 _LOST = 3
 """Articles named that were close and lost, per theme."""
 
@@ -415,10 +413,9 @@ def fitting(size: Size, room: int) -> Size:
 def _planned(story: _Story, theme: Theme, size: Size) -> Planned:
     score, own = story.candidate.scores[theme.id], set(map(fold, theme.names.values()))
     before = "unused" if story.candidate.used else "first"
-    least = max((match.points for match in score.matches), default=0.0) * _FAINT
     reason = Reason(
         kind="updated" if story.candidate.update else "new" if story.fresh > 0 else before,
-        terms=tuple(m.term for m in score.matches if m.points >= least and fold(m.term) not in own),
+        terms=tuple(match.term for match in score.matches if fold(match.term) not in own),
         score=score.total,
         fresh=round(story.fresh, 3),
     )

@@ -237,14 +237,6 @@ def test_the_name_of_a_theme_is_no_reason() -> None:
     assert item.reason.terms == ()
 
 
-def test_terms_that_add_little_are_no_reason() -> None:
-    points = {"kiln": 2.0, "glaze": 0.5, "clay": 0.1}
-    matches = tuple(Match(term=term, count=1, points=worth) for term, worth in points.items())
-    one = replace(candidate("one", {}), scores={"a": Score(theme_id="a", total=3, matches=matches)})
-    (item,) = plan(one).sections[0].items
-    assert item.reason.terms == ("kiln", "glaze")
-
-
 def test_old_news_just_found_is_not_fresh() -> None:
     published = Published(at=NOW - 400 * DAY, precision=Precision.DAY)
     found = plan(candidate("archive", {"a": 9}, published=published), candidate("today", {"a": 1.5}))
