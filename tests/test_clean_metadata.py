@@ -256,6 +256,13 @@ def test_the_browsers_title_that_stands_again_is_the_title() -> None:
     assert found.title == head[1]
 
 
+def test_the_outlet_between_title_and_byline_is_not_the_title() -> None:
+    raw = f"首页\n新闻\n摇橹声里的最后一代人\n远山纪\n2024-03-01 21:40\n文丨顾一帆\n{BODY}"
+    found = clean_page(raw, source_id="x", now=NOW).article
+    assert found is not None
+    assert found.title == "摇橹声里的最后一代人"
+
+
 @pytest.mark.parametrize(
     ("value", "names"),
     [

@@ -75,10 +75,15 @@ def _is_browsers(sheet: Sheet, best: int, first: int, known: Set[str]) -> bool:
 
 
 def _above_byline(sheet: Sheet, first: int) -> int | None:
-    """The short line right above the byline: a title the text never uses the words of."""
+    """The short line right above the byline: a title the text never uses the words of.
+
+    A name of some characters there is the writer's or the outlet's when a line twice as long stands above it.
+    """
     for i in range(max(0, first - 12), first):
         if _may_be(sheet, i, first) and sheet.kinds[i + 1] is Kind.META:
-            return i
+            size = sheet.lines[i].size
+            named = i > 0 and size <= 6 and sheet.lines[i - 1].size >= max(8, 2 * size)
+            return i - 1 if named and _may_be(sheet, i - 1, first) else i
     return None
 
 
