@@ -75,7 +75,6 @@ class Fetcher:
         self._settings = settings
         self._resolver = resolver
         self._clock = clock
-        self._turn = asyncio.Semaphore(settings.concurrency)
         self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.sessions: dict[tuple[str, ...], aiohttp.ClientSession] = {}
 
@@ -109,7 +108,7 @@ class Fetcher:
         if modified:
             headers["If-Modified-Since"] = modified
         _check_address(url, source_id)
-        async with self._hosts[host_of(url)], self._turn:
+        async with self._hosts[host_of(url)]:
             began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(self._settings.deadline_s):

@@ -16,7 +16,7 @@ from digest.address import canonical
 from digest.errors import TokenError
 from digest.mail.bounces import Kind, Returned, judge_reply, read_returned
 from digest.model import Subscriber
-from digest.store import Claim, Store
+from digest.store import Claim, Store, Turn
 
 ACTOR = "mail server"
 REFUSALS_TO_STOP = 3
@@ -90,8 +90,8 @@ class Returns:
             if returned.kind is Kind.LEAVING:
                 reason = "unsubscribed: by mail"
             hashed = self.hash_address(reader.address)
-            people = self.store.subscribers
-            people.set_state(reader.id, after, actor=ACTOR, now=now, reason=reason, hashed=hashed)
+            turn = Turn(state=after, reason=reason, hashed=hashed)
+            self.store.subscribers.turn([reader.id], lambda _: turn, actor=ACTOR, now=now)
         return f"{_STOPPED}{after.value}"
 
     def _doubted(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reading import SECRET, a_site
-from stored import DAY, NOW, add_readers, article, edition
+from stored import DAY, NOW, add_readers, article, edition, take_step
 
 from digest.model import ConsentState, DeliveryState, FeedConfig, Severity
 from digest.store import Outcome, Store, open_store
@@ -32,7 +32,7 @@ def furnish(store: Store) -> None:
     first = store.subscribers.list(limit=1)[0]
     refused = "5.1.1 no such mailbox"
     bounced = f"bounce, delivery 1: {refused}"
-    store.subscribers.set_state(first.id, ConsentState.BOUNCED, actor="bounce", now=NOW, reason=bounced)
+    take_step(store, first.id, ConsentState.BOUNCED, actor="bounce", now=NOW, reason=bounced)
     with store.owners.register() as owner:
         [claim] = store.ledger.claim(owner, limit=1, lease_s=60, now=NOW)
         store.ledger.settle([Outcome(claim, DeliveryState.FAILED, code=550, text=refused)], now=NOW)

@@ -28,7 +28,7 @@ from digest.model import (
     Term,
     Theme,
 )
-from digest.store import Store
+from digest.store import Store, Turn
 from digest.store.schema import slots
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -114,6 +114,20 @@ def slot_rows(store: Store) -> list[Any]:
     """Of all schedules, latest first."""
     with store.database.read() as connection:
         return list(connection.execute(sa.select(slots).order_by(slots.c.slot.desc(), slots.c.schedule)))
+
+
+def take_step(
+    store: Store,
+    reader: int | None,
+    state: ConsentState,
+    *,
+    actor: str = "reader",
+    now: datetime = NOW,
+    **more: Any,
+) -> Subscriber:
+    """Take a step, whatever led to it."""
+    turn = Turn(**({"state": state, "reason": ""} | more))
+    return store.subscribers.turn([reader or 0], lambda _: turn, actor=actor, now=now)[reader or 0]
 
 
 def add_readers(store: Store, count: int, **changes: object) -> None:

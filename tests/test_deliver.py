@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hostile_smtp import DROP, NORMAL, STALL, Hostile, serving
 from sending import SLOT, a_ledger, a_letter, an_edition
+from stored import take_step
 
 from digest.deliver import Policy, Report, Sender, retry_at
 from digest.errors import StoreError
@@ -149,9 +150,7 @@ async def test_who_leaves_between_claim_and_wire_gets_nothing(tmp_path: Path) ->
 
         def write(claim: Claim) -> Letter:
             if claim.address == "r3@readers.example.org":
-                store.subscribers.set_state(
-                    found.id, ConsentState.UNSUBSCRIBED, actor="t", now=NOW, reason=""
-                )
+                take_step(store, found.id, ConsentState.UNSUBSCRIBED, actor="t", now=NOW, reason="")
             return a_letter(claim)
 
         async with serving(Hostile()) as hostile:

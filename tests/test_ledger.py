@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 from sqlalchemy import event, text
-from stored import DAY, HOUR, NOW, add_readers, frozen_edition, reader
+from stored import DAY, HOUR, NOW, add_readers, frozen_edition, reader, take_step
 
 from digest.errors import StoreError
 from digest.model import ConsentState, DeliveryState
@@ -147,7 +147,7 @@ def test_a_correction_goes_to_whom_the_edition_went(store: Store) -> None:
     fates = {sent: SENT, refused: FAILED, left: SENT, unsure: UNKNOWN}
     store.ledger.settle([outcome(one, fate) for one, fate in fates.items()], now=NOW)
     assert left.subscriber_id is not None
-    store.subscribers.set_state(left.subscriber_id, ConsentState.UNSUBSCRIBED, actor="reader", now=NOW)
+    take_step(store, left.subscriber_id, ConsentState.UNSUBSCRIBED, actor="reader", now=NOW)
     store.ledger.release([queued], now=NOW)
     store.subscribers.add(reader("late"), actor="test", now=NOW)
     store.editions.set_status(first, "stopped")
@@ -270,9 +270,7 @@ def test_who_left_meanwhile_is_not_mailed(store: Store) -> None:
     claims = claim(store)
     left = (ConsentState.UNSUBSCRIBED, ConsentState.BOUNCED, ConsentState.PAUSED)
     for one, state in zip(claims[:3], left, strict=True):
-        store.subscribers.set_state(
-            one.subscriber_id or 0, state, actor="reader", now=NOW, paused_until=NOW + DAY
-        )
+        take_step(store, one.subscriber_id or 0, state, actor="reader", now=NOW, paused_until=NOW + DAY)
     assert store.ledger.to_wire(claims, now=NOW) == claims[3:]
     assert store.ledger.counts(number) == {SUPPRESSED: 3, WIRE: 1}
     (gone, *_) = store.ledger.list(number, SUPPRESSED)

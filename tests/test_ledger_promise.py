@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
-from stored import NOW, add_readers, frozen_edition
+from stored import NOW, add_readers, frozen_edition, take_step
 
 from digest.model import ConsentState, Delivery, DeliveryState
 from digest.store import Claim, Outcome, Store, open_store
@@ -95,7 +95,7 @@ class World:
 
     def unsubscribe(self, _who: int) -> None:
         reader = self.random.randint(1, READERS)
-        self.store.subscribers.set_state(reader, ConsentState.UNSUBSCRIBED, actor="reader", now=self.now)
+        take_step(self.store, reader, ConsentState.UNSUBSCRIBED, actor="reader", now=self.now)
         self.left.add(reader)
 
     def recover(self, _who: int = 0) -> None:

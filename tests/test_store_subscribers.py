@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
-from stored import DAY, NOW, add_readers, frozen_edition, reader
+from stored import DAY, NOW, add_readers, frozen_edition, reader, take_step
 
 from digest.errors import StoreError
 from digest.model import ConsentState, Subscriber
@@ -71,14 +71,14 @@ def test_importing_counts_new_and_known(store: Store) -> None:
 
 def test_every_step_is_kept_with_who_and_when(store: Store) -> None:
     one = store.subscribers.add(reader(state=ConsentState.PENDING), actor="reader", now=NOW)
-    store.subscribers.set_state(one.id, ConsentState.CONFIRMED, actor="reader", now=NOW + DAY, reason="link")
-    paused = store.subscribers.set_state(
-        one.id, ConsentState.PAUSED, actor="reader", now=NOW + DAY, paused_until=NOW + 9 * DAY
+    take_step(store, one.id, ConsentState.CONFIRMED, actor="reader", now=NOW + DAY, reason="link")
+    paused = take_step(
+        store, one.id, ConsentState.PAUSED, actor="reader", now=NOW + DAY, paused_until=NOW + 9 * DAY
     )
     assert paused.paused_until == NOW + 9 * DAY
     store.subscribers.note(one.id, actor="bounce", now=NOW + 2 * DAY, reason="mailbox full")
-    left = store.subscribers.set_state(
-        one.id, ConsentState.UNSUBSCRIBED, actor="operator", now=NOW + 3 * DAY, reason="by mail"
+    left = take_step(
+        store, one.id, ConsentState.UNSUBSCRIBED, actor="operator", now=NOW + 3 * DAY, reason="by mail"
     )
     assert (left.state, left.paused_until) == (ConsentState.UNSUBSCRIBED, None)
     assert [(e.actor, e.from_state, e.to_state) for e in store.subscribers.events(one.id)] == [
@@ -175,7 +175,7 @@ def test_counts_stay_true_through_every_change(store: Store) -> None:
         now=NOW,
     )
     one, two, three, *_ = people.list(state=ConsentState.CONFIRMED)
-    people.set_state(one.id, ConsentState.PAUSED, actor="reader", now=NOW)
+    take_step(store, one.id, ConsentState.PAUSED, actor="reader", now=NOW)
     people.set_preferences(two.id, now=NOW, themes=("cost", "craft"), timezone="Asia/Tokyo")
     people.erase(three.id, address_hash="x", now=NOW)
     wish = Turn(state=ConsentState.CONFIRMED, reason="t", wish=reader(themes=("llm",), timezone="UTC"))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from feed_server import Manner, Request, http, serve
+from stored import take_step
 
 from digest.installation import Clock, find_config
 from digest.model import ConsentState, DeliveryState, Subscriber
@@ -100,7 +101,9 @@ class Readers:
         people = runtime.store.subscribers
         if now > START:
             leaving = f"r{week}-0@example.org"
-            people.set_state(people.find(leaving).id, ConsentState.UNSUBSCRIBED, actor="test", now=now)  # type: ignore[union-attr]
+            take_step(
+                runtime.store, people.find(leaving).id, ConsentState.UNSUBSCRIBED, actor="test", now=now
+            )  # type: ignore[union-attr]
             self.stay[leaving] = (self.stay[leaving][0], now)
         for n in range(18 if now == START else 3):
             address = f"r{week if now == START else week + 1}-{n}@example.org"

@@ -30,7 +30,7 @@ def deliverable(now: datetime | sa.ColumnElement[datetime]) -> sa.ColumnElement[
 def known_as(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Subscriber]:
     """Readers by casefolded address."""
     query = sa.select(subscribers).where(any_of(subscribers.c.address_key, keys))
-    return {row.address_key: make_subscriber(row) for row in connection.execute(query)}
+    return {row.address_key: from_row(row) for row in connection.execute(query)}
 
 
 def any_of(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
@@ -73,7 +73,7 @@ def barred(connection: sa.Connection, hashes: Iterable[str], *, but: str = "") -
     return frozenset(connection.scalars(found))
 
 
-def make_subscriber(row: Any) -> Subscriber:
+def from_row(row: Any) -> Subscriber:
     return Subscriber(
         id=row.id,
         address=row.address or "",
@@ -90,21 +90,6 @@ def chosen(row: Any) -> dict[str, Any]:
     """What a reader chose on the form, from its columns."""
     ids = {name: documents.ids(getattr(row, name)) for name in ("themes", "schedules")}
     return {"language": row.language, "timezone": row.timezone, **ids}
-
-
-def columns(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
-    return {
-        "address": subscriber.address,
-        "address_key": subscriber.address.casefold(),
-        "name": documents.printable(subscriber.name, 200),
-        "state": subscriber.state,
-        "send_hour": subscriber.send_hour,
-        **choices(subscriber),
-        "paused_until": subscriber.paused_until,
-        "token_version": subscriber.token_version,
-        "created_at": now,
-        "updated_at": now,
-    }
 
 
 def choices(one: Subscriber) -> dict[str, str]:

@@ -20,19 +20,7 @@ from digest.model import ConsentState, Subscriber
 
 from . import documents
 from .database import Database
-from .readers import (
-    CONFIRMED,
-    ERASED,
-    PENDING,
-    any_of,
-    barred,
-    choices,
-    columns,
-    known_as,
-    make_subscriber,
-    prove,
-    takes,
-)
+from .readers import CONFIRMED, ERASED, PENDING, any_of, barred, choices, from_row, known_as, prove, takes
 from .schema import askings, consent_events, deliveries, editions, reader_counts, subscribers, suppressions
 
 LEFT_ELSEWHERE = "import: unsubscribed"
@@ -120,14 +108,14 @@ class Subscribers:
         For who has made sure, alone with ``readers``: that is faster than to ask for each what became of it.
         """
         if new:
-            rows = [columns(one, now) for one in new]
+            rows = [_columns(one, now) for one in new]
             connection.execute(sa.insert(subscribers), rows)
             keys = [row["address_key"] for row in rows]
             prove(connection, any_of(subscribers.c.address_key, keys), actor, now, reason, new=True)
 
     def get(self, subscriber_id: int) -> Subscriber | None:
         rows = self._database.rows(sa.select(subscribers).where(subscribers.c.id == subscriber_id))
-        return make_subscriber(rows[0]) if rows else None
+        return from_row(rows[0]) if rows else None
 
     def find(self, address: str) -> Subscriber | None:
         """By canonical address, in any case."""
@@ -164,22 +152,7 @@ class Subscribers:
                 subscribers.c.address_key.contains(search.casefold(), autoescape=True)
                 | subscribers.c.name.icontains(search, autoescape=True)
             )
-        return tuple(make_subscriber(row) for row in self._database.rows(query))
-
-    def set_state(
-        self,
-        subscriber_id: int,
-        state: ConsentState,
-        *,
-        actor: str,
-        now: datetime,
-        reason: str = "",
-        paused_until: datetime | None = None,
-        hashed: str = "",
-    ) -> Subscriber:
-        """Take a step that was decided, and keep the proof of it."""
-        turn = Turn(state=state, reason=reason, paused_until=paused_until, hashed=hashed)
-        return self.turn([subscriber_id], lambda _: turn, actor=actor, now=now)[subscriber_id]
+        return tuple(from_row(row) for row in self._database.rows(query))
 
     def turn(
         self,
@@ -199,7 +172,7 @@ class Subscribers:
         """
         query = sa.select(subscribers).where(any_of(subscribers.c.id, ids)).with_for_update()
         with self._database.write() as connection:
-            found = {row.id: make_subscriber(row) for row in connection.execute(query)}
+            found = {row.id: from_row(row) for row in connection.execute(query)}
             turns = {one.id: turn for one in found.values() if (turn := decide(one)) is not None}
             after = self.write_turns(connection, found, turns, actor=actor, now=now)
             self.count(connection, [found[number] for number in turns], after.values())
@@ -243,9 +216,9 @@ class Subscribers:
             row = connection.execute(sa.select(subscribers).where(this).with_for_update()).first()
             if row is None:
                 raise StoreError(f"there is no subscriber {subscriber_id}")
-            before = make_subscriber(row)
+            before = from_row(row)
             after = replace(before, **changes)
-            kept = {name: value for name, value in columns(after, now).items() if name in changes}
+            kept = {name: value for name, value in _columns(after, now).items() if name in changes}
             connection.execute(sa.update(subscribers).where(this).values(updated_at=now, **kept))
             self.count(connection, [before], [after])
         return after
@@ -269,7 +242,7 @@ class Subscribers:
             subscribers.c.state == PENDING, subscribers.c.updated_at < before, ~history
         )
         with self._database.write() as connection:
-            gone = [make_subscriber(row) for row in connection.execute(idle.limit(BATCH))]
+            gone = [from_row(row) for row in connection.execute(idle.limit(BATCH))]
             ids = [one.id for one in gone]
             for table in (askings, consent_events):
                 connection.execute(sa.delete(table).where(table.c.subscriber_id.in_(ids)))
@@ -302,7 +275,7 @@ class Subscribers:
             )
             connection.execute(sa.update(subscribers).where(this).values(forgotten))
             self._suppress(connection, {address_hash: "erased"}, now)
-            before = make_subscriber(row)
+            before = from_row(row)
             self.count(connection, [before], [replace(before, state=ERASED)])
 
     def suppress(self, reasons: Mapping[str, str], *, now: datetime) -> None:
@@ -366,6 +339,21 @@ class Subscribers:
         rows = [{"address_hash": one, "reason": reason, "since": now} for one, reason in reasons.items()]
         if rows:
             connection.execute(self._database.insert(suppressions).on_conflict_do_nothing(), rows)
+
+
+def _columns(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
+    return {
+        "address": subscriber.address,
+        "address_key": subscriber.address.casefold(),
+        "name": documents.printable(subscriber.name, 200),
+        "state": subscriber.state,
+        "send_hour": subscriber.send_hour,
+        **choices(subscriber),
+        "paused_until": subscriber.paused_until,
+        "token_version": subscriber.token_version,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _turned(one: Subscriber, turn: Turn) -> Subscriber:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from digest.model import Subscriber
 
 from .database import Database
-from .readers import PENDING, any_of, barred, choices, chosen, known_as, make_subscriber, prove
+from .readers import PENDING, any_of, barred, choices, chosen, from_row, known_as, prove
 from .schema import askings, consent_events, subscribers
 from .schema import wishes as table
 from .subscribers import LEFT_ELSEWHERE, Subscribers, Turn
@@ -127,7 +127,7 @@ def _again(connection: sa.Connection, now: datetime) -> dict[Subscriber, int]:
         connection.execute(sa.update(askings).where(mine).values(due_at=now + HELD))
         gone = [row.id for row in rows if row.state != PENDING]
         connection.execute(sa.delete(askings).where(askings.c.subscriber_id.in_(gone)))
-    return {make_subscriber(row): row.tries for row in rows if row.state == PENDING}
+    return {from_row(row): row.tries for row in rows if row.state == PENDING}
 
 
 def _asked_enough(connection: sa.Connection, ids: Sequence[int], now: datetime) -> set[int]:
