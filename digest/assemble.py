@@ -7,6 +7,7 @@ an old article's headline carries its year; a subject is never used twice by a s
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from digest.model import Article, Correction, Edition, Item, Section, Severity, Skipped
 from digest.text import columns, count, sentences, shorten
@@ -110,10 +111,9 @@ def headlines(
             headline = item.article.title if whole else shorten(item.article.title, room)
             candidates.append((item, headline + year))
         candidates.append((item, theme))
-    lead, subject = next(
-        ((item, text) for item, text in candidates if text not in past),
-        (candidates[0][0], _numbered(candidates[0][1], past)),
-    )
+    first, text = candidates[0]
+    again = ((first, f"{text} ({n})") for n in range(2, len(past) + 3))
+    lead, subject = next(pair for pair in chain(candidates, again) if pair[1] not in past)
     others = [item for _, item in pairs if item is not lead and item.article.severity is Severity.NOTE]
     return subject, _preheader([item.article.title for item in others[:2]], lead)
 
@@ -122,13 +122,6 @@ def _year(article: Article, now: datetime) -> str:
     """What an old article's headline must carry, unless it stands in it."""
     year = str(article.published.at.year) if article.published else ""
     return f"（{year}）" if is_old(article, now) and year not in article.title else ""
-
-
-def _numbered(subject: str, past: Collection[str]) -> str:
-    n = 2
-    while f"{subject} ({n})" in past:
-        n += 1
-    return f"{subject} ({n})"
 
 
 def _preheader(titles: Sequence[str], lead: Item) -> str:
