@@ -242,7 +242,8 @@ def test_a_backup_holds_everything_and_never_overwrites(installation: Path, tmp_
 def test_what_is_tried_on_postgresql_changes_nothing(
     tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert digest(tmp_path, "init").returncode == 0
+    shutil.copy(ROOT / "config.toml", tmp_path)
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     monkeypatch.setenv("DIGEST_DATABASE_URL", postgresql_url)
     with open_store(postgresql_url) as store:
         assert digest(tmp_path, "now", "--format", "json").returncode == 0
