@@ -256,6 +256,23 @@ def test_the_browsers_title_that_stands_again_is_the_title() -> None:
     assert found.title == head[1]
 
 
+@pytest.mark.parametrize(
+    ("head", "title"),
+    [
+        (
+            "问答站\n渡口为什么又开了？\n关注者 1,203 被浏览 45,678\n江边小草\n水运 话题下的优秀答主",
+            "渡口为什么又开了？",
+        ),
+        ("Why the ferry came back | Reuters\nBy Ann Lee", "Why the ferry came back"),
+    ],
+)
+def test_a_question_or_a_line_with_the_agency_is_the_title(head: str, title: str) -> None:
+    body = BODY if title.endswith("？") else "\n".join(ENGLISH)
+    found = clean_page(f"{head}\n{body}", source_id="x", now=NOW).article
+    assert found is not None
+    assert found.title == title
+
+
 def test_the_outlet_between_title_and_byline_is_not_the_title() -> None:
     raw = f"首页\n新闻\n摇橹声里的最后一代人\n远山纪\n2024-03-01 21:40\n文丨顾一帆\n{BODY}"
     found = clean_page(raw, source_id="x", now=NOW).article
