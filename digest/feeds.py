@@ -258,7 +258,7 @@ class Reader:
                 break
             try:
                 # The allow-list opens the feed's own host only, not where its entries point.
-                own = self._allow(feed) if _same_site(entry.link, feed.fetch_url) else ()
+                own = self._allow(feed) if entry.link.split("/")[:3] == feed.fetch_url.split("/")[:3] else ()
                 answer = await self.fetcher.get(entry.link, source_id=feed.id, allow=own, accept=PAGES)
                 if answer.status == 200:
                     source.pages[entry.id] = answer.body, answer.charset
@@ -338,10 +338,6 @@ def _status(answer: Fetched) -> str:
         answer.status, "its server is in trouble" if answer.status >= 500 else "no feed in the answer"
     )
     return f"{what} ({answer.status})"
-
-
-def _same_site(link: str, feed_url: str) -> bool:
-    return link.split("/")[:3] == feed_url.split("/")[:3]
 
 
 class _Keeper:

@@ -56,16 +56,16 @@ class Database:
             options["poolclass"] = sa.StaticPool
         self.engine = sa.create_engine(self.url, **options)
         self._quick_engine = self.engine
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
             # Without asking first whether the line still stands, and with BEGIN and COMMIT of our own: each
             # way there and back counts.
             how = {**options, "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
             how["paramstyle"] = "numeric_dollar"  # as PREPARE wants it
             self._quick_engine = sa.create_engine(self.url, **how)
             sa.event.listen(self._quick_engine, "connect", _prepare_quick)
-        if self.is_sqlite:
-            sa.event.listen(self.engine, "connect", _prepare_sqlite)
-            sa.event.listen(self.engine, "begin", _begin_sqlite)
 
     def close(self) -> None:
         self.engine.dispose()

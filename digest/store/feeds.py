@@ -27,7 +27,7 @@ class Feeds:
             taken = (feeds.c.id == feed.id) | (feeds.c.url == feed.url)
             if found := connection.scalar(sa.select(feeds.c.id).where(taken)):
                 raise StoreError(f"the feed {found} has this name or address already")
-            self._put(connection, feed)
+            connection.execute(sa.insert(feeds).values(_row(feed)))
         return feed
 
     def sync(self, configs: Iterable[FeedConfig], *, now: datetime) -> None:
@@ -48,7 +48,7 @@ class Feeds:
                     connection.execute(sa.delete(feeds).where(feeds.c.id == feed.id))
             for feed in new.values():
                 if by_id.get(feed.id) != feed:
-                    self._put(connection, feed)
+                    connection.execute(sa.insert(feeds).values(_row(feed)))
 
     def list(self) -> tuple[Feed, ...]:
         """All, by id."""
@@ -98,9 +98,6 @@ class Feeds:
     def seen(self, feed_id: str) -> tuple[SeenEntry, ...]:
         """The entries seen of a feed, the latest 5000, newest first."""
         return tuple(SeenEntry(**row._mapping) for row in self._database.rows(_SEEN_OF, {"feed": feed_id}))
-
-    def _put(self, connection: sa.Connection, feed: Feed) -> None:
-        connection.execute(sa.insert(feeds).values(_row(feed)))
 
     def _remember(self, connection: sa.Connection, seen: Mapping[str, Iterable[SeenEntry]]) -> None:
         rows = [

@@ -58,11 +58,11 @@ class Ledger:
         Args:
             due_by_zone: When it is due for readers of a time zone; at once for others.
         """
-        total = 0
+        total, insert = 0, self._database.insert(deliveries)
         while True:
             began = time.monotonic()
             with self._database.write() as connection:
-                added = planning.plan_step(self._database, connection, edition, now, due_by_zone or {})
+                added = planning.plan_step(connection, insert, edition, now, due_by_zone or {})
             if added is None:
                 return total
             total += added
@@ -81,7 +81,7 @@ class Ledger:
             return 0
         with self._database.write() as connection:
             planning.locked_edition(connection, edition)
-            return planning.insert_new(self._database, connection, edition, lambda one: one.values(rows))
+            return planning.insert_new(connection, edition, self._database.insert(deliveries).values(rows))
 
     def claim(
         self, owner: str, *, limit: int, lease_s: float, now: datetime, edition: int | None = None

@@ -1,6 +1,6 @@
 """Who is to have an edition: rows of the ledger, made by the database from its readers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,6 @@ from digest.errors import StoreError
 from digest.model import DeliveryState
 
 from . import documents
-from .database import Database
 from .leases import QUEUED, row
 from .readers import deliverable, takes
 from .schema import deliveries, editions, subscribers
@@ -20,13 +19,13 @@ STEP = 20_000
 
 
 def plan_step(
-    database: Database,
-    connection: sa.Connection,
-    edition: int,
-    now: datetime,
-    due_by_zone: Mapping[str, datetime],
+    connection: sa.Connection, insert: Any, edition: int, now: datetime, due_by_zone: Mapping[str, datetime]
 ) -> int | None:
-    """Plan the next readers by id; None when all are."""
+    """Plan the next readers by id; None when all are.
+
+    Args:
+        insert: Into the ledger, see `Database.insert`.
+    """
     known = locked_edition(connection, edition)
     if known.planned_at is not None:
         return None
@@ -38,7 +37,7 @@ def plan_step(
     last = connection.scalar(sa.select(sa.func.max(some.subquery().c.id)))
     if last is None:
         if former:
-            _replace(database, connection, former, edition, now)
+            _replace(connection, insert, former, edition, now)
         connection.execute(this.values(planned_to=done, planned_at=now))
         return None
     connection.execute(this.values(planned_to=last))
@@ -51,32 +50,30 @@ def plan_step(
     readers = _readers(edition, due, now).where(_reached(former) if former else wanted)
     readers = readers.where(subscribers.c.id > done, subscribers.c.id <= last)
     columns = ["edition", "subscriber_id", "state", "next_at", "updated_at"]
-    return insert_new(database, connection, edition, lambda insert: insert.from_select(columns, readers))
+    return insert_new(connection, edition, insert.from_select(columns, readers))
 
 
 def _replace(
-    database: Database, connection: sa.Connection, former: Sequence[int], edition: int, now: datetime
+    connection: sa.Connection, insert: Any, former: Sequence[int], edition: int, now: datetime
 ) -> None:
     """Plan the addresses given by hand for the *former* revisions, and send no more of those."""
     queued, at = sa.literal(DeliveryState.QUEUED.value), sa.literal(now, row.next_at.type)
     by_hand = sa.select(sa.literal(edition, sa.Integer), row.address, queued, at, at).distinct()
     by_hand = by_hand.where(row.edition.in_(former), row.address.is_not(None), _REACHED)
     columns = ["edition", "address", "state", "next_at", "updated_at"]
-    insert_new(database, connection, edition, lambda insert: insert.from_select(columns, by_hand))
+    insert_new(connection, edition, insert.from_select(columns, by_hand))
     ended = {"state": DeliveryState.SUPPRESSED, "text": f"corrected by edition {edition}"}
     change = sa.update(deliveries).where(row.edition.in_(former), QUEUED)
     connection.execute(change.values(**ended, updated_at=now))
 
 
-def insert_new(
-    database: Database, connection: sa.Connection, edition: int, fill: Callable[[Any], Any]
-) -> int:
+def insert_new(connection: sa.Connection, edition: int, rows: Any) -> int:
     """Insert what is not there yet, and remember where the edition's rows begin."""
     last = connection.scalar(sa.select(sa.func.max(row.id))) or 0
     first = sa.func.coalesce(editions.c.first_delivery, last + 1)
     connection.execute(sa.update(editions).where(editions.c.number == edition).values(first_delivery=first))
-    rows = fill(database.insert(deliveries)).on_conflict_do_nothing()
-    return connection.execute(rows, execution_options={"preserve_rowcount": True}).rowcount
+    how = {"preserve_rowcount": True}
+    return connection.execute(rows.on_conflict_do_nothing(), execution_options=how).rowcount
 
 
 def locked_edition(connection: sa.Connection, number: int) -> sa.Row[Any]:
