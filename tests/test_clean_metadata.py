@@ -273,6 +273,26 @@ def test_a_question_or_a_line_with_the_agency_is_the_title(head: str, title: str
     assert found.title == title
 
 
+@pytest.mark.parametrize(
+    ("head", "authors"),
+    [
+        ("2019年5月6日那场大水之后\n文丨顾一帆", ("顾一帆",)),
+        ("3天前不见的渡船找到了\n作者：顾一帆", ("顾一帆",)),
+        ("12月25日，渡口没有船\n讲座时间：2024年1月6日 14:00", ()),
+        ("When the ferry sank on 9 May 2011\nBy Ann Lee", ("Ann Lee",)),
+        (
+            "渡口重新开放以后\n本文来自微信公众号：江岸（ID：jiangan），作者：顾一帆，题图来自：图库",
+            ("顾一帆",),
+        ),
+    ],
+)
+def test_a_days_name_in_a_headline_is_not_the_pages_date(head: str, authors: tuple[str, ...]) -> None:
+    body = "\n".join(ENGLISH) if head.isascii() else BODY
+    found = clean_page(f"{head}\n{body}", source_id="x", now=NOW).article
+    assert found is not None
+    assert (found.title, found.authors, found.published) == (head.split("\n")[0], authors, None)
+
+
 def test_the_outlet_between_title_and_byline_is_not_the_title() -> None:
     raw = f"首页\n新闻\n摇橹声里的最后一代人\n远山纪\n2024-03-01 21:40\n文丨顾一帆\n{BODY}"
     found = clean_page(raw, source_id="x", now=NOW).article

@@ -51,7 +51,7 @@ _NOT_A_PERSON = lazy(
 )
 _NOBODY = lazy(
     r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
-    r"|author|user|guest|原作者|如图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$|^\S+\.(?:com|net|org|cn)$",
+    r"|author|user|guest|原作者|如图|题图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$|^\S+\.(?:com|net|org|cn)$",
     re.IGNORECASE,
 )
 _SOURCE = lazy(
@@ -133,7 +133,8 @@ _PUBLISHED_FIRST = lazy(r"[发發][布佈表稿]|刊发|published|posted|first",
 _SAYS_DATE = lazy(r"[发發][布佈表稿]|时间|日期|来源|\d楼|published|posted|\bdate", re.IGNORECASE)
 _NO_DATE = lazy(
     r"©|copyright|版权|ICP|^(?:all times are )?GMT[+-]|今天是|现在是|截止|截至|注册"
-    r"|最后由|最后编辑|last edited|join(?:ed| date)|member since|有效期|备案|活动时间|报名|会议时间"
+    r"|最后由|最后编辑|last edited|join(?:ed| date)|member since|有效期|备案|报名"
+    r"|(?:活动|会议|讲座|演出|考试|面试|开庭|开放|营业|展览|投票|比赛)时间"
     r"|processed in|^[—-]\s",
     re.IGNORECASE,
 )
