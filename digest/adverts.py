@@ -64,7 +64,7 @@ _OFFER = 2.0
 """Weight from which sentences are an offer."""
 _STRETCH = 4
 """Sentences that are read as one."""
-_HOPELESS = -0.5
+_HOPELESS = -1.0
 """Likeness under which a sentence is no part of what reads like an advert."""
 _SAMPLE = 2000
 """Characters of an article from which it is known whether all of it offers."""
@@ -148,7 +148,7 @@ def _offering(told: str, folded: str, block: Block, *, bearing: bool) -> Iterato
     every = sentences(told, block.start, block.end)
     runs = groupby(every, lambda span: _bears(folded[slice(*span)])) if bearing else ()
     found = [span for bears, run in runs if bears for span in _weighed(folded, list(run))]
-    found = found or _read(folded, block, every)
+    found = found or _read(told, folded, block, every)
     if sum(end - start for start, end in found) * 3 > 2 * len(text):
         yield block.start, block.end
     else:
@@ -159,31 +159,30 @@ def _bears(said: str) -> bool:
     return voice.is_heard(said) or any(_signs(said).values())
 
 
-def _read(folded: str, block: Block, every: Sequence[Span]) -> list[Span]:
+def _read(told: str, folded: str, block: Block, every: Sequence[Span]) -> list[Span]:
     """Stretches of sentences that read like an advert, or else the block as one, none that overlap."""
+
+    def likeness(span: Span, *, part: bool = False) -> float:
+        return voice.likeness(told, folded, span, reporting=_reporting(folded[slice(*span)]), part=part)
+
+    def may(span: Span) -> bool:
+        """Whether a sentence may be part of what reads like an advert."""
+        return likeness(span, part=True) > _HOPELESS
+
     found: list[Span] = []
     for n, span in enumerate(every):
         taken = found and span[0] < found[-1][1]
-        if taken or not voice.cues(folded[slice(*span)]) or not _may(folded, span):
+        if taken or not voice.cues(folded[slice(*span)]) or not may(span):
             continue
         near = range(max(0, n - _STRETCH + 1), min(len(every), n + _STRETCH))
-        ends = [k for k in near if k == n or _may(folded, every[k])]
+        ends = [k for k in near if k == n or may(every[k])]
         stretches = [(every[a][0], every[b][1]) for a in ends for b in ends if a <= n <= b < a + _STRETCH]
         free = (stretch for stretch in stretches if not found or stretch[0] >= found[-1][1])
-        score, best = max((_likeness(folded, stretch), stretch) for stretch in free)
+        score, best = max((likeness(stretch), stretch) for stretch in free)
         if score > 0:
             found.append(best)
     whole = (block.start, block.end)
-    return found or [whole] * (_likeness(folded, whole) > 0)
-
-
-def _may(folded: str, span: Span) -> bool:
-    """Whether a sentence may be part of what reads like an advert."""
-    return _likeness(folded, span, part=True) > _HOPELESS
-
-
-def _likeness(folded: str, span: Span, *, part: bool = False) -> float:
-    return voice.likeness(folded, *span, reporting=_reporting(folded[slice(*span)]), part=part)
+    return found or [whole] * (likeness(whole) > 0)
 
 
 def _weighed(folded: str, run: list[Span]) -> tuple[Span, ...]:

@@ -9,20 +9,20 @@ import re
 import tomllib
 from functools import cache
 from importlib import resources
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from digest.patterns import Strings
-from digest.text import ngrams
+from digest.text import Span, ngrams
 
 _WORTH = {"clear": 3, "likely": 2, "slight": 1}
-_ENOUGH = 2
-"""Worth of the cues under which nothing is looked at more closely."""
 _AROUND = 4_000
 """Characters on either side that a piece is compared with."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[$£€]?0%?|[!?@+]|[.,:;]+")
 _PAUSE = re.compile(r"[^\w%$£€!?+]+")
 _ENDINGS = ("ing", "ed", "ly", "s")
+_STEM = 6
+"""Letters by which English words are taken for one."""
 
 
 class _Language:
@@ -37,7 +37,6 @@ class _Language:
         self.common = frozenset(table.get("common", "").split())
         self.weights: dict[str, float] = table["weights"]
         self.sizes: dict[str, float] = table["sizes"]
-        self.run: int = table["sizes"]["run"]
         self._patterns = {name: re.compile(source) for name, source in table["patterns"].items()}
 
     def count(self, name: str, text: str) -> int:
@@ -57,6 +56,35 @@ class _Language:
         built = [self._kind(word) for word in words]
         runs = {"_".join(built[n : n + size]) for size in (2, 3, 4) for n in range(len(built) - size + 1)}
         return runs.union(words, map(" ".join, pairwise(words)))
+
+    def terms(self, text: str) -> set[str]:
+        """What it is about: pairs of Chinese characters, English words without their ends."""
+        words = {*self._patterns["term"].findall(text)} - self.common
+        return {word[:_STEM] for word in words} if self.common else {*chain(*(ngrams(w, 2) for w in words))}
+
+    def measured(self, told: str, text: str, rest: str) -> dict[str, float]:
+        """How it is said, what of it the *rest* of the article says as well, and who is named here alone.
+
+        Args:
+            told: The same before it was folded.
+        """
+        units = max(1, self.count("unit", text))
+        terms = self.terms(text)
+        known = sum(term in rest for term in terms)
+        named = {name.lower() for name in self._patterns["named"].findall(told)}
+        return {
+            "cues": min(12, sum(map(self.worth.__getitem__, cues(text)))),
+            "telling": self.count("telling", text) / units,
+            "clause": min(20.0, units / max(1, self.count("clause", text))),
+            "reader": min(3, self.count("reader", text)),
+            "price": min(3, self.count("price", text)),
+            "dated": min(3, self.count("dated", text)),
+            "quoted": min(2, text.count('"')),
+            "size": min(5.0, len(text) / self.sizes["usual"]),
+            "known": min(4, known),
+            "fresh": min(12, len(terms) - known),
+            "named": min(2, sum(name not in rest for name in named)),
+        }
 
     def _kind(self, word: str) -> str:
         """*word* when it is a common one, else its ending."""
@@ -81,7 +109,7 @@ def _of(text: str) -> _Language:
 def is_heard(text: str) -> bool:
     """Whether *text* has cues enough to be looked at."""
     language = _of(text)
-    return sum(map(language.worths.__getitem__, language.heard(text))) >= _ENOUGH
+    return sum(map(language.worths.__getitem__, language.heard(text))) >= language.sizes["enough"]
 
 
 def cues(text: str) -> list[str]:
@@ -91,40 +119,24 @@ def cues(text: str) -> list[str]:
     return [cue for cue in found if not any(cue in other and cue != other for other in found)]
 
 
-def likeness(folded: str, start: int, end: int, *, reporting: int, part: bool = False) -> float:
-    """How much ``folded[start:end]`` reads like an advert put into the rest: above 0, it does.
+def likeness(told: str, folded: str, span: Span, *, reporting: int, part: bool = False) -> float:
+    """How much ``folded[span]`` reads like an advert put into the rest: above 0, it does.
 
     Args:
+        told: The same text before it was folded.
         reporting: How many words of reporting, which speak against it, stand there.
         part: It may go on on either side: it is read as if it were as long as adverts usually are.
     """
+    start, end = span
     text = folded[start:end]
     language = _of(text)
     if len(text) < language.sizes["least"] and not part:
         return -math.inf
-    units = max(1, language.count("unit", text))
-    measured = {
-        "cues": min(12, sum(map(language.worth.__getitem__, cues(text)))),
-        "telling": language.count("telling", text) / units,
-        "clause": min(20.0, units / max(1, language.count("clause", text))),
-        "reader": min(3, language.count("reader", text)),
-        "price": min(3, language.count("price", text)),
-        "reporting": min(3, reporting),
-        "quoted": min(2, text.count('"')),
-        "size": min(5.0, len(text) / language.sizes["usual"]),
-        "length": math.log(max(len(text), part * language.sizes["usual"])),
-    }
+    rest = folded[max(0, start - _AROUND) : start] + folded[end : end + _AROUND]
+    measured = language.measured(told[start:end], text, rest)
+    measured["reporting"] = min(3, reporting)
+    measured["length"] = math.log(max(len(text), part * language.sizes["usual"]))
     score = language.weights["bias"] + sum(language.weights[name] * value for name, value in measured.items())
     if score <= language.sizes["hope"]:  # what is said makes up for less
         return -math.inf
-    score += sum(map(language.said.__getitem__, language.parts(text) & language.said.keys()))
-    if score <= 0 or part:  # what follows only lowers it
-        return score
-    rest = folded[max(0, start - _AROUND) : start] + folded[end : end + _AROUND]
-    return score + language.weights["shared"] * _shared(text, rest, language.run)
-
-
-def _shared(text: str, rest: str, length: int) -> float:
-    """How many of the runs of so many characters in *text* stand in *rest* as well, of all."""
-    runs = set(ngrams("".join(text.split()), length))
-    return sum(run in rest for run in runs) / max(1, len(runs))
+    return score + sum(map(language.said.__getitem__, language.parts(text) & language.said.keys()))
