@@ -26,7 +26,7 @@ _CONSIDERED = 150
 _TELLING, _STATES = 0.5, 1.3
 """Weight of a figure that tells something; what a point is worth that states one: readers keep facts."""
 _CLEAR, _LEAST_CLEAR = 0.7, 0.5
-"""How likely a point and, if possible, a lead are understood; and any lead, and points on the theme."""
+"""How likely a point and, if possible, a lead are understood; and any lead or quote, and themed points."""
 _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
@@ -116,6 +116,7 @@ class _Page:
         said = (terms(fold(words)) for words in (*avoid, *(text[start:end] for start, end in used)))
         self.said = [words for words in said if words]
         self.chosen: list[Passage] = []
+        self.stating: dict[Span, bool] = {}
         most = min(self.room, round(_POINT[1] * scale))
         self.free = [
             p for p in passages(reading, least=round(_QUOTE[0] * scale), most=most) if self._is_new(p)
@@ -261,9 +262,9 @@ class _Page:
         able = [
             p
             for p in self.free
-            if p.spoken and p.spoken.whole and p.telling and p.clear >= _LEAST_CLEAR and least <= p.size <= most
+            if p.spoken and p.spoken.whole and p.telling and least <= p.size <= most
             if (not self.asked or p.paragraph in self.near) and self._is_new(p)
-            if not self._states(p)
+            if p.clear >= _LEAST_CLEAR and not self._states(p)
         ]
         best = max(able, key=self._strength, default=None)
         return [self.take(Role.QUOTE, best)] if best else []
@@ -285,19 +286,13 @@ class _Page:
                 found.append(replace(excerpt, number=number, label=label))
         return found
 
-    @cached_property
-    def stated(self) -> dict[int, Figure]:
-        """The most telling figure of each sentence that has one, by the sentence's number."""
-        text, found = self.reading.article.text, {}
-        for s in self.reading.sentences:
-            if MAY_HOLD.search(text, s.start, s.end):
-                best = max(find(text, s.start, s.end), key=lambda f: f.weight, default=None)
-                if best and best.weight >= _TELLING:
-                    found[s.number] = best
-        return found
-
     def _states(self, p: Passage) -> bool:
-        return any(p.start <= figure.start < p.end for figure in self.stated.values())
+        """Whether it states a figure that tells something; each span is read once."""
+        text, span = self.reading.article.text, (p.start, p.end)
+        if span not in self.stating:
+            found = find(text, *span) if MAY_HOLD.search(text, *span) else ()
+            self.stating[span] = any(figure.weight >= _TELLING for figure in found)
+        return self.stating[span]
 
     @cached_property
     def _options(self) -> list[tuple[Figure, Sentence]]:
@@ -309,14 +304,15 @@ class _Page:
         if any(flag.code == "spun" for flag in article.flags):
             return []
         options: list[tuple[float, Figure, Sentence]] = []
-        for number, best in self.stated.items():
-            s = self.reading.sentences[number]
+        for s in self.reading.sentences:
             body = article.text[s.start : s.end]
             usable = s.standing.fix is Fix.FINE and not s.spoken and not s.is_cut(article)
             usable = usable and self.reading.clarity.of(s.number, s.number) > _CLEAR
             usable = usable and body[0] not in '“「『"' and not (self.asked and s.paragraph not in self.near)
-            if usable and is_balanced(body):
-                options.append((best.weight * (0.5 + s.score), best, s))
+            if usable and MAY_HOLD.search(body) and is_balanced(body):
+                best = max(find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
+                if best and best.weight >= _TELLING:
+                    options.append((best.weight * (0.5 + s.score), best, s))
         return [(figure, s) for _, figure, s in sorted(options, key=lambda option: -option[0])]
 
 
