@@ -160,7 +160,8 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
             Sentence(i, start, end, sizes[i], paragraph, words.terms[i], stood, spoken, score, own[i])
         )
     at, weights = tuple(place for place, _ in hits), accumulate((weight for _, weight in hits), initial=0.0)
-    clarity = Clarity(article, spans, words, sizes, own, chinese=chinese)
+    leads = [s.standing.leads or s.spoken is not None for s in read_]
+    clarity = Clarity(article, spans, words, sizes, own, leads, chinese=chinese)
     return Reading(article, chinese, names, quotes, tuple(read_), news, at, tuple(weights), clarity, stands)
 
 
