@@ -213,7 +213,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A word of a theme. Weight 1 is ordinary; spun or loose synonyms get less."""
+    """A word of a theme. Weight 1 is ordinary; spun or loose synonyms get less.
+
+    Weight 0 is no term: where it stands, no shorter one does (要求学 hides 求学).
+    """
 
     text: str
     weight: float = 1.0

@@ -92,6 +92,8 @@ def score(theme: Theme, article: Article) -> Score:
     in_headings = _counts(terms, "\n".join(article.headings()))
     matches = []
     for term in found.keys() | in_title.keys():
+        if not vocabulary[term].weight:
+            continue
         hits = found[term] + _TITLE * in_title[term] + _HEADING * in_headings[term]
         points = _SCALE * vocabulary[term].weight * hits / (hits + norm)
         count = found[term] + in_title[term]
@@ -105,15 +107,21 @@ def score(theme: Theme, article: Article) -> Score:
 def explain(theme: Theme, article: Article) -> Explanation:
     """The score with its grounds, for ``digest themes check`` and ``digest why``."""
     result = score(theme, article)
+    vocabulary = _vocabulary(theme)
+    counted = {fold(match.term).strip() for match in result.matches}
     places = sorted(
-        (start, -end, match.term)
-        for match in result.matches
-        for start, end in _places(fold(match.term).strip(), article.text)
+        (start, -end, term)
+        for term in vocabulary
+        if term in counted or not vocabulary[term].weight
+        for start, end in _places(term, article.text)
     )
     passages: list[Passage] = []
+    covered = 0
     for start, end, term in places:
-        if not passages or -end > passages[-1].end:
-            passages.append(Passage(term=term, start=start, end=-end))
+        if -end > covered:
+            covered = -end
+            if term in counted:
+                passages.append(Passage(term=vocabulary[term].text, start=start, end=covered))
     return Explanation(
         score=result,
         threshold=theme.threshold,

@@ -131,7 +131,11 @@ MISTAKES = [
     ("names = {}", "themes[1].names", "at least 1 item"),
     ('accent = "red"', "themes[1].accent", "write it like #8a2b2b"),
     ('terms.en = [3, "tea"]', "themes[1].terms.en[1]", "should be a table, not 3"),
-    ('terms.en = ["tea", { text = "leaf", weight = -1 }]', "themes[1].terms.en[2].weight", "greater than 0"),
+    (
+        'terms.en = ["tea", { text = "leaf", weight = -1 }]',
+        "themes[1].terms.en[2].weight",
+        "greater than or equal to 0",
+    ),
     (
         'terms.en = ["tea", { text = "leaf", wieght = 1.0 }]',
         "themes[1].terms.en[2].wieght",

@@ -209,3 +209,5 @@ def test_a_wheel_carries_everything_and_works_outside_the_repository(tmp_path: P
     made = digest("now", "--format", "json")
     assert made.returncode == 0, made.stderr
     assert '"excerpts"' in made.stdout
+    again = digest("now", "--format", "json")
+    assert '"excerpts"' in again.stdout, "the example is enough for two editions"

@@ -56,6 +56,15 @@ def test_a_mention_belongs_to_the_longest_term_that_covers_it() -> None:
     assert {match.term: match.count for match in found.matches} == {"算力": 1, "算力成本": 2}
 
 
+def test_a_word_without_weight_hides_what_only_seems_to_stand_in_it() -> None:
+    hidden = theme("求学", ("要求学", 0.0))
+
+    assert score(hidden, make("导师要求学生早到。")).matches == ()
+    assert [match.term for match in score(hidden, make("他在外求学。")).matches] == ["求学"]
+    [excerpt] = explain(hidden, make("要求学生早到,不算求学。")).passages
+    assert excerpt.start == 9
+
+
 def test_title_and_headings_count_more_than_running_text() -> None:
     filler = "今天的天气很好,大家都出门散步去了。" * 100
     plain = score(theme("导师"), make(filler + "导师"))

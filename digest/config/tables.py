@@ -280,7 +280,7 @@ class Design(_Table):
 
 class TermTable(_Table):
     text: Line
-    weight: Annotated[float, Field(gt=0, le=10)] = 1.0
+    weight: Annotated[float, Field(ge=0, le=10)] = 1.0
 
     @model_validator(mode="before")
     @classmethod
