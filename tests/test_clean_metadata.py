@@ -124,6 +124,10 @@ def page(*head: str, tail: str = "", title: str = "渡口重新开放以后") ->
         (("本报记者 江 白", "2024-03-01"), ("江白",), None),
         (("2024-03-01 作者:记者江白 来源:河边晚报",), ("江白",), "河边晚报"),
         (("作者:小编 2024-03-01 来源:网络",), (), None),
+        (("口述：何一白 整理：江白", "2024-03-01"), ("江白",), None),
+        (("转自：河边的事公众号", "采写｜江白"), ("江白",), "河边的事"),
+        (("〔記者江白∕河邊報導〕", "2024-03-01"), ("江白",), None),
+        (("A title of some length", "Words: Ann Lee. Photos: Bo Kim."), ("Ann Lee",), None),
         (("来源:未知 作者:admin",), (), None),
         (("2024-03-01 08:00 来源:河边晚报 举报",), (), "河边晚报"),
         (("本帖最后由 河边人 于 2024-3-1 08:00 编辑",), (), None),
@@ -215,6 +219,9 @@ def test_dates_of_the_site_and_of_other_articles_are_not_the_articles() -> None:
         (("— Ann Lee (@annlee) May 3, 2021",), ""),
         (("September 2019 estimate",), ""),
         (("Posted: May 2021",), "2021-05"),
+        (("UPDATED: MARCH 5, 2023 9:00 AM | PUBLISHED: MARCH 3, 2023 6:12 PM",), "2023-03-03"),
+        (("更新：2024-03-02 10:00 发布：2024-03-01 08:00",), "2024-03-01"),
+        (("据2020-03-04 12:00 的潮汐表，当天江面上有大风。", "文丨江白"), ""),
     ],
 )
 def test_the_date_is_the_bylines(head: tuple[str, ...], day: str) -> None:
@@ -291,6 +298,18 @@ def test_a_days_name_in_a_headline_is_not_the_pages_date(head: str, authors: tup
     found = clean_page(f"{head}\n{body}", source_id="x", now=NOW).article
     assert found is not None
     assert (found.title, found.authors, found.published) == (head.split("\n")[0], authors, None)
+
+
+def test_an_account_named_in_the_markup_is_the_outlet() -> None:
+    body = "".join(f"<p>{text}</p>" for text in BODY.split("\n"))
+    raw = f"<h1>渡口重新开放以后</h1><a id=js_name> 河边慢镜头 </a><div>{body}</div>"
+    found = clean_page(raw, source_id="x", html=True, now=NOW).article
+    assert found is not None
+    assert found.outlet == "河边慢镜头"
+
+
+def test_sources_listed_at_the_end_are_no_body() -> None:
+    page("2024-03-01", tail="参考文献\n[1] Lee A. et al. Ferries and bridges. J. Rivers. 2020.")
 
 
 def test_the_outlet_between_title_and_byline_is_not_the_title() -> None:

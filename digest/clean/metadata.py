@@ -18,7 +18,7 @@ HAN = r"[^\W\d_a-zA-ZÀ-ɏ]"
 """A letter that is not Latin: Chinese, here. A range of all Chinese takes a hundred times as long
 to compile."""
 _LABEL = r"(?:^|(?<=[\s(（【\[|丨｜,，。;；/\"”]))"
-_SIGN = r"\s?[:：丨|｜/／︱│]\s?"
+_SIGN = r"\s?[:：丨|｜/／∕︱│]\s?"
 _AUTHOR = lazy(
     rf"(?:{_LABEL}(?:本文|文章|原文|原创)?(?:作者|撰文|撰稿|文字|编译|翻译|译者|采写|采写记者|采访|执笔|整理|发信人"
     rf"|文|(?:本报|见习|特约|实习|首席|全媒体)?记者|作 者){_SIGN}|原创作者{_SIGN}|[，,]作者\s?(?=\S+$))"
@@ -29,13 +29,13 @@ _EDITOR = lazy(
 )
 _REPORTER = lazy(
     rf"(?:[(（〔\[【]|^[□■●◎\s]*){HAN}{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
-    rf"(?P<names>(?:{HAN}|·){{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?(?:{HAN}|·){{2,4}}){{0,4}})\s?(?:[)）/／]|$)"
+    rf"(?P<names>(?:{HAN}|·){{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?(?:{HAN}|·){{2,4}}){{0,4}})\s?(?:[)）/／∕]|$)"
 )
 _SPACED = lazy(rf"(?<=\s)({HAN}) (?={HAN}(?:\s|$))")
 """A name of two characters set apart: 江 白."""
 _BY = lazy(
     r"^(?:(?:By|BY|by|Written by|Reported by|Story by|Words by|Author|AUTHOR|Posted by|Reporter"
-    r"|.{2,40}, an? \w+ by):? |By(?=[A-Z][a-z.]))(?P<names>.{3,120})$"
+    r"|.{2,40}, an? \w+ by):? |(?:Words|Text): |By(?=[A-Z][a-z.]))(?P<names>.{3,120})$"
 )
 _LATIN_NAME = lazy(
     r"^[A-Z][\w'’.-]*(?: (?:[A-Z][\w'’.-]*|de|da|del|van|von|der|den|bin|al|el|la|le|di|ter)){1,4}$"
@@ -95,7 +95,7 @@ _NO_TOKEN = lazy(
 _WEEKDAY = r"\s(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
 _BEHIND_NAMES = lazy(
     r"\s*[|•·–—/]+\s|\s-\s|\s(?:[Ff]or|in|on|at|Follow|Updated|Published|[Ss]taff|[Ss]enior|[Ss]pecial)\s|\(|\s?[@\d]"
-    rf"|(?:(?<=[a-z]{{4}})|(?<= [A-Z][a-z]{{3}}))\.\s|{_WEEKDAY}"
+    rf"|(?:(?<=[a-z]{{4}})|(?<= [A-Z][a-z]{{3}}))\.\s|\.\s(?=[A-Z]\w+:)|{_WEEKDAY}"
     r"|\s(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d"
 )
 _LABELLED = lazy(rf"{HAN}{{1,6}}\s?[:：]\s?[^\s|｜]*")
@@ -130,6 +130,11 @@ _COMPANY = lazy(
     re.IGNORECASE,
 )
 _PUBLISHED_FIRST = lazy(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
+_UPDATED_FIRST = lazy(
+    r"^.*?(?:updated|modified|更新|修改).*?(?=发布|发表|刊发|published|posted)", re.IGNORECASE
+)
+_SENTENCE = lazy(r"[，,][^，,]{4,}[。！？]$")
+"""A standfirst: the day in it is what it speaks of."""
 _SAYS_DATE = lazy(r"[发發][布佈表稿]|时间|日期|来源|\d楼|published|posted|\bdate", re.IGNORECASE)
 _NO_DATE = lazy(
     r"©|copyright|版权|ICP|^(?:all times are )?GMT[+-]|今天是|现在是|截止|截至|注册"
@@ -359,7 +364,7 @@ def tidy_outlet(name: str) -> str | None:
     )[0]
     if quoted := re.search("《([^》]{2,20})》?", name):
         name = quoted[1]
-    name = re.sub(r"\s[\w.]+\.(?:com|cn|net|org|edu).*", "", name)
+    name = re.sub(r"(?<=..)(?:微信)?公众号$|\s[\w.]+\.(?:com|cn|net|org|edu).*", "", name)
     name = name.strip(" ·《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
     name = re.sub(r"^(?:来源|來源|出处|(?:微信)?公众号|(?:新浪)?微博)\s?[:：]?\s?[“\"「]?", "", name).strip(
         '“”"「」 '
@@ -421,10 +426,12 @@ def published(
     says 更新 or Updated.
     """
     heads, tails = ([line for line in lines if not _NO_DATE.search(line)] for lines in (head, tail))
+    heads = [line for line in heads if not _SENTENCE.search(line) or _SAYS_DATE.search(line)]
     heads = [line[:_AHEAD] if line.endswith(_SENTENCE_ENDS) else line for line in heads]
     said = [line for line in (*heads, *tails) if _PUBLISHED_FIRST.search(line)]
     below = [line for line in tails if _SAYS_DATE.search(line)]
-    for lines, relative in ((said, False), (heads, False), (heads, True), (below, False)):
+    firsts = [_UPDATED_FIRST.sub("", line) for line in said]
+    for lines, relative in ((firsts, False), (said, False), (heads, False), (heads, True), (below, False)):
         for line in lines:
             if found := dates.find(line[:300], now=now, chinese=chinese, relative=relative):
                 return found

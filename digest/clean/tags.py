@@ -81,7 +81,7 @@ def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
         page_title=page_title,
         authors=authors,
         unprinted=unprinted,
-        outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")),
+        outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")) or _account(root),
         site=site,
         published=_published(data, meta, root, chinese=chinese),
     )
@@ -96,6 +96,14 @@ def _printed(found: Iterator[_Names], lines: Sequence[Line]) -> tuple[_Names, _N
     shown = "\n".join(line.text for line in lines).lower() if first else ""
     printed = (names for names in chain((first,), found) if all(name.lower() in shown for name in names))
     return next(printed, ()), tuple(filter(is_person, first))
+
+
+def _account(root: Any) -> str | None:
+    """The account a WeChat page names above its text."""
+    for element in root.iter("a", "strong", "span"):
+        if element.get("id") == "js_name" or "rich_media_meta_nickname" in (element.get("class") or ""):
+            return tidy_outlet(collapse(element.text_content()))
+    return None
 
 
 def _host(root: Any, meta: dict[str, str]) -> str:
