@@ -31,16 +31,13 @@ def _pairs_of(table: str) -> tuple[tuple[str, str], ...]:
     return tuple((usual.replace("_", " "), odd.replace("_", " ")) for usual, odd in pairs)
 
 
-_PAIRS = {"zh": _pairs_of(WORDS["swapped"]), "en": _pairs_of(WORDS["swapped_en"])}
-_ODD = {
-    language: Anywhere([before + odd for odd in sorted({odd for _, odd in pairs}, reverse=True)])
-    for before, (language, pairs) in zip(("", r"\b"), _PAIRS.items(), strict=True)
+_USUAL = {
+    odd: (usual, weight)
+    for table, weight in (("seldom", 1.0), ("never", 2.0))
+    for usual, odd in _pairs_of(WORDS[table])
 }
-_USUAL: dict[str, dict[str, list[str]]] = {language: {} for language in _PAIRS}
-for _language, _pairs_there in _PAIRS.items():
-    for _usual, _odd in _pairs_there:
-        _USUAL[_language].setdefault(_odd, []).append(_usual)
-together(_WALL, *_ODD.values(), *adverts.FIRST)
+_ODD = Anywhere([odd if is_cjk(odd[0]) else rf"\b{odd}" for odd in sorted(_USUAL, reverse=True)])
+together(_WALL, _ODD, *adverts.FIRST)
 _RUN = re.compile(f"[{CJK}]{{2,}}")
 _HALVES = bytes(octet >> 1 for octet in range(256))
 """Of two octets in one character, the upper one must not make half of another."""
@@ -146,16 +143,22 @@ def _zai(folded: str) -> tuple[float, str] | None:
 
 
 def _synonyms(folded: str) -> tuple[float, str] | None:
-    """Unusual synonyms where the usual word never occurs: a few by chance, and more in a longer text."""
-    language = "zh" if _RUN.search(folded) else "en"
-    found = Counter(_ODD[language].findall(folded))
-    pairs = ((usual, odd) for odd in found for usual in _USUAL[language][odd])
-    swapped = [f"{usual} → {odd}" for usual, odd in pairs if folded.count(usual) * 4 <= found[odd]]
-    surplus = len(swapped) / (6 + len(folded) / (500 if language == "zh" else 300))
-    if surplus < 1:
+    """Odd words for usual ones, each once: a few by chance, and more in a longer text.
+
+    What nobody writes weighs double, and half of it where the usual word stands beside it.
+    """
+    found = Counter(_ODD.findall(folded))
+    weighed = []
+    for odd, often in found.items():
+        usual, weight = _USUAL[odd]
+        weighed.append((weight / (1 + (folded.count(usual) * 4 > often)), f"{usual} → {odd}"))
+    by_chance = 4 + len(folded) / (250 if _RUN.search(folded) else 750)
+    strength = sum(weight for weight, _ in weighed) / by_chance
+    if strength < 0.5:
         return None
-    said = f"{len(swapped)} usual words are missing and stand replaced ({_list(swapped)})"
-    return min(1.0, 0.5 * surplus), said
+    weighed.sort(key=lambda pair: -pair[0])
+    said = f"{len(weighed)} odd words stand for usual ones ({_list(pair for _, pair in weighed)})"
+    return min(1.0, strength), said
 
 
 def _characters(folded: str) -> tuple[float, str] | None:

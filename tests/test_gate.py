@@ -114,6 +114,29 @@ def test_english_word_swaps_are_spun() -> None:
     assert "spun" in flags(f"How machines read\n{text}\n{text.replace('hospitals', 'clinics')}")
 
 
+REWRITTEN = {
+    "zh": "运河上的货船正渐渐改换动力。据船东先容,客岁以来已有九条船装上电池,可以或许在码头充电,不克不及再像曩昔那样烧柴油。"
+    "起首受益的是沿岸的住户,夜里甚么噪声也听不见。但电池的本钱不低,船东但愿港口赐与撑持。比来,有工程师阐发了头两个月的记载,较着看到用度在降落。",
+    "en": "Barges on the canal are going electric. Batteries give the greater part of the power, and the most noteworthy saving is on fuel, as indicated by "
+    "the owners. Winters make the range more terrible, and the organic products that barges carry must be kept cool. More seasoned pilots, a "
+    "large portion of whom learned with petroleum derivatives, say the boats are quieter and more grounded. A year of understudies has been trained.",
+}
+ODD_BUT_WRITTEN = {
+    "zh": "祖母的本钱是一台缝纫机。她常说,缘由不必多问,日子总要过。今朝的作坊里还放着那台机器,去年我们请人修过,它可以用,只是慢。"
+    "介绍它的人说,以前每条街都有这样一台,现在没有了,原因是衣服便宜。",
+    "en": "The students who acted as understudies learned all the parts. They came by bus, as the directors could not pay for more. In the last week a "
+    "grown-up was ill and one of them played the king, to the relief of the school. The audience was large and the applause long.",
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_words_nobody_writes_tell_a_rewritten_text_and_few_of_them_do_not(language: str) -> None:
+    found = flags(f"Canal\n{REWRITTEN[language]}")["spun"]
+    assert Severity.CAUTION is found.severity
+    assert found.reason.count(" → ") == 6
+    assert "spun" not in flags(f"Story\n{ODD_BUT_WRITTEN[language]}")
+
+
 def test_one_odd_word_is_not_enough() -> None:
     text = "正在他看来,本钱不是题目。他认为技术成本会下降,问题在于市场,在于需要,在于时间,在于人,在于地方,在于学校。"
     assert "spun" not in flags(text)
