@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import groupby, takewhile
 
-from digest import voice
+from digest import disguise, voice
 from digest.model import Article, Block, Cut
 from digest.patterns import Anywhere, Lists, alternatives, joined
 from digest.text import CJK, Span, count_cjk, is_cjk, sentences
@@ -66,6 +66,8 @@ _STRETCH = 4
 """Sentences that are read as one."""
 _HOPELESS = -1.0
 """Likeness under which a sentence is no part of what reads like an advert."""
+_DISGUISED = 3.0
+"""Weight and worth of what two disguised words and those around them say, from which it is an offer."""
 _SAMPLE = 2000
 """Characters of an article from which it is known whether all of it offers."""
 _DENSE = 0.8
@@ -103,15 +105,26 @@ def find(article: Article, folded: str) -> Offers | None:
     places = {m.start() for m in _BEARING.finditer(folded)}
     bearing = {b.start for b in article.blocks if any(b.start <= at < b.end for at in places)}
     heard = voice.is_heard(folded)
+    hidden: dict[int, set[str]] = {}
+    if disguise.may_hold(article.text):
+        hidden = {
+            b.start: some for b in article.blocks if (some := _disguised(article.text[b.start : b.end]))
+        }
     blocks = [
         block
         for block in article.blocks
-        if block.start in bearing or (heard and voice.is_heard(folded[block.start : block.end]))
+        if block.start in bearing
+        or block.start in hidden
+        or (heard and voice.is_heard(folded[block.start : block.end]))
     ]
     if not blocks:
         return None
     spans = tuple(
-        span for b in blocks for span in _offering(article.text, folded, b, bearing=b.start in bearing)
+        span
+        for b in blocks
+        for span in _offering(
+            article.text, folded, b, bearing=b.start in bearing, hidden=hidden.get(b.start, set())
+        )
     )
     rest = "".join(_outside(folded, (0, len(folded)), spans))
     share = 1 - len(rest) / max(1, len(folded))
@@ -126,6 +139,7 @@ def find(article: Article, folded: str) -> Offers | None:
     found = {name: list(dict.fromkeys(signs.get(name, []) + left.get(name, []))) for name in _WEIGHTS}
     trades = Counter({code: len(found[code]) for code in _TRADES if found[code]})
     found["reads like an advert"] = [cue.strip() for a, b in spans for cue in voice.cues(folded[a:b])]
+    found["written so that filters miss it"] = sorted(set[str]().union(*hidden.values()))
     told = "; ".join(f"{name}: {', '.join(words[:4])}" for name, words in found.items() if words)
     return Offers(
         spans=spans,
@@ -136,7 +150,7 @@ def find(article: Article, folded: str) -> Offers | None:
     )
 
 
-def _offering(told: str, folded: str, block: Block, *, bearing: bool) -> Iterator[Span]:
+def _offering(told: str, folded: str, block: Block, *, bearing: bool, hidden: set[str]) -> Iterator[Span]:
     """Runs of sentences of *block* that bear signs and together weigh enough, or that read like an advert.
 
     Sentences are told in the text as it was *told*: folded, an English one does not begin with a capital.
@@ -148,11 +162,21 @@ def _offering(told: str, folded: str, block: Block, *, bearing: bool) -> Iterato
     every = sentences(told, block.start, block.end)
     runs = groupby(every, lambda span: _bears(folded[slice(*span)])) if bearing else ()
     found = [span for bears, run in runs if bears for span in _weighed(folded, list(run))]
+    if hidden:
+        marked = [span for span in every if any(word in told[slice(*span)].lower() for word in hidden)]
+        found = [(marked[0][0], marked[-1][1])] if marked else [(block.start, block.end)]
     found = found or _read(told, folded, block, every)
     if sum(end - start for start, end in found) * 3 > 2 * len(text):
         yield block.start, block.end
     else:
         yield from ((start, end + (told[end : end + 1] == " ")) for start, end in found)
+
+
+def _disguised(told: str) -> set[str]:
+    """The words in *told* that were to be missed, two at least, when what they and the rest say offers."""
+    words = disguise.words(told)
+    plain = disguise.plain(told) if len(words) > 1 else ""
+    return words if plain and weight(_signs(plain)) + voice.worth(plain) >= _DISGUISED else set()
 
 
 def _bears(said: str) -> bool:

@@ -116,10 +116,15 @@ def _of(text: str) -> _Language:
     )
 
 
+def worth(text: str) -> int:
+    """What the cues in *text* are worth together."""
+    language = _of(text)
+    return sum(map(language.worths.__getitem__, language.heard(text)))
+
+
 def is_heard(text: str) -> bool:
     """Whether *text* has cues enough to be looked at."""
-    language = _of(text)
-    return sum(map(language.worths.__getitem__, language.heard(text))) >= language.sizes["enough"]
+    return worth(text) >= _of(text).sizes["enough"]
 
 
 def cues(text: str) -> list[str]:
