@@ -543,9 +543,9 @@ async def test_the_operators_page_is_the_operators(sqlite_url: str, tmp_path: Pa
         ),
         (
             "caution spun: reads as rewritten by a machine: 在 is written 正在 9 of 10 times; "
-            "2 usual words are missing and stand replaced (大模型 → 大模子, 利用 → 诈骗)",
+            "2 odd words stand for usual ones (大模型 → 大模子, 利用 → 诈骗)",
             "慎读 机器改写：读来像机器改写：10 处“在”有 9 处写成“正在”；"
-            "2 个常用词没有出现，被换成了别的词（大模型 → 大模子, 利用 → 诈骗）",
+            "2 个常用词被换成了生僻的词（大模型 → 大模子, 利用 → 诈骗）",
         ),
         (
             "quarantine loan: the text itself promotes (channel: 加微信; loan: 秒批, 放款)",

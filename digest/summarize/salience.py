@@ -129,8 +129,9 @@ def _rewriters() -> tuple[re.Pattern[str], tuple[tuple[str, str], ...]]:
     """Words nobody writes; and pairs, usual word and what rewriting programs put in its place."""
     words = tomllib.loads(resources.files("digest").joinpath("gate.toml").read_text("utf-8"))
     broken = "|".join("".join(words[name].split("\n")) for name in ("misconverted", "tortured"))
-    pairs = (pair.split() for pair in words["swapped"].replace("\n", " ").split(","))
-    return re.compile(broken), tuple((usual, odd) for usual, odd in pairs)
+    table = f"{words['never']},{words['seldom']}".replace("\n", " ")
+    pairs = (pair.replace("_", " ") for both in table.split(",") for pair in both.split())
+    return re.compile(broken), tuple(zip(pairs, pairs, strict=True))
 
 
 def soundness(article: Article) -> Callable[[str], float]:
