@@ -50,7 +50,8 @@ FIRST = (_BEARING, _BRAND)
 _NUMBERED = re.compile(r"[a-z,] (?:www\.)?[a-z]{2,}\d{2,}\.[a-z]+ [a-z]")
 """An address with numbers amid English words, which no sentence is about."""
 _QUOTED = re.compile('"[^"\n]{2,200}"')
-_MASKS = re.compile(r"(?<=[^\W_])[★☆●◆■▲※◇○♠♣*~^_|▇]+(?=[^\W_])")
+_MASK = "[★☆●◆■▲※◇○♠♣*~^_|▇]"
+_MASKS = re.compile(rf"{_MASK}(?<=[^\W_].){_MASK}*(?=[^\W_])")
 
 _A_PAGE = 60
 """Characters around an article under which it stands alone, as in a feed."""

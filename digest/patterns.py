@@ -170,7 +170,10 @@ class Anywhere:
 
     def first(self, text: str) -> int | None:
         """The number of the first of the patterns that *text* matches, wherever."""
-        return next((n for n in self.possible(text) if self._test(n)(text)), None)
+        for n in self.possible(text):
+            if self._test(n)(text):
+                return n
+        return None
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """What ``re.finditer`` finds of all of them, in the order of the text."""
@@ -192,11 +195,12 @@ class Anywhere:
         return [match.group() for match in self.finditer(text)]
 
 
-def together(*lists: Anywhere) -> None:
+def together(*lists: Anywhere) -> "_Walk":
     """Let lists that are tried on the same texts share a walk: its way through memory is what costs."""
     walk = _Walk(lists)
     for place, one in enumerate(lists):
         one.shared = walk, place
+    return walk
 
 
 class _Walk:
@@ -222,8 +226,9 @@ class Lists:
 
     def __init__(self, lists: Mapping[str, Sequence[str]], flags: int = 0) -> None:
         self._lists = {name: Anywhere(patterns, flags) for name, patterns in lists.items()}
-        together(*self._lists.values())
+        self._walk = together(*self._lists.values())
 
     def words(self, text: str) -> dict[str, list[str]]:
         """What each list finds, every word once, in the order of the text."""
-        return {name: list(dict.fromkeys(one.findall(text))) for name, one in self._lists.items()}
+        both = zip(self._lists.items(), self._walk.possible(text), strict=True)
+        return {name: list(dict.fromkeys(one.findall(text))) if may else [] for (name, one), may in both}

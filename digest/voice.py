@@ -11,9 +11,10 @@ from collections import Counter
 from functools import cache, lru_cache
 from importlib import resources
 from itertools import chain, pairwise
+from operator import add
 
 from digest.patterns import Strings
-from digest.text import Span, ngrams
+from digest.text import Span
 
 _WORTH = {"clear": 3, "likely": 2, "slight": 1}
 _AROUND = 4_000
@@ -35,6 +36,7 @@ class _Language:
         self.cues, self.worths = list(self.worth), list(self.worth.values())
         self.strings = Strings(self.cues)
         self.said = {part: float(worth) for worth, parts in table["said"].items() for part in _parted(parts)}
+        self.sayings, self.said_strings = list(self.said), Strings(list(self.said))
         self.common = frozenset(table.get("common", "").split())
         self.weights: dict[str, float] = table["weights"]
         self.sizes: dict[str, float] = table["sizes"]
@@ -43,16 +45,12 @@ class _Language:
     def count(self, name: str, text: str) -> int:
         return len(self._patterns[name].findall(text))
 
-    def heard(self, text: str) -> list[int]:
-        """Numbers of the cues in *text*, those of most worth first."""
-        return sorted(self.strings.numbers(f" {text} ".encode("utf-8", "replace")))
-
     def parts(self, text: str) -> set[str]:
-        """What of *text* is weighed: up to four Chinese characters; English words, pairs, and its build."""
+        """What of *text* may be weighed: what is said in Chinese; English words, pairs, and its build."""
         text = _NUMBER.sub("0", text)
         if not self.common:
-            text = f",{_PAUSE.sub(',', text).strip(',')},"
-            return {*text, *ngrams(text, 2), *ngrams(text, 3), *ngrams(text, 4)}
+            octets = f",{_PAUSE.sub(',', text).strip(',')},".encode("utf-8", "surrogatepass")
+            return {self.sayings[n] for n in self.said_strings.numbers(octets)}
         words = [".", *("." if word[0] in ".,:;" else word for word in _WORD.findall(text))]
         built = [self._kind(word) for word in words]
         runs = {"_".join(built[n : n + size]) for size in (2, 3, 4) for n in range(len(built) - size + 1)}
@@ -61,7 +59,11 @@ class _Language:
     def terms(self, text: str) -> set[str]:
         """What it is about: pairs of Chinese characters, English words without their ends."""
         words = {*self._patterns["term"].findall(text)} - self.common
-        return {word[:_STEM] for word in words} if self.common else {*chain(*(ngrams(w, 2) for w in words))}
+        return (
+            {word[:_STEM] for word in words}
+            if self.common
+            else {*chain(*(map(add, w, w[1:]) for w in words))}
+        )
 
     def measured(self, told: str, text: str, rest: str, article: str) -> dict[str, float]:
         """How it is said, what of it the *rest* of the *article* says as well, and who is named here alone.
@@ -107,30 +109,33 @@ _language = cache(_Language)
 
 @lru_cache(maxsize=1)
 def _pairs(text: str) -> Counter[str]:
-    return Counter(ngrams(text, 2))
+    return Counter(map(add, text, text[1:]))
 
 
-def _of(text: str) -> _Language:
-    return _language(
-        "en" if text.isascii() or len(text.encode("utf-8", "replace")) <= 1.5 * len(text) else "zh"
-    )
+@lru_cache(maxsize=32)
+def _heard(text: str) -> tuple[_Language, tuple[int, ...]]:
+    """The language of *text*, and the numbers of the cues in it, those of most worth first."""
+    octets = f" {text} ".encode("utf-8", "replace")
+    language = _language("en" if len(octets) - 2 <= 1.5 * len(text) else "zh")
+    return language, tuple(sorted(language.strings.numbers(octets)))
 
 
 def worth(text: str) -> int:
     """What the cues in *text* are worth together."""
-    language = _of(text)
-    return sum(map(language.worths.__getitem__, language.heard(text)))
+    language, numbers = _heard(text)
+    return sum(map(language.worths.__getitem__, numbers))
 
 
 def is_heard(text: str) -> bool:
     """Whether *text* has cues enough to be looked at."""
-    return worth(text) >= _of(text).sizes["enough"]
+    language, numbers = _heard(text)
+    return bool(numbers) and worth(text) >= language.sizes["enough"]
 
 
 def cues(text: str) -> list[str]:
     """Those in *text*, of most worth first, none that is a part of another."""
-    language = _of(text)
-    found = [language.cues[n] for n in language.heard(text)]
+    language, numbers = _heard(text)
+    found = [language.cues[n] for n in numbers]
     return [cue for cue in found if not any(cue in other and cue != other for other in found)]
 
 
@@ -144,7 +149,7 @@ def likeness(told: str, folded: str, span: Span, *, reporting: int, part: bool =
     """
     start, end = span
     text = folded[start:end]
-    language = _of(text)
+    language, _ = _heard(text)
     if len(text) < language.sizes["least"] and not part:
         return -math.inf
     rest = folded[max(0, start - _AROUND) : start] + folded[end : end + _AROUND]

@@ -48,14 +48,17 @@ _SCORE = {
 
 def choose_run(sheet: Sheet) -> None:
     """Set start and end to the most convincing of the runs of lines with the largest scores."""
-    runs = [*_runs(sheet, math.inf), *_runs(sheet, _FALL)]
+    scores = [_score(sheet, i) for i in range(len(sheet.lines))]
+    runs = dict.fromkeys([*_runs(scores, math.inf), *_runs(scores, _FALL)])
     most = max((score for score, _, _ in runs), default=0.0)
     likely = [run for run in runs if run[0] >= most * _RIVAL]
+    if len(likely) > 1:
+        likely.sort(key=lambda run: -run[0] * _evidence(sheet, run[1], run[2]))
     if likely:
-        _, sheet.start, sheet.end = max(likely, key=lambda run: run[0] * _evidence(sheet, run[1], run[2]))
+        _, sheet.start, sheet.end = likely[0]
 
 
-def _runs(sheet: Sheet, fall: float) -> Iterator[tuple[float, int, int]]:
+def _runs(scores: Sequence[float], fall: float) -> Iterator[tuple[float, int, int]]:
     """(score, start, end) of the best run between each two places where it pays to begin anew (Kadane).
 
     Args:
@@ -63,8 +66,8 @@ def _runs(sheet: Sheet, fall: float) -> Iterator[tuple[float, int, int]]:
     """
     best = total = 0.0
     start = first = end = 0
-    for i in range(len(sheet.lines)):
-        total += _score(sheet, i)
+    for i, score in enumerate(scores):
+        total += score
         if total <= 0 or total < best - fall:
             if best:
                 yield best, first, end

@@ -78,11 +78,10 @@ def _allow_refrains(sheet: Sheet) -> None:
 
 def _drop_contents(sheet: Sheet) -> None:
     """Drop a table of contents: the short lines below its name that stand on the page again as headings."""
-    bare = [_NUMBER.sub("", line.text) for line in sheet.lines]
+    tables = [i for i, line in enumerate(sheet.lines) if CONTENTS.fullmatch(line.text)]
+    bare = [_NUMBER.sub("", line.text) for line in sheet.lines] if tables else []
     last = {text: i for i, text in enumerate(bare)}
-    for i, line in enumerate(sheet.lines):
-        if not CONTENTS.fullmatch(line.text):
-            continue
+    for i in tables:
         stop = i + 1
         while stop < len(sheet.lines) and last[bare[stop]] > stop:
             stop += 1

@@ -25,7 +25,8 @@ def sift(sheet: Sheet) -> None:
     seen = Counter(line.text for line in sheet.lines)
     title = sheet.lines[sheet.title].text if sheet.title is not None else None
     for i in range(sheet.start, sheet.end):
-        sheet.drop([i] if (why := _why_not(sheet, i, seen, title)) else [], why)
+        if why := _why_not(sheet, i, seen, title):
+            sheet.drop([i], why)
     _drop_dated_rows(sheet)
     for streak in _streaks(sheet):
         _judge_streak(sheet, streak)

@@ -57,8 +57,8 @@ def _last_title(sheet: Sheet, page_title: str) -> int:
     least = max(4, len(whole) / 3)
     below = 0.0
     for i in range(len(sheet.lines) - 1, 0, -1):
-        text = sheet.lines[i].text
-        if below >= MIN_BODY and len(text) >= least and text in whole:
+        line = sheet.lines[i]
+        if below >= MIN_BODY and len(line.text) >= least and line.text in whole:
             return i
-        below += sheet.mass(i, i + 1)
+        below += line.size * (sheet.kinds[i] is Kind.PROSE and not sheet.dropped[i])
     return 0
