@@ -251,8 +251,7 @@ class Sender:
             return owner != self.owner and self.owner_gone(owner)
 
         now, policy = self.clock(), self.policy.uncertain
-        found = await self.scribe.call(self.ledger.recover, now=now, policy=policy, owner_gone=is_gone)
-        return found.resent + found.requeued
+        return await self.scribe.call(self.ledger.recover, now=now, policy=policy, owner_gone=is_gone)
 
     async def _release(self, claims: Sequence[Claim]) -> int:
         if not claims:

@@ -247,9 +247,9 @@ def test_what_is_tried_on_postgresql_changes_nothing(
     monkeypatch.setenv("DIGEST_DATABASE_URL", postgresql_url)
     with open_store(postgresql_url) as store:
         assert digest(tmp_path, "now", "--format", "json").returncode == 0
-        before = store.editions.list(), slot_rows(store), store.articles.list(limit=99)
+        before = store.editions.list(), slot_rows(store), store.articles.newest(99)
         ran = digest(tmp_path, "now", "--dry-run", "--format", "json", clock="2026-01-07T08:00:00+08:00")
         assert json.loads(ran.stdout)["number"] == 2
         played = digest(tmp_path, "themes", "simulate", "--weeks", "2", "--json")
         assert len(played.stdout.splitlines()) == 10, played.stderr
-        assert before == (store.editions.list(), slot_rows(store), store.articles.list(limit=99))
+        assert before == (store.editions.list(), slot_rows(store), store.articles.newest(99))

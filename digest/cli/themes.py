@@ -124,8 +124,8 @@ def suggest(
     with runtime(context) as opened, progress("Comparing with the articles in the store"):
         found = opened.theme(theme)
         texts = [read_article(str(path)).text for path in files]
-        stored = opened.store.articles.list(limit=BACKGROUND)
-        background = [one.article.text for _, one in stored if one.article.text not in texts]
+        stored = opened.store.articles.newest(BACKGROUND)
+        background = [one.article.text for one in stored if one.article.text not in texts]
         terms = propose(found, texts, background)[:count]
     if not terms:
         say("No word stands out in these texts; give more, or longer, examples.")

@@ -8,7 +8,6 @@ from .articles import Stored as Stored
 from .editions import History as History
 from .leases import Claim as Claim
 from .leases import Outcome as Outcome
-from .leases import Recovered as Recovered
 from .slots import SlotState as SlotState
 from .store import Store as Store
 from .store import open_store as open_store

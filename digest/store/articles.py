@@ -13,7 +13,7 @@ from digest.errors import StoreError
 from digest.model import Article, Severity
 
 from . import documents
-from .database import Database
+from .database import Database, Noun
 from .schema import article_versions, articles, excerpts, sketches
 
 Saved = Literal["new", "changed", "unchanged"]
@@ -44,10 +44,7 @@ class Stored:
     released: bool = False
 
 
-class Articles:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Articles(Noun):
     def save(self, article: Article, *, sketch: Sequence[int], now: datetime) -> Saved:
         """Keep *article* as the present state of its source.
 
@@ -80,17 +77,11 @@ class Articles:
         """The text spans count in, read back from the database."""
         return self.get(source_id, version).text
 
-    def list(
-        self, *, before: int | None = None, limit: int = 50, severity: Severity | None = None
-    ) -> tuple[tuple[int, Stored], ...]:
-        """(key, article), newest first; pass the last key as *before* for the next page."""
-        query = _stored().add_columns(articles.c.id)
-        if before is not None:
-            query = query.where(articles.c.id < before)
-        if severity is not None:
-            query = query.where(articles.c.severity == severity)
-        rows = self._database.rows(query.order_by(articles.c.id.desc()).limit(limit))
-        return tuple((row.id, _stored_from(row)) for row in rows)
+    def newest(self, limit: int) -> tuple[Stored, ...]:
+        """Those first saved last, newest first."""
+        return tuple(
+            map(_stored_from, self._database.rows(_stored().order_by(articles.c.id.desc()).limit(limit)))
+        )
 
     def count(self) -> int:
         return self._database.value(sa.select(sa.func.count()).select_from(articles)) or 0

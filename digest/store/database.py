@@ -142,6 +142,13 @@ class Database:
         return make_conninfo(**{**_CONNECTING, **{k: v for k, v in how.items() if k != "context"}})
 
 
+class Noun:
+    """Of a class that keeps one kind of thing in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 def lock_key(name: str) -> int:
     """PostgreSQL names advisory locks by signed 64-bit numbers."""
     return int.from_bytes(hashlib.sha256(f"digest:{name}".encode()).digest()[:8], signed=True)

@@ -12,7 +12,7 @@ from digest.model import Correction, Edition, Excerpt, Item, Role
 
 from . import documents
 from .articles import Articles
-from .database import Database
+from .database import Noun
 from .schema import article_versions, articles, edition_themes, editions, excerpts
 from .slots import fill_slot
 
@@ -42,10 +42,7 @@ class History:
     coverage: tuple[tuple[str, tuple[int, ...]], ...]
 
 
-class Editions:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Editions(Noun):
     def freeze(
         self, edition: Edition, *, now: datetime, to_readers: bool = False, review: bool = False
     ) -> Edition:

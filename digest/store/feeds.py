@@ -12,14 +12,11 @@ from digest.model import Feed, FeedConfig, SeenEntry
 
 from . import documents
 from .articles import Found, save_found
-from .database import Database
+from .database import Noun
 from .schema import feed_entries, feeds
 
 
-class Feeds:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Feeds(Noun):
     def add(self, config: FeedConfig, *, origin: str, now: datetime) -> Feed:
         """A new feed, due at once; StoreError when its id or address is taken."""
         feed = Feed(**_written(config), fetch_url=config.url, origin=origin, added_at=now, next_at=now)

@@ -5,7 +5,6 @@ costs SQLAlchemy more than running it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -62,22 +61,6 @@ class Outcome(NamedTuple):
     code: int | None = None
     text: str | None = None
     next_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered:
-    """What :func:`recover` did, in rows.
-
-    Args:
-        unknown: Found on the wire of a dead owner or an ended lease.
-        resent, held: What became of these and of those without a final reply; parked counts among held.
-        requeued: Leased and never on the wire: simply queued again.
-    """
-
-    unknown: int = 0
-    resent: int = 0
-    held: int = 0
-    requeued: int = 0
 
 
 row = deliveries.c
@@ -286,33 +269,38 @@ def give_back(quick: Quick, claims: Sequence[Claim], now: datetime) -> list[Any]
 
 def recover(
     connection: sa.Connection, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]
-) -> Recovered:
+) -> int:
     """Decide on every row that a gone sender left or that is unknown, without locking those of the living."""
     dead = [owner for owner in connection.scalars(_SENDERS).all() if owner_gone(owner)]
-    gone = connection.execute(_LEFT, {"dead": dead or [""], "now": now}).all()
-    leased = [one.id for one in gone if one.state == DeliveryState.LEASED]
-    crashed = [one for one in gone if one.state == DeliveryState.WIRE]
-    silent = [one for one in gone if one.state == DeliveryState.UNKNOWN]
-    parked = [one.id for one in crashed if one.crashes + 1 >= CRASHES_TO_PARK]
-    resend = policy == "resend"
-    again = [one.id for one in crashed if resend and one.id not in parked]
-    again_silent = [one.id for one in silent if resend and one.resends < RESENDS]
-    kept = [one.id for one in crashed if one.id not in {*again, *parked}]
-    kept_silent = [one.id for one in silent if one.id not in again_silent]
-    queued, held = DeliveryState.QUEUED, DeliveryState.HELD
-    more = {"crashes": row.crashes + 1}
-    _move(connection, leased, queued, now)
-    _move(connection, again, queued, now, next_at=now, **more)
-    _move(connection, again_silent, queued, now, next_at=now, resends=row.resends + 1)
-    _move(connection, kept, held, now, text="sent or not: the sender died", **more)
-    _move(connection, kept_silent, held, now)
-    _move(connection, parked, held, now, text=f"parked: {CRASHES_TO_PARK} crashes while on the wire", **more)
-    return Recovered(
-        unknown=len(crashed),
-        resent=len(again) + len(again_silent),
-        held=len(kept) + len(kept_silent) + len(parked),
-        requeued=len(leased),
-    )
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for one in connection.execute(_LEFT, {"dead": dead or [""], "now": now}):
+        alike.setdefault(_decided(one, policy == "resend"), []).append(one.id)
+    for (state, counts, text), ids in alike.items():
+        change = {"state": state, "owner": None, "lease_until": None, "updated_at": now}
+        if counts:
+            change[counts] = row[counts] + 1
+        if counts and state is DeliveryState.QUEUED:
+            change["next_at"] = now
+        if text:
+            change["text"] = text
+        for at in range(0, len(ids), 1000):  # both databases limit parameters
+            these = row.id.in_(ids[at : at + 1000])
+            connection.execute(sa.update(deliveries).where(these).values(change))
+    return sum(len(ids) for (state, *_), ids in alike.items() if state is DeliveryState.QUEUED)
+
+
+def _decided(left: Any, resend: bool) -> tuple[DeliveryState, str, str]:
+    """What becomes of a row that was left: its state, the column that counts such cases, and words on it."""
+    if left.state == DeliveryState.LEASED:
+        return DeliveryState.QUEUED, "", ""
+    if left.state == DeliveryState.UNKNOWN:
+        again = resend and left.resends < RESENDS
+        return (DeliveryState.QUEUED, "resends", "") if again else (DeliveryState.HELD, "", "")
+    if left.crashes + 1 >= CRASHES_TO_PARK:
+        return DeliveryState.HELD, "crashes", f"parked: {CRASHES_TO_PARK} crashes while on the wire"
+    if resend:
+        return DeliveryState.QUEUED, "crashes", ""
+    return DeliveryState.HELD, "crashes", "sent or not: the sender died"
 
 
 def _moments(quick: Quick, *moments: datetime | None) -> list[Any]:
@@ -329,13 +317,3 @@ def _by_lease(quick: Quick, claims: Sequence[Claim], now: datetime) -> list[dict
         at, until = _moments(quick, now, now + timedelta(seconds=lease_s))
         found.append({"ids": str(ids), "by": owner, "under": lease, "at": at, "until": until})
     return found
-
-
-def _move(
-    connection: sa.Connection, ids: Sequence[int], state: DeliveryState, now: datetime, **values: Any
-) -> None:
-    """Away from their owner, a thousand a statement (both databases limit parameters)."""
-    free = {"state": state, "owner": None, "lease_until": None, "updated_at": now}
-    for start in range(0, len(ids), 1000):
-        these = row.id.in_(ids[start : start + 1000])
-        connection.execute(sa.update(deliveries).where(these).values(**free, **values))

@@ -21,18 +21,15 @@ import sqlalchemy as sa
 from digest.model import Delivery, DeliveryState
 
 from . import leases, planning
-from .database import Database
-from .leases import ENDED, MOVING, QUEUED, Claim, Outcome, Policy, Recovered, known_state, row
+from .database import Noun
+from .leases import ENDED, MOVING, QUEUED, Claim, Outcome, Policy, known_state, row
 from .schema import UNPLANNED, deliveries, editions, subscribers
 
 _BREATH_S = 0.05
 """Between two steps, at most: SQLite's writers look only so often whether the lock is free."""
 
 
-class Ledger:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Ledger(Noun):
     @property
     def at_once(self) -> int:
         """How many of its transactions gain by running side by side: SQLite has one writer at a time."""
@@ -141,8 +138,8 @@ class Ledger:
             released = leases.give_back(quick, claims, now)
         return leases.counted(released)
 
-    def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> Recovered:
-        """Take back what dead owners and ended leases left, and deal with what is unknown.
+    def recover(self, *, now: datetime, policy: Policy, owner_gone: Callable[[str], bool]) -> int:
+        """Take back what dead owners and ended leases left, deal with what is unknown; how many are queued.
 
         A row on the wire of a dead owner may have been sent: it is sent again (same bytes, same
         Message-ID) under policy resend, until its third crash parks it. One whose final reply never came

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from .database import Database
+from .database import Noun
 from .schema import slots
 
 DUE: sa.ColumnElement[str] = sa.literal_column("'due'")
@@ -22,10 +22,7 @@ class SlotState(StrEnum):
     FOLDED = "folded"
 
 
-class Slots:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Slots(Noun):
     def add(self, schedule: str, moments: Iterable[datetime], *, now: datetime) -> None:
         """Note that editions are due at *moments*; those noted already stay."""
         each = {"schedule": schedule, "state": SlotState.DUE, "updated_at": now}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from .database import Database
+from .database import Noun
 from .schema import state
 
 _NOW = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
@@ -16,10 +16,7 @@ ANSWERS = "llm:answer:"
 """What a model answered, by question: the moment, a line break, the answer."""
 
 
-class State:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class State(Noun):
     def get(self, key: str, default: str = "") -> str:
         found = self._database.value(sa.select(state.c.value).where(state.c.key == key))
         return default if found is None else found

@@ -19,7 +19,7 @@ from digest.errors import StoreError
 from digest.model import ConsentState, Subscriber
 
 from . import documents
-from .database import Database
+from .database import Noun
 from .readers import CONFIRMED, ERASED, PENDING, any_of, barred, choices, from_row, known_as, prove, takes
 from .schema import askings, consent_events, deliveries, editions, reader_counts, subscribers, suppressions
 
@@ -64,10 +64,7 @@ def address_hash(key: bytes, address: str) -> str:
     return hmac.digest(key, address.casefold().encode(), "sha256").hex()
 
 
-class Subscribers:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Subscribers(Noun):
     def add(self, subscriber: Subscriber, *, actor: str, now: datetime, reason: str = "") -> Subscriber:
         """Keep a new reader under an id of the database's choosing; the address must be canonical.
 
