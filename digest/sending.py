@@ -4,13 +4,13 @@ import asyncio
 import logging
 import os
 import shlex
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from digest.address import canonical
 from digest.config import Config, MailServer
@@ -96,12 +96,14 @@ class Sending:
         transport: Transport,
         *,
         edition: int | None = None,
-        at_most: int = sys.maxsize,
-        stop: asyncio.Event | None = None,
         expecting: Callable[[], bool] | None = None,
-        on_progress: Callable[[Report], None] | None = None,
+        **how: Any,
     ) -> Report | None:
-        """Send what is due now, of one edition only when it is given; None when nothing is."""
+        """Send what is due now, of one edition only when it is given; None when nothing is.
+
+        Args:
+            how: What else a `Sender` is told: *at_most*, *stop*, *on_progress*.
+        """
         home, store = self._home, self._home.store
         with store.owners.register() as owner:
             self.recover()
@@ -127,12 +129,10 @@ class Sending:
                 policy=policy,
                 clock=home.clock,
                 edition=edition,
-                at_most=at_most,
-                stop=stop or asyncio.Event(),
                 expecting=expecting or (lambda: False),
                 on_refused=refused,
                 owner_gone=store.owners.is_gone,
-                on_progress=on_progress,
+                **how,
             )
             return await sender.run()
 
@@ -208,11 +208,7 @@ class Sending:
             language=reader.language,
             themes=reader.themes,
             token_version=reader.token_version,
-            attempts=0,
-            lease=0,
-            owner="",
             first_at=self._home.now,
-            lease_s=0.0,
         )
 
     def signer(self) -> Signer | None:

@@ -46,11 +46,11 @@ class Claim(NamedTuple):
     language: str
     themes: tuple[str, ...]
     token_version: int
-    attempts: int
-    lease: int
-    owner: str
     first_at: datetime
-    lease_s: float
+    attempts: int = 0
+    lease: int = 0
+    owner: str = ""
+    lease_s: float = 0.0
 
 
 class Outcome(NamedTuple):
@@ -205,8 +205,8 @@ def claim(quick: Quick, edition: int, owner: str, *, most: int, lease_s: float, 
     return [
         Claim(
             delivery, edition, subscriber_id, address, name or "", language or "",
-            documents.ids(themes or ""), token_version or 0, attempts, lease + 1, owner,
-            _MOMENT.process_result_value(first_at, quick.dialect) or now, lease_s,
+            documents.ids(themes or ""), token_version or 0,
+            _MOMENT.process_result_value(first_at, quick.dialect) or now, attempts, lease + 1, owner, lease_s,
         )
         for (
             delivery, subscriber_id, attempts, lease, first_at,
