@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from digest import guard, polling
 from digest.entries import Met, Sight
@@ -20,10 +20,8 @@ from digest.fetch import PAGES, Fetched, Fetcher, host_of
 from digest.harvest import Reading, Source, compare, pack, read_entries, read_feed, unpack
 from digest.links import one_line
 from digest.model import Article, Feed, FeedSettings, Flag, SeenEntry, Severity, SiteRule
+from digest.store import Store
 from digest.workers import WorkError, Workers
-
-if TYPE_CHECKING:
-    from digest.store import Store
 
 FULL_TEXTS = 20
 """Article pages fetched of one feed in one poll; the newest entries get theirs."""
@@ -77,7 +75,7 @@ class Reader:
         rules: See `digest.clean.clean_page`.
     """
 
-    store: "Store"
+    store: Store
     fetcher: Fetcher
     workers: Workers
     settings: FeedSettings
@@ -344,7 +342,7 @@ class _Keeper:
     """Writes many polls in one go, in a thread while others are asked; nothing is marked seen that was not
     kept."""
 
-    def __init__(self, store: "Store", now: datetime) -> None:
+    def __init__(self, store: Store, now: datetime) -> None:
         self._store, self._now = store, now
         self._polls: list[Polled] = []
         self._rows = 0

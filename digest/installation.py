@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from digest.errors import ConfigError
-from digest.model import Schedule
+from digest.model import Schedule, Theme
 
 if TYPE_CHECKING:
     from digest.config import Config
-    from digest.model import Theme
     from digest.publish import Paper
     from digest.render import Renderer
     from digest.signup import Signup
@@ -115,7 +114,7 @@ class Installation:
     def language(self) -> str:
         return self.config.newsletter.language
 
-    def theme(self, name: str) -> "Theme":
+    def theme(self, name: str) -> Theme:
         """By id or by its name in any language.
 
         Raises:

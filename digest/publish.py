@@ -25,13 +25,13 @@ from digest.model import (
 )
 from digest.names import shared_names
 from digest.pick import Candidate, Plan, Planned, fitting, passed_over, pick
+from digest.store import Store
 from digest.summarize import share, summarize
 from digest.text import fold, minutes
 from digest.themes import focus
 
 if TYPE_CHECKING:
     from digest.rewriting import Rewriter
-    from digest.store import Store
 
 
 _AGAIN = 3
@@ -44,7 +44,7 @@ _NAMED = 3
 class Paper:
     """What an installation publishes, and where it is kept."""
 
-    store: "Store"
+    store: Store
     newsletter: Newsletter
     themes: Sequence[Theme]
     schedules: Sequence[Schedule] = ()

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError, SeedError
 from digest.installation import NOW, Clock, Installation, T, find_config, run
+from digest.model import Edition
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from digest.collect import Collected
     from digest.feeds import Reader
-    from digest.model import Edition
     from digest.publish import Made
     from digest.rewriting import Rewriter
     from digest.sending import Sending
@@ -81,7 +81,7 @@ class Runtime(Installation):
         )
         return make_app(door)
 
-    def shown(self, edition: "Edition", shape: str, language: str | None) -> str:
+    def shown(self, edition: Edition, shape: str, language: str | None) -> str:
         """*edition* as ``html``, ``json`` or ``eml``, else as Markdown."""
         language = language or self.language
         if shape == "eml":

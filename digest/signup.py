@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
 from digest import consent
 from digest.consent import Step
@@ -16,12 +15,9 @@ from digest.errors import TokenError
 from digest.mail.transport import Fate, Letter
 from digest.message import MessageTemplate, Personal, compile_message, leave_by_mail, message_id
 from digest.model import ConsentState, Newsletter, Subscriber
-from digest.store import Turn, address_hash
+from digest.render import Renderer
+from digest.store import Store, Turn, address_hash
 from digest.tokens import Purpose, make_token, read_token
-
-if TYPE_CHECKING:
-    from digest.render import Renderer
-    from digest.store import Store
 
 READER = "reader"
 HOUR = timedelta(hours=1)
@@ -58,8 +54,8 @@ class Signup:
         keys: Sign links, current one first (see ``tokens``).
     """
 
-    store: "Store"
-    renderer: "Renderer"
+    store: Store
+    renderer: Renderer
     newsletter: Newsletter
     keys: Mapping[str, bytes]
 
@@ -198,7 +194,7 @@ class Signup:
         return self.store.subscribers.turn(list(reasons), decide, actor=actor, now=now)
 
 
-def personal_data(store: "Store", reader: Subscriber) -> dict[str, object]:
+def personal_data(store: Store, reader: Subscriber) -> dict[str, object]:
     """Everything kept of a reader, for the reader."""
     kept = asdict(reader)
     del kept["token_version"]

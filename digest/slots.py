@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from digest.model import Schedule
 from digest.publish import Paper, publish
+from digest.store import SlotState, Store
 from digest.timing import by_zone, slots
 
 if TYPE_CHECKING:
     from digest.rewriting import Rewriter
-    from digest.store import Store
 
 READERS = "reader"
 _AHEAD = timedelta(hours=26)
@@ -110,8 +110,6 @@ def _settle(
     now: datetime,
     rewriter: "Callable[[], Rewriter | None]",
 ) -> Ticked:
-    from digest.store import SlotState
-
     def close(state: SlotState, reason: str) -> Ticked:
         paper.store.slots.close(schedule.id, slot, state, now=now, reason=reason)
         return Ticked(schedule=schedule.id, slot=slot, edition=None, reason=reason)
@@ -145,7 +143,7 @@ def _by_zone(paper: Paper, schedule: Schedule, slot: datetime) -> Mapping[str, d
     return by_zone(slot, own, {own, *paper.store.subscribers.timezones()})
 
 
-def _known_until(store: "Store", schedule: Schedule, now: datetime, horizon: datetime) -> datetime:
+def _known_until(store: Store, schedule: Schedule, now: datetime, horizon: datetime) -> datetime:
     """Up to where slots have been noted."""
     latest = store.slots.latest(schedule.id)
     if latest:

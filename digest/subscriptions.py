@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from digest import guard
 from digest.charset import decode
@@ -14,12 +14,8 @@ from digest.links import feed_links, usual_feeds
 from digest.model import Feed, FeedConfig
 from digest.opml import make_id
 from digest.parse import ParsedFeed, parse
+from digest.store import Store
 from digest.workers import WorkError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from digest.store import Store
 
 _TRIES = 8
 """Addresses of one site that are tried for a feed."""
@@ -81,9 +77,7 @@ async def add(
     return feeds.add(config, origin="command", now=reader.now)
 
 
-def add_all(
-    store: "Store", configs: Iterable[FeedConfig], *, now: "datetime"
-) -> tuple[list[Feed], list[str]]:
+def add_all(store: Store, configs: Iterable[FeedConfig], *, now: datetime) -> tuple[list[Feed], list[str]]:
     """Add a list without asking any of them; those added, and why the others were not."""
     added: list[Feed] = []
     refused: list[str] = []

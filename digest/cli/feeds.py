@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, BadParameter, Context, Exit, Option, Typer
 
 from digest.cli.output import AsJson, listing, runtime, say
+from digest.model import Feed
 from digest.runtime import Runtime
-
-if TYPE_CHECKING:
-    from digest.model import Feed
 
 feeds = Typer(help="The feeds: add, list, remove, pause, check, import, export.", no_args_is_help=True)
 Name = Annotated[str, Argument(help="The feed's id, or the address it was added with.", metavar="FEED")]
@@ -84,8 +82,6 @@ def check(context: Context, name: Name) -> None:
 
     Takes the address of a feed that is not added, too. Exit code 1 when it failed.
     """
-    from digest.model import Feed
-
     with runtime(context) as opened:
         feed = opened.store.feeds.find(name) or Feed(
             id="visited", url=name, fetch_url=name, origin="command", added_at=opened.now
@@ -134,7 +130,7 @@ def export(context: Context) -> None:
         )
 
 
-def _find(opened: Runtime, name: str) -> "Feed":
+def _find(opened: Runtime, name: str) -> Feed:
     opened.store.feeds.sync(opened.config.feeds, now=opened.now)
     feed = opened.store.feeds.find(name)
     if feed is None:

@@ -19,11 +19,11 @@ from digest.cli.output import (
     shown,
 )
 from digest.installation import run as loop
+from digest.model import Edition
 from digest.runtime import Runtime
 
 if TYPE_CHECKING:
     from digest.collect import Collected
-    from digest.model import Edition
     from digest.publish import Made
 
 
@@ -140,7 +140,7 @@ def _say_plan(made: "Made", *, dry_run: bool) -> None:
         say(made.note)
 
 
-def _deliver(opened: Runtime, edition: "Edition", addresses: tuple[str, ...], *, dry_run: bool) -> None:
+def _deliver(opened: Runtime, edition: Edition, addresses: tuple[str, ...], *, dry_run: bool) -> None:
     if dry_run:
         say(f"Dry run: would mail {', '.join(addresses)}")
         return
@@ -151,7 +151,7 @@ def _deliver(opened: Runtime, edition: "Edition", addresses: tuple[str, ...], *,
         raise Exit(1)
 
 
-def _open(opened: Runtime, edition: "Edition", language: str | None, *, dry_run: bool) -> None:
+def _open(opened: Runtime, edition: Edition, language: str | None, *, dry_run: bool) -> None:
     """In a browser, from a file; that of a dry run is for the system's own cleaning to remove."""
     import tempfile
     import webbrowser
@@ -164,7 +164,7 @@ def _open(opened: Runtime, edition: "Edition", language: str | None, *, dry_run:
 
 
 def _show(
-    opened: Runtime, edition: "Edition", shape: Format | None, output: Path | None, language: str | None
+    opened: Runtime, edition: Edition, shape: Format | None, output: Path | None, language: str | None
 ) -> None:
     if shape is None:
         shape = "terminal" if sys.stdout.isatty() and not output else "markdown"

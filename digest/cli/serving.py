@@ -14,11 +14,11 @@ from digest.cli.output import DryRun, mail_address, progress, runtime, say
 from digest.errors import ConfigError
 from digest.installation import Clock, read_moment
 from digest.installation import run as loop
+from digest.model import Edition
 from digest.runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:
     from digest.deliver import Report
-    from digest.model import Edition
 
 log = logging.getLogger("digest")
 
@@ -132,7 +132,7 @@ def send(
             raise Exit(1)
 
 
-def _make(opened: Runtime, schedule: str) -> "Edition | None":
+def _make(opened: Runtime, schedule: str) -> Edition | None:
     """Make an edition; None when there is nothing to make one of."""
     opened.collect()
     made = opened.publish(schedule)
@@ -144,7 +144,7 @@ def _make(opened: Runtime, schedule: str) -> "Edition | None":
     return made.edition
 
 
-def _say_queued(opened: Runtime, edition: "Edition", readers: int) -> None:
+def _say_queued(opened: Runtime, edition: Edition, readers: int) -> None:
     say(f"Edition {edition.number}: {edition.subject}; queued for {readers} subscribers")
     if opened.store.editions.status(edition.number) == "review":
         say(f"It waits for review; let it out with: digest editions approve {edition.number}")
@@ -165,7 +165,7 @@ def _again(opened: Runtime, schedule: str, addresses: list[str]) -> int:
 
 
 async def deliver_due(
-    opened: Runtime, edition: int | None = None, *, plan: "Edition | None" = None
+    opened: Runtime, edition: int | None = None, *, plan: Edition | None = None
 ) -> "Report | None":
     """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order.
 

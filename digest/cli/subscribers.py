@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Argument, BadParameter, Context, Exit, Option, Typer, confirm
 
@@ -27,11 +27,8 @@ from digest.cli.output import (
 )
 from digest.consent import Step
 from digest.errors import ConsentError
-from digest.model import ConsentState
+from digest.model import ConsentState, Subscriber
 from digest.runtime import Runtime
-
-if TYPE_CHECKING:
-    from digest.model import Subscriber
 
 subscribers = Typer(
     help="The readers: add, list, show, remove, pause, renew, erase, import, export.", no_args_is_help=True
@@ -60,7 +57,6 @@ def add(
     Who left or complained is refused: only they can subscribe again, with the form. --reinstate takes back a
     reader whom a bounce stopped, and lets who is suppressed use the form again.
     """
-    from digest.model import Subscriber
     from digest.roster import add_by_hand, zones
 
     if timezone and timezone not in zones():
@@ -287,14 +283,14 @@ def export(
     say(f"{count} written")
 
 
-def _all(opened: Runtime, **which: Any) -> "Iterator[Subscriber]":
+def _all(opened: Runtime, **which: Any) -> Iterator[Subscriber]:
     after = 0
     while page := opened.store.subscribers.list(after=after, limit=1000, **which):
         yield from page
         after = page[-1].id
 
 
-def _find(opened: Runtime, address: str) -> "Subscriber":
+def _find(opened: Runtime, address: str) -> Subscriber:
     found = opened.store.subscribers.find(mail_address(address, "ADDRESS"))
     if found is None:
         raise ConsentError(f"there is no reader {address}")
