@@ -34,7 +34,7 @@ from digest.roster import Importer
 from digest.signup import Signup
 from digest.store import Store, open_store
 from digest.tokens import Purpose
-from digest.web import Door, Limits, Operator, make_app
+from digest.web import Door, Limits, make_app
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 KEYS = {"a": b"k" * 40}
@@ -96,7 +96,7 @@ def serve_pages(listening: socket.socket, base: str, url: str, sent: Path) -> No
             ),
             open_transport=open_transport,
             clock=lambda: NOW,
-            operator=Operator(secret=SECRET),
+            secret=SECRET,
             limits=Limits(per_network=10**9, in_all=10**9),
         )
         run_server(make_app(door), listening)

@@ -60,12 +60,10 @@ class Runtime(Installation):
         Args:
             base_url: Where they are reached, when the configuration does not say.
         """
-        from ipaddress import ip_network
+        from digest.web import Door, make_app
 
-        from digest.web import Door, Operator, make_app
-
-        config = self.config
-        newsletter = replace(config.newsletter, base_url=config.newsletter.base_url or base_url.rstrip("/"))
+        newsletter = self.config.newsletter
+        newsletter = replace(newsletter, base_url=newsletter.base_url or base_url.rstrip("/"))
         renderer = replace(self.renderer, newsletter=newsletter)
         door = Door(
             signup=replace(self.signup, renderer=renderer, newsletter=newsletter),
@@ -73,11 +71,8 @@ class Runtime(Installation):
             paper=replace(self.paper, newsletter=newsletter),
             open_transport=self.mail.open_transport,
             clock=self.clock,
-            operator=Operator(
-                secret=self.operator_secret,
-                header=config.operator.header or "",
-                proxies=tuple(map(ip_network, config.operator.proxies)),
-            ),
+            operator=self.config.operator,
+            secret=self.operator_secret,
         )
         return make_app(door)
 

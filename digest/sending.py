@@ -23,8 +23,7 @@ from digest.mail.dkim import Key, Signer, load_key
 from digest.mail.inbox import open_inbox
 from digest.mail.mailbox import unread, unread_over_imap
 from digest.mail.maildir import MaildirTransport
-from digest.mail.pace import Pace
-from digest.mail.shared import SharedPace
+from digest.mail.pace import Pace, SharedPace
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Fate, Limit, Server, Transport
 from digest.mail.verp import make_return_path, read_return_path

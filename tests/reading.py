@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from functools import cache
 from html import unescape
-from ipaddress import ip_network
 from pathlib import Path
 from re import findall
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 from stored import COST, CRAFT
 
+from digest.config.tables import Operator
 from digest.mail.inbox import Inbox, open_inbox
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transport import Server
@@ -30,7 +30,7 @@ from digest.signup import Signup
 from digest.store import Store
 from digest.store.schema import askings, wishes
 from digest.tokens import Purpose
-from digest.web import Door, Limits, Operator, make_app
+from digest.web import Door, Limits, make_app
 
 KEYS = {"a": b"k" * 40}
 SECRET = "operator's secret, long enough"
@@ -161,7 +161,7 @@ async def a_site(
     store: Store, folder: Path, *, limits: Limits | None = None, base_path: str = "", proxies: str = ""
 ) -> AsyncIterator[Site]:
     clock = Clock()
-    known = (ip_network(proxies),) if proxies else ()
+    known = (proxies,) if proxies else ()
     async with open_inbox(folder / "inbox") as inbox:
 
         async def open_transport(stack: AsyncExitStack) -> SmtpTransport:
@@ -179,7 +179,8 @@ async def a_site(
             paper=Paper(store=store, newsletter=newsletter, themes=(CRAFT, COST), schedules=SCHEDULES),
             open_transport=open_transport,
             clock=clock,
-            operator=Operator(secret=SECRET, header="Remote-User", proxies=known),
+            operator=Operator(header="Remote-User", proxies=known),
+            secret=SECRET,
             limits=limits or Limits(),
         )
         async with served(make_app(door), listening), aiohttp.ClientSession() as visitor:

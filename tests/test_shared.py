@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from digest.errors import StoreError
-from digest.mail.shared import SharedPace
+from digest.mail.pace import SharedPace
 from digest.mail.transport import Limit
 from digest.store import open_store
 
@@ -76,7 +76,7 @@ async def test_without_a_limit_nothing_is_booked() -> None:
 
 
 async def test_while_nothing_can_be_booked_nothing_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("digest.mail.shared._PAUSE_S", 0.01)
+    monkeypatch.setattr("digest.mail.pace._PAUSE_S", 0.01)
     tries, calendar, sent = count(), Calendar(), list[float]()
 
     def book(seconds: float) -> float:

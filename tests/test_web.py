@@ -273,7 +273,7 @@ async def test_a_burst_of_one_clicks_is_all_kept(site: Site) -> None:
 
 async def test_who_finds_no_room_is_told_to_come_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = await site.confirmed(ANN)
-    monkeypatch.setattr("digest.web.clerk.ROOM", 0)
+    monkeypatch.setattr("digest.web.desk.ROOM", 0)
     for status, _ in (await site.post(mine["unsubscribe"], ONE_CLICK), await site.subscribe("b@example.org")):
         assert (status, site.headers["retry-after"]) == (503, "60")
     assert site.state(ANN) == "confirmed"

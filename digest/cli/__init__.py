@@ -19,8 +19,8 @@ _COMMANDS = {
     "init": "making", "now": "making", "serve": "serving", "worker": "serving", "send": "serving",
     "collect": "making", "feeds": "feeds", "subscribers": "subscribers", "themes": "themes",
     "editions": "editions", "why": "editions", "status": "operating", "backup": "operating",
-    "bounces": "operating", "deliveries": "operating", "quarantine": "operating", "migrate": "databases",
-    "copy": "databases", "doctor": "doctor", "clean": "reading", "summarize": "reading", "similar": "reading",
+    "bounces": "operating", "deliveries": "operating", "quarantine": "operating", "migrate": "operating",
+    "copy": "operating", "doctor": "doctor", "clean": "reading", "summarize": "reading", "similar": "reading",
     "preview": "looking", "inbox": "looking",
 }  # fmt: skip
 """Each command, in the order of the help, and the module beside this one that holds it under its name."""

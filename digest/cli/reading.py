@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,26 +82,15 @@ def _page_json(page: Page) -> dict[str, Any]:
     if article is None:
         nothing: dict[str, Any] = dict.fromkeys(("title", "outlet", "republisher", "published", "language"))
         return {**nothing, "authors": [], "editors": [], "headings": [], "text": "", "reason": page.reason}
+    told = asdict(article)
+    for inner in ("source_id", "dropped", "evergreen", "enclosures"):
+        del told[inner]
     return {
-        "title": article.title,
-        "authors": article.authors,
-        "editors": article.editors,
-        "outlet": article.outlet,
-        "republisher": article.republisher,
+        **told,
         "published": article.published and str(article.published),
         "published_from": article.published and article.published.read_from,
         "held_on": article.held_on and str(article.held_on),
-        "language": article.language,
-        "url": article.url,
-        "note": article.note,
         "headings": article.headings(),
-        "text": article.text,
-        "blocks": [{"kind": b.kind, "start": b.start, "end": b.end} for b in article.blocks],
-        "cuts": [{"at": c.at, "removed": c.removed, "reason": c.reason} for c in article.cuts],
-        "flags": [
-            {"code": f.code, "severity": f.severity, "score": f.score, "reason": f.reason}
-            for f in article.flags
-        ],
         "reason": page.reason,
     }
 

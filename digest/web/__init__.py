@@ -19,7 +19,7 @@ from digest.signup import FORGET_AFTER
 from digest.tokens import Purpose
 from digest.web.archive import Archive
 from digest.web.desk import Desk
-from digest.web.door import Door, Limits, Operator
+from digest.web.door import Door, Limits
 from digest.web.forms import Form
 from digest.web.joining import Joining
 from digest.web.manners import PRIVATE, Manners, Numbers
@@ -29,7 +29,7 @@ from digest.web.personal import PersonalPages
 
 log = logging.getLogger("digest.web")
 
-__all__ = ["Door", "Limits", "Operator", "make_app"]
+__all__ = ["Door", "Limits", "make_app"]
 
 TIDY_S = 60.0
 """Between two counts of deliveries, and two looks for those who never confirmed."""
@@ -42,7 +42,7 @@ def make_app(door: Door) -> Starlette:
     Serve it without an access log of the server's (ours hides tokens), and let it see the peer's address as
     it is (uvicorn: ``proxy_headers=False``): who may speak for others is ``door.operator.proxies``.
     """
-    numbers, counted, guard = Numbers(), Counted(door.store), Guard(door.operator)
+    numbers, counted, guard = Numbers(), Counted(door.store), Guard(door)
     desk = Desk(door, numbers)
     joining, personal, archive = Joining(door, desk), PersonalPages(door, desk), Archive(door)
     operator = OperatorPages(door, counted)
@@ -128,7 +128,7 @@ def make_app(door: Door) -> Starlette:
         ],
         middleware=[
             Middleware(Manners, numbers=numbers, root=door.root),
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, door.operator.proxies))),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(door.operator.proxies)),
         ],
         exception_handlers={
             HTTPException: http_problem,

@@ -1,19 +1,28 @@
-"""The desk behind the forms: steps written in batches, letters posted."""
+"""The desk behind the forms: steps that arrive together are written together, letters posted."""
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from typing import Generic, TypeVar
+
+from starlette.exceptions import HTTPException
 
 from digest.errors import StoreError
 from digest.mail.transport import Fate
 from digest.model import Subscriber
 from digest.signup import Asking
-from digest.web.clerk import Clerk
 from digest.web.door import Door
 from digest.web.manners import Numbers
 
 log = logging.getLogger("digest.web")
 
+Item = TypeVar("Item")
+
+ROOM = 2000
+"""Steps that may wait to be written; more are turned away."""
+BATCH_S = 0.008
+"""The least time between two batches of steps: the first goes at once, the next gathers."""
 LOOK_S = 5.0
 """Between two looks for confirmation mails whose time has come, besides those just asked for."""
 GATHER_S = 0.1
@@ -23,6 +32,42 @@ VISITORS_FIRST_S = 1.0
 MOST_LETTERS = 2000
 GRACE_S = 10.0
 """At the end, for letters on the wire."""
+
+
+class Clerk(Generic[Item]):
+    """Hands what has gathered since the last batch to *work*, in a thread, one batch at a time."""
+
+    def __init__(self, work: Callable[[Sequence[Item]], None]) -> None:
+        self._work = work
+        self._gathered: list[Item] = []
+        self._last: asyncio.Task[None] | None = None
+        self._next_at = 0.0
+
+    async def take(self, item: Item) -> None:
+        """Returns, or raises what *work* did, when *item* is written; HTTPException when there is no room."""
+        if len(self._gathered) >= ROOM:
+            raise HTTPException(503, headers={"retry-after": "60"})
+        self._gathered.append(item)
+        if self._last is None or len(self._gathered) == 1:
+            self._last = asyncio.create_task(self._write(self._last))
+        await asyncio.shield(self._last)  # who will not wait any longer does not end it
+
+    async def rest(self) -> None:
+        """Wait until everything taken is written, and nothing came in the time it takes to gather more."""
+        while self._last is not None and not self._last.done():
+            await asyncio.wait([self._last])
+            await asyncio.sleep(BATCH_S)
+
+    async def _write(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._next_at - loop.time())
+        batch, self._gathered = self._gathered, []
+        try:
+            await asyncio.to_thread(self._work, batch)
+        finally:
+            self._next_at = loop.time() + BATCH_S
 
 
 class Desk:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from digest.config.tables import Operator
 from digest.mail.transport import Transport
 from digest.model import Newsletter, Subscriber
 from digest.publish import Paper
@@ -19,7 +20,6 @@ from digest.signup import Signup
 from digest.slots import next_slot
 from digest.store import Store
 from digest.web import forms
-from digest.web.limits import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,21 +28,6 @@ class Limits:
 
     per_network: int = 30
     in_all: int = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operator:
-    """Who may see the operator's page and the metrics: with neither given, nobody.
-
-    Args:
-        secret: A password, given by HTTP's Basic (with any user) or Bearer scheme.
-        header: One that a proxy of ours sets to the name of somebody it knows, like ``Remote-User``.
-        proxies: The networks those proxies are in; also whose ``X-Forwarded-For`` is believed.
-    """
-
-    secret: str = field(default="", repr=False)
-    header: str = ""
-    proxies: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +48,8 @@ class Door:
         paper: Of a newsletter with a ``base_url``.
         open_transport: What confirmation mails go through; it closes with the stack it is given.
         clock: Now, aware.
+        secret: The operator's password, given by HTTP's Basic (with any user) or Bearer scheme. Without it
+            and a proxy's header nobody sees the operator's page.
     """
 
     signup: Signup
@@ -70,7 +57,8 @@ class Door:
     paper: Paper
     open_transport: Callable[[AsyncExitStack], Awaitable[Transport]]
     clock: Callable[[], datetime]
-    operator: Operator = Operator()
+    operator: Operator = field(default_factory=Operator)
+    secret: str = field(default="", repr=False)
     limits: Limits = Limits()
 
     @property

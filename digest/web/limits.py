@@ -2,12 +2,10 @@
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-
-Network = IPv4Network | IPv6Network
+from ipaddress import ip_address, ip_network
 
 
 @dataclass
@@ -51,9 +49,9 @@ def network(address: str) -> str:
     return str(ip_network(f"{mapped}/{24 if mapped.version == 4 else 56}", strict=False))
 
 
-def is_within(address: str, networks: Sequence[Network]) -> bool:
+def is_within(address: str, networks: Iterable[str]) -> bool:
     try:
         ip = ip_address(address)
     except ValueError:
         return False
-    return any(ip in one for one in networks)
+    return any(ip in ip_network(one) for one in networks)

@@ -24,7 +24,7 @@ from digest.model import ConsentState, DeliveryState
 from digest.report import explain, feed_overview
 from digest.store import Store
 from digest.web import forms
-from digest.web.door import Door, Operator
+from digest.web.door import Door
 from digest.web.limits import Window, is_within, network
 
 EDITIONS = 10
@@ -78,8 +78,8 @@ class Counted:
 class Guard:
     """Lets the operator in and nobody else; who guesses passwords waits."""
 
-    def __init__(self, operator: Operator) -> None:
-        self._operator = operator
+    def __init__(self, door: Door) -> None:
+        self._operator, self._secret = door.operator, door.secret
         self._wrong = Window(10, 900.0)
 
     def before(self, page: Callable[[Request, forms.Form], Response]) -> Endpoint:
@@ -94,8 +94,9 @@ class Guard:
 
     def _refused(self, request: Request) -> Response | None:
         """What somebody gets who is not the operator; None for the operator."""
-        operator, who = self._operator, network(request.client.host if request.client else "")
-        if not operator.secret and not operator.header:
+        operator, secret = self._operator, self._secret
+        who = network(request.client.host if request.client else "")
+        if not secret and not operator.header:
             raise HTTPException(404)
         peer = (request.scope["peer"] or [""])[0]
         if operator.header and is_within(peer, operator.proxies) and request.headers.get(operator.header):
@@ -105,7 +106,7 @@ class Guard:
             later = {"retry-after": str(int(wait_s) + 1)}
             return PlainTextResponse("Too many wrong passwords.\n", 429, later)
         given = _password(request.headers.get("authorization", ""))
-        if operator.secret and hmac.compare_digest(given.encode(), operator.secret.encode()):
+        if secret and hmac.compare_digest(given.encode(), secret.encode()):
             return None
         if given:
             self._wrong.count(who)
@@ -119,8 +120,7 @@ class OperatorPages:
         self.store = door.store
         self._counted = counted
         self._zone = ZoneInfo(door.newsletter.timezone)
-        secret = door.operator.secret.encode()
-        self._form_token = hmac.new(secret, b"operator's form", "sha256").hexdigest()
+        self._form_token = hmac.new(door.secret.encode(), b"operator's form", "sha256").hexdigest()
 
     def act(self, request: Request, form: forms.Form) -> Response:
         came_from = request.headers.get("sec-fetch-site", "same-origin")
