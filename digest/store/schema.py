@@ -71,9 +71,9 @@ Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite counts rows by itself only in a column of type INTEGER."""
 
 
-def texts(*names: str) -> list[sa.Column[str]]:
-    """Columns of text that never lack it."""
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+def filled(kind: Any, *names: str, start: str | None = None) -> list[sa.Column[Any]]:
+    """Columns that never lack a value, which is *start* at first."""
+    return [sa.Column(name, kind, nullable=False, server_default=start) for name in names]
 
 
 articles = sa.Table(
@@ -81,13 +81,10 @@ articles = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("source_id", sa.Text, nullable=False, unique=True),
-    sa.Column("version", sa.Integer, nullable=False),
-    *texts("title", "severity"),
-    sa.Column("released", sa.Boolean, nullable=False),
-    sa.Column("usable", sa.Boolean, nullable=False),
-    sa.Column("evergreen", sa.Boolean, nullable=False),
-    sa.Column("first_seen_at", Moment, nullable=False),
-    sa.Column("changed_at", Moment, nullable=False),
+    *filled(sa.Integer, "version"),
+    *filled(sa.Text, "title", "severity"),
+    *filled(sa.Boolean, "released", "usable", "evergreen"),
+    *filled(Moment, "first_seen_at", "changed_at"),
     sa.Column("quoted_at", Moment),
 )
 sa.Index(
@@ -100,8 +97,8 @@ article_versions = sa.Table(
     metadata,
     sa.Column("article_id", Id, sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    *texts("text_hash", "document"),
-    sa.Column("saved_at", Moment, nullable=False),
+    *filled(sa.Text, "text_hash", "document"),
+    *filled(Moment, "saved_at"),
     sa.Column("sketch", sa.Text, comment="JSON; what to take out of the index with it."),
 )
 
@@ -118,21 +115,20 @@ editions = sa.Table(
     "editions",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("schedule", sa.Text, nullable=False),
-    sa.Column("slot", Moment, nullable=False),
-    sa.Column("revision", sa.Integer, nullable=False),
+    *filled(sa.Text, "schedule"),
+    *filled(Moment, "slot"),
+    *filled(sa.Integer, "revision"),
     sa.Column("corrects", sa.Integer, sa.ForeignKey("editions.number")),
-    *texts("status", "subject"),
-    sa.Column("made_at", Moment, nullable=False),
-    sa.Column("frozen_at", Moment, nullable=False),
-    sa.Column("themes", sa.Text, nullable=False),
+    *filled(sa.Text, "status", "subject"),
+    *filled(Moment, "made_at", "frozen_at"),
+    *filled(sa.Text, "themes"),
     sa.Column("first_delivery", sa.BigInteger, comment="No delivery of this edition has a smaller id."),
     sa.Column(
         "planned_to", sa.BigInteger, comment="Readers up to this id are planned; null: not for readers."
     ),
     sa.Column("planned_at", Moment, comment="When the last reader was planned."),
     sa.Column("tally", sa.Text, comment="Deliveries by state, once their rows are pruned."),
-    sa.Column("document", sa.Text, nullable=False),
+    *filled(sa.Text, "document"),
     sa.UniqueConstraint("schedule", "slot", "revision"),
     sa.CheckConstraint("status IN ('ready', 'review', 'stopped')", name="status"),
 )
@@ -145,7 +141,7 @@ edition_themes = sa.Table(
     metadata,
     sa.Column("edition", sa.Integer, sa.ForeignKey("editions.number"), primary_key=True),
     sa.Column("theme", sa.Text, primary_key=True),
-    sa.Column("items", sa.Integer, nullable=False),
+    *filled(sa.Integer, "items"),
 )
 
 excerpts = sa.Table(
@@ -153,12 +149,10 @@ excerpts = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("edition", sa.Integer, sa.ForeignKey("editions.number"), nullable=False, index=True),
-    sa.Column("schedule", sa.Text, nullable=False),
-    sa.Column("article_id", Id, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("start", sa.Integer, nullable=False),
-    sa.Column("end", sa.Integer, nullable=False),
-    sa.Column("sent_at", Moment, nullable=False),
+    *filled(sa.Text, "schedule"),
+    *filled(Id, "article_id"),
+    *filled(sa.Integer, "version", "start", "end"),
+    *filled(Moment, "sent_at"),
     sa.ForeignKeyConstraint(
         ["article_id", "version"], ["article_versions.article_id", "article_versions.version"]
     ),
@@ -170,10 +164,10 @@ slots = sa.Table(
     metadata,
     sa.Column("schedule", sa.Text, primary_key=True),
     sa.Column("slot", Moment, primary_key=True),
-    sa.Column("state", sa.Text, nullable=False),
+    *filled(sa.Text, "state"),
     sa.Column("edition", sa.Integer, sa.ForeignKey("editions.number")),
-    sa.Column("reason", sa.Text, nullable=False, server_default=""),
-    sa.Column("updated_at", Moment, nullable=False),
+    *filled(sa.Text, "reason", start=""),
+    *filled(Moment, "updated_at"),
     sa.CheckConstraint("state IN ('due', 'made', 'dropped', 'folded')", name="state"),
 )
 partial("ix_slots_due", "state = 'due'", slots.c.slot)
@@ -184,15 +178,13 @@ subscribers = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("address", sa.Text, comment="Canonical; null once erased."),
     sa.Column("address_key", sa.Text, unique=True, comment="The address casefolded: one reader, one row."),
-    sa.Column("name", sa.Text, nullable=False, server_default=""),
-    *texts("state", "language", "timezone"),
+    *filled(sa.Text, "name", start=""),
+    *filled(sa.Text, "state", "language", "timezone"),
     sa.Column("send_hour", sa.Integer),
-    sa.Column("themes", sa.Text, nullable=False, server_default=""),
-    sa.Column("schedules", sa.Text, nullable=False, server_default=""),
+    *filled(sa.Text, "themes", "schedules", start=""),
     sa.Column("paused_until", Moment),
-    sa.Column("token_version", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("updated_at", Moment, nullable=False),
+    *filled(sa.Integer, "token_version", start="1"),
+    *filled(Moment, "created_at", "updated_at"),
 )
 sa.Index("ix_subscribers_state", subscribers.c.state, subscribers.c.id)
 
@@ -201,18 +193,18 @@ consent_events = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("subscriber_id", Id, sa.ForeignKey("subscribers.id"), nullable=False, index=True),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("actor", sa.Text, nullable=False),
+    *filled(Moment, "at"),
+    *filled(sa.Text, "actor"),
     sa.Column("from_state", sa.Text),
-    *texts("to_state", "reason"),
+    *filled(sa.Text, "to_state", "reason"),
 )
 
 suppressions = sa.Table(
     "suppressions",
     metadata,
     sa.Column("address_hash", sa.Text, primary_key=True),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("since", Moment, nullable=False),
+    *filled(sa.Text, "reason"),
+    *filled(Moment, "since"),
 )
 
 reader_counts = sa.Table(
@@ -220,14 +212,14 @@ reader_counts = sa.Table(
     metadata,
     sa.Column("kind", sa.Text, primary_key=True, comment="state; themes or timezone of the confirmed."),
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("readers", sa.BigInteger, nullable=False),
+    *filled(sa.BigInteger, "readers"),
 )
 
 wishes = sa.Table(
     "wishes",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    *texts("address", "language", "timezone", "themes", "schedules"),
+    *filled(sa.Text, "address", "language", "timezone", "themes", "schedules"),
 )
 
 askings = sa.Table(
@@ -235,7 +227,7 @@ askings = sa.Table(
     metadata,
     sa.Column("subscriber_id", Id, sa.ForeignKey("subscribers.id"), primary_key=True, autoincrement=False),
     sa.Column("due_at", Moment, nullable=False, index=True),
-    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    *filled(sa.Integer, "tries", start="0"),
 )
 
 OFTEN_VACUUMED = {
@@ -256,19 +248,16 @@ deliveries = sa.Table(
     "deliveries",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("edition", sa.Integer, nullable=False),
+    *filled(sa.Integer, "edition"),
     sa.Column("subscriber_id", Id),
     sa.Column("address", sa.Text, comment="Only of recipients who are no subscribers."),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("crashes", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("resends", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("lease", sa.Integer, nullable=False, server_default="0"),
+    *filled(sa.Text, "state"),
+    *filled(sa.Integer, "attempts", "crashes", "resends", "lease", start="0"),
     sa.Column("owner", sa.Text),
     sa.Column("lease_until", Moment),
-    sa.Column("next_at", Moment, nullable=False),
+    *filled(Moment, "next_at"),
     sa.Column("first_at", Moment),
-    sa.Column("updated_at", Moment, nullable=False),
+    *filled(Moment, "updated_at"),
     sa.Column("code", sa.Integer),
     sa.Column("text", sa.Text),
     sa.Column("unbegun", sa.Integer, comment="Number of the lease under which it was not on the wire yet."),
@@ -288,7 +277,7 @@ state = sa.Table(
     "state",
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    *filled(sa.Text, "value"),
 )
 
 feeds = sa.Table(
@@ -297,7 +286,7 @@ feeds = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("url", sa.Text, nullable=False, unique=True),
     sa.Column("next_at", Moment, index=True, comment="Null while it is not polled: paused or gone."),
-    sa.Column("document", sa.Text, nullable=False),
+    *filled(sa.Text, "document"),
 )
 
 feed_entries = sa.Table(
@@ -305,8 +294,8 @@ feed_entries = sa.Table(
     metadata,
     sa.Column("feed_id", sa.Text, primary_key=True, comment="No foreign key: it outlives a removed feed."),
     sa.Column("id", sa.Text, primary_key=True),
-    *texts("guid", "link", "mark", "text_mark"),
-    sa.Column("first_seen_at", Moment, nullable=False),
-    sa.Column("background", sa.Boolean, nullable=False),
+    *filled(sa.Text, "guid", "link", "mark", "text_mark"),
+    *filled(Moment, "first_seen_at"),
+    *filled(sa.Boolean, "background"),
 )
 sa.Index(None, feed_entries.c.feed_id, feed_entries.c.first_seen_at)
