@@ -21,6 +21,7 @@ from digest.text import CJK, fold, is_cjk, sentences
 
 _WALL = pattern(WORDS["wall"])
 _TORTURED = pattern(WORDS["tortured"])
+"""Words that nobody puts together: 进步效率 for 提高效率, money is brief."""
 _MISCONVERTED = pattern(WORDS["misconverted"])
 """Words no one writes: one character taken for another (小 幼, 外 表, 制 造, 在 正在, 关 合 or 闭)."""
 
@@ -33,11 +34,11 @@ def _pairs_of(table: str) -> tuple[tuple[str, str], ...]:
 
 _USUAL = {
     odd: (usual, weight)
-    for table, weight in (("seldom", 1.0), ("never", 2.0))
+    for table, weight in (("sometimes", 0.5), ("seldom", 1.0), ("never", 2.0))
     for usual, odd in _pairs_of(WORDS[table])
 }
 _ODD = Anywhere([odd if is_cjk(odd[0]) else rf"\b{odd}" for odd in sorted(_USUAL, reverse=True)])
-together(_WALL, _ODD, *adverts.FIRST)
+together(_WALL, _ODD, _TORTURED, *adverts.FIRST)
 _RUN = re.compile(f"[{CJK}]{{2,}}")
 _HALVES = bytes(octet >> 1 for octet in range(256))
 """Of two octets in one character, the upper one must not make half of another."""
@@ -116,7 +117,7 @@ def _list(words: Iterable[str]) -> str:
 
 def _spun(article: Article, folded: str, page: Page) -> Flag | None:
     """Caution when two independent signs of machine rewriting agree, or one speaks very loudly."""
-    tests = (_synonyms, _english) if article.language == "en" else (_zai, _synonyms)
+    tests = (_synonyms, _phrases) if article.language == "en" else (_zai, _synonyms, _phrases)
     signs = [sign for sign in (test(folded) for test in tests) if sign]
     if signs and (sign := _characters(folded)):  # too weak to speak alone
         signs.append(sign)
@@ -142,19 +143,24 @@ def _zai(folded: str) -> tuple[float, str] | None:
     return 0.5, f"在 is written 正在 {progressive} of {every} times"
 
 
+def _by_chance(folded: str) -> float:
+    """What the odd words in an ordinary text of that length weigh at most."""
+    return 4 + len(folded) / (250 if _RUN.search(folded) else 750)
+
+
 def _synonyms(folded: str) -> tuple[float, str] | None:
     """Odd words for usual ones, each once: a few by chance, and more in a longer text.
 
-    What nobody writes weighs double, and half of it where the usual word stands beside it.
+    What nobody writes weighs double, what is usual elsewhere half; and half of it where the usual word stands
+    beside it.
     """
     found = Counter(_ODD.findall(folded))
     weighed = []
     for odd, often in found.items():
         usual, weight = _USUAL[odd]
         weighed.append((weight / (1 + (folded.count(usual) * 4 > often)), f"{usual} → {odd}"))
-    by_chance = 4 + len(folded) / (250 if _RUN.search(folded) else 750)
-    strength = sum(weight for weight, _ in weighed) / by_chance
-    if strength < 0.5:
+    strength = sum(weight for weight, _ in weighed) / _by_chance(folded)
+    if strength < 0.3:
         return None
     weighed.sort(key=lambda pair: -pair[0])
     said = f"{len(weighed)} odd words stand for usual ones ({_list(pair for _, pair in weighed)})"
@@ -168,11 +174,12 @@ def _characters(folded: str) -> tuple[float, str] | None:
     return 0.3, f"words that do not exist, from characters swapped one for one ({_list(found)})"
 
 
-def _english(folded: str) -> tuple[float, str] | None:
+def _phrases(folded: str) -> tuple[float, str] | None:
     phrases = distinct(_TORTURED, folded)
     if len(phrases) < 2:
         return None
-    return 0.3 + 0.1 * len(phrases), f"set phrases turned into synonyms ({_list(phrases)})"
+    said = f"words that nobody puts together ({_list(phrases)})"
+    return min(1.0, 2 * len(phrases) / _by_chance(folded)), said
 
 
 def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:

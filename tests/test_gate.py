@@ -96,7 +96,7 @@ def test_a_company_that_republishes_what_was_written_of_it_is_told(
 def test_spun_text_is_known_by_several_signs() -> None:
     found = flags((SEEDS / "004_10ee074ea9c756e5.txt").read_text("utf-8"))
     assert Severity.CAUTION is found["spun"].severity
-    assert found["spun"].reason.count("; ") + 1 == 4
+    assert found["spun"].reason.count("; ") + 1 == 5
     assert Severity.CAUTION is found["gambling"].severity
 
 
@@ -135,6 +135,20 @@ def test_words_nobody_writes_tell_a_rewritten_text_and_few_of_them_do_not(langua
     assert Severity.CAUTION is found.severity
     assert found.reason.count(" → ") == 6
     assert "spun" not in flags(f"Story\n{ODD_BUT_WRITTEN[language]}")
+
+
+PUT_TOGETHER = {
+    "zh": "工厂换了新机器以后进步了生产效率，财产链也跟着完善。研究表白，跨越三成的工人天天少走两公里。厂长对峙学习，常说产物质量是命根子，"
+    "又说办理系统要跟上。仓库里时候短的货先出，发货的人说，这是从别家学来的，伴侣也照着做。",
+    "en": "The domestic side had lost before, but time was brief and the captain denied to blame the weather. Older humans remember a game "
+    "in latest years that nobody won. The club sold tickets at the street facet, and the ground is near the other facet of the river.",
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_usual_words_that_nobody_puts_together_tell_a_rewritten_text(language: str) -> None:
+    found = flags(f"Works\n{PUT_TOGETHER[language]}")["spun"]
+    assert "words that nobody puts together" in found.reason
 
 
 def test_one_odd_word_is_not_enough() -> None:
