@@ -105,7 +105,8 @@ def find(article: Article, folded: str) -> Offers | None:
     """
     places = {m.start() for m in _BEARING.finditer(folded)}
     bearing = {b.start for b in article.blocks if any(b.start <= at < b.end for at in places)}
-    heard = voice.is_heard(folded)
+    said = [folded[b.start : b.end] for b in article.blocks]
+    heard = voice.are_heard(said) if voice.is_heard(folded) else [False] * len(said)
     hidden: dict[int, set[str]] = {}
     if disguise.may_hold(article.text):
         hidden = {
@@ -113,10 +114,8 @@ def find(article: Article, folded: str) -> Offers | None:
         }
     blocks = [
         block
-        for block in article.blocks
-        if block.start in bearing
-        or block.start in hidden
-        or (heard and voice.is_heard(folded[block.start : block.end]))
+        for block, sells in zip(article.blocks, heard, strict=True)
+        if sells or block.start in bearing or block.start in hidden
     ]
     if not blocks:
         return None

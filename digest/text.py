@@ -99,13 +99,17 @@ def _simplified() -> dict[str, str]:
 
 
 @cache
-def _simplifying() -> dict[int, str]:
-    return str.maketrans(_simplified())
+def _traditional() -> re.Pattern[str]:
+    return re.compile(f"[{''.join(_simplified())}]")
 
 
 def simplified(text: str) -> str:
     """*text* in simplified characters, as long as it is."""
-    return text.translate(_simplifying()) if is_chinese(text[:20_000]) else text
+    return (
+        _traditional().sub(lambda char: _simplified()[char.group()], text)
+        if is_chinese(text[:20_000])
+        else text
+    )
 
 
 class _Folder(dict[int, int]):

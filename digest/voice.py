@@ -8,6 +8,7 @@ import math
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from itertools import chain, pairwise
@@ -112,11 +113,16 @@ def _pairs(text: str) -> Counter[str]:
     return Counter(map(add, text, text[1:]))
 
 
+def _of(octets: bytes, size: int) -> _Language:
+    """The language of a text of *size* characters between two blanks."""
+    return _language("en" if len(octets) - 2 <= 1.5 * size else "zh")
+
+
 @lru_cache(maxsize=32)
 def _heard(text: str) -> tuple[_Language, tuple[int, ...]]:
     """The language of *text*, and the numbers of the cues in it, those of most worth first."""
     octets = f" {text} ".encode("utf-8", "replace")
-    language = _language("en" if len(octets) - 2 <= 1.5 * len(text) else "zh")
+    language = _of(octets, len(text))
     return language, tuple(sorted(language.strings.numbers(octets)))
 
 
@@ -128,8 +134,18 @@ def worth(text: str) -> int:
 
 def is_heard(text: str) -> bool:
     """Whether *text* has cues enough to be looked at."""
-    language, numbers = _heard(text)
-    return bool(numbers) and worth(text) >= language.sizes["enough"]
+    return worth(text) >= _heard(text)[0].sizes["enough"]
+
+
+def are_heard(texts: Sequence[str]) -> list[bool]:
+    """The same of each of several texts."""
+    octets = [f" {text} ".encode("utf-8", "replace") for text in texts]
+    languages = [_of(one, len(text)) for one, text in zip(octets, texts, strict=True)]
+    found = {language: language.strings.each(octets) for language in set(languages)}
+    return [
+        sum(map(language.worths.__getitem__, found[language][n])) >= language.sizes["enough"]
+        for n, language in enumerate(languages)
+    ]
 
 
 def cues(text: str) -> list[str]:

@@ -96,6 +96,9 @@ def _score(sheet: Sheet, i: int) -> float:
     line, found = sheet.lines[i], sheet.kinds[i]
     if sheet.dropped[i]:
         return 0.0
+    if found is Kind.PROSE:
+        worth = min(line.size, 300.0) * (1 if line.ends else 0.7)
+        return worth if line.vote is not False else min(worth * 0.3, 30) - 25
     if found is Kind.SHORT and line.vote:
         return line.size / 2
     if found is Kind.SHORT and line.vote is None and sheet.voted:
@@ -106,11 +109,8 @@ def _score(sheet: Sheet, i: int) -> float:
         return 0.0
     if found is Kind.JUNK and i > 0 and sheet.kinds[i - 1] is Kind.JUNK:
         return -4.0  # a box inside an article has many lines
-    if found is not Kind.PROSE:
-        light = line.heading or (found is Kind.SHORT and (line.bullet or _ITEM.search(line.text)))
-        return _SCORE[found] * (0.3 if light or line.vote else 1)
-    worth = min(line.size, 300.0) * (1 if line.ends else 0.7)
-    return worth if line.vote is not False else min(worth * 0.3, 30) - 25
+    light = line.heading or (found is Kind.SHORT and (line.bullet or _ITEM.search(line.text)))
+    return _SCORE[found] * (0.3 if light or line.vote else 1)
 
 
 def reach_out(sheet: Sheet) -> None:

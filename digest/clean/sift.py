@@ -84,6 +84,9 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
     line, found = sheet.lines[i], sheet.kinds[i]
     if line.text == title:
         return "the title again"
+    if found is Kind.PROSE:
+        unlikely = line.vote is False and not is_prose(line, strict=True)
+        return "not taken for body by its tags" if unlikely else ""
     if found is Kind.TEASER and line.vote and line.linked < 0.1:
         return ""
     if found is Kind.TEASER:
@@ -99,10 +102,6 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
             return "not taken for body by its tags"
         repeated = seen[line.text] >= 3 and not line.vote and not _CODE.search(line.text)
         return "short line repeated on the page" if repeated else ""
-    if found is Kind.PROSE:
-        return (
-            "not taken for body by its tags" if line.vote is False and not is_prose(line, strict=True) else ""
-        )
     return found.value
 
 

@@ -57,7 +57,7 @@ class _Cues(NamedTuple):
     """The cues of a language, as ``cues.toml`` explains them."""
 
     least_words: int
-    pointers: frozenset[str]
+    pointers: re.Pattern[str]
     drop: re.Pattern[str]
     own: re.Pattern[str]
     series: re.Pattern[str]
@@ -90,8 +90,7 @@ def _cues(chinese: bool) -> _Cues:
         return {key: _pattern(value) if isinstance(value, str) else value for key, value in entry.items()}
 
     hanging = tuple(_Hanging(**compiled(entry)) for entry in tables.pop("hanging"))
-    pointers = frozenset(tables.pop("pointers"))
-    return _Cues(**compiled(tables), pointers=pointers, hanging=hanging)
+    return _Cues(**compiled(tables), hanging=hanging)
 
 
 def _pattern(table: str) -> re.Pattern[str]:
@@ -171,7 +170,7 @@ def _needs(
     person = cues.person.search(outer)
     if person and _is_told(outer[: person.start()], names, cues):
         person = None
-    points = not cues.pointers.isdisjoint(outer)
+    points = cues.pointers.search(outer)
     early = cues.start.match(bare) or cues.near.search(bare[:16]) or (points and cues.early.match(bare))
     if not early and (m := cues.time.match(bare)) and not cues.dated.search(sentence):
         early = m

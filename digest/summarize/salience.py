@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import filterfalse
 from operator import add, sub
 
 from digest.model import Article, BlockKind
@@ -40,17 +41,17 @@ _EMPTY = frozenset(a + b for a in _FUNCTION for b in _FUNCTION) | _FUNCTION | {"
 
 def terms(folded: str) -> frozenset[str]:
     """Pairs of Chinese characters and Latin words without endings, words of pure function left out."""
-    found: set[str] = set()
+    found: list[str] = []
     for run in _RUN.findall(folded):
         if run.isascii():
             word = run.rstrip(".'’-+")
             if word not in _ENGLISH_FUNCTION:
-                found.add(_stem(word))
+                found.append(_stem(word))
         elif len(run) == 1:
-            found.add(run)
+            found.append(run)
         else:
-            found.update(map(add, run, run[1:]))
-    return frozenset(found - _EMPTY)
+            found += map(add, run, run[1:])
+    return frozenset(filterfalse(_EMPTY.__contains__, found))
 
 
 @lru_cache(maxsize=16_384)
@@ -162,7 +163,7 @@ _SPEAKER = lazy(
 _QUOTED = lazy(r"“[^“”\n]*”|「[^「」\n]*」|\"[^\"\n]*\"")
 _FIRST_PERSON = lazy(r"我们?|咱们|\b(?:I|we|We|my|our)\b")
 _FILLER = lazy(
-    r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|[Uu][mh]\b(?<!\w..)|[Yy]eah\b|[Oo]kay\b"
+    r"嗯|呃|啊[，,。]|就是说|对吧|这个这个|那个|然后呢|的话|是吧|U[mh]\b(?<!\w..)|u[mh]\b(?<!\w..)|Yeah\b|yeah\b|Okay\b|okay\b"
 )
 
 
