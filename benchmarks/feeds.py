@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 import feedparser
 
 from digest.feeds import Reader
-from digest.fetch import open_fetcher
+from digest.fetch import Fetcher
 from digest.harvest import PRELOAD
 from digest.installation import run
 from digest.model import FeedConfig, FeedSettings
@@ -142,7 +142,7 @@ async def collect(bodies: list[bytes], port: int, folder: str, now: datetime) ->
             now=NOW,
         )
         began, cpu = time.perf_counter(), processors()
-        async with open_fetcher(settings) as fetcher, Workers(preload=PRELOAD) as workers:
+        async with Fetcher(settings) as fetcher, Workers(preload=PRELOAD) as workers:
             reader = Reader(store=store, fetcher=fetcher, workers=workers, settings=settings, now=now)
             results = await reader.poll()
         spent = cost(began, cpu)

@@ -4,16 +4,17 @@ A file that cannot be read, or holds no article, is a line in the report; the ot
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from digest import __version__
 from digest.clean import clean_page
+from digest.errors import SeedError
 from digest.gate import judge
 from digest.model import Article, Flag, Page, SiteRule
-from digest.seeds import Note, Seed, Seeds
+from digest.seeds import Note, Seed
 from digest.similar import sketch
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def read_seed(seed: Seed, *, note: Note | None, rules: Sequence[SiteRule], now: 
 
 def collect_seeds(
     store: "Store",
-    seeds: Seeds,
+    seeds: Iterable[Seed],
+    failures: Iterable[SeedError],
     *,
     notes: Mapping[str, Note],
     rules: Sequence[SiteRule],
@@ -91,10 +93,10 @@ def collect_seeds(
     """
     report = [
         Collected(source_id=f"seeds/{error.path.name}", state="failed", detail=error.what)
-        for error in seeds.failures
+        for error in failures
     ]
     read: list[tuple[Seed, str, Page]] = []
-    for seed in seeds.loaded:
+    for seed in seeds:
         on_progress(seed.source_id)
         note = notes.get(seed.name)
         mark = _mark(seed, note, rules)

@@ -190,11 +190,8 @@ class Reader:
         source = Source(feed=feed.id, title=feed.title, now=self.now, rules=self.rules)
         ask = partial(
             read_feed,
-            answer.body,
+            answer,
             source,
-            url=answer.url,
-            content_type=answer.content_type,
-            charset=answer.charset,
             seen=() if poll.anew else self.store.feeds.seen(feed.id),
             first_news=self.settings.first_news,
             again=self._pages_due(feed),

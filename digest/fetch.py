@@ -4,13 +4,12 @@ aiohttp underneath; redirects are followed here, so that every hop is checked, c
 """
 
 import asyncio
-import contextlib
 import email.utils
 import errno
 import re
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -69,14 +68,27 @@ class Refused(OSError):  # noqa: N818 - an OSError, so that the driver tries the
 
 
 class Fetcher:
-    """Fetches; see `open_fetcher`."""
+    """Fetches; its connections end with the block.
 
-    def __init__(self, settings: FeedSettings, resolver: "AbstractResolver | None", clock: Clock) -> None:
+    Args:
+        resolver: aiohttp's interface; None asks the system. Whatever it answers is checked at connect.
+    """
+
+    def __init__(
+        self, settings: FeedSettings, *, resolver: "AbstractResolver | None" = None, clock: Clock = _utc_now
+    ) -> None:
         self._settings = settings
         self._resolver = resolver
         self._clock = clock
         self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.sessions: dict[tuple[str, ...], aiohttp.ClientSession] = {}
+
+    async def __aenter__(self) -> "Fetcher":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for session in self.sessions.values():
+            await session.close()
 
     async def get(
         self,
@@ -204,23 +216,6 @@ class Fetcher:
                 max_field_size=16 * 1024,
             )
         return self.sessions[allow]
-
-
-@contextlib.asynccontextmanager
-async def open_fetcher(
-    settings: FeedSettings, *, resolver: "AbstractResolver | None" = None, clock: Clock = _utc_now
-) -> AsyncIterator[Fetcher]:
-    """A fetcher whose connections are closed at the end.
-
-    Args:
-        resolver: aiohttp's interface; None asks the system. Whatever it answers is checked at connect.
-    """
-    fetcher = Fetcher(settings, resolver, clock)
-    try:
-        yield fetcher
-    finally:
-        for session in fetcher.sessions.values():
-            await session.close()
 
 
 def user_agent(contact: str) -> str:

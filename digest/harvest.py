@@ -12,6 +12,7 @@ from digest.charset import decode
 from digest.clean import clean_page
 from digest.clean.entry import clean_entry
 from digest.entries import Met, Sight, additions, is_material, meet
+from digest.fetch import Fetched
 from digest.gate import judge
 from digest.links import one_line
 from digest.model import Article, Entry, Flag, Page, SeenEntry, Severity, SiteRule
@@ -68,12 +69,9 @@ def unpack(raw: bytes, kind: type[T]) -> T:
 
 
 def read_feed(
-    body: bytes,
+    answer: Fetched,
     source: Source,
     *,
-    url: str,
-    content_type: str,
-    charset: str | None,
     seen: Sequence[SeenEntry],
     first_news: int,
     again: frozenset[str] = frozenset(),
@@ -88,7 +86,7 @@ def read_feed(
     Raises:
         ParseError: See `parse`.
     """
-    parsed = parse(body, url=url, now=source.now, content_type=content_type, charset=charset)
+    parsed = read_body(answer, source.now)
     met = meet(parsed.entries, seen, now=source.now, first_news=first_news)
     bare = replace(parsed, entries=())
     fresh = [one for one in met if one.sight is not Sight.KNOWN or one.seen.id in again]
@@ -96,6 +94,16 @@ def read_feed(
     known = sum(one.sight is Sight.KNOWN for one in met)
     dates = tuple(one.at for one in met)
     return pack(Reading(parsed=bare, dates=dates, known=known, found=tuple(found)))
+
+
+def read_body(answer: Fetched, now: datetime) -> ParsedFeed:
+    """The feed that an answer holds.
+
+    Raises:
+        ParseError: See `parse`.
+    """
+    kind, charset = answer.content_type, answer.charset
+    return parse(answer.body, url=answer.url, now=now, content_type=kind, charset=charset)
 
 
 def read_entries(raw: bytes, source: Source) -> bytes:

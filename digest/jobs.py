@@ -10,7 +10,7 @@ import hmac
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -144,14 +144,12 @@ class Crew:
             if not self._stop.is_set():
                 await self._lane(queues, self._concurrency, stop)
 
-        running = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(lane())))
-        stopped = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        for end in enders:
-            with suppress(RuntimeError):  # the loop has ended by itself
-                end()
-        await running
+        def end() -> None:
+            for stop in enders:
+                with suppress(RuntimeError):  # the loop has ended by itself
+                    stop()
+
+        await until(self._stop, asyncio.to_thread(lambda: asyncio.run(lane())), end)
 
     async def _lane(self, queues: Collection[str], concurrency: int, stop: asyncio.Event) -> None:
         """Take jobs until *stop*, or until the queue is out of reach."""
@@ -318,6 +316,15 @@ class Crew:
             if one.state in {"failed", "gone"}:
                 log.warning("collected source=%s state=%s %s", one.feed.id, one.state, one.detail)
         _tell(Counter(one.state for one in found))
+
+
+async def until(stop: asyncio.Event, work: Coroutine[Any, Any, None], end: Callable[[], object]) -> None:
+    """Do *work*, which *end* ends in order when *stop* is set."""
+    running, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    end()
+    await running
 
 
 async def publish(runtime: "Runtime", only: str | None = None) -> bool:

@@ -14,8 +14,6 @@ from digest.errors import DigestError
 from digest.message import choose
 from digest.model import MailParts
 
-NOBODY: frozenset[str] = frozenset()
-"""The reader's own values that are known: none."""
 VIEWS = (("Desktop", "mail", 700), ("Phone", "mail", 360), ("Dark", "dark", 700), ("Text", "text", 660))
 """Name, what is drawn, width in pixels."""
 
@@ -56,8 +54,8 @@ def make_preview_app(render: Callable[[], MailParts], watched: Callable[[], Iter
         except DigestError as error:
             return HTMLResponse(f"<pre>{escape(str(error))}</pre>")
         if request.url.path == "/text":
-            return PlainTextResponse(choose(parts.text, NOBODY))
-        html = choose(parts.html, NOBODY)
+            return PlainTextResponse(choose(parts.text, frozenset()))
+        html = choose(parts.html, frozenset())
         return HTMLResponse(_as_if_dark(html) if request.url.path == "/dark" else html)
 
     def version(request: Request) -> Response:

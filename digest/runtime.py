@@ -156,7 +156,7 @@ class Runtime(Installation):
 
         return collect_seeds(
             self.store,
-            load_seeds(self.config.paths.seeds),
+            *load_seeds(self.config.paths.seeds),
             notes=load_notes(self.config.paths.seeds),
             rules=self.config.site_rules,
             now=self.now,
@@ -167,12 +167,12 @@ class Runtime(Installation):
     async def feed_reader(self) -> "AsyncIterator[Reader]":
         """What polls feeds, with its connections and worker processes; they end with the block."""
         from digest.feeds import Reader
-        from digest.fetch import open_fetcher
+        from digest.fetch import Fetcher
         from digest.harvest import PRELOAD
         from digest.workers import Workers
 
         settings = self.config.fetching
-        async with open_fetcher(settings) as fetcher, Workers(preload=PRELOAD) as workers:
+        async with Fetcher(settings) as fetcher, Workers(preload=PRELOAD) as workers:
             yield Reader(
                 store=self.store,
                 fetcher=fetcher,

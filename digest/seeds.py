@@ -84,27 +84,21 @@ class Seed:
     """One file as text.
 
     Args:
-        source_id: ``seeds/NAME``.
         flags: What reading it took, for the article made of it.
     """
 
     name: str
-    source_id: str
     text: str
     html: bool
     flags: tuple[Flag, ...] = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seeds:
-    """All that could be read, by file name, and a failure for each file that could not."""
-
-    loaded: tuple[Seed, ...]
-    failures: tuple[SeedError, ...]
+    @property
+    def source_id(self) -> str:
+        return f"seeds/{self.name}"
 
 
-def load_seeds(folder: Path) -> Seeds:
-    """Read every seed file of *folder*, in order of names; other files are left alone.
+def load_seeds(folder: Path) -> tuple[list[Seed], list[SeedError]]:
+    """Every seed file of *folder* that can be read, in order of names, and why others cannot.
 
     Raises:
         SeedError: When there is no folder, or no seed file in it.
@@ -121,7 +115,7 @@ def load_seeds(folder: Path) -> Seeds:
             loaded.append(load_seed(file))
         except SeedError as error:
             failures.append(error)
-    return Seeds(loaded=tuple(loaded), failures=tuple(failures))
+    return loaded, failures
 
 
 def load_seed(path: Path) -> Seed:
@@ -145,7 +139,6 @@ def load_seed(path: Path) -> Seed:
     repaired = Flag(code="charset-repaired", severity=Severity.NOTE, reason=decoded.note)
     return Seed(
         name=path.name,
-        source_id=f"seeds/{path.name}",
         text=decoded.text,
         html=SUFFIXES.get(path.suffix.lower(), False),
         flags=(repaired,) if decoded.note else (),

@@ -207,12 +207,8 @@ class Service:
         server = uvicorn.Server(config)
         log.info("pages at %s/", where)
         # In a thread and loop of its own: a slow page holds no mail up, and our signals stay ours.
-        serving = asyncio.create_task(asyncio.to_thread(server.run, [pages.dup()]))
-        stopped = asyncio.create_task(self.stop.wait())
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        server.should_exit = True
-        await serving
+        serving = asyncio.to_thread(server.run, [pages.dup()])
+        await jobs.until(self.stop, serving, lambda: setattr(server, "should_exit", True))
 
 
 def listen(host: str, port: int, *, options: str = "--host and --port") -> socket.socket:

@@ -135,17 +135,17 @@ class Signup:
         Raises:
             TokenError: Not a good link, or revoked. Unsubscribing cannot be revoked.
         """
-        claims = read_token(token, purpose, keys=self.keys, now=now)
-        reader = self.store.subscribers.get(claims.subscriber_id)
+        subscriber_id, version = read_token(token, purpose, keys=self.keys, now=now)
+        reader = self.store.subscribers.get(subscriber_id)
         if reader is None:  # never confirmed, and forgotten
             raise TokenError("This link has expired. Enter your address to get a new one.")
-        if purpose is not Purpose.UNSUBSCRIBE and claims.version != reader.token_version:
+        if purpose is not Purpose.UNSUBSCRIBE and version != reader.token_version:
             raise TokenError("This link is incomplete. Open it from the mail again.")
         return reader
 
     def whom(self, token: str) -> int:
         """Whom an unsubscribe link is for: without a look into the database, and however old it is."""
-        return read_token(token, Purpose.UNSUBSCRIBE, keys=self.keys, now=EPOCH).subscriber_id
+        return read_token(token, Purpose.UNSUBSCRIBE, keys=self.keys, now=EPOCH)[0]
 
     def take(
         self,

@@ -10,10 +10,11 @@ from digest.charset import decode
 from digest.errors import FetchError, ParseError, StoreError
 from digest.feeds import Reader
 from digest.fetch import Fetched, host_of
+from digest.harvest import read_body
 from digest.links import feed_links, usual_feeds
 from digest.model import Feed, FeedConfig
 from digest.opml import make_id
-from digest.parse import ParsedFeed, parse
+from digest.parse import ParsedFeed
 from digest.store import Store
 from digest.workers import WorkError
 
@@ -104,13 +105,6 @@ async def _get(reader: Reader, url: str, allow: tuple[str, ...]) -> Fetched:
 
 async def _parse(reader: Reader, answer: Fetched) -> ParsedFeed:
     try:
-        return await reader.workers.run(
-            parse,
-            answer.body,
-            url=answer.url,
-            now=reader.now,
-            content_type=answer.content_type,
-            charset=answer.charset,
-        )
+        return await reader.workers.run(read_body, answer, reader.now)
     except WorkError as error:
         raise ParseError(answer.url, f"could not be parsed: {error}") from error

@@ -8,7 +8,6 @@ allows half). The purpose is not in the token: the page that reads it says which
 import hmac
 from binascii import b2a_base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -26,14 +25,6 @@ LIFETIME = {Purpose.CONFIRM: timedelta(days=7)}
 """The others never expire: a mail may be opened years later, and leaving must still work."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What a good token says. *version* must still be the subscriber's; raising it revokes links."""
-
-    subscriber_id: int
-    version: int
-
-
 def make_token(
     purpose: Purpose, subscriber_id: int, version: int, *, keys: Mapping[str, bytes], now: datetime
 ) -> str:
@@ -43,8 +34,8 @@ def make_token(
     return f"{body}.{_signature(purpose, body, secret)}"
 
 
-def read_token(token: str, purpose: Purpose, *, keys: Mapping[str, bytes], now: datetime) -> Claims:
-    """Check and open a token.
+def read_token(token: str, purpose: Purpose, *, keys: Mapping[str, bytes], now: datetime) -> tuple[int, int]:
+    """Check and open a token: whom it is for, and its version. Raising the reader's own revokes links.
 
     Raises:
         TokenError: Forged, damaged, meant for another page, signed by a retired key, or expired.
@@ -58,7 +49,7 @@ def read_token(token: str, purpose: Purpose, *, keys: Mapping[str, bytes], now: 
     issued_at = datetime.fromtimestamp(issued, UTC)
     if purpose in LIFETIME and now - issued_at > LIFETIME[purpose]:
         raise TokenError("This link has expired. Enter your address to get a new one.")
-    return Claims(subscriber_id=subscriber_id, version=version)
+    return subscriber_id, version
 
 
 def seal(secret: bytes, data: bytes, *, octets: int = 16) -> str:

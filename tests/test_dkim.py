@@ -136,8 +136,3 @@ def test_a_broken_key_is_one_clear_message(tmp_path: Path, content: bytes | None
     with pytest.raises(DkimKeyError, match=words) as raised:
         load_key(path, domain="sender.example.org", selector="s")
     assert str(path) in str(raised.value)
-
-
-def test_without_keys_there_is_no_signer() -> None:
-    with pytest.raises(DkimKeyError, match="doctor"):
-        Signer([])

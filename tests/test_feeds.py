@@ -30,7 +30,7 @@ from feed_server import (
 
 from digest.errors import FetchError, ParseError
 from digest.feeds import Polled, Reader
-from digest.fetch import open_fetcher
+from digest.fetch import Fetcher
 from digest.harvest import PRELOAD
 from digest.model import Feed, FeedConfig, FeedSettings, Schedule, Term, Theme
 from digest.polling import FeedHealth, health
@@ -66,7 +66,7 @@ async def _poll_all(store: Store) -> World:
     names = Names({"no-such-name.test": ["nowhere"]})
     async with (
         serve(*MANNERS) as server,
-        open_fetcher(PATIENT, resolver=names, clock=lambda: NOW) as fetcher,
+        Fetcher(PATIENT, resolver=names, clock=lambda: NOW) as fetcher,
         Workers(size=2, wall_s=15, cpu_s=2, preload=PRELOAD) as workers,
     ):
         for manner in MANNERS:
@@ -147,7 +147,7 @@ def script(sqlite_url: str, workers: Workers) -> Callable[..., object]:
         with open_store(sqlite_url) as store:
             async with (
                 serve(Manner(name="s", answer=answer), Manner(name="t", answer=answer)) as server,
-                open_fetcher(settings, resolver=Names(), clock=lambda: NOW) as fetcher,
+                Fetcher(settings, resolver=Names(), clock=lambda: NOW) as fetcher,
             ):
                 url = f"http://s.test:{server.port}/feed"
                 told = FeedConfig(**{"id": "s", "url": url, "allow_private": True, **config})  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from feed_server import NOW, Manner, Names, Request, http, rss, serve, to
 from sending import a_certificate
 
 from digest.errors import FetchError
-from digest.fetch import Fetcher, open_fetcher, wait_s
+from digest.fetch import Fetcher, wait_s
 from digest.guard import PRIVATE
 from digest.model import FeedSettings
 
@@ -20,7 +20,7 @@ SETTINGS = FeedSettings(deadline_s=3.0, silence_s=1.0)
 
 @asynccontextmanager
 async def fetching(names: Names | None = None) -> AsyncIterator[Fetcher]:
-    async with open_fetcher(SETTINGS, resolver=names or Names(), clock=lambda: NOW) as fetcher:
+    async with Fetcher(SETTINGS, resolver=names or Names(), clock=lambda: NOW) as fetcher:
         yield fetcher
 
 
@@ -70,7 +70,7 @@ async def test_a_permission_does_not_outlive_its_feed() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost"])
 async def test_addresses_in_the_link_itself(host: str) -> None:
-    async with open_fetcher(SETTINGS) as fetcher:
+    async with Fetcher(SETTINGS) as fetcher:
         with pytest.raises(FetchError, match=r"address refused.*loopback"):
             await fetcher.get(f"http://{host}:9/", source_id="s")
 

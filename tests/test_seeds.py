@@ -29,15 +29,15 @@ def test_files_come_in_order_of_names_in_any_encoding(tmp_path: Path) -> None:
     )
     (tmp_path / ".hidden.txt").write_text("x")
     (tmp_path / "folder.txt").mkdir()
-    seeds = load_seeds(tmp_path)
-    assert [(seed.source_id, seed.html) for seed in seeds.loaded] == [
+    seeds, failures = load_seeds(tmp_path)
+    assert [(seed.source_id, seed.html) for seed in seeds] == [
         ("seeds/a.md", False),
         ("seeds/b.HTML", True),
         ("seeds/c.txt", False),
         ("seeds/d.htm", True),
     ]
-    assert [seed.text == TEXT for seed in seeds.loaded] == [True, True, True, False]
-    assert seeds.failures == ()
+    assert [seed.text == TEXT for seed in seeds] == [True, True, True, False]
+    assert failures == []
 
 
 def test_one_bad_file_never_stops_the_others(tmp_path: Path) -> None:
@@ -51,9 +51,9 @@ def test_one_bad_file_never_stops_the_others(tmp_path: Path) -> None:
         z__txt=TEXT.encode(),
     )
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
-    seeds = load_seeds(tmp_path)
-    assert [seed.name for seed in seeds.loaded] == ["a.txt", "z.txt"]
-    assert [(error.path.name, error.what) for error in seeds.failures] == [
+    seeds, failures = load_seeds(tmp_path)
+    assert [seed.name for seed in seeds] == ["a.txt", "z.txt"]
+    assert [(error.path.name, error.what) for error in failures] == [
         ("binary.txt", "is not a text file; save the page as text or HTML"),
         ("blank.txt", "is empty"),
         ("empty.txt", "is empty"),
@@ -121,7 +121,7 @@ def test_mistakes_in_notes_are_told_by_line_all_at_once(tmp_path: Path) -> None:
 
 
 def test_our_own_seeds_and_notes_are_sound() -> None:
-    seeds = load_seeds(ROOT / "seeds")
-    assert len(seeds.loaded) == 5
-    assert seeds.failures == ()
-    assert set(load_notes(ROOT / "seeds")) <= {seed.name for seed in seeds.loaded}
+    seeds, failures = load_seeds(ROOT / "seeds")
+    assert len(seeds) == 5
+    assert failures == []
+    assert set(load_notes(ROOT / "seeds")) <= {seed.name for seed in seeds}

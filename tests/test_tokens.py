@@ -13,12 +13,12 @@ def test_a_token_opens_to_what_it_was_made_for() -> None:
     claims = read_token(
         make_token(Purpose.UNSUBSCRIBE, 42, 3, keys=KEYS, now=NOW), Purpose.UNSUBSCRIBE, keys=KEYS, now=NOW
     )
-    assert (claims.subscriber_id, claims.version) == (42, 3)
+    assert claims == (42, 3)
 
 
 def test_links_of_the_previous_key_still_work_and_those_of_a_retired_one_do_not() -> None:
     old = make_token(Purpose.PREFERENCES, 1, 1, keys={"a": b"old secret"}, now=NOW)
-    assert read_token(old, Purpose.PREFERENCES, keys=KEYS, now=NOW).subscriber_id == 1
+    assert read_token(old, Purpose.PREFERENCES, keys=KEYS, now=NOW)[0] == 1
     with pytest.raises(TokenError):
         read_token(old, Purpose.PREFERENCES, keys={"b": b"new secret"}, now=NOW)
 

@@ -201,7 +201,7 @@ def _seed(file: str | None, *, html: bool = False) -> "tuple[Seed, Note | None]"
         if file is None and sys.stdin.isatty():
             raise typer.BadParameter("name a file, or - for stdin", param_hint="FILE")
         decoded = decode(sys.stdin.buffer.read())
-        seed = Seed(name="stdin", source_id="stdin", text=decoded.text, html=html)
+        seed = Seed(name="stdin", text=decoded.text, html=html)
         return seed, None
     path = _existing(file)
     seed = load_seed(path)

@@ -32,17 +32,14 @@ from digest.model import FeedConfig, FeedSettings, LlmSettings, Newsletter, Sche
 from digest.timing import check as check_cron
 
 # RFC 5321 section 4.1.2, Dot-string and Domain only: what every mail server takes. Lengths: section 4.5.3.1.
-_ADDRESS = re.compile(
+_ADDRESS = (
     r"(?=.{3,254}$)(?=[^@]{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
-    r"@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*",
-    re.ASCII | re.IGNORECASE,
+    r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _WORDS = ("rotate", "auto")
 """What a schedule may say instead of naming its themes; no theme can be called so."""
-_IS_LINE, _NO_LINE = (
-    re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*").fullmatch,
-    "must be one line of text and not empty",
-)
+_LINE = r"[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*"
+_NO_LINE = "must be one line of text and not empty"
 
 
 @dataclass(slots=True)
@@ -105,6 +102,10 @@ def _must(test: Callable[[Any], object], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _like(pattern: str, what: str) -> AfterValidator:
+    return _must(re.compile(pattern, re.ASCII).fullmatch, what)
+
+
 _LATER: Any = None
 """For a key whose default is made of other keys; there is a value when the file has been read."""
 
@@ -159,7 +160,7 @@ def _place(value: object, info: Info) -> Path:
     """An absolute path; relative ones start from the configuration's folder."""
     if not isinstance(value, str | Path):
         raise ValueError(f"should be a valid string, not {value!r}")
-    if not _IS_LINE(str(value)):
+    if not re.fullmatch(_LINE, str(value)):
         raise ValueError(_NO_LINE)
     return Path(info.context.folder, Path(value).expanduser()).resolve()
 
@@ -191,30 +192,26 @@ Many = Annotated[tuple[T, ...], Strict(False)]
 _some = _must(len, "must have at least 1 item")
 Some = Annotated[Many[T], _some]
 Place = Annotated[Path, BeforeValidator(_place)]
-Line = Annotated[str, _must(_IS_LINE, _NO_LINE)]
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
-Id = Annotated[str, _must(_NAME, "{!r} is not an id; use small letters, digits and single hyphens")]
-ListId = Annotated[str, _must(re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII).fullmatch, "{!r} is not a list id")]
-Address = Annotated[
-    str, _must(_ADDRESS.fullmatch, "{!r} is not a mail address; write it like name@example.org")
-]
-_TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*").fullmatch
-Language = Annotated[str, _must(_TAG, "{!r} is not a language tag; write one like zh-CN or en")]
-Colour = Annotated[
-    str, _must(re.compile(r"#[0-9a-fA-F]{6}").fullmatch, "{!r} is not a colour; write it like #8a2b2b")
-]
+Line = Annotated[str, _must(re.compile(_LINE).fullmatch, _NO_LINE)]
+_NO_ID = "{!r} is not an id; use small letters, digits and single hyphens"
+Id = Annotated[str, _like(r"[a-z0-9]+(?:-[a-z0-9]+)*", _NO_ID)]
+ListId = Annotated[str, _like(r"[\w-]+(\.[\w-]+)+", "{!r} is not a list id")]
+Address = Annotated[str, _like(_ADDRESS, "{!r} is not a mail address; write it like name@example.org")]
+_NO_TAG = "{!r} is not a language tag; write one like zh-CN or en"
+Language = Annotated[str, _like(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", _NO_TAG)]
+Colour = Annotated[str, _like(r"#[0-9a-fA-F]{6}", "{!r} is not a colour; write it like #8a2b2b")]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 _ZONE = "{!r} is not a time zone; write one like Asia/Shanghai or UTC"
 Network = Annotated[str, _must(ip_network, "{!r} is not a network; write it like 10.1.2.0/24")]
 Expression = Annotated[str, _must(re.compile, "is not a regular expression: {1}")]
-Header = Annotated[str, _must(re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch, "{!r} is not a header's name")]
+Header = Annotated[str, _like(r"[A-Za-z][A-Za-z0-9-]*", "{!r} is not a header's name")]
 _WEEK = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _DAYS = {"day": "*", "weekday": "1-5", **{name: str(n) for n, name in enumerate(_WEEK)}}
 Every = Annotated[
     str,
     _must({*_DAYS, "month"}.__contains__, "{!r} is not day, weekday, month or a day of the week like monday"),
 ]
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
+Clock = Annotated[str, _like(r"([01]?\d|2[0-3]):[0-5]\d", "{!r} is not a time of day; write it like 08:00")]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Connections = Annotated[int, Field(ge=1, le=100)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -305,9 +302,7 @@ class ScheduleTable(_Table):
     items_per_theme: Count = 2
     recycle_after_days: Annotated[int, Field(ge=1, le=36500)] = 365
     every: Annotated[Some[Every], BeforeValidator(_several)] | None = None
-    at: Annotated[str, _must(_CLOCK.fullmatch, "{!r} is not a time of day; write it like 08:00")] | None = (
-        None
-    )
+    at: Clock | None = None
     cron: Annotated[str, _must(lambda value: check_cron(value) is None, "{1}")] | None = None
     timezone: Annotated[str, _must(lambda value: value == "reader" or ZoneInfo(value), _ZONE)] | None = None
     late: Literal["send", "fold", "drop"] = "fold"

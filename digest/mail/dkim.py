@@ -56,14 +56,9 @@ class Signer:
     """Puts a signature of each key on top of a message.
 
     It is slow with RSA: threads are worth their cost then, and not with Ed25519 (docs/performance.md).
-
-    Raises:
-        DkimKeyError: No key was given.
     """
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        if not keys:
-            raise DkimKeyError("no key to sign with: make one with `digest doctor dkim --new FILE`")
         self._keys = keys
         self.is_slow = any(key.algorithm == "rsa" for key in keys)
 

@@ -173,13 +173,11 @@ def _of_version(version: Any = articles.c.version) -> sa.ColumnElement[bool]:
 
 
 def _stored(version: Any = articles.c.version) -> sa.Select[Any]:
-    return sa.select(
-        article_versions.c.document,
-        article_versions.c.version,
-        articles.c.first_seen_at,
-        articles.c.changed_at,
-        articles.c.released,
-    ).join(article_versions, _of_version(version))
+    known = article_versions.c.version, articles.c.first_seen_at, articles.c.changed_at, articles.c.released
+    return sa.select(article_versions.c.document, *known).join(article_versions, _of_version(version))
+
+
+_KNOWN = ("version", "first_seen_at", "changed_at", "released")
 
 
 def _stored_from(row: Any) -> Stored:
@@ -192,13 +190,7 @@ def _stored_from(row: Any) -> Stored:
                 for flag in article.flags
             ),
         )
-    return Stored(
-        article=article,
-        version=row.version,
-        first_seen_at=row.first_seen_at,
-        changed_at=row.changed_at,
-        released=row.released,
-    )
+    return Stored(article=article, **{name: getattr(row, name) for name in _KNOWN})
 
 
 def save_found(
