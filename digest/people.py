@@ -52,7 +52,7 @@ _REPEATED = lazy(rf"(?=({_SURNAME}[{CJK}]{{2}})(.))")
 _FOREIGN = lazy(
     rf"(?:(?<![{CJK}·]){TITLE}?|{TITLE})([{CJK}]{{1,6}}(?:·[{CJK}]{{1,6}}?)+)(?={ADVERB}?{SAYING}|{TITLE}|[^{CJK}·]|$)"
 )
-_LATIN_PART = r"(?:[A-Z][’'])?[A-ZÀ-Þ][a-zß-ÿĀ-ž]+(?:[A-Z][a-zß-ÿĀ-ž]+)?"
+_LATIN_PART = r"[A-ZÀ-Þ](?:(?<=[A-Z])[’'][A-ZÀ-Þ])?[a-zß-ÿĀ-ž]+(?:[A-Z][a-zß-ÿĀ-ž]+)?"
 _LATIN_WORD = rf"{_LATIN_PART}(?:-{_LATIN_PART})?(?!\w)"
 _LATIN_NAME = (
     rf"{_LATIN_WORD}(?:[ -](?:[A-Z]\.|(?:de|van|von|bin|al|el)(?=[ -]{_LATIN_WORD})|{_LATIN_WORD})){{1,6}}"

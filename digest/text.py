@@ -24,6 +24,7 @@ _SPACE = re.compile(r"\s+")
 INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad"
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
+_LINE = re.compile(r"[^\n\r\u2028\u2029]+")
 CLOSERS = "”’」』）)】》〉\"'］]"
 _MARK = re.compile(r"[。！？!?….]")
 _END = re.compile(
@@ -192,8 +193,8 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> tuple[Span, 
     """
     end = len(text) if end is None else end
     found: list[Span] = []
-    for line in re.finditer(r"[^\n\r\u2028\u2029]+", text[start:end]):
-        found += _in_line(text, start + line.start(), start + line.end())
+    for line in _LINE.finditer(text, start, end):
+        found += _in_line(text, *line.span())
     return tuple(span for span in (_trim(text, *span) for span in found) if span[0] < span[1])
 
 

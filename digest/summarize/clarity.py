@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from operator import mul
 
 from digest.model import Article, BlockKind
 from digest.summarize.salience import Bag, terms
@@ -56,10 +57,11 @@ class Clarity:
     ) -> None:
         signs, self._weights = _learned(chinese)
         self._most_new, title = _NEW[chinese], terms(fold(article.title))
-        self._sizes, self._own, self._paragraphs = sizes, own, [n for _, n in spans]
-        found = [Counter([m.lastgroup for m in signs.finditer(article.text, *span)]) for span, _ in spans]
-        self._symbols = [of.pop("symbols", 0) for of in found]
-        self._signs = [sum(self._weights[s or ""] * min(_MOST, n) for s, n in of.items()) for of in found]
+        self._sizes, self._paragraphs = sizes, [n for _, n in spans]
+        self._central = [*map(mul, own, sizes)]
+        found = [[m.lastgroup for m in signs.finditer(article.text, *span)] for span, _ in spans]
+        self._symbols = [of.count("symbols") for of in found]
+        self._signs = [self._weigh(of) if of else 0.0 for of in found]
         self._titled = [told & title for told in words.terms]
         self._new = words.new
         headings = [block.kind is BlockKind.HEADING for block in article.blocks]
@@ -73,12 +75,16 @@ class Clarity:
             lengths[n] += size
         self._short = {n for n, size in lengths.items() if size < _SHORT * (1 if chinese else 2)}
 
+    def _weigh(self, signs: Sequence[str | None]) -> float:
+        often = Counter(sign for sign in signs if sign != "symbols")
+        return sum(self._weights[sign or ""] * min(_MOST, n) for sign, n in often.items())
+
     def of(self, first: int, last: int) -> float:
         """How likely sentences *first* to *last* are understood, 0 to 1."""
         weights, run, paragraph = self._weights, slice(first, last + 1), self._paragraphs[first]
         size = max(1, sum(self._sizes[run]))
         titled = len(frozenset().union(*self._titled[run]))
-        central = sum(own * of for own, of in zip(self._own[run], self._sizes[run], strict=True)) / size
+        central = sum(self._central[run]) / size
         doubt = self._whole + sum(self._signs[run]) + weights["own"] * central
         doubt += weights["new"] * min(self._most_new, sum(self._new[run]))
         doubt += weights["titled"] * min(_TITLED, titled) + weights["untitled"] * (not titled)

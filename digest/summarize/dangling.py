@@ -127,20 +127,20 @@ def standing(
     if not _SHORTEST <= len(sentence) <= _LONGEST:
         return Standing(fix=Fix.DROP, cue="length")
     outer = _QUOTED.sub(_marks_only, sentence)
-    bare = _HEAD.sub("", outer)
-    if not bare or not _ENDED.search(sentence[-_CLOSING:]) or _ASIDE.fullmatch(sentence):
+    bare, close = _HEAD.sub("", outer), sentence[-_CLOSING:]
+    if not bare or not _ENDED.search(close) or _ASIDE.fullmatch(sentence):
         return Standing(fix=Fix.DROP, cue="no end")
-    if said := next((name for name in selves if name in outer), None):
-        return Standing(fix=Fix.DROP, cue=said)
+    if said := [name for name in selves if name in outer]:
+        return Standing(fix=Fix.DROP, cue=said[0])
     if m := _HANGING_QUOTE.search(sentence):
         return Standing(fix=Fix.JOIN, cue=m.group())
     cues = _cues(chinese)
     fix, person, cue = _needs(cues, sentence, outer, bare, names, spoken)
-    if fix is not Fix.DROP and _QUESTION.search(sentence[-_CLOSING:]):
+    if fix is not Fix.DROP and _QUESTION.search(close):
         return Standing(fix=Fix.DROP, cue="question")
     empty = bool(cues.empty.search(outer))
     soft = set(cues.soft.findall(outer[:60]))
-    hollow = empty or bool(_EXCLAIMS.search(sentence[-_CLOSING:]))
+    hollow = empty or bool(_EXCLAIMS.search(close))
     if fix is Fix.FINE and not hollow:
         hollow = bool(cues.hollow.search(outer) or cues.slogan.match(bare))
     leads = fix is Fix.FINE and not (spoken or hollow or sentence[0] in '“「『"‘（(')

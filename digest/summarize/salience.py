@@ -8,7 +8,6 @@ import math
 import re
 import tomllib
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -83,12 +82,12 @@ class Bag:
 def bag(text: str, spans: Sequence[Span]) -> Bag:
     folded = fold(text)
     sets = tuple(terms(folded[start:end]) for start, end in spans)
-    centre: defaultdict[str, float] = defaultdict(float)
+    centre: dict[str, float] = {}
     known = [0]
     for words in sets:
         share = 1 / math.sqrt(len(words) or 1)
         for word in words:
-            centre[word] += share
+            centre[word] = centre.get(word, 0.0) + share
         known.append(len(centre))
     return Bag(sets, centre, tuple(map(sub, known[1:], known)))
 
