@@ -5,17 +5,15 @@ tells the operator. An article *about* gambling, loans or adverts is not an adve
 what it offers the reader, and the voice of reporting speaks against it.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice, pairwise
-from operator import add
+from itertools import pairwise
 
-from digest import adverts
+from digest import adverts, stray
 from digest.adverts import WORDS, distinct, pattern
-from digest.model import Article, Flag, Page, Severity
+from digest.model import Article, BlockKind, Flag, Page, Severity
 from digest.patterns import Anywhere, together
 from digest.text import CJK, fold, is_cjk, sentences
 
@@ -48,8 +46,8 @@ _SHOWN = 160
 """Characters of a line that a decision quotes."""
 _COMPANY = re.compile(r"(?:科技|集团|公司|股份|有限|官网|,? (?:Inc|Ltd|Corp)\b\.?)+$")
 _LONG_WORD = re.compile("[a-z]{5,}")
-_LOOKED_AT = 20_000
-"""Characters of head and tail that are compared."""
+_BEGINNING = 20
+"""Characters by which an end is shown."""
 
 _Check = Callable[[Article, str, Page], Flag | None]
 
@@ -70,6 +68,9 @@ def judge(page: Page) -> Page:
     if all(flag.severity is not Severity.QUARANTINE for flag in flags):
         page, article, found = _sorted_out(page, article, fold(article.text))
         flags = [*found, *(flag for flag in flags if flag.code not in {one.code for one in found})]
+        if "off-topic-tail" not in had:
+            article, end = _without_its_end(article)
+            flags += [end] if end else []
     new = tuple(flag for flag in flags if flag.code not in had)
     return replace(page, article=replace(article, flags=(*article.flags, *new))) if flags else page
 
@@ -266,27 +267,19 @@ def _boilerplate(article: Article, folded: str, page: Page) -> Flag | None:
     return Flag(code="boilerplate", severity=Severity.QUARANTINE, reason=reason, score=hit / len(spans))
 
 
-def _tail(article: Article, folded: str, page: Page) -> Flag | None:
-    """A note when the last two paragraphs share almost nothing with the rest."""
+def _without_its_end(article: Article) -> tuple[Article, Flag | None]:
+    """Where the end belongs to another text it is an aside, which nobody quotes, and noted."""
+    folded = fold(article.text)
     paragraphs = article.paragraphs()
-    if len(paragraphs) < 6:
-        return None
-    cut = paragraphs[-2].start
-    known, tail = article.text[:cut][:_LOOKED_AT].lower(), _pairs(article.text[cut:][:_LOOKED_AT])
-    enough = len(tail) * 0.08
-    met = list(islice((pair for pair in tail if pair in known), math.ceil(enough)))
-    if len(tail) < 40 or len(met) >= enough:
-        return None
-    shared = len(met) / len(tail)
-    reason = f"the last two paragraphs share {shared:.0%} of their words with the rest"
-    return Flag(code="off-topic-tail", severity=Severity.NOTE, reason=reason, score=1 - shared)
-
-
-def _pairs(text: str) -> set[str]:
-    found: set[str] = set()
-    for run in _RUN.findall(text):
-        found.update(map(add, run, run[1:]))
-    return found | {word.lower() for word in re.findall(r"[A-Za-z]{5,}", text)}
+    n = stray.end([folded[block.start : block.end] for block in paragraphs])
+    if not n:
+        return article, None
+    last = paragraphs[-n:]
+    begins = article.text[last[0].start :][:_BEGINNING]
+    reason = f"from “{begins}” on it speaks of nothing that the rest speaks of, and is not quoted"
+    blocks = (replace(b, kind=BlockKind.ASIDE) if b in last else b for b in article.blocks)
+    flag = Flag(code="off-topic-tail", severity=Severity.NOTE, reason=reason)
+    return replace(article, blocks=tuple(blocks)), flag
 
 
 def _undated(article: Article, folded: str, page: Page) -> Flag | None:
@@ -312,4 +305,4 @@ def _own_news(article: Article, folded: str, page: Page) -> Flag | None:
     )
 
 
-_CHECKS: tuple[_Check, ...] = (_spun, _stuffed, _links, _boilerplate, _tail, _undated, _own_news)
+_CHECKS: tuple[_Check, ...] = (_spun, _stuffed, _links, _boilerplate, _undated, _own_news)

@@ -8,7 +8,7 @@ from running import digest
 
 from digest.clean import clean_page
 from digest.gate import judge
-from digest.model import Article, Flag, Severity
+from digest.model import Article, Flag, Page, Severity
 from evals import cleaning
 
 PAGES = {page.name: page for page in cleaning.load()}
@@ -168,12 +168,48 @@ def test_judging_twice_adds_nothing() -> None:
     assert once == judge(once)
 
 
-def test_a_tail_on_another_subject_is_noted() -> None:
-    body = "\n".join(
-        f"第{n}天,渡口的船工老何照例检查缆绳,记下水位,等第一班乘客,渡口安静。" for n in "一二三四五六七八"
-    )
-    tail = "欧洲央行宣布维持三项关键利率不变,符合多数分析师预期,欧元兑美元短线走高。\n布伦特原油期货收跌百分之一,黄金上涨,美国国债收益率曲线趋平,投资者等待非农就业数据公布。"
-    assert "off-topic-tail" in flags(f"{body}\n{tail}")
+HOST = {
+    "zh": (
+        "河口渡船改用电池，船工不用再闻柴油味",
+        "临江渡口的三条渡船上月换上了电池。船工老何说，从前开一天船，衣服里都是柴油味，回家要先洗澡才能抱孙子。如今舱里安静，乘客说话不用再喊。",
+        "一组电池能跑四个来回，靠岸时插上充电桩，二十分钟补足。冬天气温低，电池掉电快，航次从十八班减到十四班，早晚的学生船照开。",
+        "换船的钱由县里和航运公司各出一半，共三百六十万元。公司经理算过，省下的柴油八年能抵回成本，检修也少了，发动机不必每季拆开。",
+    ),
+    "en": (
+        "The ferry that went quiet",
+        "Three ferries on the lower Arden were fitted with batteries last month. Walter Finch, who has steered one since 1988, says that his clothes "
+        "used to smell of diesel and that his grandson would not sit next to him. Now the cabin is quiet and passengers no longer shout.",
+        "One charge lasts four crossings. At the landing the crew plugs in a cable as thick as an arm, and twenty minutes are enough. In frost the "
+        "batteries tire sooner, so the timetable drops from eighteen sailings to fourteen, but the school boat runs all year.",
+        "The county and the shipping company shared the price, 3.6 million. Diesel saved should pay it back within eight years. Repairs are fewer as "
+        "well, because there is no engine to take apart every spring.",
+    ),
+}
+STRAY = {
+    "zh": "欧式橱柜的门板材质很多，实木贴皮纹理清晰，模压吸塑耐潮防霉，烤漆光泽亮丽。挑选橱柜时，要留意铰链与滑轨的品牌、台面石材的硬度以及封边工艺。",
+    "en": "Medieval scribes ruled parchment with a blunt point, ground oak galls for ink and cut quills from goose feathers. Mistakes were "
+    "scraped off with knives; pumice smoothed skin again, and rubricators, often monks in another cell, added red capitals afterwards.",
+}
+LAST = {
+    "zh": "内河渡口用电池并非头一回。二〇一九年，邻省梅溪的游船就改过一批，因为码头没有扩容变压器，夏天排队充电，两年后又装回了柴油机，电池拆去给路灯用。",
+    "en": "Elsewhere such plans have ended badly. On Lake Mirow a tour operator bought electric launches in 2019, found that the village substation "
+    "could not feed chargers in August, and went back to diesel two summers later; street lamps now run on the cells.",
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_end_on_another_subject_is_noted_and_never_quoted(language: str) -> None:
+    article = judged("\n\n".join([*HOST[language], STRAY[language]]))
+    assert "off-topic-tail" in {flag.code for flag in article.flags}
+    assert STRAY[language] in article.text
+    assert STRAY[language] not in {article.text[block.start : block.end] for block in article.paragraphs()}
+    page = Page(article=article)
+    assert page == judge(page)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_example_from_elsewhere_at_an_articles_end_belongs_to_it(language: str) -> None:
+    assert "off-topic-tail" not in flags("\n\n".join([*HOST[language], LAST[language]]))
 
 
 def test_an_advert_at_a_paragraphs_end_is_cut_and_told(tmp_path: Path) -> None:
