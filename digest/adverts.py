@@ -9,6 +9,7 @@ speak against an offer.
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -103,8 +104,8 @@ def find(article: Article, folded: str) -> Offers | None:
     Args:
         folded: The article's text.
     """
-    places = {m.start() for m in _BEARING.finditer(folded)}
-    bearing = {b.start for b in article.blocks if any(b.start <= at < b.end for at in places)}
+    places = [m.start() for m in _BEARING.finditer(folded)]
+    bearing = {b.start for b in article.blocks if bisect_left(places, b.start) < bisect_left(places, b.end)}
     said = [folded[b.start : b.end] for b in article.blocks]
     heard = voice.are_heard(said) if voice.is_heard(folded) else [False] * len(said)
     hidden: dict[int, set[str]] = {}

@@ -6,7 +6,7 @@ Whatever a pattern matches holds one of a few strings, read here from its source
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from heapq import heapify, heappop, heapreplace
 from itertools import accumulate, pairwise
@@ -132,10 +132,14 @@ class Strings:
                 found[at].add(n)
         return found
 
-    def _hits(self, octets: bytes) -> Iterator[tuple[int, int, int]]:
-        for at in range(0, max(1, len(octets) - _PIECE), _PIECE):
-            for n, start, end in self._find(octets[at : at + 2 * _PIECE], overlapping=True):
-                yield n, at + start, at + end
+    def _hits(self, octets: bytes) -> Iterable[tuple[int, int, int]]:
+        if len(octets) <= _PIECE:
+            return self._find(octets, overlapping=True)
+        return (
+            (n, at + start, at + end)
+            for at in range(0, len(octets) - _PIECE, _PIECE)
+            for n, start, end in self._find(octets[at : at + 2 * _PIECE], overlapping=True)
+        )
 
 
 class Anywhere:

@@ -280,20 +280,20 @@ def _passage(reading: Reading, run: Sequence[Sentence], size: int) -> Passage | 
     named, speaker = _speaker(reading, start, end, body, run[0].spoken)
     if not named:
         return None
-    clean = min(s.standing.weight for s in run if s.standing.fix is Fix.FINE)
+    clean = min([s.standing.weight for s in run if s.standing.fix is Fix.FINE])
     clear = reading.clarity.of(run[0].number, run[-1].number)
     worth = clean * clear**_CLARITY / max(1, size)
     return Passage(
         start=start,
         end=end,
         size=size,
-        score=worth * sum(s.score * s.size for s in run),
-        own=worth * sum(s.own * s.size for s in run),
+        score=worth * sum([s.score * s.size for s in run]),
+        own=worth * sum([s.own * s.size for s in run]),
         clear=clear,
         about=reading.about(start, end),
         leads=run[0].standing.leads,
         telling=body.rstrip("'’”")[-1:] not in ("，", ",", "…") and clean > _HOLLOW,
-        terms=run[0].terms.union(*(s.terms for s in run[1:])),
+        terms=run[0].terms if len(run) == 1 else run[0].terms.union(*(s.terms for s in run[1:])),
         paragraph=run[0].paragraph,
         speaker=speaker,
         spoken=run[0].spoken,
