@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -95,6 +95,7 @@ def check_secret(runtime: "Runtime") -> None:
         runtime.store.state.set(SECRET, mark)
 
 
+@dataclass
 class Crew:
     """The hands of one process.
 
@@ -106,30 +107,24 @@ class Crew:
         stop: When set, jobs end in order and the lanes with them.
     """
 
-    def __init__(
-        self,
-        runtime: "Runtime",
-        way_out: "Callable[[], Awaitable[Transport]]",
-        stop: asyncio.Event,
-        *,
-        queues: Collection[str] = QUEUES,
-        concurrency: int = 4,
-    ) -> None:
-        self._runtime = runtime
-        self._way_out = way_out
-        self._stop = stop
-        self._queues = queues
-        self._concurrency = concurrency
+    runtime: "Runtime"
+    way_out: "Callable[[], Awaitable[Transport]]"
+    stop: asyncio.Event
+    _: KW_ONLY
+    queues: Collection[str] = QUEUES
+    concurrency: int = 4
+
+    def __post_init__(self) -> None:
         self._reader: Reader | None = None
         self._read_since: float | None = None
 
     def lanes(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What is to run until *stop*, by name; each raises StoreError when the queue is out of reach."""
-        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, self._stop.set)
-        others = [queue for queue in self._queues if queue != "mail"]
+        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, self.stop.set)
+        others = [queue for queue in self.queues if queue != "mail"]
         lanes: dict[str, Callable[[], Awaitable[None]]] = {}
-        if "mail" in self._queues:
-            lanes["mail jobs"] = lambda: self._lane(["mail"], 1, self._stop)
+        if "mail" in self.queues:
+            lanes["mail jobs"] = lambda: self._lane(["mail"], 1, self.stop)
         if others:
             lanes["other jobs"] = lambda: self._aside(others)
         return lanes
@@ -141,15 +136,15 @@ class Crew:
         async def lane() -> None:
             stop, loop = asyncio.Event(), asyncio.get_running_loop()
             enders.append(lambda: loop.call_soon_threadsafe(stop.set))
-            if not self._stop.is_set():
-                await self._lane(queues, self._concurrency, stop)
+            if not self.stop.is_set():
+                await self._lane(queues, self.concurrency, stop)
 
         def end() -> None:
             for stop in enders:
                 with suppress(RuntimeError):  # the loop has ended by itself
                     stop()
 
-        await until(self._stop, asyncio.to_thread(lambda: asyncio.run(lane())), end)
+        await until(self.stop, asyncio.to_thread(lambda: asyncio.run(lane())), end)
 
     async def _lane(self, queues: Collection[str], concurrency: int, stop: asyncio.Event) -> None:
         """Take jobs until *stop*, or until the queue is out of reach."""
@@ -157,7 +152,7 @@ class Crew:
         from procrastinate.exceptions import ConnectorException
         from procrastinate.worker import Worker
 
-        database = self._runtime.store.database
+        database = self.runtime.store.database
         app = App(connector=PsycopgConnector(conninfo=database.conninfo, min_size=1, max_size=4))
         running: set[int] = set()
         self._register(app, queues, running)
@@ -196,7 +191,7 @@ class Crew:
         from procrastinate import RetryStrategy
 
         again = RetryStrategy(max_attempts=6, exponential_wait=2)
-        tend_s = TEND_S if self._runtime.clock.speed < TEND_S else 1
+        tend_s = TEND_S if self.runtime.clock.speed < TEND_S else 1
         for name, kind in KINDS.items():
             if kind.queue not in queues:
                 continue
@@ -216,7 +211,7 @@ class Crew:
             assert context.job.id is not None
             running.add(context.job.id)
             try:
-                await asyncio.to_thread(revision, self._runtime.store.database)
+                await asyncio.to_thread(revision, self.runtime.store.database)
                 await work(context.app, **arguments)
             except OutdatedError as error:
                 log.error("stopping: %s", error)
@@ -236,7 +231,7 @@ class Crew:
     async def _prepare(self, queues: Collection[str], stack: AsyncExitStack) -> None:
         """Keep what polls feeds open for the life of the lane: its worker processes are dear to start."""
         if "feeds" in queues:
-            runtime = self._runtime
+            runtime = self.runtime
             await asyncio.to_thread(runtime.store.feeds.sync, runtime.config.feeds, now=runtime.now)
             self._reader = await stack.enter_async_context(runtime.feed_reader())
 
@@ -248,14 +243,14 @@ class Crew:
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
             log.warning("job %s was left behind, it is made again", job.call_string)
             await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
-        await asyncio.to_thread(self._runtime.mail.recover)
+        await asyncio.to_thread(self.runtime.mail.recover)
         await _queue(app, await asyncio.to_thread(lambda: list(self._due())))
 
     def _due(self) -> Iterator[Wanted]:
         """Every job that there is work for."""
         from digest.slots import waiting
 
-        runtime = self._runtime
+        runtime = self.runtime
         store, now = runtime.store, runtime.now
         schedules = waiting(runtime.paper, now=now)
         if not (schedules and self._should_read_first()):
@@ -267,7 +262,7 @@ class Crew:
 
     def _should_read_first(self) -> bool:
         """Feeds have gone unread for long, as after a night without power: they go first, for a while."""
-        runtime = self._runtime
+        runtime = self.runtime
         if not runtime.store.feeds.due(runtime.now - _UNREAD):
             self._read_since = None
             return False
@@ -275,7 +270,7 @@ class Crew:
         return time.monotonic() - self._read_since < _READ_FIRST_S
 
     def _due_mail(self) -> Iterator[Wanted]:
-        backlog = self._runtime.store.ledger.backlog(now=self._runtime.now, most=_COUNTED * CHUNK)
+        backlog = self.runtime.store.ledger.backlog(now=self.runtime.now, most=_COUNTED * CHUNK)
         for edition, count in backlog.items():
             parts = PARTS if count == _COUNTED * CHUNK else -(-count // CHUNK)
             for part in range(parts):
@@ -283,34 +278,34 @@ class Crew:
 
     async def _publish(self, app: "App", schedule: str) -> None:
         await self._seeds(app)
-        await publish(self._runtime, schedule)
+        await publish(self.runtime, schedule)
         await _queue(app, await asyncio.to_thread(lambda: list(self._due_mail())))
 
     async def _deliver(self, app: "App", edition: int, **_: object) -> None:
-        runtime = self._runtime
+        runtime = self.runtime
         if edition not in await asyncio.to_thread(runtime.store.ledger.backlog, now=runtime.now, most=1):
             return  # others were quicker
-        transport = await self._way_out()
-        await deliver(runtime, transport, edition=edition, at_most=CHUNK, stop=self._stop)
-        if not self._stop.is_set():
+        transport = await self.way_out()
+        await deliver(runtime, transport, edition=edition, at_most=CHUNK, stop=self.stop)
+        if not self.stop.is_set():
             await _queue(app, await asyncio.to_thread(lambda: list(self._due_mail())))
 
     async def _notice(self, app: "App", **_: object) -> None:
-        await tend(self._runtime, await self._way_out())
+        await tend(self.runtime, await self.way_out())
 
     async def _bounces(self, app: "App", **_: object) -> None:
-        if self._runtime.config.bounces:
-            await read_bounces(self._runtime)
+        if self.runtime.config.bounces:
+            await read_bounces(self.runtime)
 
     async def _seeds(self, app: "App", **_: object) -> None:
-        if self._runtime.config.paths.seeds.is_dir():
-            _tell(Counter(one.state for one in await asyncio.to_thread(self._runtime.collect_seeds)))
+        if self.runtime.config.paths.seeds.is_dir():
+            _tell(Counter(one.state for one in await asyncio.to_thread(self.runtime.collect_seeds)))
 
     async def _collect(self, app: "App", host: str) -> None:
         """The due feeds of one host, one after the other."""
         assert self._reader is not None
-        reader = replace(self._reader, now=self._runtime.now)
-        due = await asyncio.to_thread(self._runtime.store.feeds.due, self._runtime.now)
+        reader = replace(self._reader, now=self.runtime.now)
+        due = await asyncio.to_thread(self.runtime.store.feeds.due, self.runtime.now)
         found = await reader.poll([feed for feed in due if host_of(feed.fetch_url) == host])
         for one in found:
             if one.state in {"failed", "gone"}:

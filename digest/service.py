@@ -11,12 +11,12 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from digest import jobs
 from digest.errors import ConfigError, DigestError
@@ -48,7 +48,7 @@ class Service:
 
     Args:
         pages: Where they are served; None when they are not.
-        queues, concurrency: On PostgreSQL, what jobs to take, and how many at once beside those of mail.
+        crew: On PostgreSQL, what a `jobs.Crew` is told besides: its *queues* and *concurrency*.
     """
 
     def __init__(
@@ -56,12 +56,11 @@ class Service:
         runtime: "Runtime",
         *,
         pages: socket.socket | None = None,
-        queues: Collection[str] = jobs.QUEUES,
-        concurrency: int = 4,
+        **crew: Any,
     ) -> None:
         self._runtime = runtime
         self._pages = pages
-        self._queues, self._concurrency = queues, concurrency
+        self._crew = crew
         self.stop = asyncio.Event()
         self._bells: dict[str, asyncio.Event] = {}
         self._stack = AsyncExitStack()
@@ -123,9 +122,7 @@ class Service:
     def _lanes(self) -> "list[asyncio.Task[None]]":
         """A task for each lane of jobs."""
         jobs.check_secret(self._runtime)
-        crew = jobs.Crew(
-            self._runtime, self._way_out, self.stop, queues=self._queues, concurrency=self._concurrency
-        )
+        crew = jobs.Crew(self._runtime, self._way_out, self.stop, **self._crew)
         return [asyncio.create_task(self._supervise(name, lane, None)) for name, lane in crew.lanes().items()]
 
     async def _supervise(
