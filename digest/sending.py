@@ -5,7 +5,7 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cached_property
@@ -140,27 +140,18 @@ class Sending:
         home, store, policy = self._home, self._home.store, self._config.delivery.uncertain
         store.ledger.recover(now=home.now, policy=policy, owner_gone=store.owners.is_gone)
 
-    async def deliver_to(self, edition: Edition, addresses: Sequence[str]) -> tuple[bool, list[str]]:
-        """Mail a frozen edition to addresses given by hand; whether all are out, and lines about it."""
-        self._home.store.ledger.plan_addresses(edition.number, addresses, now=self._home.now)
-        before = set(self._kept())
-        async with AsyncExitStack() as stack:
-            transport = await self.open_transport(stack)
-            report = await self.deliver_due(transport, edition=edition.number)
-        assert report is not None  # an edition was named
-        lines = [f"Mailed {report.sent} of {len(addresses)}", *(f"  {one}" for one in report.trouble)]
-        for one in self._home.store.ledger.list(edition.number, limit=max(50, len(addresses))):
-            if one.address in addresses and one.text and one.state in TO_DO:
+    def undelivered(self, edition: int, addresses: Sequence[str]) -> Iterator[str]:
+        """A line for each of some addresses given by hand whose mail is not out, with what to do."""
+        for one in self._home.store.ledger.list(edition, limit=max(50, len(addresses))):
+            if one.address in addresses and one.state in TO_DO:
                 do = TO_DO[one.state].format(id=one.id)
-                lines.append(f"  {one.address}: {one.state} ({one.code or 'no reply'} {one.text}); {do}")
-        lines += [f"  {path}" for path in sorted(set(self._kept()) - before)]
-        return report.sent == len(addresses), lines
+                yield f"{one.address}: {one.state} ({one.code or 'no reply'} {one.text or ''}); {do}"
 
-    def _kept(self) -> list[Path]:
+    def kept(self) -> set[Path]:
         """What lies in the built-in inbox; nothing when mail goes elsewhere."""
         if self._config.mail_servers or self._config.delivery.maildir:
-            return []
-        return list(self._home.inbox_dir.glob("[0-9]*.*"))
+            return set()
+        return set(self._home.inbox_dir.glob("[0-9]*.*"))
 
     @cached_property
     def builder(self) -> Callable[[Claim], bytes]:

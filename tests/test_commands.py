@@ -149,7 +149,7 @@ def test_mail_is_handed_over_in_a_folder(tmp_path: Path) -> None:
     refused = digest(tmp_path, "now", "--to", "a@example.org")
     assert (refused.returncode, "delivery.maildir" in refused.stderr) == (2, True), refused.stderr
     (tmp_path / "out").unlink()
-    assert "Mailed 1 of 1" in digest(tmp_path, "now", "--to", "a@example.org").stderr
+    assert "sent 1," in digest(tmp_path, "now", "--to", "a@example.org").stderr
     [mail] = (tmp_path / "out/new").iterdir()
     assert b"\r\nDelivered-To: a@example.org\r\n" in mail.read_bytes()
     assert not (tmp_path / "var/inbox").exists()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, BadParameter, Context, Exit, Option, Typer
+from typer import Argument, BadParameter, Context, Option, Typer
 
 from digest.cli.making import Format
 from digest.cli.output import (
@@ -155,9 +155,7 @@ def correct(
         if send:
             from digest.cli.serving import deliver_due
 
-            report = loop(deliver_due(opened, made.number))
-            if report and (report.failed or report.trouble):
-                raise Exit(1)
+            loop(deliver_due(opened, made.number))
 
 
 @editions.command()

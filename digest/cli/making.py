@@ -18,6 +18,7 @@ from digest.cli.output import (
     say,
     shown,
 )
+from digest.cli.serving import deliver_due
 from digest.installation import run as loop
 from digest.model import Edition
 from digest.runtime import Runtime
@@ -144,11 +145,8 @@ def _deliver(opened: Runtime, edition: Edition, addresses: tuple[str, ...], *, d
     if dry_run:
         say(f"Dry run: would mail {', '.join(addresses)}")
         return
-    all_sent, lines = loop(opened.mail.deliver_to(edition, addresses))
-    for line in lines:
-        say(line)
-    if not all_sent:
-        raise Exit(1)
+    opened.store.ledger.plan_addresses(edition.number, addresses, now=opened.now)
+    loop(deliver_due(opened, edition.number, to=addresses))
 
 
 def _open(opened: Runtime, edition: Edition, language: str | None, *, dry_run: bool) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,9 +127,7 @@ def send(
             if made:
                 _say_queued(opened, made, opened.store.ledger.plan(made.number, now=opened.now))
             return
-        report = loop(deliver_due(opened, number, plan=made))
-        if report and (report.failed or report.trouble):
-            raise Exit(1)
+        loop(deliver_due(opened, number, plan=made, to=addresses))
 
 
 def _make(opened: Runtime, schedule: str) -> Edition | None:
@@ -165,13 +163,16 @@ def _again(opened: Runtime, schedule: str, addresses: list[str]) -> int:
 
 
 async def deliver_due(
-    opened: Runtime, edition: int | None = None, *, plan: Edition | None = None
-) -> "Report | None":
+    opened: Runtime, edition: int | None = None, *, plan: Edition | None = None, to: Sequence[str] = ()
+) -> None:
     """Deliver what is due, with a line of counts; the first ctrl-C or SIGTERM ends it in order.
+
+    Exit code 1 when a delivery failed or a server could not be used, or one of *to* has no mail yet.
 
     Args:
         edition: Only this one.
         plan: Queue this one for its subscribers meanwhile; the first mails do not wait for the last reader.
+        to: Addresses given by hand, for which *edition* was queued: what became of each is said.
     """
     import signal
     from contextlib import AsyncExitStack
@@ -179,7 +180,7 @@ async def deliver_due(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    plan_all = opened.store.ledger.plan
+    plan_all, before = opened.store.ledger.plan, opened.mail.kept()
     planning = plan and asyncio.create_task(asyncio.to_thread(plan_all, plan.number, now=opened.now))
     async with AsyncExitStack() as stack:
         note = stack.enter_context(progress("Delivering"))
@@ -196,14 +197,18 @@ async def deliver_due(
         _say_queued(opened, plan, readers)
     if report is None:
         say("Nothing is due.")
-        return None
+        return
     say(
         f"sent {report.sent}, deferred {report.deferred}, failed {report.failed}, "
         f"unknown {report.unknown}, suppressed {report.suppressed} in {report.seconds:.1f} s"
     )
     for trouble in report.trouble:
         say(f"  {trouble}")
-    return report
+    waiting = list(opened.mail.undelivered(edition, to)) if edition else []
+    for line in (*waiting, *sorted(opened.mail.kept() - before)[: 2 * len(to)]):
+        say(f"  {line}")
+    if waiting or report.failed or report.trouble:
+        raise Exit(1)
 
 
 def _counts(so_far: "Report") -> str:
