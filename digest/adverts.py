@@ -46,7 +46,10 @@ _BEARING = Anywhere([part for name in (*_ASKS, "promise") for part in _SIGNS[nam
 """Every offer holds one of these; most texts hold none, and are read only this once."""
 _REPORTING = pattern(WORDS["reporting"])
 _BRAND = pattern(WORDS["brand"] + r"|(?:www\.)?[a-z0-9]{3,12}\.(?:com|net|cc|vip|top)")
-FIRST = (_BEARING, _BRAND)
+_LOUD, _SOFT = (pattern(WORDS["praise"][how]) for how in ("loud", "soft"))
+_LIVED = re.compile(r"我|说[,:]|\"[^\"]{12,}\"|\b(?:i|we|my|said|says)\b")
+"""Who praises says so, or somebody is quoted."""
+FIRST = (_BEARING, _BRAND, _LOUD)
 """What every article is looked through for."""
 _NUMBERED = re.compile(r"[a-z,] (?:www\.)?[a-z]{2,}\d{2,}\.[a-z]+ [a-z]")
 """An address with numbers amid English words, which no sentence is about."""
@@ -70,6 +73,8 @@ _HOPELESS = -1.0
 """Likeness under which a sentence is no part of what reads like an advert."""
 _DISGUISED = 3.0
 """Weight and worth of what two disguised words and those around them say, from which it is an offer."""
+_PRAISED = 3
+"""Praise in a paragraph from which it does nothing else; what only sellers write counts double."""
 _SAMPLE = 2000
 """Characters of an article from which it is known whether all of it offers."""
 _DENSE = 0.8
@@ -118,15 +123,18 @@ def find(article: Article, folded: str) -> Offers | None:
         for block, sells in zip(article.blocks, heard, strict=True)
         if sells or block.start in bearing or block.start in hidden
     ]
-    if not blocks:
+    praised = _praised(article, folded)
+    if not blocks and not praised:
         return None
-    spans = tuple(
+    offering = (
         span
         for b in blocks
+        if (b.start, b.end) not in praised
         for span in _offering(
             article.text, folded, b, bearing=b.start in bearing, hidden=hidden.get(b.start, set())
         )
     )
+    spans = tuple(sorted([*praised, *offering]))
     rest = "".join(_outside(folded, (0, len(folded)), spans))
     share = 1 - len(rest) / max(1, len(folded))
     rest = rest[:_SAMPLE]
@@ -140,6 +148,7 @@ def find(article: Article, folded: str) -> Offers | None:
     found = {name: list(dict.fromkeys(signs.get(name, []) + left.get(name, []))) for name in _WEIGHTS}
     trades = Counter({code: len(found[code]) for code in _TRADES if found[code]})
     found["reads like an advert"] = [cue.strip() for a, b in spans for cue in voice.cues(folded[a:b])]
+    found["praises"] = [word for words in praised.values() for word in words]
     found["written so that filters miss it"] = sorted(set[str]().union(*hidden.values()))
     told = "; ".join(f"{name}: {', '.join(words[:4])}" for name, words in found.items() if words)
     return Offers(
@@ -171,6 +180,25 @@ def _offering(told: str, folded: str, block: Block, *, bearing: bool, hidden: se
         yield block.start, block.end
     else:
         yield from ((start, end + (told[end : end + 1] == " ")) for start, end in found)
+
+
+def _praised(article: Article, folded: str) -> dict[Span, list[str]]:
+    """Paragraphs that do nothing but praise, and how, in an article that does not.
+
+    A firm's own story praises all over; a critic says I, and a juror is quoted.
+    """
+    every = [(match.start(), match.group()) for match in _LOUD.finditer(folded)]
+    found: dict[Span, list[str]] = {}
+    for block in article.paragraphs() if len(every) > 1 else ():
+        loud = {word for at, word in every if block.start <= at < block.end}
+        others = {word for at, word in every if not block.start <= at < block.end}
+        if len(loud) < 2 or len(others) * 2 > len(loud):
+            continue
+        text = folded[block.start : block.end]
+        praise = sorted(loud) + distinct(_SOFT, text)
+        if len(loud) + len(praise) >= 2 * _PRAISED and not _LIVED.search(text) and _reporting(text) < 2:
+            found[block.start, block.end] = praise
+    return found if len(found) * 4 <= len(article.paragraphs()) else {}
 
 
 def _disguised(told: str) -> set[str]:

@@ -207,6 +207,27 @@ def test_an_end_on_another_subject_is_noted_and_never_quoted(language: str) -> N
     assert page == judge(page)
 
 
+PRAISE = {
+    "zh": "说到船用电池，业内首先想到的是远帆能源。公司深耕动力领域多年，秉持安全为先的理念，品质过硬，服务贴心，深受各地航运企业信赖，口碑载道。",
+    "en": "When it comes to marine batteries, Farsail has long been a name crews trust. Renowned for its meticulous workmanship and genuine care "
+    "for customers, the company sets the standard and brings peace of mind to harbours large and small.",
+}
+LIKED = {
+    "zh": "船工老何对电池赞不绝口：“冬天也跑得动，半夜不用爬起来烧水暖机器，我这把年纪，图的就是省心可靠。”县里的评语写着，这条航线用心周到，值得信赖。",
+    "en": "Walter Finch thinks the batteries superb. “They are reliable, the wheel is steady and I have peace of mind at night,” he says. The county's "
+    "jury called the line outstanding and its crews dedicated to passengers large and small.",
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_paragraph_that_only_praises_a_firm_is_cut(language: str) -> None:
+    *before, last = HOST[language]
+    praised = judged("\n\n".join([*before, PRAISE[language], last]))
+    assert PRAISE[language] not in praised.text
+    assert last in praised.text
+    assert LIKED[language] in judged("\n\n".join([*before, LIKED[language], last])).text
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_an_example_from_elsewhere_at_an_articles_end_belongs_to_it(language: str) -> None:
     assert "off-topic-tail" not in flags("\n\n".join([*HOST[language], LAST[language]]))
