@@ -6,7 +6,7 @@ paragraph of background, an example or a look ahead does at least one of the two
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from operator import add
 
 from digest.adverts import WORDS
 from digest.text import CJK, count_cjk, word_table
@@ -55,6 +55,8 @@ def _shared(paragraphs: Sequence[str], n: int, language: str) -> int | None:
     if points > _POINTS[language]:
         return None
     about, met = _subjects(tail, language), 0
+    if len(about) < _LEAST[language] * (n + 1) / 2:
+        return None
     if language == "en":
         rest = " " + " ".join(_WORD.findall(rest))
     for subject in about:
@@ -62,7 +64,7 @@ def _shared(paragraphs: Sequence[str], n: int, language: str) -> int | None:
         met += often > 0
         if often > 1 or met * _FOR_ONE[language] > len(about) or points > _POINTS[language] * (1 - met / 8):
             return None
-    return met if len(about) >= _LEAST[language] * (n + 1) / 2 else None
+    return met
 
 
 def _size(text: str, language: str) -> int:
@@ -73,6 +75,5 @@ def _subjects(text: str, language: str) -> set[str]:
     """Pairs of Chinese characters, one of them rare; English words without their ends; none that is usual."""
     if language == "en":
         return {f" {stem}" for stem in {word[:_STEM] for word in _WORD.findall(text)} - _USUAL["en"]}
-    pairs = {pair for run in _RUN.findall(text) for pair in pairwise(run)}
-    telling = (pair for pair in pairs if not (_CHARS.issuperset(pair) or _NUMERALS.intersection(pair)))
-    return {a + b for a, b in telling} - _USUAL["zh"]
+    pairs = {pair for run in _RUN.findall(text) for pair in map(add, run, run[1:])} - _USUAL["zh"]
+    return {pair for pair in pairs if not _CHARS.issuperset(pair) and _NUMERALS.isdisjoint(pair)}

@@ -260,11 +260,6 @@ def is_chinese(text: str) -> bool:
     return count_cjk(text) > 2 * latin_words(text)
 
 
-def ngrams(folded: str, n: int) -> Iterator[str]:
-    """Overlapping n-grams of characters, as they come; white space must be gone already."""
-    return (folded[i : i + n] for i in range(len(folded) - n + 1))
-
-
 def columns(text: str) -> int:
     """Width on a terminal: Chinese characters and full-width marks count two (UAX 11)."""
     return sum(
