@@ -9,8 +9,7 @@ import asyncio
 import hmac
 import logging
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import timedelta
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from procrastinate import App, JobContext
     from procrastinate.worker import Worker
 
+    from digest.collect import Collected
     from digest.feeds import Reader
     from digest.mail.transport import Transport
     from digest.runtime import Runtime
@@ -299,18 +299,17 @@ class Crew:
 
     async def _seeds(self, app: "App", **_: object) -> None:
         if self.runtime.config.paths.seeds.is_dir():
-            _tell(Counter(one.state for one in await asyncio.to_thread(self.runtime.collect_seeds)))
+            tell_collected(await asyncio.to_thread(self.runtime.collect_seeds))
 
     async def _collect(self, app: "App", host: str) -> None:
         """The due feeds of one host, one after the other."""
+        from digest.collect import polled
+
         assert self._reader is not None
         reader = replace(self._reader, now=self.runtime.now)
         due = await asyncio.to_thread(self.runtime.store.feeds.due, self.runtime.now)
         found = await reader.poll([feed for feed in due if host_of(feed.fetch_url) == host])
-        for one in found:
-            if one.state in {"failed", "gone"}:
-                log.warning("collected source=%s state=%s %s", one.feed.id, one.state, one.detail)
-        _tell(Counter(one.state for one in found))
+        tell_collected(map(polled, found))
 
 
 async def until(stop: asyncio.Event, work: Coroutine[Any, Any, None], end: Callable[[], object]) -> None:
@@ -359,9 +358,11 @@ async def tend(runtime: "Runtime", transport: "Transport") -> None:
         log.info("%s", line)
 
 
-def _tell(states: Counter[str]) -> None:
-    if states.keys() - {"unchanged"}:
-        log.info("collected %s", " ".join(f"{state}={count}" for state, count in sorted(states.items())))
+def tell_collected(report: "Iterable[Collected]") -> None:
+    for one in report:
+        if one.state in {"new", "changed", "failed", "empty"}:
+            level = logging.WARNING if one.state == "failed" else logging.INFO
+            log.log(level, "collected source=%s state=%s %s", one.source_id, one.state, one.detail or "-")
 
 
 async def _queue(app: "App", wanted: Collection[Wanted]) -> None:

@@ -159,10 +159,7 @@ class Service:
         finally:
             self._hold = _LONG_AGO
             self._bells["publish"].set()
-        for one in report:
-            if one.state in {"new", "changed", "failed", "empty"}:
-                level = logging.WARNING if one.state == "failed" else logging.INFO
-                log.log(level, "collected source=%s state=%s %s", one.source_id, one.state, one.detail or "-")
+        jobs.tell_collected(report)
 
     def _waits(self) -> bool:
         """Whether editions wait for feeds to be read: at the start, and after a night asleep."""
