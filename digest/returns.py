@@ -16,7 +16,8 @@ from digest.address import canonical
 from digest.errors import TokenError
 from digest.mail.bounces import Kind, Returned, judge_reply, read_returned
 from digest.model import Subscriber
-from digest.store import Claim, Store, Turn
+from digest.signup import Signup
+from digest.store import Claim
 
 ACTOR = "mail server"
 REFUSALS_TO_STOP = 3
@@ -51,14 +52,10 @@ class Returns:
 
     Args:
         delivery_of: Reads a signed return path (``mail.verp``).
-        leaver_of: Whom an unsubscribe token is for; raises TokenError.
-        hash_address: Turns an address into what the suppression list holds.
     """
 
-    store: Store
+    signup: Signup
     delivery_of: Callable[[str], int | None]
-    leaver_of: Callable[[str], int]
-    hash_address: Callable[[str], str]
 
     def process(
         self, messages: Iterable[bytes], *, now: datetime, dry_run: bool = False
@@ -89,9 +86,7 @@ class Returns:
             reason = f"{happened.value}, delivery {returned.delivery}: {returned.status} {returned.text}"
             if returned.kind is Kind.LEAVING:
                 reason = "unsubscribed: by mail"
-            hashed = self.hash_address(reader.address)
-            turn = Turn(state=after, reason=reason, hashed=hashed)
-            self.store.subscribers.turn([reader.id], lambda _: turn, actor=ACTOR, now=now)
+            self.signup.turn(happened, {reader.id: reason}, now=now, actor=ACTOR)
         return f"{_STOPPED}{after.value}"
 
     def _doubted(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> str:
@@ -111,16 +106,16 @@ class Returns:
 
     def _reader(self, returned: Returned) -> tuple[Subscriber | None, bool]:
         """Whom it is about, and whether a signature of ours proves that."""
-        subscribers = self.store.subscribers
+        store = self.signup.store
         if returned.kind is Kind.LEAVING:
             with contextlib.suppress(TokenError):
-                return subscribers.get(self.leaver_of(returned.text)), True
+                return store.subscribers.get(self.signup.whom(returned.text)), True
         if returned.delivery is not None:
-            delivery = self.store.ledger.get(returned.delivery)
+            delivery = store.ledger.get(returned.delivery)
             known = delivery and delivery.subscriber_id
-            return subscribers.get(known) if known else None, True
+            return store.subscribers.get(known) if known else None, True
         with contextlib.suppress(ValueError):
-            return subscribers.find(canonical(returned.address or "")), False
+            return store.subscribers.find(canonical(returned.address or "")), False
         return None, False
 
     def _refusals(self, returned: Returned, reader: Subscriber, now: datetime, dry_run: bool) -> int:
@@ -128,7 +123,7 @@ class Returns:
         this = f"{_REFUSED}{returned.delivery}: "
         before = {
             event.reason.partition(": ")[0] + ": "
-            for event in self.store.subscribers.events(reader.id)
+            for event in self.signup.store.subscribers.events(reader.id)
             if event.reason.startswith(_REFUSED) and event.at > now - REFUSALS_WITHIN
         }
         if not dry_run and this not in before:
@@ -136,4 +131,4 @@ class Returns:
         return len(before | {this})
 
     def _note(self, reader: Subscriber, reason: str, now: datetime) -> None:
-        self.store.subscribers.note(reader.id, actor=ACTOR, now=now, reason=reason)
+        self.signup.store.subscribers.note(reader.id, actor=ACTOR, now=now, reason=reason)

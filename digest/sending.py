@@ -212,10 +212,8 @@ class Sending:
         """What judges bounces, complaints and refusals."""
         base = self._config.bounces.address if self._config.bounces else ""
         return Returns(
-            store=self._home.store,
+            signup=self._home.signup,
             delivery_of=lambda path: read_return_path(path, base, secret=self._secret),
-            leaver_of=self._home.signup.whom,
-            hash_address=self._home.signup.hash_address,
         )
 
     def read_bounces(self, *, dry_run: bool = False) -> list[Handled]:

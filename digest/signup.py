@@ -160,12 +160,12 @@ class Signup:
 
         Raises ConsentError when that cannot be from where the reader stands.
         """
-        return self._take(happened, {reader.id: REASONS[happened]}, until, now=now, actor=actor)[reader.id]
+        return self.turn(happened, {reader.id: REASONS[happened]}, until, now=now, actor=actor)[reader.id]
 
     def unsubscribe(self, leaving: Mapping[int, str], *, now: datetime, actor: str = READER) -> None:
         """Nobody of *leaving* (id to reason, or none) gets mail any more; who left before stays so."""
         reasons = {one: f"unsubscribed: {why}".removesuffix(": ") for one, why in leaving.items()}
-        self._take(Step.UNSUBSCRIBE, reasons, now=now, actor=actor)
+        self.turn(Step.UNSUBSCRIBE, reasons, now=now, actor=actor)
 
     def erase(self, reader: Subscriber, *, now: datetime) -> None:
         """Forget a reader, save a keyed hash of the address, so that it is never mailed again."""
@@ -173,7 +173,7 @@ class Signup:
             hashed = self.hash_address(reader.address)
             self.store.subscribers.erase(reader.id, address_hash=hashed, now=now)
 
-    def _take(
+    def turn(
         self,
         happened: Step,
         reasons: Mapping[int, str],
