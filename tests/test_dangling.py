@@ -3,7 +3,7 @@
 import pytest
 
 from digest.people import people
-from digest.summarize.dangling import Fix, standing
+from digest.summarize.dangling import Fix, can_join, standing
 from digest.summarize.quotes import is_balanced
 
 NAMES = frozenset({"梁玉芬", "邬立志", "Dana Whitcombe", "Whitcombe"})
@@ -129,6 +129,10 @@ def test_what_only_announces_something_says_nothing(sentence: str) -> None:
         "最终，船厂决定停开夜班。",
         "就在那天，轮渡公司签下了第九条船。",
         "Already the pride of the river, this slow boat was built by hand.",
+        "另据报道，轮渡公司还想再订九条船。",
+        "Not just because the fares rose, but because the night boat stopped.",
+        "While it costs a lot, the harbour should not be run like that, the council found.",
+        "Dana Whitcombe never spoke about that particular quarrel.",
     ],
 )
 def test_needs_what_stood_before(sentence: str) -> None:
@@ -164,6 +168,10 @@ def test_needs_what_stood_before(sentence: str) -> None:
         "北岸-三号码头-河口-船厂。",
         "Members can write to ferries@port.example for the timetable.",
         "Welcome to the live coverage of the boat race.",
+        "Below is a plan of the new pier and of the boats that will use it.",
+        "Adapted from the yearbook of the harbour and from other sources.",
+        "Summary: Figures of the harbour show that fewer people take the night boat.",
+        "The old pier in the spring of 1949, before the storm. Photo from the harbour's own collection.",
     ],
 )
 def test_cannot_be_used(sentence: str) -> None:
@@ -194,6 +202,20 @@ def test_notices_and_slogans_weigh_little(sentence: str) -> None:
 
 def test_he_after_another_cue_still_needs_a_name() -> None:
     assert standing("但他没有说明电池的去向。", chinese=True, names=NAMES).person
+
+
+@pytest.mark.parametrize(
+    ("before", "brings"),
+    [
+        ("业内人士说，电池的价格还会再降。", False),
+        ("长风船舶公司今年只接小船。", True),
+        ("邬立志说，电池的价格还会再降。", True),
+    ],
+)
+def test_the_company_needs_a_company_before_it(before: str, brings: bool) -> None:
+    stands = standing("由于电池很贵，码头上的工钱又居高不下，该公司产品卖到两千万元。", chinese=True, names=NAMES)
+    assert stands.fix is Fix.JOIN
+    assert can_join(stands, before, NAMES, chinese=True) is brings
 
 
 def test_slogans_and_hearsay_do_not_lead() -> None:

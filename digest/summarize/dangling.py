@@ -6,14 +6,16 @@ before it (JOIN), or cannot be used (DROP). Words spoken inside quotation marks 
 
 import re
 import tomllib
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any, NamedTuple
 
 from digest.people import SAYING, named_in
 from digest.text import CJK, lazy
+
+_Lacks = Callable[[str, Set[str]], bool]
 
 
 class Fix(IntEnum):
@@ -32,6 +34,7 @@ class Standing(NamedTuple):
         person: It hangs on a person named before (他), so joining needs exactly one to be there.
         empty: Applause, thanks, what everybody knows.
         weight: 1 for a clean sentence, less for one that only passes.
+        lacks: What joining must bring along; without it any sentence before will do.
         cue: The words that hang, for explanations and tests.
     """
 
@@ -40,6 +43,7 @@ class Standing(NamedTuple):
     person: bool = False
     empty: bool = False
     weight: float = 1.0
+    lacks: _Lacks | None = None
     cue: str = ""
 
 
@@ -51,6 +55,11 @@ class _Hanging(NamedTuple):
     named: bool = False
     spoken: bool = False
     pointers: bool = False
+
+    def is_explained(self, again: str | None, before: str, names: Set[str]) -> bool:
+        """Whether *before* holds what explains the cue, or *again*, the cue's own word."""
+        told = again is not None and again in before
+        return told or bool(self.by.search(before)) or (self.named and bool(named_in(before, names)))
 
 
 class _Cues(NamedTuple):
@@ -135,7 +144,7 @@ def standing(
     if m := _HANGING_QUOTE.search(sentence):
         return Standing(fix=Fix.JOIN, cue=m.group())
     cues = _cues(chinese)
-    fix, person, cue = _needs(cues, sentence, outer, bare, names, spoken)
+    fix, person, cue, lacks = _needs(cues, sentence, outer, bare, names, spoken)
     if fix is not Fix.DROP and _QUESTION.search(close):
         return Standing(fix=Fix.DROP, cue="question")
     empty = bool(cues.empty.search(outer))
@@ -146,7 +155,7 @@ def standing(
     leads = fix is Fix.FINE and not (spoken or hollow or sentence[0] in '“「『"‘（(')
     leads = leads and not cues.no_lead.search(outer)
     weight = max(0.25, 1.0 - 0.08 * len(soft) - (0.65 if hollow else 0.0))
-    return Standing(fix=fix, leads=leads, person=person, empty=empty, weight=weight, cue=cue)
+    return Standing(fix=fix, leads=leads, person=person, empty=empty, weight=weight, lacks=lacks, cue=cue)
 
 
 def _marks_only(m: re.Match[str]) -> str:
@@ -157,16 +166,16 @@ def _marks_only(m: re.Match[str]) -> str:
 
 def _needs(
     cues: _Cues, sentence: str, outer: str, bare: str, names: Set[str], spoken: bool
-) -> tuple[Fix, bool, str]:
-    """What a sentence needs, whether that is a person's name, and the words that tell."""
+) -> tuple[Fix, bool, str, _Lacks | None]:
+    """What a sentence needs, whether that is a person's name, the words that tell, and what explains them."""
     if m := cues.drop.search(outer) or cues.series.match(bare):
-        return Fix.DROP, False, m.group()
+        return Fix.DROP, False, m.group(), None
     for m in () if spoken else cues.own.finditer(outer):
         before = outer[: m.start()]
         if not (cues.told.search(before) and named_in(before, names)):
-            return Fix.DROP, False, m.group()
+            return Fix.DROP, False, m.group(), None
     if cues.least_words and (bare[0].islower() or len(sentence.split()) < cues.least_words):
-        return Fix.DROP, False, "fragment"
+        return Fix.DROP, False, "fragment", None
     person = cues.person.search(outer)
     if person and _is_told(outer[: person.start()], names, cues):
         person = None
@@ -175,12 +184,14 @@ def _needs(
     if not early and (m := cues.time.match(bare)) and not cues.dated.search(sentence):
         early = m
     if m := early or person:
-        return Fix.JOIN, person is not None, m.group()
+        return Fix.JOIN, person is not None, m.group(), None
     for hanging in cues.hanging:
         m = hanging.cue.search(outer) if points or not hanging.pointers else None
-        if m and not (spoken and hanging.spoken) and not _is_explained(m, hanging, outer[: m.start()], names):
-            return Fix.JOIN, False, m.group()
-    return Fix.FINE, False, ""
+        if m and not (spoken and hanging.spoken):
+            explains = partial(hanging.is_explained, m.group(1) if m.lastindex else None)
+            if not explains(outer[: m.start()], names):
+                return Fix.JOIN, False, m.group(), explains if hanging.named else None
+    return Fix.FINE, False, "", None
 
 
 def _is_told(before: str, names: Set[str], cues: _Cues) -> bool:
@@ -190,13 +201,10 @@ def _is_told(before: str, names: Set[str], cues: _Cues) -> bool:
     return found or bool(cues.role.search(before))
 
 
-def _is_explained(m: re.Match[str], hanging: _Hanging, before: str, names: Set[str]) -> bool:
-    again = m.lastindex is not None and m.group(1) in before
-    return again or bool(hanging.by.search(before)) or (hanging.named and bool(named_in(before, names)))
-
-
 def can_join(standing: Standing, before: str, names: Set[str], *, chinese: bool) -> bool:
     """Whether *before*, the sentences in front of it in the excerpt, is what a JOIN sentence needs."""
+    if standing.lacks:
+        return standing.lacks(before, names)
     if not standing.person:
         return True
     if inside := named_in(before, names):
