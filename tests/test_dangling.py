@@ -213,7 +213,9 @@ def test_he_after_another_cue_still_needs_a_name() -> None:
     ],
 )
 def test_the_company_needs_a_company_before_it(before: str, brings: bool) -> None:
-    stands = standing("由于电池很贵，码头上的工钱又居高不下，该公司产品卖到两千万元。", chinese=True, names=NAMES)
+    stands = standing(
+        "由于电池很贵，码头上的工钱又居高不下，该公司产品卖到两千万元。", chinese=True, names=NAMES
+    )
     assert stands.fix is Fix.JOIN
     assert can_join(stands, before, NAMES, chinese=True) is brings
 

@@ -476,7 +476,9 @@ company in the harbour pays its share of the work.”
 Dana Whitcombe: The boats that went to the other side of the bay are never coming back to this pier.
 Reporter: What did the new steel cost the town, and who paid for the work on the northern end of it?
 Dana Whitcombe: Two million dollars, most of it from the companies that land their fish on the pier."""
-    found = summary(make(text, title="The harbour that was left", language="en"), room=1000)
+    found = summary(
+        make(text, title="Dana Whitcombe and the harbour that was left", language="en"), room=1000
+    )
     assert {e.speaker for e in found} <= {None, "Whitcombe", "Dana Whitcombe"}
     own = [e for e in found if "share of the work" in e.text or "never coming" in e.text]
     assert own and all("Whitcombe" in (e.speaker or e.text) for e in own)
@@ -578,3 +580,19 @@ def test_what_brings_nothing_along_is_no_point(clear: str, unclear: str) -> None
     article = make(text, title="The harbour council buys electric ferries", language="en")
     at = {p.start: p.clear for p in passages(read(article, {}), least=20, most=400)}
     assert at.get(article.text.index(unclear), 0) < 0.7 < at[article.text.index(clear)]
+
+
+@pytest.mark.parametrize(
+    ("title", "alone"), [("What the harbour keeps", False), ("What Whitcombe keeps of the harbour", True)]
+)
+def test_a_surname_alone_tells_nobody_who_it_is(title: str, alone: bool) -> None:
+    text = """\
+The boats of the harbour were sold for less than the steel of the old pier was worth in that year.
+Dana Whitcombe was a welder at the harbour before she was asked to keep what was left of it.
+Nobody on the northern side of the bay expected the council to sell the last of the boats in May.
+In the winter Whitcombe mended the pier with steel from the boats that nobody had wanted to buy.
+In the spring Longwind Yard sent two ferries that run on batteries to the harbour of the bay."""
+    article = make(text, title=title, language="en")
+    begins = {p.start for p in passages(read(article, {}), least=20, most=400)}
+    assert (article.text.index("In the winter") in begins) is alone
+    assert article.text.index("In the spring") in begins

@@ -6,10 +6,11 @@ before it (JOIN), or cannot be used (DROP). Words spoken inside quotation marks 
 
 import re
 import tomllib
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from enum import IntEnum
 from functools import cache, partial
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from digest.people import SAYING, named_in
@@ -123,13 +124,20 @@ _HANGING_QUOTE = lazy(
 
 
 def standing(
-    sentence: str, *, chinese: bool, names: Set[str], selves: Sequence[str] = (), spoken: bool = False
+    sentence: str,
+    *,
+    chinese: bool,
+    names: Set[str],
+    selves: Sequence[str] = (),
+    in_full: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    spoken: bool = False,
 ) -> Standing:
     """Judge one *sentence* by itself.
 
     Args:
         names: People the article names.
         selves: What the author calls themselves (谭老师 for 谭婧): such asides are dropped.
+        in_full: Surname to whole names, of those whom the title does not name: alone it tells nobody who.
         spoken: The sentence lies inside a quotation whose marks it does not contain, and its speaker will
             be named beside it: 我 and "you" are theirs.
     """
@@ -147,6 +155,10 @@ def standing(
     fix, person, cue, lacks = _needs(cues, sentence, outer, bare, names, spoken)
     if fix is not Fix.DROP and _QUESTION.search(close):
         return Standing(fix=Fix.DROP, cue="question")
+    if fix is Fix.FINE and not spoken:
+        for _, name in named_in(outer, in_full.keys()):
+            if not _holds(wholes := in_full[name], outer):
+                fix, cue, lacks = Fix.JOIN, name, partial(_holds, wholes)
     empty = bool(cues.empty.search(outer))
     soft = set(cues.soft.findall(outer[:60]))
     hollow = empty or bool(_EXCLAIMS.search(close))
@@ -199,6 +211,10 @@ def _is_told(before: str, names: Set[str], cues: _Cues) -> bool:
     elsewhere = (" in ", " at ", " the ")
     found = any(not before[:at].endswith(elsewhere) for at, _ in named_in(before, names))
     return found or bool(cues.role.search(before))
+
+
+def _holds(wholes: Sequence[str], before: str, names: Set[str] = frozenset()) -> bool:
+    return any(whole in before for whole in wholes)
 
 
 def can_join(standing: Standing, before: str, names: Set[str], *, chinese: bool) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from digest.model import Article
 from digest.people import SAYING, in_title, named_in, people
@@ -149,7 +149,14 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     about = relevance(article, [span for span, _ in spans], hits)
     themed = _THEMED if any(about) else 0.0
     starts = [quote.start for quote in quotes]
-    stands = partial(_judge, chinese=chinese, names=names, selves=_selves(article), sound=soundness(article))
+    stands = partial(
+        _judge,
+        sound=soundness(article),
+        chinese=chinese,
+        names=names,
+        selves=_selves(article),
+        in_full={} if chinese else _in_full(article, names),
+    )
     read_: list[Sentence] = []
     for i, ((start, end), paragraph) in enumerate(spans):
         spoken = _spoken(start, end, quotes, starts)
@@ -165,17 +172,9 @@ def read(article: Article, focus: Mapping[str, float]) -> Reading:
     return Reading(article, chinese, names, quotes, tuple(read_), news, at, tuple(weights), clarity, stands)
 
 
-def _judge(
-    body: str,
-    *,
-    chinese: bool,
-    names: Set[str],
-    selves: Sequence[str],
-    sound: Callable[[str], float],
-    spoken: bool,
-) -> Standing:
+def _judge(body: str, *, sound: Callable[[str], float], **known: Any) -> Standing:
     """How a sentence stands, and how far its words can be trusted."""
-    stood, trust = standing(body, chinese=chinese, names=names, selves=selves, spoken=spoken), sound(body)
+    stood, trust = standing(body, **known), sound(body)
     if trust < _DOUBTFUL:
         return Standing(fix=Fix.DROP, cue="rewritten")
     return stood if trust == 1 else stood._replace(weight=stood.weight * trust)
@@ -184,6 +183,29 @@ def _judge(
 def _main_person(article: Article, names: Set[str]) -> str | None:
     """Who is interviewed: the person the title names, else the one named most."""
     return in_title(article.title, names) or max(sorted(names), key=article.text.count, default=None)
+
+
+def _in_full(article: Article, names: Set[str]) -> dict[str, tuple[str, ...]]:
+    """Surname to whole names, of people whom the title does not name."""
+    wholes: dict[str, tuple[str, ...]] = {}
+    for name in sorted(names):
+        if " " in name and (last := name.rpartition(" ")[2]) in names and last not in article.title:
+            wholes[last] = (*wholes.get(last, ()), name)
+    return {
+        last: told
+        for last, told in wholes.items()
+        if any(_is_person(last, whole, article.text) for whole in told)
+    }
+
+
+_HUMAN = r"(?:he|she|his|her|who|said|says|told|wrote|notes?d?|(?:explain|recall)(?:s|ed)|argue[sd])\b"
+
+
+def _is_person(last: str, whole: str, text: str) -> bool:
+    """Whether capitalized words are somebody: Christopher Doyon was a child … he, Scott (1841-1924)."""
+    behind = rf" \(\d{{4}}|,? (?:[^.\n]{{0,80}} )?{_HUMAN}"
+    whole, last = re.escape(whole), re.escape(last)
+    return bool(re.search(rf"\b{whole}(?:{behind})|(?:said|says|added) {whole}|\b{last} {_HUMAN}", text))
 
 
 def _selves(article: Article) -> tuple[str, ...]:
