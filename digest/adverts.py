@@ -187,12 +187,13 @@ def _praised(article: Article, folded: str) -> dict[Span, list[str]]:
 
     A firm's own story praises all over; a critic says I, and a juror is quoted.
     """
-    every = [(match.start(), match.group()) for match in _LOUD.finditer(folded)]
+    every = list(_LOUD.finditer(folded))
+    starts, often = [match.start() for match in every], Counter(match.group() for match in every)
     found: dict[Span, list[str]] = {}
     for block in article.paragraphs() if len(every) > 1 else ():
-        loud = {word for at, word in every if block.start <= at < block.end}
-        others = {word for at, word in every if not block.start <= at < block.end}
-        if len(loud) < 2 or len(others) * 2 > len(loud):
+        here = every[bisect_left(starts, block.start) : bisect_left(starts, block.end)]
+        loud = Counter(match.group() for match in here)
+        if len(loud) < 2 or sum(n > loud[word] for word, n in often.items()) * 2 > len(loud):
             continue
         text = folded[block.start : block.end]
         praise = sorted(loud) + distinct(_SOFT, text)
@@ -346,12 +347,13 @@ def host(around: str) -> tuple[str, list[str]] | None:
 
 
 def without(article: Article, spans: tuple[Span, ...], reason: str) -> Article:
-    """*article* less the *spans*: whole blocks vanish, parts of one leave a cut."""
+    """*article* less the *spans*, which are in order: whole blocks vanish, parts of one leave a cut."""
     text = ""
     blocks: list[Block] = []
     cuts: list[Cut] = []
     for block in article.blocks:
-        gone = [span for span in spans if block.start <= span[0] and span[1] <= block.end]
+        near = spans[bisect_left(spans, (block.start,)) : bisect_left(spans, (block.end,))]
+        gone = [span for span in near if span[1] <= block.end]
         kept = "".join(_outside(article.text, (block.start, block.end), gone)).rstrip()
         if not kept:
             continue
