@@ -247,13 +247,13 @@ def test_an_advert_at_a_paragraphs_end_is_cut_and_told(tmp_path: Path) -> None:
 
 def test_praise_all_over_a_long_article_takes_time_by_its_length() -> None:
     def cost(paragraphs: int) -> float:
-        said = (
-            f"第{n}天,享誉全城的渡船有口皆碑,早晨七点离开码头,船上坐着去上班的人。" for n in range(paragraphs)
+        names = (
+            "".join(chr(0x4E00 + (37 * n + 101 * k) % 5_000) for k in range(60)) for n in range(paragraphs)
         )
-        page = clean_page("\n\n".join(["一座城市的一天", *said]), source_id="x")
+        page = clean_page("\n\n".join(f"{name}享誉全城有口皆碑。" for name in names), source_id="x")
         started = process_time()
         judge(page)
         return process_time() - started
 
-    limit = 30 * max(cost(100), 0.01)
-    assert any(cost(3_400) < limit for _ in range(3)), "three times in a row: not the machine"
+    limit = 40 * max(min(cost(100) for _ in range(3)), 0.01)
+    assert any(cost(3_000) < limit for _ in range(3)), "three times in a row: not the machine"
