@@ -71,10 +71,14 @@ _STRETCH = 4
 """Sentences that are read as one."""
 _HOPELESS = -1.0
 """Likeness under which a sentence is no part of what reads like an advert."""
+_ALIKE = 0.4
+"""Likeness above which sentences read like an advert: at 0, twice as many clean articles lost some."""
 _DISGUISED = 3.0
 """Weight and worth of what two disguised words and those around them say, from which it is an offer."""
-_PRAISED = 3
-"""Praise in a paragraph from which it does nothing else; what only sellers write counts double."""
+_PRAISED = 5
+"""Words of praise in a paragraph from which it does nothing else; what only sellers write counts double."""
+_BETWEEN = {True: 20, False: 60}
+"""Characters of such a paragraph for each, whether Chinese or not."""
 _SAMPLE = 2000
 """Characters of an article from which it is known whether all of it offers."""
 _DENSE = 0.8
@@ -190,14 +194,16 @@ def _praised(article: Article, folded: str) -> dict[Span, list[str]]:
     every = list(_LOUD.finditer(folded))
     starts, often = [match.start() for match in every], Counter(match.group() for match in every)
     found: dict[Span, list[str]] = {}
-    for block in article.paragraphs() if len(every) > 1 else ():
+    for block in article.paragraphs() if every else ():
         here = every[bisect_left(starts, block.start) : bisect_left(starts, block.end)]
         loud = Counter(match.group() for match in here)
-        if len(loud) < 2 or sum(n > loud[word] for word, n in often.items()) * 2 > len(loud):
+        if not loud or sum(n > loud[word] for word, n in often.items()) * 2 > len(loud):
             continue
         text = folded[block.start : block.end]
         praise = sorted(loud) + distinct(_SOFT, text)
-        if len(loud) + len(praise) >= 2 * _PRAISED and not _LIVED.search(text) and _reporting(text) < 2:
+        worth = len(loud) + len(praise)
+        dense = worth >= max(_PRAISED, len(text) / _BETWEEN[count_cjk(text) > 0])
+        if dense and not _LIVED.search(text) and _reporting(text) < 2:
             found[block.start, block.end] = praise
     return found if len(found) * 4 <= len(article.paragraphs()) else {}
 
@@ -233,10 +239,10 @@ def _read(told: str, folded: str, block: Block, every: Sequence[Span]) -> list[S
         stretches = [(every[a][0], every[b][1]) for a in ends for b in ends if a <= n <= b < a + _STRETCH]
         free = (stretch for stretch in stretches if not found or stretch[0] >= found[-1][1])
         score, best = max((likeness(stretch), stretch) for stretch in free)
-        if score > 0:
+        if score > _ALIKE:
             found.append(best)
     whole = (block.start, block.end)
-    return found or [whole] * (likeness(whole) > 0)
+    return found or [whole] * (likeness(whole) > _ALIKE)
 
 
 def _weighed(folded: str, run: list[Span]) -> tuple[Span, ...]:

@@ -177,7 +177,7 @@ def _characters(folded: str) -> tuple[float, str] | None:
 
 def _phrases(folded: str) -> tuple[float, str] | None:
     phrases = distinct(_TORTURED, folded)
-    if len(phrases) < 2:
+    if len(phrases) < (2 if _RUN.search(folded) else 1):
         return None
     said = f"words that nobody puts together ({_list(phrases)})"
     return min(1.0, 2 * len(phrases) / _by_chance(folded)), said
