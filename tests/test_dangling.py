@@ -136,7 +136,7 @@ def test_what_only_announces_something_says_nothing(sentence: str) -> None:
         "On Friday they asked the court for another month to mend the pier.",
         "Walking along the pier of the old harbour, they reached the ferry in ten minutes.",
         "With a strict captain on board, she was eager to leave the boat in May.",
-        "Joy — people like the idea of the night boat, and it costs little.",
+        "Joy - people like the idea of the night boat, and it costs little.",
     ],
 )
 def test_needs_what_stood_before(sentence: str) -> None:
