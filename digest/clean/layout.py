@@ -10,6 +10,7 @@ from digest.clean.sheet import Sheet
 CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:\.\d+)*\.? |\[edit\]$|¶$")
 """What a heading has in a table of contents and not in the text, or the other way."""
+_INTERVIEWER = re.compile(r"(?:记者|記者|采访者|採訪者|reporter)\s?[:：]", re.IGNORECASE)
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
 _PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這那不会會與及為]")
 _PRONOUN = re.compile(r"\b(?:I|you|your|me|my|we|our|us|it|he|him|she|her|they)\b", re.IGNORECASE)
@@ -22,6 +23,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     _allow_promotion(sheet)
     _allow_services(sheet)
     _allow_verse(sheet)
+    _allow_questions(sheet)
     sheet.voted = any(line.vote for line in lines)
     _allow_links(sheet)
     _allow_refrains(sheet)
@@ -54,6 +56,14 @@ def _allow_services(sheet: Sheet) -> None:
         named = (sum(name in text for text in others) for name in subjects(sheet.lines[i].text))
         if len(among) >= 4 or max(named, default=0) >= least:
             sheet.kinds[i] = Kind.PROSE
+
+
+def _allow_questions(sheet: Sheet) -> None:
+    """What an interviewer says begins like a byline: where one asks twice, all of it is text."""
+    said = [i for i, line in enumerate(sheet.lines) if _INTERVIEWER.match(line.text)]
+    if sum(sheet.lines[i].text.endswith(("?", "？")) for i in said) >= 2:
+        for i in said:
+            sheet.kinds[i] = Kind.PROSE if sheet.kinds[i] is Kind.META else sheet.kinds[i]
 
 
 def _allow_links(sheet: Sheet) -> None:

@@ -108,7 +108,8 @@ def kind(line: Line) -> Kind:
     text = fold(line.text) if _TRADITIONAL.search(line.text) else line.text
     if len(text) <= 600 and line.size <= _LONG * 2:
         prose = is_prose(line, strict=True)
-        if not prose and line.size <= _LONG and is_byline(text) and not _FINAL(text):
+        asks = text.endswith(("?", "？"))
+        if not (prose or asks) and line.size <= _LONG and is_byline(text) and not _FINAL(text):
             return Kind.META
         if found := (_OF_LONG if prose and line.size >= 60 else _OF_ALL)(text):
             return found

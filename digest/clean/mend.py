@@ -12,10 +12,14 @@ from digest.clean.lines import Line, measure
 from digest.clean.marks import Kind, kind
 from digest.text import CJK
 
-_RESUMES = re.compile(r"[a-z](?!\w*(?:\.com|\.org|\.cn))|[,，。、;；:：.!！?？)）”’」』》]")
+_RESUMES = re.compile(
+    r"(?!(?:via )?\S*\.(?:com|org|net|io|co|cn|me|edu|gov|info|dev)\b)[a-z]|[,，。、;；:：.!！?？)）”’」』》]"
+)
 _OPEN = re.compile(rf"[\w{CJK},，、;；“‘「『《(（&-]$")
 _CJK_LAST = re.compile(f"[{CJK}]$")
 _JOINTS = (Kind.PROSE, Kind.SHORT)
+_NAMES = re.compile(r"[\w.-]+(?:, [\w.-]+){1,7}(?:, [\w.'’ -]{2,40})?$")
+"""A row of single words and a last one of some: writers by their accounts, and where they write."""
 _LONGEST_LINK = 20.0
 """Reading weight of the words of one link."""
 _MOST_PIECES = 40
@@ -31,6 +35,8 @@ def mend(lines: Sequence[Line]) -> list[Line]:
         while len(parts) < _MOST_PIECES:
             following = lines[i + len(parts) : i + len(parts) + 2]
             n = _continuation(parts[-1], parts[0], following)
+            if n and i == 0 and following[0].common == 0 and _NAMES.match(following[0].text):
+                break  # the title's
             if n == 0:
                 break
             parts += following[:n]

@@ -20,15 +20,19 @@ to compile."""
 _LABEL = r"(?:^|(?<=[\s(（【\[|丨｜,，。;；/\"”]))"
 _SIGN = r"\s?[:：丨|｜/／∕︱│]\s?"
 _AUTHOR = lazy(
-    rf"(?:{_LABEL}(?:本文|文章|原文|原创)?(?:作者|撰文|撰稿|文字|编译|翻译|译者|采写|采写记者|采访|执笔|整理|发信人"
+    rf"(?:{_LABEL}(?:本文|文章|原文|原创)?(?:作者|撰文|撰稿|文字|编译|翻译|译者|采写|采写记者|采访|采访者|执笔|整理|发信人"
     rf"|文|(?:本报|见习|特约|实习|首席|全媒体)?记者|作 者){_SIGN}|原创作者{_SIGN}|[，,]作者\s?(?=\S+$))"
     r"(?P<names>[^:：丨|｜;；。(（【\[]{2,40})"
 )
+_QUESTION = lazy(
+    r"^(?:记者|記者|采访者|问|問|Q|Reporter)\s?[:：](?=.*[？?！!。…，,].*)(?!\s?\S{2,4}(?:[，,]\s?\S{2,4})*(?:\s|$))"
+)
+"""What an interviewer says is no byline, though it begins like one."""
 _EDITOR = lazy(
     rf"{_LABEL}(?:本文|责任|責任|责|责|执行|值班|网络|文字|版面)?(?:编辑|編輯|责编|責編|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
 )
 _REPORTER = lazy(
-    rf"(?:[(（〔\[【]|^[□■●◎\s]*){HAN}{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
+    rf"(?:[(（〔\[【／]|^[□■●◎\s]*(?:{HAN}{{2,8}} )?){HAN}{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
     rf"(?P<names>(?:{HAN}|·){{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?(?:{HAN}|·){{2,4}}){{0,4}})\s?(?:[)）/／∕]|$)"
 )
 _SPACED = lazy(rf"(?<=\s)({HAN}) (?={HAN}(?:\s|$))")
@@ -46,7 +50,8 @@ _NOT_A_PERSON = lazy(
     r"times|media|contributors?|daily|reuters|bbc|cnn|ap|afp|sign|log|feedback|newsletter|industry|professor|menu|home|search|our|your|out|in|up|for|next|"
     r"video|ad|tech|insider|project|speech|engineers?|software|senior|technologist|morning|corporation|communications|foundation|cent(?:er|re)|council|"
     r"committee|department|updated|published|minutes?|editorial|admin|guest|university|institute|inc|ltd|llc|the|this|more|all|of|online|magazine|network|on|"
-    r"at|group|consulting|posts|mon|tue|wed|thu|fri|sat)\b",
+    r"at|group|consulting|posts|run|running|chasing|living|making|travel(?:l?ing)?|wandering|eating|cooking|reading|writing|thinking|learning|"
+    r"finding|becoming|being|going|building|mon|tue|wed|thu|fri|sat)\b",
     re.IGNORECASE,
 )
 _NOBODY = lazy(
@@ -59,24 +64,26 @@ _SOURCE = lazy(
     rf"|(?:本文|文章)(?:首发于?|原载于?|来源于?|转载自|转自)\s?[:：]?\s?(?:微信)?(?:公众号)?\s?[:：]?"
     rf"[「“\"《]?(?P<first>[^「」“”\"《》，,。（(:：]{{2,20}}?)\s?[」”\"》]?\s?(?:[，,。（(]|$)"
     rf"|(?<=\d\s)来自\s(?P<sent>\S{{2,16}})$"
-    rf"|^(?P<own>{HAN}{{2,8}}(?:报|網|网|社|台|周刊|新闻))记者\s"
+    rf"|^(?P<own>{HAN}{{2,8}}(?:报|報|網|网|社|台|周刊|新闻|新聞))(?:记者|記者)(?:\s|(?={HAN}{{2,4}}(?:\s|$)))"
     r"|^《(?P<paper>[^》]{2,12})》\s?[（(]?\d{4}"
     r"|(?:^|\s)(?:Source:|SOURCE:?)\s?(?P<en>[A-Z][\w .&'’-]{1,40})$"
 )
 _ACCOUNT = lazy(
+    r"^(?:微信)?公众号\s?[:：]\s?(?P<alone>[^:：,，;；。(（|｜\s]{2,20})$|"
     r"公众号\s?[:：]?\s?[“\"「『《【]?\s?(?P<name>[^“”\"「」『』《》【】:：,，;；。(（\s]{2,20})\s?[”\"」』》】(（,，。;；\s]"
 )
 _ORIGINAL = lazy(r"^原创\s?[丨|｜:：]\s?(?P<name>\w{2,14})$|^(?P<before>\w{2,10})原创作者")
 _DATELINE = lazy(
     rf"^[(（【]?据?(?P<name>{HAN}{{1,6}}?(?:网|报|社|台|在线|新闻|周刊|财经))"
-    rf"(?:(?:讯|消息|报道)[】)）\s(，,]|(?:讯|消息|报道)?[)）】]?\s?{HAN}{{0,6}}\s?\d{{1,2}}月\d{{1,2}}日(?:电|讯|报道|消息))"
+    rf"(?:(?:讯|消息|报道)[】)）\s(（，,]|(?:讯|消息|报道)?[)）】]?\s?{HAN}{{0,9}}\s?(?:\d{{4}}年)?\d{{1,2}}月\d{{1,2}}日"
+    rf"(?:电|電|讯|訊|报道|報導|消息))"
 )
 _WIRE = lazy(r"^(?:[A-Z][\w.,'’ -]{1,40} )?\((?P<name>[A-Z][A-Za-z ]{1,24})\)\s?[-–—]")
 _REPORTER_OF = lazy(
     r"《(?P<quoted>[^》]{2,12})》(?:杂志|报社)?(?:的)?记者|接受(?:了)?(?P<plain>[^\W\d_]{2,8}?)(?:的)?(?:独家)?(?:专访|采访)"
 )
 _MEDIUM = lazy(
-    r"(?:网|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|消息|海外版|科技|局|厅|委|办公室|大学|学院|公司|集团|研究院|笔记|日记|手记|札记|博客|小站|站|故事)$"
+    r"(?:网|網|報|报|社|刊|讯|訊|台|频道|新闻|新聞|时报|時報|杂志|雜誌|财经|在线|观察|参考|通讯|评论|传媒|媒体|中心|客户端|公众号|视点|消息|海外版|科技|局|厅|委|办公室|大学|学院|公司|集团|研究院|笔记|日记|手记|札记|博客|小站|站|故事|工作室)$"
     r"|\b(?:Herald|Times|News|Post|Courier|Press|Gazette|Journal|Tribune|Ledger|Chronicle|Review|Weekly|Observer|Telegraph|Standard|Mirror"
     r"|Magazine|Globe|Register|Bulletin|Examiner|Inquirer|Dispatch|Sentinel|Reuters|BBC|CNN|Daily|Today|Online|Media|Radio|Agency|Wire)$"
 )
@@ -99,6 +106,19 @@ _BEHIND_NAMES = lazy(
     r"|\s(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d"
 )
 _LABELLED = lazy(rf"{HAN}{{1,6}}\s?[:：]\s?[^\s|｜]*")
+_ROLE_OF = lazy(r"\b(?:Contributors?|Photos?|Images?|Illustrations?|Editors?)(?: by)?: [^|]*")
+_SITE_LAST = lazy(
+    r"(?:^|(?<=[,|] ))(?:[a-z\d-]{2,30}\.){1,3}(?:com|org|net|io|co|cn|edu|gov|info|dev|me|uk)"
+    r"(?=$|, \d{4}/\d\d$)"
+)
+_CHANNEL = lazy(
+    r"(?:体育|财经|国际|国内|社会|娱乐|本地|科技|视频|图片|滚动|今日|热点|时政|军事)?(?:新闻|频道|资讯|快讯|中心|观察|评论|科技|财经)$"
+)
+_TWO_IN_ONE = lazy(r"(?!Ma?c|De|La|Le|Fitz)[A-Za-z]*[a-z][A-Z]\w*[a-z]")
+_SECTION = lazy(
+    r"News|Features?|Opinions?|Comment|Sports?|Arts?|Culture|Music|Film|Books|Food|Travel|Business|Science|Technology"
+    r"|Tech|Politics|Health|Lifestyle|Essays?|School|Campus|Local|World|Games|Television|Theatre|Fashion"
+)
 _BY_WORD = lazy(r"^(?:(?:Posted|Written|Published)(?: on)? ?)?(?:[Bb]y|BY)\b:? ?|^(?:on|at) ")
 _BY_TAG = lazy(r"^(?:(?:Posted |Written |Reviewed )?[Bb]y|BY)(?=[A-Z :])[: ]*")
 _TITLE = lazy(r"(?:[A-Z]\.?){2,5}|Ph\.?D\.?|[JS]r\.?")
@@ -110,6 +130,7 @@ _PLACE = lazy(
 _BEHIND_VALUE = lazy(
     r"\s(?:点击|浏览|阅读|来源|时间|发布|编辑|责编|审核|字体|日期|摄影|图片|供图|制图|策划|校对|\d)"
 )
+_NEXT_ROLE = lazy(r"\s(?:图|圖|摄|攝|摄影|文|译|编辑|制图|视频|供图)\s?[/／]")
 _ROLES = lazy(r"(?:^|\s)(?:通讯员|实习生|特约记者)\s?")
 _NO_OUTLET = lazy(
     r"^(?:网络|互联网|本站|本网|原创|未知|综合|整理|转载|其他|其它|不详|官网|作者|网友|佚名|新闻|资讯|公众号|微信|微信公众号|官方|记者|媒体|我们|图片).{0,3}$|^(?:News|Sports?|World|Opinion)$"
@@ -126,7 +147,7 @@ _COPYRIGHT = lazy(
 _FORUM_BAR = lazy(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
 _COMPANY = lazy(
     r"有限公司|集团|公司$|必究|负责|\b(?:Limited|Corporation|Corp|Inc|Ltd|LLC)\b"
-    r"|^All\b|^The Authors?$|^版权|^ICP",
+    r"|^All\b|^The (?:Authors?|End)$|^(?:Fin|End)$|^版权|^ICP",
     re.IGNORECASE,
 )
 _PUBLISHED_FIRST = lazy(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
@@ -136,6 +157,7 @@ _UPDATED_FIRST = lazy(
 _SENTENCE = lazy(r"[，,][^，,]{4,}[。！？]$")
 """A standfirst: the day in it is what it speaks of."""
 _SAYS_DATE = lazy(r"[发發][布佈表稿]|时间|日期|来源|\d楼|published|posted|\bdate", re.IGNORECASE)
+_LABELS_DATE = lazy(r"(?:[发發][布佈表稿]|时间|日期|来源)\s?[:：于]|published|posted|\bdate", re.IGNORECASE)
 _NO_DATE = lazy(
     r"©|copyright|版权|ICP|^(?:all times are )?GMT[+-]|今天是|现在是|截止|截至|注册"
     r"|最后由|最后编辑|last edited|join(?:ed| date)|member since|有效期|备案|报名"
@@ -150,7 +172,7 @@ _DATELINE_EN = lazy(r"[A-Z]{2}[A-Z .,'’-]*[^–—]{0,60}?\d{4}\b[^–—]{0,2
 """SPRINGFIELD, 3 May 2024 - how releases begin: the place in capitals, then the day."""
 _HELD = ("专访", "采访", "访谈", "对话", "对谈", "interview", "Interview", "INTERVIEW")
 # What each match of the patterns above holds: looking for these first is a tenth of the work.
-_TELLS = ("电", "讯", "报道", "消息")
+_TELLS = ("电", "電", "讯", "报道", "消息")
 _ASKS = ("记者", "記者", "通讯员", "接受")
 _OWNS = ("授权", "手机版", "©", "(C)", "(c)", "opyright", "权所有", "權所有")
 
@@ -201,6 +223,7 @@ def credits(
         footer: The last lines of the page.
         brand: The name header and footer share, if any.
     """
+    head, tail = ([line for line in lines if not _QUESTION.match(line)] for lines in (head, tail))
     edges = [*(text[:120] for text in body[:2]), *(text[-60:] for text in body[-1:])]
     named, medium = _unlabelled(head, site)
     outlet, inferred = _outlet([*head, *tail], body, medium, latin=not site)
@@ -221,7 +244,10 @@ def credits(
 def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
     for line in lines:
         for match in label.finditer(line[:300]):
-            names = split_names(match["names"])
+            value = match["names"]
+            if line[match.end("names") :][:1] in (":", "："):  # up to the next label, and that is no name
+                value = re.sub(r"[\s，,、][^\s，,、]*$", "", value)
+            names = split_names(_NEXT_ROLE.split(value)[0])
             if names:
                 return names
     return ()
@@ -230,32 +256,55 @@ def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
 def _unlabelled(lines: _Lines, site: str | None) -> tuple[tuple[str, ...], str | None]:
     """(authors, outlet) of bylines without labels: name and source beside a date, or alone near one."""
     authors: list[str] = []
-    outlet: str | None = None
+    first = _tokens(lines[0], "") if lines and len(lines[0]) <= 16 else []
+    kinds = [
+        "medium" if is_medium(token) and not _CHANNEL.match(token) else is_person(token) for token in first
+    ]
+    outlet = first[0] if kinds == ["medium", True] else None  # some paper, some writer: right below the title
+    authors += first[1:] if outlet else []
     dated = [dates.locate(line) for line in lines]
     for i, line in enumerate(lines):
         near = any(dated[max(0, i - 2) : i + 3])
         if _NO_DATE.search(line):
             continue
-        if (place := dated[i]) and len(line) <= 90:
+        if (place := dated[i]) and len(line) <= (140 if " | " in line else 90):
             before, after = line[: place[0]], line[place[1] :]
-        elif near and len(line) <= 40:
+        elif (near and len(line) <= 40) or (len(line) <= 60 and _SITE_LAST.search(line)):
             before, after = line, ""
         else:
             continue
-        for token in _tokens(before, after):
+        tokens = _tokens(_ROLE_OF.sub("", before), after)
+        outlet = outlet or (None if site else _paper(tokens, bool(place)))
+        for token in tokens:
             if site and token.isascii() and (not place or site in token):
                 continue
             if account := re.fullmatch(r"(\S{2,12})官方[账帐]号", token):
                 outlet = outlet or account[1]
             elif is_medium(token):
                 outlet = outlet or tidy_outlet(re.split(r"[-—]", token)[-1])
+            elif len(pair := re.split(r" (?:and|&) ", token)) > 1 and all(map(is_person, pair)):
+                authors += pair
             elif is_person(token) or (place and not authors and _is_account(token)):
-                authors.append(token)
+                authors.append(_tidy_case(token))
     return tuple(dict.fromkeys(authors)), outlet
 
 
+def _paper(tokens: Sequence[str], dated: bool) -> str | None:
+    """The address of a site; beside a date a single name before a section, or one of two words in one."""
+    for before, token in zip(("", *tokens), tokens, strict=False):
+        if _SITE_LAST.fullmatch(token):
+            return token
+        if dated and is_person(before) and _TWO_IN_ONE.fullmatch(token):
+            return token
+    single = dated and len(tokens) == 2 and _SECTION.fullmatch(tokens[1])
+    named = single and re.fullmatch(
+        rf"(?!(?:Home|Blog|Archives?|{_SECTION.pattern})$)[A-Z]\w{{2,20}}", tokens[0]
+    )
+    return tokens[0] if named else None
+
+
 def _tokens(before: str, after: str) -> list[str]:
-    parts = re.split(rf"[|｜·•»>，,]|\s[-–—]\s|{_WEEKDAY}", _LABELLED.sub("|", f"{before}|{after}"))
+    parts = re.split(rf"[|｜／·•»>，,]|\s[-–—]\s|{_WEEKDAY}", _LABELLED.sub("|", f"{before}|{after}"))
     pieces = (
         piece.strip(" 】【()（）[]") for part in parts for piece in _words(_BY_WORD.sub("", part.strip()))
     )
@@ -284,7 +333,7 @@ def is_person(name: str) -> bool:
 def _is_account(name: str) -> bool:
     """Whether it may be what a writer calls himself on a platform; the platform tells where he is, too."""
     return bool(re.fullmatch(r"[\w·]{2,7}", name)) and not (
-        name.isascii() or _NOBODY.match(name) or _PLACE.match(name)
+        re.search("[A-Za-z]|之.$", name) or _NOBODY.match(name) or _PLACE.match(name)
     )
 
 
@@ -294,11 +343,13 @@ def split_names(text: str) -> tuple[str, ...]:
     text = _BEHIND_VALUE.split(text.strip(" 】"))[0]
     text = _ROLES.sub("、", re.sub(r"^\S*?(?:记者|作者|编辑)(?:\s|(?=\S{2,4}$))", "", text))
     for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\b(?:and|AND)\b", text.strip()):
-        pieces = part.split()
+        pieces = list(takewhile(lambda piece: not is_medium(piece), part.split()))
         if not pieces or (names and _TITLE.fullmatch(part.strip())):
             continue
         chinese = [p for p in pieces if re.fullmatch(rf"(?:{HAN}|·){{2,6}}", p)]
-        for name in chinese if chinese and len(chinese) == len(pieces) else [part.strip(" .。)）")]:
+        for name in (
+            chinese if chinese and len(chinese) == len(pieces) else [" ".join(pieces).strip(" .。)）")]
+        ):
             if not _is_name(name):
                 return tuple(dict.fromkeys(names))
             names.append(name)
@@ -338,7 +389,8 @@ def _is_name(name: str) -> bool:
         return False
     if re.search(HAN, name):
         return len(name) <= 12 and not re.search(
-            r"\d{2}|时间|来源|发布|编辑[:：]|浏览|授权|有限公司|集团$", name
+            r"^发自|[您你吗呢]|(?:报道|報導|报导)$|\d{2}|时间|来源|发布|编辑[:：]|浏览|授权|有限公司|集团$",
+            name,
         )
     return bool(re.fullmatch(r"[A-Za-zÀ-ÿ][\w.'’-]*(?: [A-Za-zÀ-ÿ][\w.'’-]*){0,4}", name)) and len(name) <= 40
 
@@ -360,7 +412,7 @@ def tidy_outlet(name: str) -> str | None:
     """A source's name without marks, account ids and addresses; None for "the net" and its like."""
     name = re.split(
         r"[(（)）【】\[\]]|\s(?:作者|编辑|时间|日期|发布|责任|记者|浏览|点击|阅读|参与|评论|我有话说|字体|字号|分享|关注|举报|收藏|打印|原标题|\d)|\s{2}",
-        name.strip(),
+        name.strip().removeprefix("据"),
     )[0]
     if quoted := re.search("《([^》]{2,20})》?", name):
         name = quoted[1]
@@ -384,7 +436,7 @@ def _outlet(around: _Lines, body: _Lines, medium: str | None, *, latin: bool) ->
                     return found, None
     if medium:
         return medium, None
-    for text in body[:2]:
+    for text in (*around[:2], *body[:2]):
         head = text[:80]
         match = (_holds(head, _TELLS) and _DATELINE.match(head)) or _WIRE.match(head)
         if match and (found := tidy_outlet(match["name"])):
@@ -426,7 +478,7 @@ def published(
     says 更新 or Updated.
     """
     heads, tails = ([line for line in lines if not _NO_DATE.search(line)] for lines in (head, tail))
-    heads = [line for line in heads if not _SENTENCE.search(line) or _SAYS_DATE.search(line)]
+    heads = [line for line in heads if not _SENTENCE.search(line) or _LABELS_DATE.search(line)]
     heads = [line[:_AHEAD] if line.endswith(_SENTENCE_ENDS) else line for line in heads]
     said = [line for line in (*heads, *tails) if _PUBLISHED_FIRST.search(line)]
     below = [line for line in tails if _SAYS_DATE.search(line)]

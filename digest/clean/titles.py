@@ -11,13 +11,15 @@ from digest.clean.sheet import SUBJECT, Sheet, grams, share_known
 SITE_SEPARATOR = re.compile(
     r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff）”》！？])-\s?(?=[\u4e00-\u9fff]))\s*"
 )
-_LABEL = re.compile(r"^(?:标 ?题|题目|主题|title|subject)\s?[:：]\s?|\s?\[复制链接\]$", re.IGNORECASE)
+_LABEL = re.compile(r"^(?:原?标 ?题|题目|主题|title|subject)\s?[:：]\s?|\s?\[复制链接\]$", re.IGNORECASE)
 _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
 _NO_TITLE = re.compile(
-    r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
+    r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d(?![\d.]*[亿億万萬%％倍])|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
 )
 _CODE = re.compile(r"\|.*\d.*\||[={}]|\w\(\S*\)|;$")
 _ENOUGH = 0.95
+_CLOSE = 6
+"""The body of a page that has a title and a byline alone above it begins above this line."""
 _WINDOW = 60
 """Lines above the body in which a title is looked for."""
 
@@ -35,6 +37,8 @@ def find(sheet: Sheet) -> int | None:
         until -= 1
     if (again := _browsers_again(sheet, first, until, known)) is not None:
         return again
+    if _is_bare_head(sheet, first):
+        return 0
     owners = [
         sheet.lines[i].text for i, found in enumerate(sheet.kinds) if found in (Kind.JUNK, Kind.NOTICE)
     ][-8:]
@@ -53,6 +57,15 @@ def find(sheet: Sheet) -> int | None:
     if _is_browsers(sheet, -best, first, known):
         return 0
     return _above_subtitle(sheet, -best, first, known)
+
+
+def _is_bare_head(sheet: Sheet, first: int) -> bool:
+    """Whether the page begins with its title: a byline is right below, the body soon."""
+    if first >= _CLOSE or sheet.kinds[1:2] != [Kind.META] or is_medium(strip_site(sheet.lines[0].text)):
+        return False
+    if sheet.lines[0].size < 6 and first > 2 and Kind.SHORT in sheet.kinds[2:first]:
+        return False  # Opinion, by somebody: the title is further down
+    return _may_be(sheet, 0, first)
 
 
 def _browsers_again(sheet: Sheet, first: int, until: int, known: Set[str]) -> int | None:
@@ -83,6 +96,7 @@ def _above_byline(sheet: Sheet, first: int) -> int | None:
         if _may_be(sheet, i, first) and sheet.kinds[i + 1] is Kind.META:
             size = sheet.lines[i].size
             named = i > 0 and size <= 6 and sheet.lines[i - 1].size >= max(8, 2 * size)
+            named |= i > 0 and is_medium(sheet.lines[i].text)
             return i - 1 if named and _may_be(sheet, i - 1, first) else i
     return None
 
@@ -128,7 +142,8 @@ def _points(
 
 def _may_be(sheet: Sheet, i: int, first: int) -> bool:
     line, found = sheet.lines[i], sheet.kinds[i]
-    least = 2 if sheet.kinds[i + 1 : i + 2] == [Kind.META] else 3
+    over_byline = sheet.kinds[i + 1 : i + 2] == [Kind.META]
+    least = 1.5 if over_byline and i == 0 else 2 if over_byline else 3
     if sheet.dropped[i] or line.goes_on or not least <= line.size <= 90 or is_bare_date(line.text):
         return False
     if (_NO_TITLE.search(line.text) or _CODE.search(line.text)) and not line.heading:
@@ -137,11 +152,14 @@ def _may_be(sheet: Sheet, i: int, first: int) -> bool:
         return False
     if found is Kind.PROSE:
         over_byline = line.chinese and not line.ends and Kind.META in sheet.kinds[i + 1 : i + 3]
+        over_byline |= i == 0 and not line.ends and line.size <= 40  # a long English headline
         asks = re.search(r"[?？!！…][”\"’'」』》]*$", line.text) and line.size <= 60 and line.stops <= 2
         return (i <= first and bool(asks or over_byline)) or (
             i < first and line.text.endswith(".") and line.size <= 30
         )
-    return found in (Kind.SHORT, Kind.TEASER) or (i == 0 and found is Kind.CAPTION)  # Title | Agency
+    if i == 0 and (found is Kind.CAPTION or (found is Kind.LINKS and over_byline) or _LABEL.match(line.text)):
+        return True  # Title | Agency; 標題 with English words between
+    return found in (Kind.SHORT, Kind.TEASER)
 
 
 def bare(title: str, others: Sequence[str]) -> str:
