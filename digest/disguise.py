@@ -34,16 +34,21 @@ _WORD = lazy(
 )
 
 
-_HINT = lazy(
-    r"[扌亻讠钅饣纟礻衤\u0370-\u03ff\u0400-\u04ff\u1d00-\u1d7f\U0001d400-\U0001d7ff\U0001f130-\U0001f189]|力口"
-    r"|[A-Za-z][0-9@$€]{1,2}[a-z]|[^\w\s](?<=\w(.))\w\1\w\1| (?<=\w )\w \w "
+_HINTS = (
+    lazy(
+        r"[扌亻讠钅饣纟礻衤\u0370-\u03ff\u0400-\u04ff\u1d00-\u1d7f\U0001d400-\U0001d7ff\U0001f130-\U0001f189]"
+    ),
+    lazy("力口"),
+    lazy(r"[0-9@$€](?<=[A-Za-z].)[0-9@$€]?[a-z]"),
+    lazy(r"[^\w\s](?<=\w(.))\w\1\w\1"),
+    lazy(r" (?<=\w )\w \w "),
 )
-"""What most disguises hold and most articles do not: a quarter of the time of looking for all of them."""
+"""What most disguises hold and most articles do not, apart: `re` is fastest by a first character."""
 
 
 def may_hold(told: str) -> bool:
     """Whether a disguised word may stand in *told*: without, it need not be looked for."""
-    return _HINT.search(told) is not None
+    return any(hint.search(told) for hint in _HINTS)
 
 
 def words(told: str) -> set[str]:
