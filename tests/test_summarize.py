@@ -457,6 +457,11 @@ def test_half_a_quotation_is_never_set_large() -> None:
         ("3月5日，江东港新码头动工，工期三年，可以停靠五万吨级的货轮，投资二十亿元。", "3月5日，"),
         ("★江东港新码头周三动工，工期三年，可以停靠五万吨级的货轮。", "江东港新"),
         ("PORTLAND, Ore. (AP) -- The old pier will be rebuilt within three years, the port said.", "The old"),
+        ("SYDNEY The old pier will be rebuilt within three years, the port said on Monday.", "The old"),
+        (
+            "SEATTLE, Nov. 12, 2019 (LONGWIND WIRE) -- The old pier will be rebuilt in three years, it said.",
+            "The old",
+        ),
         (
             "Portland, Oregon - The old pier will be rebuilt within three years, the port said on Monday.",
             "Portland",

@@ -42,7 +42,10 @@ _PRELUDE = lazy(
     r"|(?:【[^】\n]{2,20}】\s*"
     r"|[^，,。：:“\n]{0,16}?(?:[报网社台端闻经技][^\s，,。：:“]{0,8}?|\d+月\d+日[^，。\n]{0,6}?)(?:讯|电|消息)(?=[\s（(，,：:]))+"
     r"\s*(?:[（(][^（()）\n]{2,30}[)）])?\s*(?:\d+日)?[，,：:]?\s*"
-    r"|(?:[A-Z][A-Z.' ]{2,20}[A-Z](?:, [A-Z][a-z.]+)?(?: \([^)\n]{2,20}\))?"
+    r"|(?:BEIJING|BERLIN|BOSTON|BRUSSELS|CHICAGO|DUBAI|FRANKFURT|GENEVA|HONG KONG|LONDON|LOS ANGELES|MADRID|MOSCOW"
+    r"|MUMBAI|NEW DELHI|NEW YORK|PARIS|ROME|SAN FRANCISCO|SEOUL|SHANGHAI|SINGAPORE|SYDNEY|TOKYO|TORONTO|WASHINGTON"
+    r"|ZURICH) (?=[A-Z][a-z])"
+    r"|(?:[A-Z][A-Z.' ]{2,20}[A-Z](?:, [A-Z][a-z.]+)?(?: \d{1,2}(?:, \d{4})?)?(?: \([^)\n]{2,24}\))?"
     r"|[A-Z][A-Za-z ]{2,20} \([A-Z][A-Za-z]+\))"
     r" ?(?:--|—|–|(?<= )-) ?(?=[A-Z“\"])"
 )
