@@ -48,7 +48,12 @@ def test_fine(sentence: str) -> None:
 
 @pytest.mark.parametrize(
     "sentence",
-    ["截至发稿时，轮渡公司尚未答复。", "我们先来回顾一下十年前那场大雾。", "梁玉芬在信里提到了“双层电池”。"],
+    [
+        "截至发稿时，轮渡公司尚未答复。",
+        "我们先来回顾一下十年前那场大雾。",
+        "梁玉芬在信里提到了“双层电池”。",
+        "今天就来了解一下造电池的几个人。",
+    ],
 )
 def test_what_only_announces_something_says_nothing(sentence: str) -> None:
     assert standing(sentence, chinese=True, names=NAMES, spoken=True).empty
@@ -137,6 +142,7 @@ def test_what_only_announces_something_says_nothing(sentence: str) -> None:
         "Walking along the pier of the old harbour, they reached the ferry in ten minutes.",
         "With a strict captain on board, she was eager to leave the boat in May.",
         "Joy - people like the idea of the night boat, and it costs little.",
+        "在长风船厂主要负责电池舱的安装，也看管两条旧船。",
     ],
 )
 def test_needs_what_stood_before(sentence: str) -> None:
@@ -254,6 +260,7 @@ def test_marks_in_pairs(text: str, expected: bool) -> None:
 def test_people_need_evidence() -> None:
     text = "船厂总工程师邬立志表示，电池可靠。于是方面公司说明年再看。教授温如海说，成本会降。温如海还说，高管们同意。"
     assert people(text) == {"邬立志", "温如海"}
+    assert "Through McKelway" not in people("Through McKelway’s yard, Ruth McKelway said, boats come back.")
     assert people("Mayor Ruth Delacroix agreed. The Mayor said no. Bray said yes.") >= {"Bray"}
     assert people("As Ruth McKelway decided, Tim O'Dell de la Cruz left Acme's pier. Both Boats sank.") == {
         "Ruth McKelway", "McKelway", "Tim O'Dell", "O'Dell",
