@@ -40,7 +40,7 @@ _HINTS = (
     ),
     lazy("力口"),
     lazy(r"[0-9@$€](?<=[A-Za-z].)[0-9@$€]?[a-z]"),
-    lazy(r"[^\w\s](?<=\w(.))\w\1\w\1"),
+    lazy(r"[!-/:-@\[-`{-~\xa1-\xbf\u2010-\u2bff\u3001-\u303f\uff01-\uff0f\uff1a-\uff20](?<=\w(.))\w\1\w\1"),
     lazy(r" (?<=\w )\w \w "),
 )
 """What most disguises hold and most articles do not, apart: `re` is fastest by a first character."""
