@@ -45,7 +45,7 @@ def jobs(store: Store) -> list[tuple[str, str, str]]:
         return connection.execute(query).fetchall()  # type: ignore[return-value]
 
 
-SERVER_RATE, DOMAIN_RATE = 40, 12
+SERVER_RATE, DOMAIN_RATE = 24, 8
 MORE = """
 per_second = {SERVER_RATE}
 [[schedules]]
@@ -180,7 +180,6 @@ async def test_lost_and_orphaned_jobs_are_made_again(
     store: Store, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A vanished worker's job holds the lock of the schedule; the queue is emptied under the others' feet."""
-    monkeypatch.setattr("digest.jobs.STALLED_S", 1.0)
     add_readers(store, 20)
     with psycopg.connect(postgresql_url, autocommit=True) as admin:
         admin.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
