@@ -478,7 +478,7 @@ def test_quotations_beside_the_turns_of_an_interview_keep_their_speakers() -> No
 The harbour has lost half of its boats in ten years, and Dana Whitcombe runs what is left.
 “The pier needed new steel, and nobody wanted to pay for a single beam of it,” Whitcombe said. “Now every \
 company in the harbour pays its share of the work.”
-Dana Whitcombe: The boats that went to the other side of the bay are never coming back to this pier.
+Dana Whitcombe: Sixty boats that went to Oxmouth in 2019 are never coming back to the harbour of Longbay.
 Reporter: What did the new steel cost the town, and who paid for the work on the northern end of it?
 Dana Whitcombe: Two million dollars, most of it from the companies that land their fish on the pier."""
     found = summary(

@@ -25,8 +25,11 @@ _SAME = 0.5  # of a passage's terms already said: a repetition
 _CONSIDERED = 150
 _TELLING, _STATES = 0.5, 1.3
 """Weight of a figure that tells something; what a point is worth that states one: readers keep facts."""
-_CLEAR, _LEAST_CLEAR = 0.7, 0.5
-"""How likely a point and, if possible, a lead are understood; and any lead or quote, and themed points."""
+_CLEAR, _LEAST_CLEAR = {True: 0.7, False: 0.8}, 0.5
+"""How likely, in Chinese or not, a point and, if possible, a lead are understood; and any lead, quote, themed point.
+
+Of English excerpts from 0.7 to 0.8 one in nine was a plain fault, of those above one in fifty (docs/decisions.md).
+"""
 _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
 _REPORT, _REPORT_CHARS, _OPENING = 0.6, 2000, 140
@@ -106,6 +109,7 @@ class _Page:
         self.reading, self.printed, self.scale = reading, printed, scale
         self.room = min(room, round(_ROOM[size] * scale))
         self.asked = bool(focus)
+        self.clear = _CLEAR[reading.chinese]
         short = count(text) <= _REPORT_CHARS * scale
         self.is_report = short and reading.news >= _REPORT
         self.is_talk = reading.news < _TALK
@@ -175,7 +179,7 @@ class _Page:
         """What may open the item: on the theme first, then the article's own words, then of usual length."""
         free = [p for p in self.free if p.clear >= _LEAST_CLEAR and (self._is_themed(p) or self.titled)]
         if self.is_report:
-            able = [p for p in free if p.leads and p.clear >= _CLEAR and p.size / self.scale <= _OPENING]
+            able = [p for p in free if p.leads and p.clear >= self.clear and p.size / self.scale <= _OPENING]
             start = min((p.start for p in able), default=0)
             if fitting := [p for p in able if p.start == start]:
                 return [p for p in fitting if p.size <= _LEAD[1] * self.scale] or fitting[:1]
@@ -189,7 +193,7 @@ class _Page:
         def rank(p: Passage) -> tuple[bool, ...]:
             told = p.leads or (self.is_talk and p.speaker in main)
             short = p.size < _LEAD[0] * self.scale
-            return not self._is_themed(p), p.clear < _CLEAR, not told, short
+            return not self._is_themed(p), p.clear < self.clear, not told, short
 
         first = min(map(rank, able), default=None)
         return [p for p in able if rank(p) == first]
@@ -234,7 +238,7 @@ class _Page:
         )[:_CONSIDERED]
         while len(found) < most:
             able = [p for p in ranked if p.size <= self.room and self._is_new(p) and not self._touches(p)]
-            clear = [p for p in able if p.clear >= _CLEAR]
+            clear = [p for p in able if p.clear >= self.clear]
             if self.asked:
                 near = [p for p in clear if len(self.chosen) == 1 or p.paragraph in self.near]
                 clear = self._themed(clear) or self._themed(able) or near
@@ -307,7 +311,7 @@ class _Page:
         for s in self.reading.sentences:
             body = article.text[s.start : s.end]
             usable = s.standing.fix is Fix.FINE and not s.spoken and not s.is_cut(article)
-            usable = usable and self.reading.clarity.of(s.number, s.number) > _CLEAR
+            usable = usable and self.reading.clarity.of(s.number, s.number) > self.clear
             usable = usable and body[0] not in '“「『"' and not (self.asked and s.paragraph not in self.near)
             if usable and MAY_HOLD.search(body) and is_balanced(body):
                 best = max(find(article.text, s.start, s.end), key=lambda f: f.weight, default=None)
