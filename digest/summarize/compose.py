@@ -26,9 +26,9 @@ _CONSIDERED = 150
 _TELLING, _STATES = 0.5, 1.3
 """Weight of a figure that tells something; what a point is worth that states one: readers keep facts."""
 _CLEAR, _LEAST_CLEAR = {True: 0.7, False: 0.8}, 0.5
-"""How likely, in Chinese or not, a point and, if possible, a lead are understood; and any lead, quote, themed point.
+"""How likely (Chinese, not) points and, if possible, leads are understood; any lead, quote, themed point.
 
-Of English excerpts from 0.7 to 0.8 one in nine was a plain fault, of those above one in fifty (docs/decisions.md).
+Of English ones from 0.7 to 0.8 one in nine was a plain fault, above that one in fifty (docs/decisions.md).
 """
 _THEMED, _TITLED = 0.4, 0.8
 """Weight of the theme's terms that makes a passage, and a title, about the theme."""
