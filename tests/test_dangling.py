@@ -35,6 +35,7 @@ def fix(sentence: str, *, spoken: bool = False) -> Fix:
         "梁玉芬表示，我们明年还要再开两条夜航线。",
         "长风船厂去年亏损，该厂今年只接小船。",
         "最终，“江豚1号”靠两组国产电池走完了全程。",
+        "“坐船省时间”，梁玉芬就是听了这句话才去学开船的。",
         "就在两周前，轮渡公司签下了第九条船。",
         "Dana Whitcombe said the cracks in the girder were new.",
         "Harbour Steel said on Monday the company would repair the girder.",
@@ -91,6 +92,7 @@ def test_what_only_announces_something_says_nothing(sentence: str) -> None:
         "所有的新船也都采用了这个结构。",
         "需要有人每天检查一次电池的温度。",
         "梁玉芬从前没有开过船，这次试航让她很兴奋。",
+        "老船员郑岚就是听了这句话，才去考了驾照。",
         "许多船员评价，这才是最安静的船。",
         "试航结束后，一位船员在日记里写下这样的句子。",
         "船票涨得不快，该公司去年仍然亏了两百万元。",
@@ -156,6 +158,7 @@ def test_needs_what_stood_before(sentence: str) -> None:
     "sentence",
     [
         "如上述规划所示，航线有五条。",
+        "考试期间，前二条所定的停船时间减半计算。",
         "详情见下图。",
         "我第一次坐轮渡是在五岁。",
         "谭老师观察，快速共识是共同特征。",
