@@ -16,10 +16,10 @@ from typing import Any
 from digest import guard, polling
 from digest.entries import Met, Sight
 from digest.errors import FetchError, ParseError, StoreError
-from digest.fetch import PAGES, Fetched, Fetcher, host_of
+from digest.fetch import PAGES, Fetcher, host_of
 from digest.harvest import Reading, Source, compare, pack, read_entries, read_feed, unpack
 from digest.links import one_line
-from digest.model import Article, Feed, FeedSettings, Flag, SeenEntry, Severity, SiteRule
+from digest.model import Article, Feed, FeedSettings, Fetched, Flag, SeenEntry, Severity, SiteRule
 from digest.store import Store
 from digest.workers import WorkError, Workers
 

@@ -10,7 +10,7 @@ import re
 import socket
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from digest import __version__
 from digest.errors import FetchError
 from digest.guard import refusal
 from digest.links import one_line
-from digest.model import FeedSettings
+from digest.model import FeedSettings, Fetched
 
 if TYPE_CHECKING:
     import aiohttp
@@ -34,33 +34,6 @@ DAY_S = 24 * 3600
 Clock = Callable[[], datetime]
 _utc_now = partial(datetime.now, UTC)
 _PERMANENT, _PASSING = (301, 308), (302, 303, 307)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """An answer, whatever its status.
-
-    Args:
-        url: Where the answer came from; *hops* lead there: (status, address redirected to).
-        moved_to: Where unbroken permanent redirects lead, None without one.
-        body: Decoded from its transfer and content coding; empty unless *status* is 200.
-        charset: What the Content-Type says, None when it says nothing.
-        etag, modified: The validators exactly as the server wrote them.
-        wait_s: How long the publisher wants us to wait at least (Cache-Control, Expires,
-            Retry-After), at most a day.
-    """
-
-    url: str
-    status: int
-    body: bytes = b""
-    content_type: str = ""
-    charset: str | None = None
-    etag: str | None = None
-    modified: str | None = None
-    wait_s: float = 0.0
-    moved_to: str | None = None
-    hops: tuple[tuple[int, str], ...] = ()
-    took_s: float = 0.0
 
 
 class Refused(OSError):  # noqa: N818 - an OSError, so that the driver tries the host's other addresses

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,10 +12,9 @@ from digest.charset import decode
 from digest.clean import clean_page
 from digest.clean.entry import clean_entry
 from digest.entries import Met, Sight, additions, is_material, meet
-from digest.fetch import Fetched
 from digest.gate import judge
 from digest.links import one_line
-from digest.model import Article, Entry, Flag, Page, SeenEntry, Severity, SiteRule
+from digest.model import Article, Entry, Fetched, Flag, Page, SeenEntry, Severity, SiteRule
 from digest.parse import ParsedFeed, parse
 from digest.similar import sketch
 
@@ -94,6 +93,17 @@ def read_feed(
     known = sum(one.sight is Sight.KNOWN for one in met)
     dates = tuple(one.at for one in met)
     return pack(Reading(parsed=bare, dates=dates, known=known, found=tuple(found)))
+
+
+def warm() -> None:
+    """Read a feed, so that what is made when first needed is there before workers are forked."""
+    letters = [chr(n) for n in range(0x5000, 0x5300)]
+    text = "".join(f"<p>{''.join(letters[n::4])}。</p>" for n in range(4))
+    about = "<title>一篇写给自己的文章</title><pubDate>Mon, 02 Mar 2026 08:00:00 +0800</pubDate>"
+    item = f"{about}<link>http://paper.example/1</link><description><![CDATA[{text}]]></description>"
+    feed = f"<rss><channel><item>{item}</item></channel></rss>".encode()
+    source = Source(feed="", title="", now=datetime.now(UTC))
+    read_feed(Fetched(url="http://paper.example/", status=200, body=feed), source, seen=(), first_news=1)
 
 
 def read_body(answer: Fetched, now: datetime) -> ParsedFeed:

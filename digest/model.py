@@ -695,6 +695,33 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """An answer, whatever its status.
+
+    Args:
+        url: Where the answer came from; *hops* lead there: (status, address redirected to).
+        moved_to: Where unbroken permanent redirects lead, None without one.
+        body: Decoded from its transfer and content coding; empty unless *status* is 200.
+        charset: What the Content-Type says, None when it says nothing.
+        etag, modified: The validators exactly as the server wrote them.
+        wait_s: How long the publisher wants us to wait at least (Cache-Control, Expires,
+            Retry-After), at most a day.
+    """
+
+    url: str
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    charset: str | None = None
+    etag: str | None = None
+    modified: str | None = None
+    wait_s: float = 0.0
+    moved_to: str | None = None
+    hops: tuple[tuple[int, str], ...] = ()
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One entry of a feed, as the feed tells it.
 

@@ -9,10 +9,10 @@ from digest import guard
 from digest.charset import decode
 from digest.errors import FetchError, ParseError, StoreError
 from digest.feeds import Reader
-from digest.fetch import Fetched, host_of
+from digest.fetch import host_of
 from digest.harvest import read_body
 from digest.links import feed_links, usual_feeds
-from digest.model import Feed, FeedConfig
+from digest.model import Feed, FeedConfig, Fetched
 from digest.opml import make_id
 from digest.parse import ParsedFeed
 from digest.store import Store

@@ -41,7 +41,7 @@ class Workers:
         size: As many as the machine has processors when None.
         wall_s, cpu_s: Limits of one call.
         memory_bytes: Address space of a worker; a call that wants more fails with `WorkError`.
-        preload: Modules that calls will need.
+        preload: Modules that calls will need; what one has of the name ``warm`` is called, too.
     """
 
     def __init__(

@@ -25,7 +25,8 @@ def serve(cpu_s: int, memory_bytes: int, preload: Iterable[str]) -> None:
 
     gc.set_threshold(100_000)  # trees of elements are made and dropped whole; looking often costs a fifth
     for name in preload:
-        import_module(name)
+        if warm := getattr(import_module(name), "warm", None):
+            warm()
     gc.freeze()  # what is shared stays shared
     os.dup2(2, 1)  # what a library prints
     forked: set[int] = set()

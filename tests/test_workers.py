@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,17 @@ async def test_what_was_begun_beforehand_is_what_the_first_call_uses() -> None:
         await workers.prepare()
         assert await workers.run(os.getppid) == begun
     assert _children() == before
+
+
+async def test_what_calls_share_is_made_once_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "import os\nmade = []\ndef warm(): made.append(os.getpid())\ndef told(): return made\n"
+    (tmp_path / "warmed_before.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    told = import_module("warmed_before").told
+    async with Workers(size=1, preload=["warmed_before"]) as workers:
+        assert await workers.run(told) == [await workers.run(os.getppid)]
 
 
 def _children() -> set[int]:
