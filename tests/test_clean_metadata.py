@@ -400,6 +400,9 @@ def test_an_interview_is_dated_when_its_day_is_given_in_full() -> None:
         ("首頁 專題", "Copyright 2021 河岸新聞網 著作權所有", "河岸新聞網"),
         ("人物", "本文为河岸周刊原创内容，未经授权禁止转载。", "河岸周刊"),
         ("Skip to content\nHome", "Share", None),
+        ("Skip to content\nLowmoor Fields\nSubscribe", "© 2021 Lowmoor Fields Trading LLC", "Lowmoor Fields"),
+        ("Skip to content\nWhat We Do\nAbout", "Share", None),
+        ("Sign in\nThe Lowmoor - Back to home\nNews", "© 2021 Lowmoor Holdings Ltd", "The Lowmoor"),
         ("国际\n要闻", "分享到微信", None),
     ],
 )
@@ -425,3 +428,37 @@ def test_the_first_link_of_a_menu_is_no_outlet(name: str) -> None:
     found = cleaning.clean(page, cleaning.plain(page, airy=False), False).article
     assert found is not None
     assert found.outlet in {None, page.head.get("outlet")}
+
+
+@pytest.mark.parametrize(
+    ("byline", "authors"),
+    [
+        (
+            "Harriet Loam in London and Owen Tsang in Hong Kong\nPublishedMay 2 2021",
+            ("Harriet Loam", "Owen Tsang"),
+        ),
+        ("By Ray Dombrowski rdombrowski@ledger.example\nMay 2, 2021", ("Ray Dombrowski",)),
+        ("Katrina Holloway\nBBC News, West Midlands\nMay 2, 2021", ("Katrina Holloway",)),
+    ],
+)
+def test_where_a_writer_is_and_how_he_is_reached_is_no_name(byline: str, authors: tuple[str, ...]) -> None:
+    told = (
+        "The ferry came back on a Tuesday, with forty-one people on board and a dog that nobody had counted."
+    )
+    found = clean_page(
+        f"The ferry of Lowmoor comes back\n{byline}\n{told}\n{told[:-9]}.", source_id="x"
+    ).article
+    assert found is not None
+    assert (found.authors, str(found.published and found.published.at.date())) == (authors, "2021-05-02")
+
+
+def test_the_writer_behind_the_title_is_not_its_site() -> None:
+    head = (
+        "<title>A quiet word for the pool | Rosalind Achebe | The Lamplighter</title>"
+        '<meta name="author" content="Rosalind Achebe">'
+    )
+    told = "<p>At seven in the morning there are nine of us at the pool, and I know the names of none.</p>"
+    raw = f"<html><head>{head}</head><body><h1>A quiet word for the pool</h1><p>Rosalind Achebe</p>{told * 3}</body>"
+    found = clean_page(raw, source_id="x", html=True).article
+    assert found is not None
+    assert found.authors == ("Rosalind Achebe",)

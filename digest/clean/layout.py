@@ -10,10 +10,13 @@ from digest.clean.sheet import Sheet
 CONTENTS = re.compile(r"(?:table of )?contents:?|in this article:?|(?:文章|本文)?目录[:：]?", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:\.\d+)*\.? |\[edit\]$|¶$")
 """What a heading has in a table of contents and not in the text, or the other way."""
-_ABOUT = re.compile(r"关于(\S{2,16})[:：]?")
+_ABOUT = re.compile(r"关于(\S{2,16})[:：]?|About (\S.{2,40}?):?")
 _CAPTION = re.compile(
     r"(?:image|media|video|photo) (?:caption|source|credit)[,:]?|图片(?:说明|来源)[:：]?", re.IGNORECASE
 )
+_WRITER = re.compile(r"(?:by:? )?((?-i:[A-Z][\w.'’-]+ [A-Z][\w.'’-]+))", re.IGNORECASE)
+_OFFER = re.compile(r"sign up (?:to|for)\b", re.IGNORECASE)
+_CREDIT = re.compile(r"(?:[A-Z][\w.’'-]+ ){1,2}[A-Z][\w.’'-]+ ?/ ?[A-Z][\w’' /-]{1,40}")
 _INTERVIEWER = re.compile(r"(?:记者|記者|采访者|採訪者|reporter)\s?[:：]", re.IGNORECASE)
 _TALK = re.compile("[了着我你他她它们没就都也还吗呢吧过说想]")
 _PARTICLE = re.compile("[的了着著是也在都就还還很我你他她这這那不会會與及為]")
@@ -25,6 +28,7 @@ def lay_out(lines: Sequence[Line]) -> Sheet:
     sheet = Sheet(lines=lines, kinds=[kind(line) for line in lines], dropped=[""] * len(lines))
     whole = sheet.mass(0, len(lines))
     _mark_captions(sheet)
+    _mark_around(sheet)
     _mark_companies(sheet)
     _allow_promotion(sheet)
     _allow_services(sheet)
@@ -47,10 +51,29 @@ def _mark_captions(sheet: Sheet) -> None:
             sheet.kinds[i] = sheet.kinds[i + 1] = Kind.CAPTION
 
 
+def _mark_around(sheet: Sheet) -> None:
+    """No text: a line below a byline that goes on about its writer, and one inside an offer to sign up.
+
+    Nor is a sentence above a picture's credit, where no text stands above it. Jo Doe/The Sun is a credit.
+    """
+    kinds, lines = sheet.kinds, sheet.lines
+    for i, (above, below) in enumerate(zip(lines, lines[2:], strict=False), 1):
+        line = lines[i]
+        if kinds[i] not in (Kind.PROSE, Kind.SHORT) or line.size > 60 or line.chinese:
+            continue
+        if kinds[i - 1] is Kind.META and (who := _WRITER.match(above.text)):
+            kinds[i] = Kind.META if line.text.startswith(who[1]) and line.size > 8 else kinds[i]
+        elif kinds[i - 1] is kinds[i + 1] is Kind.JUNK and _OFFER.match(above.text):
+            kinds[i] = Kind.JUNK
+        elif line.stops <= 1 and _CREDIT.fullmatch(below.text) and Kind.PROSE not in kinds[max(0, i - 6) : i]:
+            kinds[i] = kinds[i + 1] = Kind.CAPTION
+
+
 def _mark_companies(sheet: Sheet) -> None:
     """A heading that says but whom the text below it begins with, as releases end, ends the body."""
     for i, line in enumerate(sheet.lines[:-1]):
-        if (named := _ABOUT.fullmatch(line.text)) and sheet.lines[i + 1].text.startswith(named[1]):
+        named = _ABOUT.fullmatch(line.text)
+        if named and sheet.lines[i + 1].text.startswith(named[1] or named[2]):
             sheet.kinds[i] = Kind.FINAL
 
 

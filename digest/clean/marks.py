@@ -72,7 +72,7 @@ _NOTE = lazy("|".join(_LISTS["aside"]), re.IGNORECASE)
 _BARE_DATE = re.compile(_DATE, re.IGNORECASE)
 _BYLINE = re.compile(
     r"^(?:By|BY|by):? (?:[A-Z][\w.'’-]*[ ,&]*|and |for |in |of |the |de |van |von )+"
-    r"(?:[|•·,–—/(-].{0,80})?$(?<![.!?])"
+    r"(?:[|•·,–—/(-].{0,80}|\S+@\S+)?$(?<![.!?])"
 )
 
 _SEPARATOR = re.compile(r"\s[|｜·•>»›/_-]\s|[|｜丨·•»›]")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from digest.clean import dates
 from digest.model import Published
@@ -105,7 +105,7 @@ _NO_TOKEN = lazy(
 )
 _WEEKDAY = r"\s(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
 _BEHIND_NAMES = lazy(
-    r"\s*[|•·–—/]+\s|\s-\s|\s(?:[Ff]or|in|on|at|Follow|Updated|Published|[Ss]taff|[Ss]enior|[Ss]pecial)\s|\(|\s?[@\d]"
+    r"\s*[|•·–—/]+\s|\s-\s|\s(?:[Ff]or|in|on|at|Follow|Updated|Published|[Ss]taff|[Ss]enior|[Ss]pecial)\s|\(|\s\S+@|\s?[@\d]"
     rf"|(?:(?<=[a-z]{{4}})|(?<= [A-Z][a-z]{{3}}))\.\s|\.\s(?=[A-Z]\w+:)|{_WEEKDAY}"
     r"|\s(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d"
 )
@@ -157,9 +157,11 @@ _COPYRIGHT = lazy(
 _OWNER = lazy(rf"^(?!Copyright)(?P<name>{HAN}[\w·]{{1,14}}|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?) ?© ?\d{{4}}")
 _OWN_WORK = lazy(r"^本文(?:为|系|是|由)(?P<name>\w{2,12}?)(?:的?原创|独家|首发)")
 _MASTHEAD = lazy(rf"(?:{HAN}[\w·]{{2,11}}|[A-Z][\w&'’.]*(?: [A-Z&][\w&'’.]*){{0,4}})(?<!\.)")
+_LOGO = lazy(r"(?P<name>.{2,40}?)(?: - Back to home| [Hh]ome ?page| home)")
+_SKIP = lazy(r"(?:Skip|Accessibility|Advertisement|Subscribe|Sign|Log|Search|Menu|Open|Close|Donate)\b")
 _MENU = lazy(
     r"(?:首页|首頁|主页|归档|专栏|栏目|订阅|訂閱|登录|登入|注册|搜索|搜尋|菜单|导航|关于|跳到|返回|打开|下载|欢迎"
-    r"|(?:Home|Subscribe|Sign|Log|Menu|Search|About|Archive|Skip|Open|Advertisement|Ad|Back|Close|Share|Donate)\b)"
+    r"|(?:Home|Accessibility|Subscribe|Sign|Log|Menu|Search|About|Archive|Skip|Open|Advertisement|Ad|Back|Close|Share|Donate)\b)"
 )
 _FORUM_BAR = lazy(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
 _COMPANY = lazy(
@@ -287,6 +289,9 @@ def _unlabelled(lines: _Lines, site: str | None) -> tuple[tuple[str, ...], str |
         near = any(dated[max(0, i - 2) : i + 3])
         if _NO_DATE.search(line):
             continue
+        if any(dated[i + 1 : i + 2]) and (named := _stationed(line)):
+            authors += named
+            continue
         if (place := dated[i]) and len(line) <= (140 if " | " in line else 90):
             before, after = line[: place[0]], line[place[1] :]
         elif (near and len(line) <= 40) or (len(line) <= 60 and _SITE_LAST.search(line)):
@@ -297,6 +302,7 @@ def _unlabelled(lines: _Lines, site: str | None) -> tuple[tuple[str, ...], str |
             authors.append(account[1])
             continue
         tokens = _tokens(_ROLE_OF.sub("", before), after)
+        tokens = [t for t in tokens if not any(is_medium(o) and f"{o}, {t}" in line for o in tokens)]
         outlet = outlet or (None if site else _paper(tokens, bool(place)))
         for token in tokens:
             if site and token.isascii() and (not place or site in token):
@@ -310,6 +316,15 @@ def _unlabelled(lines: _Lines, site: str | None) -> tuple[tuple[str, ...], str |
             elif is_person(token) or (place and not authors and _is_account(token)):
                 authors.append(_tidy_case(token))
     return tuple(dict.fromkeys(authors)), outlet
+
+
+def _stationed(line: str) -> list[str]:
+    """The writers in a line that tells where each of them is: Jane Doe in Paris and Ann Roe in Rome."""
+    pairs = [part.partition(" in ") for part in re.split(r", | and ", line[:160])]
+    known = all(
+        is_person(name) and re.fullmatch(r"[A-Z]\S+(?: [A-Z]\S+)?", place) for name, _, place in pairs
+    )
+    return [name for name, _, _ in pairs] if known else []
 
 
 def _paper(tokens: Sequence[str], dated: bool) -> str | None:
@@ -499,13 +514,22 @@ def _republisher(lines: Sequence[str]) -> str | None:
     return None
 
 
-def masthead(lines: Sequence[str]) -> str | None:
-    """The site's name where a page printed as text begins with it: first of all, a menu right behind."""
-    name, *behind = lines or ("",)
-    named = _MASTHEAD.fullmatch(name) and not (
+def masthead(lines: Sequence[str], named: Sequence[str]) -> str | None:
+    """The site's name where a page printed as text begins with it.
+
+    It is what the link to its front page says, or stands first of all, a menu right behind; links that skip
+    what is there or sign in may precede it when it is a medium's or stands in one of the lines *named*, too.
+    """
+    for line in lines[:12]:
+        if (label := _LOGO.fullmatch(line)) and _MASTHEAD.fullmatch(label["name"]) and label["name"] != "The":
+            return label["name"]
+    name, *behind = [*dropwhile(_SKIP.match, lines[:12]), ""]
+    if [name] != lines[:1] and not (is_medium(name) or any(name in line for line in named)):
+        return None
+    is_name = _MASTHEAD.fullmatch(name) and not (
         _MENU.match(name) or _NO_OUTLET.match(name) or is_channel(name)
     )
-    return name if named and any(map(_MENU.match, behind[:3])) else None
+    return name if is_name and any(map(_MENU.match, behind[:3])) else None
 
 
 def published(

@@ -20,7 +20,9 @@ from digest.language import detect
 from digest.model import Article, Block, BlockKind, Cut, Decision, Flag, Page, Severity, SiteRule
 from digest.text import lazy
 
-_LABELS = lazy(rf"(?<=\d)(?={HAN}{{2,4}}[:：])|(?<={HAN})(?<![创章文原])(?=作者[:：])")
+_LABELS = lazy(
+    rf"(?<=\d)(?={HAN}{{2,4}}[:：])|(?<={HAN})(?<![创章文原])(?=作者[:：])|(?<=[Uu]pdated|blished)(?=[A-Z\d])"
+)
 _TOPIC = re.compile(r"[\[【][^\]】]{1,8}[\]】]\s?(?=.{4})")
 """What boards put before titles; the browser's title goes without."""
 _OTHERS = re.compile(
@@ -194,8 +196,10 @@ def _assemble(
     rule_outlet = next((r.outlet for r in rules if r.outlet), None)
     rule_site = next((r.republisher for r in rules if r.republisher), None)
     outlet = rule_outlet or told.outlet or said.outlet
-    site = rule_site or told.site or said.republisher
-    likely = told.likely_site or (metadata.masthead(header) if sheet.title else None)
+    named = [text for text in (line.text for line in lines) if len(text) > 40 or "©" in text]
+    masthead = metadata.masthead(header, named) if sheet.title and not told.page_title else None
+    site = rule_site or told.site or masthead or said.republisher
+    likely = told.likely_site
     outlet = outlet or (site if brand != site else None) or (None if site else likely)
     authors = told.authors or said.authors or told.unprinted
     if said.inferred_from and outlet == said.outlet:

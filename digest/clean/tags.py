@@ -44,6 +44,7 @@ _ELSEWHERE = re.compile(
 _OTHERS = re.compile(r"card[_-]|caption|credit|(?:img|image|photo)[_-]", re.IGNORECASE)
 """Marks of names that are a linked story's author's, or a photographer's."""
 _Names = tuple[str, ...]
+_BY = re.compile(r"by\b", re.IGNORECASE)
 _TRIED = 24
 """Elements that may name the author, in the page's order."""
 
@@ -74,7 +75,9 @@ def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
     site = (
         _site(_name(data.get("publisher")), host) or _site(named_site, host) or (host if named_site else None)
     )
-    sites = [host, *SITE_SEPARATOR.split(tail), *filter(None, (site, named_site, meta.get("publisher")))]
+    *sections, last = SITE_SEPARATOR.split(tail)  # Title | Writer | Site
+    behind_title = [*(name for name in sections if not is_person(name)), last]
+    sites = [host, *behind_title, *filter(None, (site, named_site, meta.get("publisher")))]
     authors, unprinted = _printed(filter(None, _authors(data, meta, root, sites)), lines)
     return Told(
         titles=tuple(dict.fromkeys(title for title in named if title and len(title) <= _LONGEST_TITLE)),
@@ -210,7 +213,8 @@ def _authors(data: dict[str, Any], meta: dict[str, str], root: Any, sites: Seque
     for element in islice(_bylines(root), _TRIED):
         text = collapse(element.text_content())
         parts = tuple(filter(is_person, map(collapse, element.itertext())))
-        if len(parts) > 1 and len(text) <= 160:
+        alone = len(parts) == 1 and text.startswith(parts[0]) and text != parts[0] and not _BY.match(text)
+        if (len(parts) > 1 or alone) and len(text) <= 160:
             yield parts  # each in an element of his own, with what he is between
         sure = "author" in (element.get("rel"), element.get("itemprop"))
         names = names_in_tags(text, sites) if len(text) <= 80 else ()
@@ -222,7 +226,8 @@ def _bylines(root: Any) -> Iterator[Any]:
     headed = next(root.iter("h1"), None) is None
     for element in root.iter("h1", "a", "span", "div", "p", "address", "b", "strong", "li", "cite"):
         headed = headed or element.tag == "h1"
-        classes = f"{element.get('class') or ''} {element.get('rel')} {element.get('itemprop')}"[:200]
+        named = (element.get(key) or "" for key in ("class", "data-testid", "rel", "itemprop"))
+        classes = " ".join(named)[:200]
         marked = _BYLINE.search(f"{classes} {element.get('href') or ''}") and not _OTHERS.search(classes)
         if headed and marked and not _is_elsewhere(element):
             yield element

@@ -16,6 +16,7 @@ _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百�
 _NO_TITLE = re.compile(
     r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d(?![\d.]*[亿億万萬%％倍])|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
 )
+_CRUMBS = re.compile(r"home\b", re.IGNORECASE)
 _CODE = re.compile(r"\|.*\d.*\||[={}]|\w\(\S*\)|;$")
 _ENOUGH = 0.95
 _CLOSE = 6
@@ -104,7 +105,7 @@ def _above_byline(sheet: Sheet, first: int) -> int | None:
 def _above_subtitle(sheet: Sheet, i: int, first: int, known: Set[str]) -> int:
     """*i*, or the line above it when *i* merely explains that: it is longer, or a sentence."""
     j = i - 1
-    while j > 0 and sheet.kinds[j] is Kind.JUNK:
+    while j > 0 and sheet.kinds[j] is Kind.JUNK and not _CRUMBS.match(sheet.lines[j].text):
         j -= 1
     if j < 0 or sheet.lines[i].heading or not _may_be(sheet, j, first):
         return i
@@ -122,7 +123,7 @@ def _points(
     text = strip_site(line.text)
     near = sheet.kinds[i + 1 : i + 5]
     kin = share_known(text, known)
-    points = 2.0 * kin + min(line.size, 18) / 18 * 1.2
+    points = 2.0 * kin * min(line.size / 4, 1.0) + min(line.size, 18) / 18 * 1.2  # NATION is in each text
     if kin >= 0.15 or line.size >= 12:
         points += 0.9 if Kind.META in near else 0.0
         points += 0.4 if near[:1] == [Kind.META] else 0.0
