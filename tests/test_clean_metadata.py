@@ -399,6 +399,12 @@ def test_an_interview_is_dated_when_its_day_is_given_in_full() -> None:
         ("News\nSport", "The Lowmoor Post © 2021", "The Lowmoor Post"),
         ("首頁 專題", "Copyright 2021 河岸新聞網 著作權所有", "河岸新聞網"),
         ("人物", "本文为河岸周刊原创内容，未经授权禁止转载。", "河岸周刊"),
+        ("跳至内容\n河岸周刊\n首页", "分享到微信", "河岸周刊"),
+        ("渡口\n首页 行情", "关于渡口\n© 2021 FERRYPORT.COM", "渡口"),
+        ("要闻\n首页 行情", "分享到微信", None),
+        ("百度首页\n登录", "分享到微信", None),
+        ("人物", "转载请注明来自 河岸周刊！", "河岸周刊"),
+        ("人物", "Archiver|手机版|小黑屋|河岸论坛 ( 京ICP备0号 )", "河岸论坛"),
         ("Skip to content\nHome", "Share", None),
         ("Skip to content\nLowmoor Fields\nSubscribe", "© 2021 Lowmoor Fields Trading LLC", "Lowmoor Fields"),
         ("Skip to content\nWhat We Do\nAbout", "Share", None),
@@ -462,3 +468,32 @@ def test_the_writer_behind_the_title_is_not_its_site() -> None:
     found = clean_page(raw, source_id="x", html=True).article
     assert found is not None
     assert found.authors == ("Rosalind Achebe",)
+
+
+@pytest.mark.parametrize(
+    ("around", "authors", "outlet"),
+    [
+        ("2024-03-01 09:10 聯合日報／ 記者林昱辰／南投報導", ("林昱辰",), "聯合日報"),
+        ("原创 白露 弄堂口 2024年3月1日 20:01 上海", ("白露",), "弄堂口"),
+        ("作者slowsole (慢鞋)\n時間Fri Mar 1 22:17:35 2024", ("slowsole",), None),
+        ("作者：宋雨桐 来源：地理学院 审核：马骏 日期：2024-03-01", ("宋雨桐",), "地理学院"),
+        ("2024-03-01 21:05 来源: 晚班车笔记 北京 举报", (), "晚班车笔记"),
+        ("来源：县政府办公室 发布时间：2024-03-01 打印本页 关闭窗口", (), "县政府办公室"),
+        ("艾琳·霍尔\n2024年3月1日\n最近更新 2024年3月2日", ("艾琳·霍尔",), None),
+    ],
+)
+def test_platforms_and_papers_sign_in_many_ways(
+    around: str, authors: tuple[str, ...], outlet: str | None
+) -> None:
+    found = clean_page(f"摇橹声里的最后一代人\n{around}\n{BODY}", source_id="x", now=NOW).article
+    assert found is not None
+    assert (found.authors, found.outlet) == (authors, outlet)
+    assert found.published is not None
+    assert found.published.at.date().isoformat() == "2024-03-01"
+
+
+def test_a_date_below_the_last_change_is_anothers() -> None:
+    below = "编辑于 2024-02-09 22:41\n赞同 12\n另一个人\n发布于 2024-01-30 09:12"
+    found = clean_page(f"摇橹声里的最后一代人\n{BODY}\n{below}", source_id="x", now=NOW).article
+    assert found is not None
+    assert found.published is None

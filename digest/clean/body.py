@@ -14,13 +14,14 @@ from digest.clean.metadata import is_person
 from digest.clean.sheet import SUBJECT, Sheet, grams, is_kin, share_known
 from digest.text import CJK
 
-_OPENING = re.compile(rf"^[{CJK}]{{2,12}}[:：]$|^《.{{2,20}}》$|^——")
-"""A salutation, or the head of a poem."""
+_OPENING = re.compile(rf"^[{CJK}]{{2,12}}[:：]$|^《.{{2,20}}》$|^——|^[{CJK}]{{2,12}}〔\d{{4}}〕\d{{1,4}}号$")
+"""A salutation, the head of a poem, or the number of an official paper."""
 _ITEM = re.compile(
     rf"^(?:\d{{1,2}}|[(（]?[一二三四五六七八九十]{{1,3}})[.、．)）]|[，,;；={{}}]"
     rf"|[:：]$|[:：] ?[{CJK}\w]{{4}}"
 )
 """What short lines of articles have and navigation has not: numbers, clauses, assignments, colons."""
+_SUMMARY = re.compile(r"(?:文章|全文|AI|智能|内容)\s?(?:摘要|速览|总结)")
 _MORE = re.compile(r"read (?:more|next|also)|(?:阅读|查看)更多", re.IGNORECASE)
 """What stands below the headline of a box, not above."""
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
@@ -188,6 +189,7 @@ def trim_head(sheet: Sheet) -> None:
         sheet.drop((i for i in prose if i < head), "summary above the byline")
         sheet.start = head + 1
     _drop_glued_summary(sheet)
+    _drop_boxed_summary(sheet)
     first = next(iter(sheet.prose(sheet.start, sheet.end)), sheet.end)
     while first > sheet.start and _opens(sheet, first - 1):
         first -= 1
@@ -239,6 +241,19 @@ def _drop_glued_summary(sheet: Sheet) -> None:
         known = set(grams(sheet.text(prose[1], sheet.end)))
         if share_known(sheet.lines[first].text, known) >= 0.5:
             sheet.drop([first], "summary below the byline")
+
+
+def _drop_boxed_summary(sheet: Sheet) -> None:
+    """Drop the summary that a site puts in a box above its text: a heading, a paragraph, points."""
+    for i in range(max(0, sheet.start - 2), min(sheet.end, sheet.start + 3)):
+        if _SUMMARY.fullmatch(sheet.lines[i].text):
+            stop = i + 2
+            while stop < sheet.end and sheet.lines[stop].bullet:
+                stop += 1
+            if sheet.mass(i, stop) * 2 < sheet.mass(i, sheet.end):
+                sheet.drop(range(i, stop), "summary above the text")
+                sheet.start = stop
+            return
 
 
 def cut_at_ends(sheet: Sheet) -> None:

@@ -51,6 +51,9 @@ _BOX_CLASS = re.compile(
     r"|caption)(?![a-z])",
     re.IGNORECASE,
 )
+_CENTRED = re.compile(r"text-align\s*:\s*center", re.IGNORECASE)
+_WORDS_BELOW = 40
+"""Characters that centred words below a picture may have."""
 _MOST_BOXED = 3
 """Paragraphs that a box of a picture or an author may have."""
 _SHINGLE = 12
@@ -227,6 +230,7 @@ def _count_paragraphs(element: Any) -> int:
 def _is_hidden(element: Any) -> bool:
     return (
         element.tag in _SKIPPED
+        or (element.tag == "td" and "gutter" in (element.get("class") or ""))  # numbers of lines of code
         or element.get("hidden") is not None
         or bool(_HIDDEN.search(element.get("style") or ""))
     )
@@ -245,7 +249,7 @@ def _role(element: Any, whole: int) -> str:
         return "post"
     if (element.get("itemprop") or "").endswith("edAnswer"):
         return "answer"
-    if tag == "figcaption" or _CAPTION_CLASS.search(classes):
+    if tag == "figcaption" or _CAPTION_CLASS.search(classes) or (tag == "p" and _is_under_picture(element)):
         role = "caption"
     elif tag in _AROUND or (
         tag not in _MAIN and _AROUND_CLASS.search(f"{classes} {element.get('id') or ''}"[:200])
@@ -256,6 +260,20 @@ def _role(element: Any, whole: int) -> str:
     else:
         return ""
     return "" if whole and _count_paragraphs(element) * 2 > whole else role
+
+
+def _is_under_picture(element: Any) -> bool:
+    """Whether a few centred words stand right below a picture."""
+    above = element.getprevious()
+    centred = element.get("align") == "center" or _CENTRED.search(element.get("style") or "")
+    if above is None or not centred or next(above.iter("img"), None) is None:
+        return False
+    text = collapse(element.text_content())
+    return (
+        len(text) <= _WORDS_BELOW
+        and not text.endswith(("。", "！", "？"))
+        and not above.text_content().strip()
+    )
 
 
 def _is_post(element: Any, classes: str) -> bool:

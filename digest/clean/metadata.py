@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import dropwhile, takewhile
+from itertools import dropwhile, pairwise, takewhile
 
 from digest.clean import dates
 from digest.model import Published
@@ -28,11 +28,13 @@ _QUESTION = lazy(
     r"^(?:记者|記者|采访者|问|問|Q|Reporter)\s?[:：](?=.*[？?！!。…，,].*)(?!\s?\S{2,4}(?:[，,]\s?\S{2,4})*(?:\s|$))"
 )
 """What an interviewer says is no byline, though it begins like one."""
+_POSTER = lazy(r"(?:^posted @ [\d: -]{10,20} |^作者(?=\w+ ?\())(?P<name>[^\s()]{2,24})(?= 阅读| ?\()")
+"""How forums and blog hosts sign a post with its writer's account."""
 _EDITOR = lazy(
     rf"{_LABEL}(?:本文|责任|責任|责|责|执行|值班|网络|文字|版面)?(?:编辑|編輯|责编|責編|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
 )
 _REPORTER = lazy(
-    rf"(?:[(（〔\[【／]|^[□■●◎\s]*(?:{HAN}{{2,8}} )?){HAN}{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
+    rf"(?:[(（〔\[【／]\s?|^[□■●◎\s]*(?:{HAN}{{2,8}} )?){HAN}{{0,10}}?(?:记者|記者|通讯员)[ :：]{{0,2}}"
     rf"(?P<names>(?:{HAN}|·){{2,4}}(?:[ 、,，]\s?(?:通讯员 ?)?(?:{HAN}|·){{2,4}}){{0,4}})\s?(?:[)）/／∕]|$)"
 )
 _SPACED = lazy(rf"(?<=\s)({HAN}) (?={HAN}(?:\s|$))")
@@ -61,7 +63,7 @@ _NOBODY = lazy(
     re.IGNORECASE,
 )
 _SOURCE = lazy(
-    rf"{_LABEL}(?:稿件|信息|文章|内容|原文|本文|新闻)?(?:来源|來源|出处|稿源|转自|转载自|来自|首发于?){_SIGN}(?P<name>[^:：丨|｜;；。]{{2,40}})"
+    rf"{_LABEL}(?:稿件|信息|文章|内容|原文|本文|新闻)?(?:来源|來源|出处|稿源|转自|转载自|来自|首发于?|发信站|發信站){_SIGN}(?P<name>[^:：丨|｜;；。]{{2,40}})"
     rf"|(?:本文|文章)(?:首发于?|原载于?|来源于?|转载自|转自)\s?[:：]?\s?(?:微信)?(?:公众号)?\s?[:：]?"
     rf"[「“\"《]?(?P<first>[^「」“”\"《》，,。（(:：]{{2,20}}?)\s?[」”\"》]?\s?(?:[，,。（(]|$)"
     rf"|(?<=\d\s)来自\s(?P<sent>\S{{2,16}})$"
@@ -75,7 +77,7 @@ _ACCOUNT = lazy(
 )
 _ORIGINAL = lazy(
     r"^原创\s?[丨|｜:：]\s?(?P<name>\w{2,14})$|^(?P<before>\w{2,10})原创作者"
-    r"|^原创 (?:\S{2,12} ){1,2}(?P<account>\S{2,16})$"
+    r"|^原创 (?:\S{2,12} ){1,2}(?P<account>\S{2,16})(?:$| (?=\d{4}年))"
 )
 _DATELINE = lazy(
     rf"^[(（【]?据?(?P<name>{HAN}{{1,6}}?(?:网|报|社|台|在线|新闻|周刊|财经))"
@@ -96,10 +98,17 @@ _SURNAMES = (
     "范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤陳張劉楊黃趙吳馬許韓馮鄧蕭葉蘇盧鐘譚陸範賈簡"
 )
 """The hundred commonest, both scripts: a name without a label must begin with one."""
+_SOUNDS = (
+    "阿埃艾爱安奥巴贝本比彼波伯博布查达大戴丹道德迪蒂杜多恩尔法菲费弗福富盖戈格古哈海汉赫亨霍基吉加杰金卡凯坎科克肯库拉莱兰劳勒雷"
+    "里丽利莉林琳龙卢鲁路伦罗洛马玛迈曼梅门蒙米莫姆穆娜内尼纳南努诺欧帕潘佩皮普奇乔切琼热萨塞森莎沙山舍什圣史斯思苏索塔泰汤特提"
+    "托瓦威韦维温文沃乌西希夏谢辛休雅亚扬耶伊英尤约泽扎詹珍朱"
+)
+"""Characters that names of other languages are written with."""
+_FOREIGN = lazy(rf"[{_SOUNDS}]{{1,6}}(?:·[{_SOUNDS}]{{1,8}})+")
 _NO_TOKEN = lazy(
     r"[:：]|^(?:于|在|来自|发[布表]于?|发消息|加好友|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|我来说两句|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
     r"|^\d|浏览|阅读|点击|点赞|评论|查看|回复|字体|字号|星期|楼|关注"
-    r"|最后|来源|责任|记者|作者|时间|收藏|报道$|于$|(?<!官方[账帐])号$|政务|支部|整合|[】]"
+    r"|最后|最近|打印|关闭|来源|责任|记者|記者|作者|时间|收藏|报道$|于$|(?<!官方[账帐])号$|政务|支部|整合|[】]"
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
     re.IGNORECASE,
 )
@@ -152,24 +161,33 @@ _COPYRIGHT = lazy(
     rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有|版權所有)(?:[\s\d©()\-–—~,.:：&;@]|[Cc]opyright|by|BY|[Cc]\))*"
     rf"(?P<name>{HAN}[\w·]{{1,14}}?|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?)"
     r"\s*(?:官方网站|官网)?\s*(?:(?:版|著作)[权權]所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
-    r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|$)"
+    r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|自豪地|[Pp]owered|[Tt]heme|主题|$)"
 )
 _OWNER = lazy(rf"^(?!Copyright)(?P<name>{HAN}[\w·]{{1,14}}|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?) ?© ?\d{{4}}")
 _OWN_WORK = lazy(r"^本文(?:为|系|是|由)(?P<name>\w{2,12}?)(?:的?原创|独家|首发)")
-_MASTHEAD = lazy(rf"(?:{HAN}[\w·]{{2,11}}|[A-Z][\w&'’.]*(?: [A-Z&][\w&'’.]*){{0,4}})(?<!\.)")
+_MASTHEAD = lazy(
+    rf"(?:(?:\d{{1,3}}{HAN}|{HAN}{{2}})[\w·]{{0,10}}(?<!首[页頁])"
+    r"|[A-Z][\w&'’.]*(?: [A-Z&][\w&'’.]*){0,4})(?<!\.)"
+)
 _LOGO = lazy(r"(?P<name>.{2,40}?)(?: - Back to home| [Hh]ome ?page| home)")
-_SKIP = lazy(r"(?:Skip|Accessibility|Advertisement|Subscribe|Sign|Log|Search|Menu|Open|Close|Donate)\b")
+_SKIP = lazy(
+    r"跳[至到过過]|略过|(?:Skip|Accessibility|Advertisement|Subscribe|Sign|Log|Search|Menu|Open|Close|Donate)\b"
+)
 _MENU = lazy(
-    r"(?:首页|首頁|主页|归档|专栏|栏目|订阅|訂閱|登录|登入|注册|搜索|搜尋|菜单|导航|关于|跳到|返回|打开|下载|欢迎"
+    r"(?:首页|首頁|主页|账号|關於|會員|我的|归档|专栏|栏目|订阅|訂閱|登录|登入|注册|搜索|搜尋|菜单|导航|关于|跳到|返回|打开|下载|欢迎"
     r"|(?:Home|Accessibility|Subscribe|Sign|Log|Menu|Search|About|Archive|Skip|Open|Advertisement|Ad|Back|Close|Share|Donate)\b)"
 )
-_FORUM_BAR = lazy(r"手机版\s?\|\s?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
+_SKIP = lazy(r"跳[至到过過]|略过|Skip\b")
+_FORUM_BAR = lazy(r"手机版\s?\|\s?(?:小黑屋\s?\|\s?)?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
+_CITED = lazy(r"转载请注明(?:出处|来自|来源)(?:自|[:：])?\s?(?P<name>[^\s，,。！!:：/]{2,20})[。！!]?$")
 _COMPANY = lazy(
     r"有限公司|集团|公司$|必究|负责|\b(?:Limited|Corporation|Corp|Inc|Ltd|LLC)\b"
     r"|^All\b|^The (?:Authors?|End)$|^(?:Fin|End)$|^版权|^ICP",
     re.IGNORECASE,
 )
 _PUBLISHED_FIRST = lazy(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
+_EDITED = lazy(r"(?:最后)?(?:编辑|更新|修改)于\s?\d")
+"""Below a text, its last change: a date further down is another's."""
 _UPDATED_FIRST = lazy(
     r"^.*?(?:updated|modified|更新|修改|编辑|推荐文章).*?(?=发布|发表|刊发|published|posted)", re.IGNORECASE
 )
@@ -193,7 +211,7 @@ _HELD = ("专访", "采访", "访谈", "对话", "对谈", "interview", "Intervi
 # What each match of the patterns above holds: looking for these first is a tenth of the work.
 _TELLS = ("电", "電", "讯", "报道", "消息")
 _ASKS = ("记者", "記者", "通讯员", "接受")
-_OWNS = ("授权", "原创", "手机版", "©", "(C)", "(c)", "opyright", "权所有", "權所有")
+_OWNS = ("请注明", "授权", "原创", "手机版", "©", "(C)", "(c)", "opyright", "权所有", "權所有")
 
 
 _Lines = Sequence[str]
@@ -251,7 +269,9 @@ def credits(
     around = [*head, *tail]
     asked = [_SPACED.sub(r"\1", line) for line in (*around, *edges) if _holds(line, _ASKS)]
     site = _republisher([*around, *footer]) or brand
-    authors = _people(around, _AUTHOR) or _bylines(around) or _people(asked, _REPORTER) or named
+    authors = (
+        _people(around, _AUTHOR) or _posters(around) or _bylines(around) or _people(asked, _REPORTER) or named
+    )
     if site in authors or (site and outlet and (site in outlet or outlet in site)):
         site = None
     return Credits(
@@ -275,6 +295,10 @@ def _people(lines: Iterable[str], label: re.Pattern[str]) -> tuple[str, ...]:
     return ()
 
 
+def _posters(lines: Iterable[str]) -> tuple[str, ...]:
+    return next(((match["name"],) for line in lines if (match := _POSTER.match(line[:120]))), ())
+
+
 def _unlabelled(lines: _Lines, site: str | None) -> tuple[tuple[str, ...], str | None]:
     """(authors, outlet) of bylines without labels: name and source beside a date, or alone near one."""
     authors: list[str] = []
@@ -286,7 +310,7 @@ def _unlabelled(lines: _Lines, site: str | None) -> tuple[tuple[str, ...], str |
     authors += first[1:] if outlet else []
     dated = [dates.locate(line) for line in lines]
     for i, line in enumerate(lines):
-        near = any(dated[max(0, i - 2) : i + 3])
+        near = any(dated[max(0, i - 2) : i + 4])
         if _NO_DATE.search(line):
             continue
         if any(dated[i + 1 : i + 2]) and (named := _stationed(line)):
@@ -342,11 +366,13 @@ def _paper(tokens: Sequence[str], dated: bool) -> str | None:
 
 
 def _tokens(before: str, after: str) -> list[str]:
-    parts = re.split(rf"[|｜／·•»>，,]|\s[-–—]\s|{_WEEKDAY}", _LABELLED.sub("|", f"{before}|{after}"))
+    text = _LABELLED.sub("|", f"{before}|{after}")
+    names = [match.group() for match in _FOREIGN.finditer(text)]
+    parts = re.split(rf"[|｜／·•»>，,]|\s[-–—]\s|{_WEEKDAY}", _FOREIGN.sub("|", text))
     pieces = (
         piece.strip(" 】【()（）[]") for part in parts for piece in _words(_BY_WORD.sub("", part.strip()))
     )
-    return [piece for piece in pieces if piece and not _NO_TOKEN.search(piece)]
+    return names + [piece for piece in pieces if piece and not _NO_TOKEN.search(piece)]
 
 
 def _words(part: str) -> list[str]:
@@ -370,7 +396,7 @@ def is_person(name: str) -> bool:
         return False
     if _LATIN_NAME.match(name):
         return not _NOT_A_PERSON.search(name)
-    return bool(re.fullmatch(f"[{_SURNAMES}]{HAN}{{1,2}}", name))
+    return bool(re.fullmatch(f"[{_SURNAMES}]{HAN}{{1,2}}", name) or _FOREIGN.fullmatch(name))
 
 
 def _is_account(name: str) -> bool:
@@ -384,7 +410,7 @@ def split_names(text: str) -> tuple[str, ...]:
     """The persons in a byline's value, as printed; what cannot be a name ends the list."""
     names: list[str] = []
     text = _BEHIND_VALUE.split(text.strip(" 】"))[0]
-    text = _ROLES.sub("、", re.sub(r"^\S*?(?:记者|作者|编辑)(?:\s|(?=\S{2,4}$))", "", text))
+    text = _ROLES.sub("、", re.sub(r"^\S*?(?:记者|記者|作者|编辑)(?:\s|(?=\S{2,4}$))", "", text))
     for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\b(?:and|AND)\b", text.strip()):
         pieces = list(takewhile(lambda piece: not is_medium(piece), part.split()))
         if not pieces or (names and _TITLE.fullmatch(part.strip())):
@@ -465,6 +491,8 @@ def tidy_outlet(name: str) -> str | None:
     if quoted := re.search("《([^》]{2,20})》?", name):
         name = quoted[1]
     name = re.sub(r"(?<=..)(?:微信)?公众号$|\s[\w.]+\.(?:com|cn|net|org|edu).*", "", name)
+    if _PLACE.match(name.rpartition(" ")[2]):  # where its writer sits, as platforms tell
+        name = name.rpartition(" ")[0] or name
     name = name.strip(" ·《》“”\"'「」『』【】[]:：,，.。|丨-—>»")
     name = re.sub(r"^(?:来源|來源|出处|(?:微信)?公众号|(?:新浪)?微博)\s?[:：]?\s?[“\"「]?", "", name).strip(
         '“”"「」 '
@@ -480,6 +508,8 @@ def _outlet(around: _Lines, body: _Lines, medium: str | None, *, latin: bool) ->
         for line in around:
             if (match := pattern.search(line[:300])) and (latin or not match.groupdict().get("en")):
                 name = next((value for value in match.groups() if value), "")
+                if line[match.end() :][:1] in (":", "："):  # its last word is the next label
+                    name = re.sub(r"\s+\S+$", "", name)
                 if found := tidy_outlet(name):
                     return found, None
     if medium:
@@ -505,7 +535,7 @@ def _interviewer(body: _Lines) -> _Inferred:
 
 def _republisher(lines: Sequence[str]) -> str | None:
     telling = [line for line in reversed(lines) if _holds(line, _OWNS)]
-    for pattern in (_AUTHORISED, _OWN_WORK, _FORUM_BAR, _OWNER, _COPYRIGHT):
+    for pattern in (_AUTHORISED, _OWN_WORK, _FORUM_BAR, _CITED, _OWNER, _COPYRIGHT):
         for line in telling:
             for match in pattern.finditer(line[:400]):
                 name = match["name"].strip()
@@ -519,13 +549,20 @@ def masthead(lines: Sequence[str], named: Sequence[str]) -> str | None:
 
     It is what the link to its front page says, or stands first of all, a menu right behind; links that skip
     what is there or sign in may precede it when it is a medium's or stands in one of the lines *named*, too.
+    Two Chinese characters may be a section's: those lines have to speak of them as of a site.
     """
     for line in lines[:12]:
         if (label := _LOGO.fullmatch(line)) and _MASTHEAD.fullmatch(label["name"]) and label["name"] != "The":
             return label["name"]
-    name, *behind = [*dropwhile(_SKIP.match, lines[:12]), ""]
-    if [name] != lines[:1] and not (is_medium(name) or any(name in line for line in named)):
-        return None
+    name, *behind = [*(line.split(" › ")[0] for line in dropwhile(_SKIP.match, lines[:12])), ""]
+    if lines and not lines[0].startswith(name or "-"):
+        chinese = _SKIP.match(lines[0]) and not lines[0].isascii()
+        if not (chinese or is_medium(name) or any(name in line for line in named)):
+            return None
+    if len(name) == 2:
+        owner = re.compile("(?:关于|與|与|代表|下载|©.*){0}|{0}(?:APP|版权|客户端)".format(re.escape(name)))
+        if not any(map(owner.search, named)):
+            return None
     is_name = _MASTHEAD.fullmatch(name) and not (
         _MENU.match(name) or _NO_OUTLET.match(name) or is_channel(name)
     )
@@ -546,8 +583,11 @@ def published(
     heads, tails = ([line for line in lines if not _NO_DATE.search(line)] for lines in (head, tail))
     heads = [line for line in heads if not _SENTENCE.search(line) or _LABELS_DATE.search(line)]
     heads = [line[:_AHEAD] if line.endswith(_SENTENCE_ENDS) else line for line in heads]
+    edited = next((i for i, line in enumerate(tails) if _EDITED.match(line)), len(tails))
+    tails = tails[: edited + 1]
     said, below = ([line for line in lines if _PUBLISHED_FIRST.search(line)] for lines in (heads, tails))
     below += [line for line in tails if _SAYS_DATE.search(line)]
+    below += [second for floor, second in pairwise(tails) if floor == "1楼"]
     for lines, relative in ((said, False), (heads, False), (heads, True), (below, False)):
         for line in (*(_UPDATED_FIRST.sub("", line) for line in lines), *lines):
             if found := dates.find(line[:300], now=now, chinese=chinese, relative=relative):

@@ -197,7 +197,7 @@ def _assemble(
     rule_site = next((r.republisher for r in rules if r.republisher), None)
     outlet = rule_outlet or told.outlet or said.outlet
     named = [text for text in (line.text for line in lines) if len(text) > 40 or "©" in text]
-    masthead = metadata.masthead(header, named) if sheet.title and not told.page_title else None
+    masthead = metadata.masthead(header, named + footer) if sheet.title and not told.page_title else None
     site = rule_site or told.site or masthead or said.republisher
     likely = told.likely_site
     outlet = outlet or (site if brand != site else None) or (None if site else likely)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from digest.clean import dates
 from digest.clean.lines import Line
@@ -15,6 +16,8 @@ _PERSON_LAST = re.compile(
     rf"|负责人|队长|教练|导演|演员|作家|主编)[：:\s]?[{CJK}]{{2,4}}$"
 )
 _CODE = re.compile(r"[=(){}<>;$]|^(?:import|return|from|def|else|try)\b")
+_SIGNED = re.compile(r"(?:19|20)\d\d\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日")
+_OFFICE = re.compile(r"(?:[局委厅部院会府处办]|办公室|公司|大学|学校|中心)$")
 _DIGIT = re.compile(r"\d")
 _LINK_IN_TEXT = 15.0
 """Reading weight up to which a line that is a link may be a heading or an item of the body."""
@@ -102,7 +105,16 @@ def _why_not(sheet: Sheet, i: int, seen: Counter[str], title: str | None) -> str
             return "not taken for body by its tags"
         repeated = seen[line.text] >= 3 and not line.vote and not _CODE.search(line.text)
         return "short line repeated on the page" if repeated else ""
+    if found is Kind.META and _is_signature(sheet, i):
+        return ""
     return found.value
+
+
+def _is_signature(sheet: Sheet, i: int) -> bool:
+    """Whether an office and the full date below it sign a notice that a paper goes with."""
+    above = sheet.lines[i - 1].text
+    signed = _SIGNED.fullmatch(sheet.lines[i].text) and sheet.kinds[i - 1] is Kind.SHORT
+    return bool(signed and i > sheet.start and _OFFICE.search(above))
 
 
 def _is_inside(sheet: Sheet, i: int) -> bool:
@@ -146,6 +158,10 @@ def _judge_streak(sheet: Sheet, streak: list[int]) -> None:
     if len(streak) >= 6 and tiny and items * 2 < len(streak) and not table:
         sheet.drop(streak, "run of short lines without punctuation")
         return
+    counted = list(takewhile(lambda i: sheet.lines[i].text == str(i - streak[0] + 1), streak))
+    if len(counted) >= 2:
+        sheet.drop(counted, "numbers of lines of code")
+        streak = streak[len(counted) :]
     for i in streak:
         if _is_caption(sheet.lines[i]):
             sheet.drop([i], Kind.CAPTION.value)

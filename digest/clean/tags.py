@@ -211,7 +211,7 @@ def _authors(data: dict[str, Any], meta: dict[str, str], root: Any, sites: Seque
     for key in _AUTHORS.split():
         yield names_in_tags(meta.get(key, ""), sites)
     for element in islice(_bylines(root), _TRIED):
-        text = collapse(element.text_content())
+        text = next(_named_within(element), None) or collapse(element.text_content())
         parts = tuple(filter(is_person, map(collapse, element.itertext())))
         alone = len(parts) == 1 and text.startswith(parts[0]) and text != parts[0] and not _BY.match(text)
         if (len(parts) > 1 or alone) and len(text) <= 160:
@@ -219,6 +219,12 @@ def _authors(data: dict[str, Any], meta: dict[str, str], root: Any, sites: Seque
         sure = "author" in (element.get("rel"), element.get("itemprop"))
         names = names_in_tags(text, sites) if len(text) <= 80 else ()
         yield names if sure else tuple(filter(is_person, names))
+
+
+def _named_within(element: Any) -> Iterator[str]:
+    """The name that microdata gives inside an author's element, beside badge and buttons."""
+    if element.get("itemprop") == "author":
+        yield from (m.get("content") for m in element.iter("meta") if m.get("itemprop") == "name")
 
 
 def _bylines(root: Any) -> Iterator[Any]:

@@ -11,7 +11,10 @@ from digest.clean.sheet import SUBJECT, Sheet, grams, share_known
 SITE_SEPARATOR = re.compile(
     r"\s*(?:_+|\s[-–—|·»:：]+\s|[|｜]|--+|(?<=[\u4e00-\u9fff）”》！？])-\s?(?=[\u4e00-\u9fff]))\s*"
 )
-_LABEL = re.compile(r"^(?:原?标 ?题|题目|主题|title|subject)\s?[:：]\s?|\s?\[复制链接\]$", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^(?:原?标 ?题|题目|主题|title|subject)\s?[:：]\s?|^[標标][題题](?=[\[［]|Re:)|\s?\[复制链接\]$",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
 _NO_TITLE = re.compile(
     r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d(?![\d.]*[亿億万萬%％倍])|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
