@@ -91,7 +91,10 @@ def find_copies(
 
 
 def sharing(candidates: Sequence[Candidate], same: Mapping[str, str]) -> list[Candidate]:
-    """What was sent of an article counts as sent of its copies that hold it, and takes their room."""
+    """What was sent of an article counts as sent of its copies that hold it, and takes the room of all.
+
+    A reworded copy holds nothing of it letter for letter, and would else come as news when it is used up.
+    """
     quoted: dict[str, list[Candidate]] = defaultdict(list)
     for one in candidates:
         if one.used and one.article.source_id in same:
@@ -105,7 +108,7 @@ def _shared(candidate: Candidate, quoted: Sequence[Candidate]) -> Candidate:
         sent = [copy.article.text[start:end] for start, end in copy.used]
         spans = [(at, at + len(passage)) for passage in sent if (at := text.find(passage)) >= 0]
         used += [span for span in spans if span not in used]
-        room = min(room, copy.room) if spans else room
+        room = min(room, copy.room)
     return replace(candidate, used=tuple(used), room=room)
 
 

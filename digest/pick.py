@@ -27,6 +27,9 @@ _CAUTION = 0.85
 """What a cautioned article's score is worth against a clean one's."""
 _ENOUGH = 3.0
 """Score of an article half as relevant as can be."""
+_PASSING, _TWICE = 2.0, 2
+"""An ordinary term met once in a short item scores less than this; a passing mention, where the article is
+twice as much about another theme."""
 _LOST = 3
 """Articles named that were close and lost, per theme."""
 
@@ -181,7 +184,9 @@ def _score(candidate: Candidate, theme_id: str) -> float:
 
 
 def _about(candidate: Candidate, theme: Theme) -> bool:
-    return _score(candidate, theme.id) >= max(theme.threshold, 1e-9)
+    """Over the threshold, and more than a mention in passing: a flood with engineers is no software."""
+    own, most = _score(candidate, theme.id), max((s.total for s in candidate.scores.values()), default=0.0)
+    return own >= max(theme.threshold, 1e-9) and (own >= _PASSING or _TWICE * own > most)
 
 
 def _merge(usable: Sequence[Candidate], same: Mapping[str, str], now: datetime) -> list[_Story]:

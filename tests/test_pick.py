@@ -108,6 +108,22 @@ def test_order_within_a_theme(candidates: list[Candidate], expected: dict[str, l
     assert expected == shape(plan(*candidates))
 
 
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({"a": 1.5, "b": 1.4}, True),
+        ({"a": 1.5, "b": 6}, False),
+        ({"a": 2.5, "b": 6}, True),
+    ],
+    ids=["as much as about another", "in passing", "more than in passing"],
+)
+def test_a_theme_has_no_article_that_only_mentions_it_in_passing(
+    scores: Mapping[str, float], expected: bool
+) -> None:
+    found = plan(candidate("flood", scores), schedule=replace(SCHEDULE, themes=("a",)))
+    assert expected == ("a" in shape(found))
+
+
 def test_what_cannot_be_used_is_named_with_its_reason() -> None:
     found = plan(
         candidate("bad", {"a": 9}, severity=Severity.QUARANTINE), candidate("full", {"a": 9}, room=20)

@@ -788,6 +788,8 @@ def flagged(*codes: str, severity: Severity = Severity.NOTE) -> dict[str, Any]:
         ({"republisher": "Firm", **flagged("republished-by-subject")}, "Republished by the company it is about (Firm)."),
         (flagged("outlet-inferred"), "Outlet inferred from the text; the page does not name it."),
         ({"outlet": None, **flagged("spun")}, "machine-reworded: terms and names may be wrong."),
+        ({"republisher": "Copy House", **flagged("spun")}, "Rely on the original in 器物志."),
+        ({"republisher": None, **flagged("spun")}, "terms and names may be wrong. No link"),
         ({"published": None, "text": "没有年份"}, "Undated · "),
         ({"published": None, "text": "只有1998年"}, "Undated; the text mentions 1998"),
         (
@@ -814,6 +816,12 @@ def test_an_outlet_that_told_the_same_story_is_named_once_and_never_the_item_s_o
         renderer().mail(edition(section(CRAFT, replace(kiln_item, also_from=others))), language="zh-CN").text
     )
     assert "同一件事另见：城市经济报\n" in text
+
+
+def test_a_site_that_copied_the_item_is_named_by_its_own_name() -> None:
+    copied = replace(kiln, title="又一篇", republisher="转抄网")
+    shown = edition(section(CRAFT, replace(kiln_item, also_from=(copied,))))
+    assert "同一件事另见：转抄网\n" in renderer().mail(shown, language="zh-CN").text
 
 
 def test_a_reason_without_terms_is_still_a_fact() -> None:

@@ -13,9 +13,9 @@ import pytest
 from editions import article
 from stored import reader, slot_rows
 
-from digest.material import find_copies, read_candidates
+from digest.material import find_copies, read_candidates, sharing
 from digest.model import Newsletter, Schedule, Term, Theme
-from digest.pick import Memory, pick
+from digest.pick import Candidate, Memory, pick
 from digest.publish import Paper, publish
 from digest.report import overdue
 from digest.similar import sketch
@@ -221,6 +221,19 @@ def test_a_copy_of_what_is_too_old_to_be_looked_through_is_known(store: Store) -
     beyond = find_copies(store, plan, young, same, now=now)
     assert [one.article.source_id for one in beyond or ()] == ["feeds/tea/1"]
     assert set(same.values()) == {"feeds/later/1"}
+
+
+def test_a_reworded_copy_of_what_is_used_up_has_no_room_either() -> None:
+    told, reworded = (
+        article("seeds/a", "茶价", "今年春天的茶叶贵了。"),
+        article("seeds/b", "茶价", "本年春日茶叶涨价。"),
+    )
+    candidates = [
+        Candidate(article=told, scores={}, first_seen_at=START, used=((0, 9),), room=20),
+        Candidate(article=reworded, scores={}, first_seen_at=START, room=200),
+    ]
+    shared = sharing(candidates, {"seeds/a": "seeds/a", "seeds/b": "seeds/a"})
+    assert [one.room for one in shared] == [20, 20]
 
 
 def test_an_edition_for_review_is_not_sent_before_it_is_approved(store: Store) -> None:

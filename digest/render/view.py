@@ -152,9 +152,16 @@ class Viewer:
         return self.words.plain("a republishing site")
 
     def also_from(self, item: Item) -> str:
-        """Each outlet once; that of the item told its story already."""
-        outlets = dict.fromkeys(self.outlet(other) for other in item.also_from)
-        outlets.pop(self.outlet(item.article), None)
+        """Each outlet once, a site that copied the item's own by the site's name; the item named its own."""
+        own = self.outlet(item.article)
+        outlets = dict.fromkeys(
+            other.republisher
+            if self.outlet(other) == own and other.republisher and not hides_host(other)
+            else self.outlet(other)
+            for other in item.also_from
+        )
+        for named in (own, item.article.republisher or own):
+            outlets.pop(named, None)
         return self.words.list(list(outlets))
 
     def period(self, article: Article) -> str | None:
