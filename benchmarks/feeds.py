@@ -171,9 +171,7 @@ def main() -> None:
     print(alone.line("feedparser alone, one core", alone))
     print(first.line("collect, all new", alone, "target 1.0 of the wall time on two free cores"))
     print(second.line("collect, nothing changed", alone, "target 0.05"))
-    print(
-        f"peak memory: {self_mb:.0f} MB here, {worker_mb:.0f} MB in each of {os.cpu_count()} workers at most"
-    )
+    print(f"peak memory: {self_mb:.0f} MB here, {worker_mb:.0f} MB in each worker at most")
 
 
 if __name__ == "__main__":

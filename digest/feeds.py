@@ -26,7 +26,7 @@ from digest.workers import WorkError, Workers
 FULL_TEXTS = 20
 """Article pages fetched of one feed in one poll; the newest entries get theirs."""
 _SPAM_SHARE, _SPAM_LEAST = 0.5, 2
-_FLUSH = 300
+_FLUSH = 1000
 """Articles or feeds kept in memory before they are written; a few transactions instead of hundreds."""
 
 

@@ -187,6 +187,11 @@ class Anywhere:
                 return n
         return None
 
+    def in_any(self, texts: Sequence[str]) -> bool:
+        """Whether one of several texts matches one of the patterns, wherever; one walk for all."""
+        may = self.possible("\n".join(texts))
+        return any(self._test(n)(text) for n in may for text in texts)
+
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """What ``re.finditer`` finds of all of them, in the order of the text."""
         tests = [(n, self._test(n)) for n in self.possible(text)]

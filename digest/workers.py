@@ -38,7 +38,7 @@ class Workers:
     """At most *size* calls run at once; workers are started when first needed, and end with the block.
 
     Args:
-        size: As many as the machine has processors when None.
+        size: One more than the machine has processors when None: while one waits for us, the others work.
         wall_s, cpu_s: Limits of one call.
         memory_bytes: Address space of a worker; a call that wants more fails with `WorkError`.
         preload: Modules that calls will need; what one has of the name ``warm`` is called, too.
@@ -56,7 +56,7 @@ class Workers:
         self._command = f"from digest.zygote import serve; serve({cpu_s}, {memory_bytes}, {[*preload]})"
         self._wall_s = wall_s
         self._free: asyncio.Queue[_Worker | None] = asyncio.LifoQueue()
-        for _ in range(size or os.cpu_count() or 1):
+        for _ in range(size or (os.cpu_count() or 1) + 1):
             self._free.put_nowait(None)
         self._zygote: _Zygote | None = None
         self._starting = asyncio.Lock()
@@ -90,13 +90,14 @@ class Workers:
         return await self._run(self._wall_s / 4, partial(call, *args, **kwargs))
 
     async def _run(self, wall_s: float, call: "partial[T]") -> T:
+        request = pickle.dumps(call, 5)
         worker = await self._free.get()
         keep = None
         try:
             if worker is None:
                 worker = await self._start()
             async with asyncio.timeout(wall_s):
-                good, value = await worker.call(pickle.dumps(call, 5))
+                good, value = await worker.call(request)
             if not (not good and isinstance(value, MemoryError)) and worker.calls < _CALLS_BEFORE_RENEWAL:
                 keep = worker
         except TimeoutError:
@@ -107,6 +108,7 @@ class Workers:
             if worker is not None and keep is None:
                 worker.kill()
             self._free.put_nowait(keep)
+        await asyncio.sleep(0)  # who waits for a worker sends his call before this answer is read
         if good:
             return cast(T, value)
         if isinstance(value, DigestError):

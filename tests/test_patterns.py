@@ -109,3 +109,10 @@ def test_lists_that_share_a_walk_find_what_each_finds_alone() -> None:
     together(*shared)
     for text in ("", "点击这里, 20元", "元", "20元", "two cats", "", "加v信: cats", "cats"):
         assert [one.findall(text) for one in shared] == [one.findall(text) for one in apart]
+
+
+def test_several_texts_are_asked_in_one_walk_and_each_by_itself() -> None:
+    words = Anywhere(["^甲乙", r"丙\s丁"])
+    assert words.in_any(["一", "二丙 丁"])
+    assert words.in_any(["一", "甲乙"])
+    assert not words.in_any(["一甲乙", "丙", "丁"])

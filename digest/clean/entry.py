@@ -17,7 +17,7 @@ from typing import NamedTuple
 from digest.clean import metadata
 from digest.clean.layout import CONTENTS
 from digest.clean.lines import MAX_LINES, measure, starts_with_bullet
-from digest.clean.marks import Kind, is_marked_paragraph, kind
+from digest.clean.marks import Kind, has_marked, kind
 from digest.clean.page import clean_page, fitting, inferred
 from digest.clean.sift import notes
 from digest.clean.splices import brand, title_removals
@@ -43,6 +43,8 @@ _WIDE, _WORDS = 100, 60
 """Characters of three bytes, or words, from which a line is a long paragraph whatever marks are in it."""
 _LEAST = 40.0
 """Reading weight of an entry that surely is an article; below it `clean_page` decides."""
+_LONG = 60.0
+"""That of a long paragraph, at least, unless it is marked as furniture."""
 _BESIDE = 30.0
 """Reading weight of the paragraphs around a heading from which it surely is the body's."""
 
@@ -169,6 +171,7 @@ def _is_row(lines: Sequence[_Line], title: str) -> bool:
         all(min(beside[i], beside[i + 2]) >= _BESIDE for i in apart)
         and (not captions or not _is_caption(lines[-1]))
         and all(_is_apart(line, title) for line in lines if line.kind is not BlockKind.PARAGRAPH)
+        and not has_marked(line.text for line, size in zip(shown, sizes, strict=True) if size == _LONG)
     )
 
 
@@ -230,6 +233,6 @@ def _size(text: str, linked: float) -> float:
         return 0  # perhaps a sentence of the text in large type
     wide = (len(text.encode("utf-8", "replace")) - len(text)) // 2
     if wide >= _WIDE or text.count(" ") >= _WORDS:
-        return 0 if is_marked_paragraph(text) else 60
+        return _LONG
     line = measure(text, 1, linked=linked)
     return line.size if line.stops and kind(line) is Kind.PROSE else 0

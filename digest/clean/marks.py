@@ -7,7 +7,7 @@ of cookies, comments or copyright is not taken for furniture.
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from importlib import resources
 
@@ -55,10 +55,10 @@ class _Tests:
     def __init__(self, kinds: Sequence[Kind]) -> None:
         listed = [(found, part) for found in kinds for part in _LISTS[found.name.lower()]]
         self._kinds = [found for found, _ in listed]
-        self._first = Anywhere([part for _, part in listed], re.IGNORECASE).first
+        self.patterns = Anywhere([part for _, part in listed], re.IGNORECASE)
 
     def __call__(self, text: str) -> Kind | None:
-        which = self._first(text)
+        which = self.patterns.first(text)
         return None if which is None else self._kinds[which]
 
 
@@ -137,10 +137,10 @@ def subjects(text: str) -> set[str]:
     return {word.lower().rstrip("s") for words in _SERVICES.words(text).values() for word in words}
 
 
-def is_marked_paragraph(text: str) -> bool:
-    """Whether a paragraph, long enough to be prose whatever it says, is furniture all the same."""
-    text = fold(text) if _TRADITIONAL.search(text) else text
-    return len(text) <= 600 and (_OF_LONG(text) is not None or _is_service(text))
+def has_marked(paragraphs: Iterable[str]) -> bool:
+    """Whether one of them, long enough to be prose whatever they say, is furniture all the same."""
+    texts = [fold(p) if _TRADITIONAL.search(p) else p for p in paragraphs if len(p) <= 600]
+    return _OF_LONG.patterns.in_any(texts) or any(map(_is_service, texts))
 
 
 def is_prose(line: Line, *, strict: bool = False) -> bool:
