@@ -404,6 +404,7 @@ def test_an_interview_is_dated_when_its_day_is_given_in_full() -> None:
         ("要闻\n首页 行情", "分享到微信", None),
         ("百度首页\n登录", "分享到微信", None),
         ("人物", "转载请注明来自 河岸周刊！", "河岸周刊"),
+        ("人物", "Copyright © 2021 Lowmoor.com All rights reserved.", "Lowmoor"),
         ("人物", "Archiver|手机版|小黑屋|河岸论坛 ( 京ICP备0号 )", "河岸论坛"),
         ("Skip to content\nHome", "Share", None),
         ("Skip to content\nLowmoor Fields\nSubscribe", "© 2021 Lowmoor Fields Trading LLC", "Lowmoor Fields"),
@@ -479,6 +480,9 @@ def test_the_writer_behind_the_title_is_not_its_site() -> None:
         ("作者：宋雨桐 来源：地理学院 审核：马骏 日期：2024-03-01", ("宋雨桐",), "地理学院"),
         ("2024-03-01 21:05 来源: 晚班车笔记 北京 举报", (), "晚班车笔记"),
         ("来源：县政府办公室 发布时间：2024-03-01 打印本页 关闭窗口", (), "县政府办公室"),
+        ("2024年3月1日 09:10\n来自江苏", (), None),
+        ("字級： A A A\n2024年3月1日", (), None),
+        ("2024\n03/01\n09:26:14", (), None),
         ("艾琳·霍尔\n2024年3月1日\n最近更新 2024年3月2日", ("艾琳·霍尔",), None),
     ],
 )
@@ -490,6 +494,20 @@ def test_platforms_and_papers_sign_in_many_ways(
     assert (found.authors, found.outlet) == (authors, outlet)
     assert found.published is not None
     assert found.published.at.date().isoformat() == "2024-03-01"
+
+
+def test_a_dateline_without_a_month_names_the_wire_service() -> None:
+    told = BODY.replace("镇上", "（中央社記者蘇思云澎湖17日電）鎮上", 1)
+    found = clean_page(f"摇橹声里的最后一代人\n2024-03-01 10:00\n{told}", source_id="x", now=NOW).article
+    assert found is not None
+    assert found.outlet == "中央社"
+
+
+def test_the_line_with_day_and_hour_is_no_title() -> None:
+    raw = f"摇橹声里的最后一代人\n渡口周刊2024年03月01日 16:20:00来自江苏\n{BODY}"
+    found = clean_page(raw, source_id="x", now=NOW).article
+    assert found is not None
+    assert found.title == "摇橹声里的最后一代人"
 
 
 def test_a_date_below_the_last_change_is_anothers() -> None:

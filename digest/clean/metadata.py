@@ -28,7 +28,10 @@ _QUESTION = lazy(
     r"^(?:记者|記者|采访者|问|問|Q|Reporter)\s?[:：](?=.*[？?！!。…，,].*)(?!\s?\S{2,4}(?:[，,]\s?\S{2,4})*(?:\s|$))"
 )
 """What an interviewer says is no byline, though it begins like one."""
-_POSTER = lazy(r"(?:^posted @ [\d: -]{10,20} |^作者(?=\w+ ?\())(?P<name>[^\s()]{2,24})(?= 阅读| ?\()")
+_POSTER = lazy(
+    r"(?:^posted @ [\d: -]{10,20} |^© ?本文版权归 ?(?!原?作者|本[站网])|^作者(?=\w+ ?\())"
+    r"(?P<name>[^\s()]{2,24})(?= 阅读| ?\(| ?所有[，,])"
+)
 """How forums and blog hosts sign a post with its writer's account."""
 _EDITOR = lazy(
     rf"{_LABEL}(?:本文|责任|責任|责|责|执行|值班|网络|文字|版面)?(?:编辑|編輯|责编|責編|主编){_SIGN}(?P<names>[^:：丨|｜;；。(（)）】\]]{{2,24}})"
@@ -81,7 +84,7 @@ _ORIGINAL = lazy(
 )
 _DATELINE = lazy(
     rf"^[(（【]?据?(?P<name>{HAN}{{1,6}}?(?:网|报|社|台|在线|新闻|周刊|财经))"
-    rf"(?:(?:讯|消息|报道)[】)）\s(（，,]|(?:讯|消息|报道)?[)）】]?\s?{HAN}{{0,9}}\s?(?:\d{{4}}年)?\d{{1,2}}月\d{{1,2}}日"
+    rf"(?:(?:讯|消息|报道)[】)）\s(（，,]|(?:讯|消息|报道)?[)）】]?\s?{HAN}{{0,9}}\s?(?:\d{{4}}年)?(?:\d{{1,2}}月)?\d{{1,2}}日"
     rf"(?:电|電|讯|訊|报道|報導|消息))"
 )
 _WIRE = lazy(r"^(?:[A-Z][\w.,'’ -]{1,40} )?\((?P<name>[A-Z][A-Za-z ]{1,24})\)\s?[-–—]")
@@ -106,7 +109,7 @@ _SOUNDS = (
 """Characters that names of other languages are written with."""
 _FOREIGN = lazy(rf"[{_SOUNDS}]{{1,6}}(?:·[{_SOUNDS}]{{1,8}})+")
 _NO_TOKEN = lazy(
-    r"[:：]|^(?:于|在|来自|发[布表]于?|发消息|加好友|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|我来说两句|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
+    r"[:：]|^来自|^(?:于|在|来自|发[布表]于?|发消息|加好友|更新|关注|分享|举报|打印|收藏|评论|参与|我有话说|我来说两句|编辑|字|大|中|小|来源|作者|阅读|浏览|点击|原创|转载|正文|首页|热度|\W*)$"
     r"|^\d|浏览|阅读|点击|点赞|评论|查看|回复|字体|字号|星期|楼|关注"
     r"|最后|最近|打印|关闭|来源|责任|记者|記者|作者|时间|收藏|报道$|于$|(?<!官方[账帐])号$|政务|支部|整合|[】]"
     r"|min(?:ute)?s? read|updated|published|posted|GMT|UTC|\b(?:[AP]M|[EPCM][SD]?T)\b|comment|share",
@@ -161,7 +164,7 @@ _COPYRIGHT = lazy(
     rf"(?:©|\([Cc]\)|[Cc]opyright|版权所有|版權所有)(?:[\s\d©()\-–—~,.:：&;@]|[Cc]opyright|by|BY|[Cc]\))*"
     rf"(?P<name>{HAN}[\w·]{{1,14}}?|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?)"
     r"\s*(?:官方网站|官网)?\s*(?:(?:版|著作)[权權]所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
-    r"|[A-Za-z]*\.(?:com|cn|net|org)|ICP|备案|自豪地|[Pp]owered|[Tt]heme|主题|$)"
+    r"|(?<=\s)[A-Za-z]+\.(?:com|cn|net|org)|\.(?:com|cn|net|org)|ICP|备案|自豪地|[Pp]owered|[Tt]heme|主题|$)"
 )
 _OWNER = lazy(rf"^(?!Copyright)(?P<name>{HAN}[\w·]{{1,14}}|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?) ?© ?\d{{4}}")
 _OWN_WORK = lazy(r"^本文(?:为|系|是|由)(?P<name>\w{2,12}?)(?:的?原创|独家|首发)")
@@ -186,6 +189,8 @@ _COMPANY = lazy(
     re.IGNORECASE,
 )
 _PUBLISHED_FIRST = lazy(r"[发發][布佈表稿]|刊发|published|posted|first", re.IGNORECASE)
+_PARTED = lazy(r"20\d\d/\d\d/\d\d")
+"""Year and day on lines of their own."""
 _EDITED = lazy(r"(?:最后)?(?:编辑|更新|修改)于\s?\d")
 """Below a text, its last change: a date further down is another's."""
 _UPDATED_FIRST = lazy(
@@ -395,7 +400,7 @@ def is_person(name: str) -> bool:
     if _NOBODY.match(name):
         return False
     if _LATIN_NAME.match(name):
-        return not _NOT_A_PERSON.search(name)
+        return bool(re.search(r"\w{2}", name)) and not _NOT_A_PERSON.search(name)
     return bool(re.fullmatch(f"[{_SURNAMES}]{HAN}{{1,2}}", name) or _FOREIGN.fullmatch(name))
 
 
@@ -585,6 +590,7 @@ def published(
     heads = [line[:_AHEAD] if line.endswith(_SENTENCE_ENDS) else line for line in heads]
     edited = next((i for i, line in enumerate(tails) if _EDITED.match(line)), len(tails))
     tails = tails[: edited + 1]
+    heads += [f"{year}/{day}" for year, day in pairwise(heads) if _PARTED.fullmatch(f"{year}/{day}")]
     said, below = ([line for line in lines if _PUBLISHED_FIRST.search(line)] for lines in (heads, tails))
     below += [line for line in tails if _SAYS_DATE.search(line)]
     below += [second for floor, second in pairwise(tails) if floor == "1楼"]

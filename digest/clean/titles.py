@@ -17,7 +17,7 @@ _LABEL = re.compile(
 )
 _NAMED = re.compile(rf"{_LABEL.pattern}|^第[一二三四五六七八九十百千\d]{{1,7}}[章回节話话]", re.IGNORECASE)
 _NO_TITLE = re.compile(
-    r"\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d(?![\d.]*[亿億万萬%％倍])|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
+    r"\d[日\d]\s?\d{1,2}:\d\d|\s[>›»]+\s|>>|[›»‹]|^[\d\s]+$|^\d{1,2}\.\d(?![\d.]*[亿億万萬%％倍])|^[\d,.]+[万kK+]?\s?(?:人|条|个|次|views|likes|comments|shares)"
 )
 _CRUMBS = re.compile(r"home\b", re.IGNORECASE)
 _CODE = re.compile(r"\|.*\d.*\||[={}]|\w\(\S*\)|;$")
