@@ -459,6 +459,24 @@ def test_where_a_writer_is_and_how_he_is_reached_is_no_name(byline: str, authors
     assert (found.authors, str(found.published and found.published.at.date())) == (authors, "2021-05-02")
 
 
+@pytest.mark.parametrize(
+    "link", ["Read more: What the ferry did to the price of bread", "Related: Two more piers"]
+)
+def test_a_link_between_two_paragraphs_ends_nothing(link: str) -> None:
+    told = (
+        "The ferry came back on a Tuesday, with forty-one people on board and a dog that nobody had counted."
+    )
+    last = (
+        "So the next time a rope is thrown at you from the pier, you might ask whose knot it was that held. "
+        "It is not a question that anybody on the boat will thank you for, but they all know the answer."
+    )
+    raw = f"The ferry of Lowmoor comes back\nBy Ann Lee\nMay 2, 2021\n{told}\n{told[:-9]}.\n{link}\n{last}"
+    found = clean_page(raw, source_id="x").article
+    assert found is not None
+    assert last in found.text
+    assert link not in found.text
+
+
 def test_the_writer_behind_the_title_is_not_its_site() -> None:
     head = (
         "<title>A quiet word for the pool | Rosalind Achebe | The Lamplighter</title>"

@@ -24,6 +24,8 @@ _ITEM = re.compile(
 _SUMMARY = re.compile(r"(?:文章|全文|AI|智能|内容)\s?(?:摘要|速览|总结)")
 _MORE = re.compile(r"read (?:more|next|also)|(?:阅读|查看)更多", re.IGNORECASE)
 """What stands below the headline of a box, not above."""
+_LINKED = re.compile(r"(?:read(?: more)?|more|watch|listen|related): \w", re.IGNORECASE)
+"""A link to another article, set between two paragraphs."""
 _SIGNED = re.compile(r"(?:19|20)\d\d年\d{1,2}月\d{1,2}日")
 _REPLIES = re.compile(
     r"(?:[\W\d]|共|全部|最新|网友|用户|精彩|热门|发表|我要|(?:view|all|the|reader|user) )*(?:条|個|个)?"
@@ -297,7 +299,8 @@ def _goes_on_after(sheet: Sheet, i: int, before: float, after: float) -> bool:
     """Whether the article continues below the mark *i*: enough text, on the same subject."""
     final = sheet.kinds[i] is Kind.FINAL or bool(_REPLIES.match(sheet.lines[i].text))
     follows = _first_prose(sheet, i + 1)
-    least = 1.0 if final else 0.0 if follows == i + 1 and _is_row(sheet, follows) else 0.2
+    linked = follows < sheet.end and sheet.lines[follows].size >= 30 and _LINKED.match(sheet.lines[i].text)
+    least = 1.0 if final else 0.0 if follows == i + 1 and (linked or _is_row(sheet, follows)) else 0.2
     if after < before * least or after < 25 or not sheet.tests_left:
         return False
     taken = sum(sheet.lines[k].size for k in range(i + 1, sheet.end) if _is_taken(sheet, k))

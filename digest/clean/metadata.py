@@ -56,13 +56,13 @@ _NOT_A_PERSON = lazy(
     r"video|ad|tech|insider|project|speech|engineers?|software|senior|technologist|morning|corporation|communications|foundation|cent(?:er|re)|council|"
     r"committee|department|updated|published|minutes?|editorial|admin|guest|university|institute|inc|ltd|llc|the|this|more|all|of|online|magazine|network|on|"
     r"gmbh|plc|holdings|technologies|robotics|systems|solutions|"
-    r"at|group|consulting|posts|run|running|chasing|living|making|travel(?:l?ing)?|wandering|eating|cooking|reading|writing|thinking|learning|"
+    r"at|group|consulting|posts|key|points|run|running|chasing|living|making|travel(?:l?ing)?|wandering|eating|cooking|reading|writing|thinking|learning|"
     r"finding|becoming|being|going|building|mon|tue|wed|thu|fri|sat)\b",
     re.IGNORECASE,
 )
 _NOBODY = lazy(
     r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
-    r"|author|user|guest|原作者|如图|题图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$|^\S+\.(?:com|net|org|cn)$",
+    r"|super\suser|author|user|guest|原作者|如图|题图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$|^\S+\.(?:com|net|org|cn)$",
     re.IGNORECASE,
 )
 _SOURCE = lazy(
@@ -543,7 +543,7 @@ def _republisher(lines: Sequence[str]) -> str | None:
     for pattern in (_AUTHORISED, _OWN_WORK, _FORUM_BAR, _CITED, _OWNER, _COPYRIGHT):
         for line in telling:
             for match in pattern.finditer(line[:400]):
-                name = match["name"].strip()
+                name = re.sub(r" [A-Z]$", "", match["name"].strip())  # L.P.
                 if not _COMPANY.search(name) and not _NO_OUTLET.match(name):
                     return name
     return None

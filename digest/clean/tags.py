@@ -86,7 +86,7 @@ def told(root: Any, data: dict[str, Any], lines: Sequence[Line]) -> Told:
         unprinted=unprinted,
         outlet=tidy_outlet(meta.get("source", "")) or tidy_outlet(meta.get("mediaid", "")) or _account(root),
         site=site,
-        likely_site=_likely_site(page_title, host, heads),
+        likely_site=_likely_site(page_title, host, [*heads, *(line.text for line in lines if line.heading)]),
         published=_published(data, meta, root, chinese=chinese),
     )
 

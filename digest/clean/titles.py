@@ -113,7 +113,7 @@ def _above_subtitle(sheet: Sheet, i: int, first: int, known: Set[str]) -> int:
     if j < 0 or sheet.lines[i].heading or not _may_be(sheet, j, first):
         return i
     above, line = sheet.lines[j], sheet.lines[i]
-    explains = above.size < line.size or (sheet.kinds[i] is Kind.PROSE and line.text.endswith("."))
+    explains = above.size <= line.size or (sheet.kinds[i] is Kind.PROSE and line.text.endswith("."))
     fits = share_known(above.text, known) >= 0.3 or above.common > 0
     return j if explains and fits and above.size >= 4.5 else i
 
@@ -139,7 +139,7 @@ def _points(
     points -= 0.8 if below_byline and (Kind.META in near or line.size < 8) else 0.0
     points += 0.3 if i == first - 1 else 0.8 if text.endswith("？") else 0.0
     points -= 1.0 if any(text in name for name in owners) else 0.0
-    points -= 1.0 if is_medium(text) and line.size <= 8 else 0.0
+    points -= 1.6 if is_medium(text) and line.size <= 8 else 0.0
     points -= 0.7 if not line.chinese and line.size > 9 and line.common == 0 else 0.0
     return points
 
