@@ -61,7 +61,7 @@ _NOT_A_PERSON = lazy(
     re.IGNORECASE,
 )
 _NOBODY = lazy(
-    r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
+    r"^(?:小编|责任编辑|整合|\S*支部|本站|本网|(?:超级|系统)?管理员|佚名|未知|网络|互联网|匿名|编辑|原创|转载|综合|整理|来源|作者|记者|官方|无名|不详|暂无|admin|administrator|editor|staff|root|anonymous|unknown"
     r"|super\suser|author|user|guest|原作者|如图|题图|见文末|文末|本报|本刊|发布|时间|日期|浏览|点击|阅读|\d+).{0,2}$|^\w*admin\d*$|^\S+\.(?:com|net|org|cn)$",
     re.IGNORECASE,
 )
@@ -166,7 +166,10 @@ _COPYRIGHT = lazy(
     r"\s*(?:官方网站|官网)?\s*(?:(?:版|著作)[权權]所有|保留|[.,，|·(（]|\s{2}|[Aa]ll [Rr]ights"
     r"|(?<=\s)[A-Za-z]+\.(?:com|cn|net|org)|\.(?:com|cn|net|org)|ICP|备案|自豪地|[Pp]owered|[Tt]heme|主题|$)"
 )
-_OWNER = lazy(rf"^(?!Copyright)(?P<name>{HAN}[\w·]{{1,14}}|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?) ?© ?\d{{4}}")
+_OWNER = lazy(
+    rf"^(?!Copyright)(?P<name>{HAN}[\w·]{{1,14}}?|[A-Z][A-Za-z0-9&'’ -]{{2,30}}?)"
+    r"(?:版[权權]所有.{0,6})? ?© ?\d{4}"
+)
 _OWN_WORK = lazy(r"^本文(?:为|系|是|由)(?P<name>\w{2,12}?)(?:的?原创|独家|首发)")
 _MASTHEAD = lazy(
     rf"(?:(?:\d{{1,3}}{HAN}|{HAN}{{2}})[\w·]{{0,10}}(?<!首[页頁])"
@@ -174,13 +177,12 @@ _MASTHEAD = lazy(
 )
 _LOGO = lazy(r"(?P<name>.{2,40}?)(?: - Back to home| [Hh]ome ?page| home)")
 _SKIP = lazy(
-    r"跳[至到过過]|略过|(?:Skip|Accessibility|Advertisement|Subscribe|Sign|Log|Search|Menu|Open|Close|Donate)\b"
+    r"跳[至到过過转轉]|略过|(?:Skip|Accessibility|Advertisement|Subscribe|Sign|Log|Search|Menu|Open|Close|Donate)\b"
 )
 _MENU = lazy(
     r"(?:首页|首頁|主页|账号|關於|會員|我的|归档|专栏|栏目|订阅|訂閱|登录|登入|注册|搜索|搜尋|菜单|导航|关于|跳到|返回|打开|下载|欢迎"
     r"|(?:Home|Accessibility|Subscribe|Sign|Log|Menu|Search|About|Archive|Skip|Open|Advertisement|Ad|Back|Close|Share|Donate)\b)"
 )
-_SKIP = lazy(r"跳[至到过過]|略过|Skip\b")
 _FORUM_BAR = lazy(r"手机版\s?\|\s?(?:小黑屋\s?\|\s?)?(?P<name>[^|(（\s]{2,16})\s?[(（|]")
 _CITED = lazy(r"转载请注明(?:出处|来自|来源)(?:自|[:：])?\s?(?P<name>[^\s，,。！!:：/]{2,20})[。！!]?$")
 _COMPANY = lazy(
@@ -416,7 +418,7 @@ def split_names(text: str) -> tuple[str, ...]:
     names: list[str] = []
     text = _BEHIND_VALUE.split(text.strip(" 】"))[0]
     text = _ROLES.sub("、", re.sub(r"^\S*?(?:记者|記者|作者|编辑)(?:\s|(?=\S{2,4}$))", "", text))
-    for part in re.split(r"[、,，&;；/]|\s和\s?|\s与\s?|\b(?:and|AND)\b", text.strip()):
+    for part in re.split(r"[、,，&;；/▪]|\s和\s?|\s与\s?|\b(?:and|AND)\b", text.strip()):
         pieces = list(takewhile(lambda piece: not is_medium(piece), part.split()))
         if not pieces or (names and _TITLE.fullmatch(part.strip())):
             continue
