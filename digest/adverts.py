@@ -75,6 +75,8 @@ _ALIKE = 0.4
 """Likeness above which sentences read like an advert: at 0, twice as many clean articles lost some."""
 _DISGUISED = 3.0
 """Weight and worth of what two disguised words and those around them say, from which it is an offer."""
+_A_LIST = 3
+"""Paragraphs with an address, half of all at least, from which they are a list of links."""
 _PRAISED = 5
 """Words of praise in a paragraph from which it does nothing else; what only sellers write counts double."""
 _TOLD = re.compile("[了着她他却但也都是]|我(?<![加找系戳敲滴]我)(?![们司厂店家院校公微])")
@@ -123,13 +125,13 @@ def find(article: Article, folded: str) -> Offers | None:
     heard = voice.are_heard(said) if voice.is_heard(folded) else [False] * len(said)
     hidden: dict[int, set[str]] = {}
     if disguise.may_hold(article.text):
-        hidden = {
-            b.start: some for b in article.blocks if (some := _disguised(article.text[b.start : b.end]))
-        }
+        own = _unquoted(article.text, folded)
+        hidden = {b.start: some for b in article.blocks if (some := _disguised(own[b.start : b.end]))}
+    listed = _listed(article, folded)
     blocks = [
         block
         for block, sells in zip(article.blocks, heard, strict=True)
-        if sells or block.start in bearing or block.start in hidden
+        if (sells or block.start in bearing or block.start in hidden) and block.start not in listed
     ]
     praised = _praised(article, folded)
     if not blocks and not praised:
@@ -211,9 +213,31 @@ def _praised(article: Article, folded: str) -> dict[Span, list[str]]:
         praise = sorted(loud) + distinct(_SOFT, text)
         worth = len(loud) + len(praise)
         dense = worth >= max(_PRAISED, len(text) / _BETWEEN[count_cjk(text) > 0])
-        if dense and not _LIVED.search(text) and _reporting(text) < 2:
+        if dense and not _LIVED.search(text) and reporting(text) < 2:
             found[block.start, block.end] = praise
     return found if len(found) * 4 <= len(article.paragraphs()) else {}
+
+
+def _listed(article: Article, folded: str) -> set[int]:
+    """Where a list of links with a word on each goes on, as long as nothing else in it asks or gives."""
+    if folded.count("://") < _A_LIST:
+        return set()
+    items = [b for b in article.blocks if "://" in folded[b.start : b.end]]
+    if len(items) < _A_LIST or len(items) * 2 < len(article.blocks):
+        return set()
+    found = {b.start: _signs(folded[b.start : b.end]) for b in items}
+    return {
+        start
+        for start, signs in found.items()
+        if not any(signs[name] for name in (*_ASKS, *_GIVES) if name != "address")
+    }
+
+
+def _unquoted(told: str, folded: str) -> str:
+    """The text as it was *told*, with blanks for what others say."""
+    for match in _QUOTED.finditer(folded):
+        told = told[: match.start()] + " " * len(match.group()) + told[match.end() :]
+    return told
 
 
 def _disguised(told: str) -> set[str]:
@@ -231,7 +255,7 @@ def _read(told: str, folded: str, ours: str, block: Block, every: Sequence[Span]
     """Stretches of sentences that read like an advert, or else the block as one, none that overlap."""
 
     def likeness(span: Span, *, part: bool = False) -> float:
-        return voice.likeness(told, folded, span, reporting=_reporting(folded[slice(*span)]), part=part)
+        return voice.likeness(told, folded, span, reporting=reporting(folded[slice(*span)]), part=part)
 
     def may(span: Span) -> bool:
         """Whether a sentence may be part of what reads like an advert."""
@@ -270,12 +294,13 @@ def _weighed(folded: str, ours: str, run: list[Span]) -> tuple[Span, ...]:
     goods = any(signs[name] for name in (*_TRADES, *_GIVES)) or (signs["evasion"] and signs["call"])
     if not goods or not any(signs[name] for name in _ASKS):
         return ()
-    if weight(signs) - 0.75 * _reporting(folded[start:end]) < _OFFER:
+    if weight(signs) - 0.75 * reporting(folded[start:end]) < _OFFER:
         return ()
     return ((start, end),)
 
 
-def _reporting(text: str) -> int:
+def reporting(text: str) -> int:
+    """How many words of reporting stand in it."""
     return len(set(_REPORTING.findall(text)))
 
 
@@ -303,7 +328,7 @@ def _is_advert(signs: _Signs, rest: str, *, offered: bool, share: float) -> bool
         return True
     size = len(rest) / (100 if count_cjk(rest) else 250)
     words = sum(map(len, signs.values()))
-    if words < _DENSE * size or _reporting(rest) * 3 > words:
+    if words < _DENSE * size or reporting(rest) * 3 > words:
         return False
     kinds = {"trade" if name in _TRADES else name for name, found in signs.items() if found}
     if offered:

@@ -52,6 +52,8 @@ _QUOTED = re.compile('"[^"\n]*"')
 _LONG_WORD = re.compile("[a-z]{5,}")
 _FAINT = 0.3
 """Weight of a sign of rewriting under which it needs another that seldom errs."""
+_A_SENTENCE = 2
+"""How often a sentence may name what it is about: news of a firm does in every one."""
 _BEGINNING = 20
 """Characters by which an end is shown."""
 
@@ -231,10 +233,15 @@ def _stuffed(article: Article, folded: str, page: Page) -> Flag | None:
         word, often = Counter(words).most_common(1)[0]
         if often >= 8 and often >= 0.08 * folded.count(" "):
             top, n, share, limit = word, often, often / folded.count(" "), 0.08
-    if n >= 8 and share >= limit:
+    if n >= 8 and share >= limit and n > _A_SENTENCE * _told_apart(article.text):
         reason = f"“{top}” stands in it {n} times, {share:.0%} of the text"
         return Flag(code="stuffed", severity=Severity.QUARANTINE, reason=reason, score=min(1.0, share * 5))
     return None
+
+
+def _told_apart(text: str) -> int:
+    """How many different sentences it has."""
+    return len({text[a:b] for a, b in sentences(text)})
 
 
 def _most(units: list[str], size: int) -> tuple[str, int, float]:
@@ -290,7 +297,8 @@ def _boilerplate(article: Article, folded: str, page: Page) -> Flag | None:
         return None
     spans = sentences(article.text)  # folded, no English sentence begins with a capital
     hit = sum(1 for a, b in spans if _WALL.first(fold(article.text[a:b])) is not None)
-    if hit * 3 < len(spans):
+    least = len(spans) * (1 / 3 if article.published is None else 2 / 3)  # no notice is dated
+    if hit < least or hit <= adverts.reporting(folded):
         return None
     reason = f"{hit} of {len(spans)} sentences are notices of the site itself ({_list(found)})"
     return Flag(code="boilerplate", severity=Severity.QUARANTINE, reason=reason, score=hit / len(spans))
