@@ -42,6 +42,7 @@ class Candidate:
         scores: By theme id; a theme that is missing scores 0.
         used: Spans this schedule has sent, and not so long ago that they may come again.
         room: Characters that may still be quoted now (what the share rules leave).
+        spent: Ids of themes it has nothing left to say on.
         update: What the article says that it did not when this schedule quoted it: news, whatever was quoted.
     """
 
@@ -50,6 +51,7 @@ class Candidate:
     first_seen_at: datetime
     used: tuple[Span, ...] = ()
     room: int = 500
+    spent: frozenset[str] = frozenset()
     update: Update | None = None
 
 
@@ -185,6 +187,8 @@ def _score(candidate: Candidate, theme_id: str) -> float:
 
 def _about(candidate: Candidate, theme: Theme) -> bool:
     """Over the threshold, and more than a mention in passing: a flood with engineers is no software."""
+    if theme.id in candidate.spent:
+        return False
     own, most = _score(candidate, theme.id), max((s.total for s in candidate.scores.values()), default=0.0)
     return own >= max(theme.threshold, 1e-9) and (own >= _PASSING or _TWICE * own > most)
 

@@ -147,10 +147,9 @@ def _written(
 
 
 def _without(candidate: Candidate, dry: Sequence[tuple[Article, str]]) -> Candidate:
-    """*candidate* as being about none of the themes it has nothing left to say on; about others it may be."""
+    """*candidate* as having nothing left to say on these themes; about others it may be."""
     spent = {theme for article, theme in dry if article.source_id == candidate.article.source_id}
-    scores = {theme: found for theme, found in candidate.scores.items() if theme not in spent}
-    return replace(candidate, scores=scores) if spent else candidate
+    return replace(candidate, spent=candidate.spent | spent) if spent else candidate
 
 
 def _summarize(plan: Plan) -> tuple[list[Section], list[tuple[Article, str]]]:

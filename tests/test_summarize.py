@@ -113,6 +113,18 @@ def test_nothing_dangles_or_advertises() -> None:
     assert summary(make(), used=((0, len(make().text)),)) == ()
 
 
+def test_what_stands_next_does_not_open_a_report_whose_opening_was_sent() -> None:
+    first = "海塘市11月6日通过新规，全市214所学校的用水全部改为再生水，供应商由各校教师投票选择。"
+    report = (
+        f"{first}\n海塘水务公司业务负责人温若川的办公室里摆着一只旧水表。\n"
+        "2025年，教育局花620万元买下一套净水设备，今年6月的调查却发现，61%的学校已经把它关掉。\n"
+        "按照新规，供应商必须公布水质数据，投票每年9月举行一次。市教育局副局长阮一舟表示，两年后将评估效果。"
+    )
+    source = make(report, title="海塘市214所学校改用再生水，供应商让教师投票")
+    (again,) = summary(source, size=Size.BRIEF, used=((0, len(first)),))
+    assert "61%的学校" in again.text
+
+
 def test_quotations_keep_their_speaker() -> None:
     found = summary(make(), room=480)
     quotes = [e for e in found if e.role is Role.QUOTE]

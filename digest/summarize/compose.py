@@ -117,6 +117,7 @@ class _Page:
         title = places(fold(reading.article.title), focus)
         self.titled = not focus or sum(weight for _, weight in title) >= _TITLED
         self.taken = list(used)
+        self.is_untold = not used
         said = (terms(fold(words)) for words in (*avoid, *(text[start:end] for start, end in used)))
         self.said = [words for words in said if words]
         self.chosen: list[Passage] = []
@@ -161,7 +162,7 @@ class _Page:
     def lead(self) -> Passage | None:
         """Who and what: on the theme, close to the title, early, somebody or something named.
 
-        A short report says it in its first sentence.
+        A short report says it in its first sentence; once that was sent, what stands next opens nothing.
         """
         article, reading = self.reading.article, self.reading
         title = terms(fold(article.title))
@@ -178,7 +179,7 @@ class _Page:
     def _leading(self, main: Sequence[str]) -> list[Passage]:
         """What may open the item: on the theme first, then the article's own words, then of usual length."""
         free = [p for p in self.free if p.clear >= _LEAST_CLEAR and (self._is_themed(p) or self.titled)]
-        if self.is_report:
+        if self.is_report and (self.is_untold or self.adds):
             able = [p for p in free if p.leads and p.clear >= self.clear and p.size / self.scale <= _OPENING]
             start = min((p.start for p in able), default=0)
             if fitting := [p for p in able if p.start == start]:
