@@ -68,7 +68,7 @@ def test_a_correction_reaches_who_got_the_former_and_keeps_the_address(installat
     assert str(corrected["Subject"]) == f"更正：{former['Subject']}"
     assert corrected["Message-ID"] != former["Message-ID"]
     said = text_of(corrected)
-    assert "2026 年 1 月 5 日 更正 上一版把日期写错了，应为 6 月 1 日。" in said
+    assert "2026 年 1 月 5 日更正 上一版把日期写错了，应为 6 月 1 日。" in said
     assert "第 1 期" in said
     gone = digest(installation, "editions", "show", "1", "-f", "json").stdout
     kept = digest(installation, "editions", "show", "2", "-f", "json").stdout
@@ -97,7 +97,7 @@ def test_a_correction_on_the_web_alone_is_told_by_the_next_edition(installation:
     assert len(mails(installation)) == 1
     digest(installation, "send", clock="2026-01-06T08:00:00+08:00")
     (_, second) = mails(installation)
-    assert "更正：2026 年 1 月 5 日 一期 上一版把日期写错了，应为 6 月 1 日。" in text_of(second)
+    assert "更正：2026 年 1 月 5 日一期 上一版把日期写错了，应为 6 月 1 日。" in text_of(second)
     assert not str(second["Subject"]).startswith("更正")
     digest(installation, "send", clock="2026-01-07T08:00:00+08:00")
     assert "应为 6 月 1 日" not in text_of(mails(installation)[-1])
