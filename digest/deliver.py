@@ -32,7 +32,7 @@ _RATE_TICKS = 50
 _RECOVER_EVERY_S = 30.0
 _MOST_BLAMED = 3
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 300.0, 4 * 3600.0
-_GIVE_UP_AFTER = timedelta(days=2)
+LONGEST_LIFE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,19 +80,22 @@ class Report:
     seconds: float
 
 
-def retry_at(claim: Claim, now: datetime) -> datetime | None:
+def retry_at(claim: Claim, now: datetime, life: timedelta = LONGEST_LIFE) -> datetime | None:
     """When to try again: 5 min doubling to 4 h, up to a quarter later; None when the row has expired then.
 
     The jitter is the row's own, so the same row and attempt give the same moment.
+
+    Args:
+        life: How long after its first attempt there is another.
     """
     wait_s = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2.0 ** min(claim.attempts, 16))
     jitter = zlib.crc32(f"{claim.id}:{claim.attempts}".encode()) / 2**32 / 4
     at = now + timedelta(seconds=wait_s * (1 + jitter))
-    return None if has_expired(claim, at) else at
+    return None if has_expired(claim, at, life) else at
 
 
-def has_expired(claim: Claim, now: datetime) -> bool:
-    return now >= claim.first_at + _GIVE_UP_AFTER
+def has_expired(claim: Claim, now: datetime, life: timedelta) -> bool:
+    return now >= claim.first_at + life
 
 
 @dataclass
@@ -105,6 +108,7 @@ class Sender:
         write: Makes a row's letter; what it raises fails that one row with the reason.
         owner: Names this one among all senders; never used twice.
         edition: Only this one's deliveries.
+        life: Of an edition: how long it is tried again. Called in the ledger's thread, once each.
         at_most: Claim no more rows than this.
         stop: When set: claim no more, finish what is on the wire, give the leases back, return.
         expecting: Whether rows are still being queued, so that running dry is not the end.
@@ -124,6 +128,7 @@ class Sender:
     policy: Policy = Policy()
     clock: Clock = lambda: datetime.now(UTC)
     edition: int | None = None
+    life: Callable[[int], timedelta] = lambda edition: LONGEST_LIFE
     at_most: int = sys.maxsize
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     expecting: Callable[[], bool] = lambda: False
@@ -139,6 +144,7 @@ class Sender:
         self.outgoing = Outgoing(self.transport, self.write, self.policy.makers, self.look_again)
         self.counts: Counter[str] = Counter()
         self.holding: dict[Letter, Entry] = {}
+        self._lives: dict[int, timedelta] = {}
         self._carrying = 0
         self._pulse = asyncio.Event()
         self._done = False
@@ -216,9 +222,11 @@ class Sender:
             edition=self.edition,
         )
         self.at_most -= len(claims)
+        for number in {claim.edition for claim in claims} - self._lives.keys():
+            self._lives[number] = await self.scribe.call(self.life, number)
         now = self.clock()
         for claim in claims:
-            if has_expired(claim, now):
+            if has_expired(claim, now, self._lives[claim.edition]):
                 self._settle(claim, DeliveryState.FAILED, 0, "expired")
             else:
                 self.outgoing.add(claim, expires)
@@ -337,7 +345,7 @@ class Sender:
                 pass  # the ledger said why: unsubscribed meanwhile, or somebody else's row by now
 
     def _defer(self, claim: Claim, result: Result) -> None:
-        at = retry_at(claim, self.clock())
+        at = retry_at(claim, self.clock(), self._lives[claim.edition])
         if at is None:
             self._settle(claim, DeliveryState.FAILED, result.code, f"expired: {result.text}")
         else:

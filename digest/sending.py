@@ -8,14 +8,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from digest.config import Config, MailServer
-from digest.deliver import Policy, Report, Sender
+from digest.deliver import LONGEST_LIFE, Policy, Report, Sender
 from digest.doctor import Finding
-from digest.errors import ConfigError
+from digest.errors import ConfigError, ConsentError
 from digest.installation import Installation
 from digest.letters import make_builder, make_writer
 from digest.mail.dkim import Key, Signer, load_key
@@ -29,6 +30,7 @@ from digest.mail.verp import make_return_path, read_return_path
 from digest.model import DeliveryState, Edition, Subscriber
 from digest.report import causes
 from digest.returns import Handled, Returns
+from digest.slots import moments
 from digest.store import Claim
 from digest.tending import note, post, prune, tell
 
@@ -40,6 +42,9 @@ MAKERS = min(4, os.cpu_count() or 1)
 """Threads that sign: what else they do needs the interpreter, of which there is one."""
 TOKEN_S = 300.0
 """How long what ``token_command`` printed is used; a refused login rests the server for as long."""
+
+SHORTEST_LIFE = timedelta(hours=1)
+"""An edition made by hand just before its schedule's next is still tried again: greylisting asks for that."""
 
 TO_DO = {
     DeliveryState.QUEUED: "digest send --resume tries again when it is due",
@@ -127,12 +132,27 @@ class Sending:
                 policy=policy,
                 clock=home.clock,
                 edition=edition,
+                life=self.life,
                 expecting=expecting or (lambda: False),
                 on_refused=refused,
                 owner_gone=store.owners.is_gone,
                 **how,
             )
             return await sender.run()
+
+    def life(self, number: int) -> timedelta:
+        """How long an edition is tried again: as long as from its slot to its schedule's next, or two days.
+
+        Counted from a reader's first attempt, that is the next slot in every time zone.
+        """
+        edition, paper = self._home.store.editions.get(number), self._home.paper
+        slot = edition.slot
+        for schedule in paper.schedules:
+            if schedule.id == edition.schedule:
+                last = slot + LONGEST_LIFE
+                following = next(moments(paper, schedule, after=slot, until=last), last)
+                return max(SHORTEST_LIFE, following - slot)
+        return LONGEST_LIFE
 
     def recover(self) -> None:
         """Take back what senders that are gone left."""
@@ -179,11 +199,11 @@ class Sending:
         """The mail of an edition as the reader of that address was, or would be, sent it; without signatures.
 
         Raises:
-            ConfigError: There is no such reader.
+            ConsentError: There is no such reader.
         """
         reader = self._home.store.subscribers.find(address)
         if reader is None:
-            raise ConfigError(None, [(0, "", f"there is no reader {address}")])
+            raise ConsentError(f"there is no reader {address}")
         return self.builder(self._claim(number, reader, reader.id))
 
     def _claim(self, edition: int, reader: Subscriber, subscriber_id: int | None) -> Claim:

@@ -479,3 +479,38 @@ async def test_a_row_past_its_time_fails_as_expired_without_an_attempt(tmp_path:
         assert report.failed == 2
         assert {d.text for d in store.ledger.list(number)} == {"expired"}
         assert not list((tmp_path / "m/new").iterdir())
+
+
+async def test_retries_end_with_the_life_of_the_edition_and_the_last_reply_is_kept(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 2) as (store, number):
+        async with serving(Hostile(script={"RCPT": "451 4.7.1 later"})) as hostile:
+            for minutes, deferred in ((0, 2), (8, 2), (24, 2), (50, 0)):
+                moment = SLOT + timedelta(minutes=minutes)
+                told = await run(
+                    store, smtp(hostile), clock=lambda at=moment: at, life=lambda edition: timedelta(hours=1)
+                )
+                assert told.deferred == deferred
+        found = {(d.state, d.code, d.text) for d in store.ledger.list(number)}
+        assert found == {(DeliveryState.FAILED, 451, "expired: 4.7.1 later")}
+        assert store.ledger.finished(number)
+
+
+async def test_a_relay_that_was_away_for_days_has_cost_nobody_the_mail(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 6) as (store, _number):
+        async with serving(Hostile()) as hostile:
+            away = smtp(hostile)
+        assert (await run(store, away, clock=lambda: SLOT)).trouble
+        async with serving(Hostile(script={"RCPT": ["451 4.7.1 greylisted"]})) as hostile:
+            back = SLOT + timedelta(days=3)
+            told = await run(store, smtp(hostile), clock=lambda: back)
+        assert (told.sent, told.deferred, told.failed) == (5, 1, 0)
+
+
+async def test_an_expired_one_that_an_operator_retries_goes_out(tmp_path: Path) -> None:
+    with a_ledger(tmp_path / "d.db", 1) as (store, number):
+        async with serving(Hostile(script={"RCPT": "451 later"})) as hostile:
+            await run(store, smtp(hostile), clock=lambda: SLOT)
+        late = SLOT + timedelta(days=3)
+        assert (await run(store, MaildirTransport(tmp_path / "m"), clock=lambda: late)).failed == 1
+        assert store.ledger.retry_failed(number, now=late) == 1
+        assert (await run(store, MaildirTransport(tmp_path / "m"), clock=lambda: late)).sent == 1

@@ -27,9 +27,9 @@ from test_slots import LETTER, THEME, add_article
 
 from digest.config import write_defaults
 from digest.installation import Clock, find_config
-from digest.model import ConsentState, DeliveryState, Schedule, Subscriber
+from digest.model import ConsentState, DeliveryState, Edition, Schedule, Subscriber
 from digest.publish import Paper
-from digest.runtime import Runtime
+from digest.runtime import Runtime, open_runtime
 from digest.service import Service
 from digest.slots import tick
 from digest.store import SlotState, Store, open_store
@@ -99,6 +99,46 @@ def test_pages_that_can_be_nowhere_end_the_start_with_what_to_do(folder: Path, h
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("when", "slot", "hours"),
+    [
+        ('every = "day"\nat = "08:00"', SLOT, 24),
+        ('every = "day"\nat = "08:00"\ntimezone = "reader"', SLOT, 24),
+        ('every = "day"\nat = "08:00"\ntimezone = "Europe/Berlin"', datetime(2026, 3, 28, 7, tzinfo=UTC), 23),
+        ('every = "monday"\nat = "08:00"', SLOT, 48),
+        ('cron = "*/5 * * * *"', SLOT, 1),
+        ('every = "day"\nat = "08:00"', SLOT - timedelta(minutes=2), 1),
+    ],
+)
+def test_mail_is_tried_again_until_the_next_slot_or_for_two_days(
+    folder: Path, when: str, slot: datetime, hours: int
+) -> None:
+    config = folder / "config.toml"
+    text, changed = re.subn(r'every = "day".*\nat = .*', when, config.read_text("utf-8"))
+    assert changed == 1
+    config.write_text(text, "utf-8")
+    with open_runtime(config, Clock(SLOT)) as opened:
+        made = [
+            opened.store.editions.freeze(
+                Edition(
+                    number=0,
+                    schedule=schedule,
+                    slot=slot,
+                    made_at=slot,
+                    subject="a",
+                    preheader="",
+                    sections=(),
+                ),
+                now=slot,
+            ).number
+            for schedule in ("daily", "left-out-since")
+        ]
+        assert [opened.mail.life(number) for number in made] == [
+            timedelta(hours=hours),
+            timedelta(days=2),
+        ]
+
+
 def test_a_day_of_serving(folder: Path) -> None:
     """The edition is made at its slot and delivered; a second serve is refused; SIGHUP; SIGTERM."""
     serving = Serving(folder, "--clock", BEFORE_EIGHT)
@@ -163,7 +203,7 @@ def test_a_restored_backup_gives_the_same_mail_months_later(folder: Path) -> Non
     assert digest(folder, "send", "--resume", clock=later).returncode == 0
     assert len(mails(folder)) == 1
     unknown = digest(folder, "editions", "rebuild", "1", "nobody@example.org")
-    assert unknown.returncode == 2
+    assert unknown.returncode == 1
     assert "there is no reader" in unknown.stderr
 
 

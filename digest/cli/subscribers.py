@@ -99,7 +99,7 @@ def list_(
     """List readers, in the order in which they came."""
     with runtime(context) as opened:
         found = opened.store.subscribers.list(
-            state=state, theme=theme, schedule=schedule, search=search, after=after, limit=limit
+            **_which(opened, theme, schedule), state=state, search=search, after=after, limit=limit
         )
     rows = [asdict(one) for one in found]
     for row in rows:
@@ -275,12 +275,20 @@ def export(
     from digest.roster import write_list
 
     with runtime(context) as opened:
-        readers = _all(opened, state=state, theme=theme, schedule=schedule)
+        readers = _all(opened, state=state, **_which(opened, theme, schedule))
         stdout = nullcontext(sys.stdout)
         with output.open("w", encoding="utf-8", newline="") if output else stdout as file:
             file.write("\ufeff" if excel else "")
             count = write_list(readers, file)
     say(f"{count} written")
+
+
+def _which(opened: Runtime, theme: str | None, schedule: str | None) -> dict[str, str | None]:
+    """A mistyped id would be taken by everybody who takes all there is."""
+    return {
+        "theme": opened.theme(theme).id if theme else None,
+        "schedule": opened.schedule(schedule).id if schedule else None,
+    }
 
 
 def _all(opened: Runtime, **which: Any) -> Iterator[Subscriber]:

@@ -33,7 +33,7 @@ class Claim(NamedTuple):
 
     Args:
         subscriber_id: None for a recipient given by hand.
-        first_at: When it was first claimed; stays through every retry, so that the Date header does.
+        first_at: When it was claimed for its first attempt: retries end so long after.
         lease: Number of this lease; with *owner* it fences every later update.
         lease_s: How long each step may take before somebody else may take over.
     """
@@ -131,11 +131,13 @@ _MINE = (
 _READER = sa.select(subscribers.c.id).where(subscribers.c.id == row.subscriber_id, deliverable(_AT))
 # Not ``EXISTS``: PostgreSQL keeps a plan for that, made of few readers, that reads all when they are many.
 _MAY_GO = row.subscriber_id.is_(None) | _READER.scalar_subquery().is_not(None)
+_FIRST_AT = sa.case((row.attempts + row.crashes + row.resends > 0, row.first_at))
+"""Of a row that was claimed and given back untried none: a server that was away has cost it no time."""
 _FREE: dict[str, Any] = {"owner": sa.null(), "lease_until": sa.null(), "updated_at": _AT}
 
 _FIND_DUE = Prepared(
     sa.select(
-        row.id, row.subscriber_id, row.attempts, row.lease, row.first_at,
+        row.id, row.subscriber_id, row.attempts, row.lease, _FIRST_AT,
         sa.func.coalesce(subscribers.c.address, row.address, ""), subscribers.c.name,
         subscribers.c.language, subscribers.c.themes, subscribers.c.token_version,
     )
@@ -154,7 +156,7 @@ _LEASE = Prepared(
         lease=row.lease + 1,
         unbegun=row.lease + 1,
         lease_until=_UNTIL,
-        first_at=sa.func.coalesce(row.first_at, _AT),
+        first_at=sa.func.coalesce(_FIRST_AT, _AT),
         updated_at=_AT,
     )
 )
