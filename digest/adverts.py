@@ -61,6 +61,18 @@ _A_PAGE = 60
 """Characters around an article under which it stands alone, as in a feed."""
 _MARKED = re.compile(rf"(?:【([^【】\n]{{2,20}})】|([_|])([^_|\n]{{2,20}})\2)(?=[{CJK}])")
 """Words set apart in a Chinese sentence."""
+_SET_APART = re.compile(r"[。！？.!?”\"] ?([【\[][^【】\[\]`\n]{3,24}[】\]]) ?(?=\S)")
+"""A name in brackets behind a sentence, before the next."""
+_OF_A_SITE = re.compile(
+    r"(?:[网店]|资讯|头条|(?i:app)|商城|公众号|客户端|频道|平台).$|[a-z][A-Z]|\.(?:com|cn|net|org).$"
+)
+_RUN_ON = re.compile(
+    r"[.!?”\"] ((?:[A-Z][\w&'’-]+ ){2,5})"
+    r"(?=(?:The|An?|It|He|She|They|We|You|In|On|At|But|And|If|When|This|There) )"
+)
+"""A name behind which the sentence only begins: “Stir well. Gold Cookware Store It is better cold.”"""
+_NAMES = 20
+"""Names looked for, the most frequent: one site has one."""
 _COMPANY = pattern("娱乐(?:公司|平台|游戏)")
 _NAME = 12
 """Characters that a name of a site has at most on either side of its last word."""
@@ -364,6 +376,22 @@ def _marked(folded: str) -> Iterator[Span]:
         amid = is_cjk(folded[match.start() - 1 : match.start()])
         if amid and (any(_SHADY.words(name).values()) or _BRAND.first(name) is not None):
             yield match.span()
+
+
+def inserted(told: str) -> tuple[Span, ...]:
+    """Where a site is named between sentences that do without it: in brackets, or always before a capital.
+
+    Three times at least, and most of them within a paragraph: one that opens paragraphs is who speaks.
+    """
+    apart = Counter(name for name in _SET_APART.findall(told) if _OF_A_SITE.search(name))
+    run_on = Counter(_RUN_ON.findall(told))
+    for name, _ in [*apart.most_common(_NAMES), *run_on.most_common(_NAMES)]:
+        spans = [m.span() for m in re.finditer(re.escape(name.strip()) + " ?", told)]
+        inside = sum(told[a - 1 : a] not in ("", "\n") for a, _ in spans)
+        goes_on = name in apart or all(told[b - 1] == " " and told[b : b + 1].isupper() for _, b in spans)
+        if len(spans) >= 3 and inside * 2 > len(spans) and goes_on:
+            return tuple(spans)
+    return ()
 
 
 def _is_amid(folded: str, start: int, end: int) -> bool:

@@ -86,7 +86,7 @@ def judge(page: Page) -> Page:
 def _sorted_out(page: Page, article: Article, folded: str) -> tuple[Page, Article, list[Flag]]:
     """Offers spliced into an article are taken out; an article that is nothing else is kept from readers."""
     flags: list[Flag] = []
-    if names := adverts.brands(folded, fold(article.title)):
+    if names := adverts.brands(folded, fold(article.title)) or adverts.inserted(article.text):
         name = article.text[slice(*names[0])]
         said = f"“{name}” stood inside sentences and was cut out ({len(names)} ×)"
         flags.append(Flag(code="spliced", severity=Severity.CAUTION, reason=said, score=0.9))
